@@ -1,0 +1,129 @@
+//! A driver's status: they store what they want, and their status follows from it and from what they hold.
+
+/// What the driver asked for last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    Online,
+    Paused,
+    Offline,
+}
+
+/// What follows, as the apps call it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriverStatus {
+    Available,
+    Busy,
+    Offline,
+}
+
+/// Open jobs bound to one driver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    pub deliveries: i64,
+    pub rides: i64,
+    /// Assigned, the journey not started: such a booking may be for tomorrow.
+    pub services_ahead: i64,
+    /// From StartJourney to its end.
+    pub services_under_way: i64,
+}
+
+impl Holding {
+    /// Holds anything that going offline has to wait for.
+    pub fn any(self) -> bool {
+        self.deliveries + self.rides + self.services_ahead + self.services_under_way > 0
+    }
+}
+
+/// The status of a driver. Going offline takes effect when the last job ends; until then such a driver is
+/// `busy`, so that nothing new is matched to somebody who asked to stop.
+pub fn status(wants: Wants, holding: Holding, deliveries_max: i64) -> DriverStatus {
+    let occupied =
+        holding.rides > 0 || holding.services_under_way > 0 || holding.deliveries >= deliveries_max;
+    match wants {
+        Wants::Offline if !holding.any() => DriverStatus::Offline,
+        Wants::Offline | Wants::Paused => DriverStatus::Busy,
+        Wants::Online if occupied => DriverStatus::Busy,
+        Wants::Online => DriverStatus::Available,
+    }
+}
+
+impl Wants {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Wants::Online => "online",
+            Wants::Paused => "paused",
+            Wants::Offline => "offline",
+        }
+    }
+
+    /// The words of `PUT driver/status`: `available` is online, `busy` is a pause.
+    pub fn from_wire(word: &str) -> Option<Self> {
+        match word {
+            "online" | "available" => Some(Wants::Online),
+            "busy" | "paused" => Some(Wants::Paused),
+            "offline" => Some(Wants::Offline),
+            _ => None,
+        }
+    }
+}
+
+impl DriverStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DriverStatus::Available => "available",
+            DriverStatus::Busy => "busy",
+            DriverStatus::Offline => "offline",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "available" => Some(DriverStatus::Available),
+            "busy" => Some(DriverStatus::Busy),
+            "offline" => Some(DriverStatus::Offline),
+            _ => None,
+        }
+    }
+}
+
+impl TryFrom<String> for Wants {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        Wants::from_wire(&word).ok_or_else(|| format!("unknown wish of a driver: {word}"))
+    }
+}
+
+impl TryFrom<String> for DriverStatus {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        DriverStatus::parse(&word).ok_or_else(|| format!("unknown driver status: {word}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_follows_from_the_wish_and_the_jobs() {
+        let idle = Holding::default();
+        let one = Holding { deliveries: 1, ..idle };
+        let full = Holding { deliveries: 5, ..idle };
+        let booked = Holding { services_ahead: 1, ..idle };
+        for (wants, holding, expected) in [
+            (Wants::Online, idle, DriverStatus::Available),
+            (Wants::Online, one, DriverStatus::Available),
+            (Wants::Online, full, DriverStatus::Busy),
+            (Wants::Online, booked, DriverStatus::Available),
+            (Wants::Online, Holding { rides: 1, ..idle }, DriverStatus::Busy),
+            (Wants::Online, Holding { services_under_way: 1, ..idle }, DriverStatus::Busy),
+            (Wants::Paused, idle, DriverStatus::Busy),
+            (Wants::Offline, idle, DriverStatus::Offline),
+            (Wants::Offline, one, DriverStatus::Busy),
+        ] {
+            assert_eq!(status(wants, holding, 5), expected, "{wants:?} {holding:?}");
+        }
+    }
+}

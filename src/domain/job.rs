@@ -1,0 +1,220 @@
+//! The job: one piece of work from request to end, and *the only* transition table. The contracts have different
+//! words for its statuses; the words are theirs, the rules are here.
+
+/// What sort of work it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobKind {
+    /// An order of the driver app.
+    Delivery,
+    Ride,
+    /// A booking of a technician.
+    Service,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JobStatus {
+    Requested,
+    Assigned,
+    EnRoute,
+    Arrived,
+    InProgress,
+    Completed,
+    Cancelled,
+    /// A search that found nobody.
+    Unmatched,
+}
+
+/// What can be done to a job. Who may do it is asked before; whether the job can be moved so is asked here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// Bind a driver.
+    Assign,
+    /// The driver has taken note and is on the way.
+    SetOut,
+    /// The driver is at the pickup.
+    Arrive,
+    /// Picked up, or the ride or the service has begun.
+    Start,
+    Complete,
+    /// The driver gives it back, or the operator takes it back: it is requested again.
+    Release,
+    Cancel,
+}
+
+/// What a move leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Moves(JobStatus),
+    /// The move that led here, once more: a retry, answered with success and changing nothing.
+    Already,
+    /// The lifecycle does not have it.
+    Refused,
+}
+
+/// The transition table. A row that is not here does not exist.
+pub fn transition(kind: JobKind, from: JobStatus, step: Move) -> Outcome {
+    use JobStatus::*;
+    use Outcome::{Already, Moves, Refused};
+    match (step, from) {
+        (Move::Assign, Requested) => Moves(Assigned),
+
+        (Move::SetOut, Assigned) => Moves(EnRoute),
+        (Move::SetOut, EnRoute) => Already,
+
+        (Move::Arrive, Assigned | EnRoute) if kind != JobKind::Delivery => Moves(Arrived),
+        (Move::Arrive, Arrived) => Already,
+
+        (Move::Start, Assigned | EnRoute | Arrived) => Moves(InProgress),
+        (Move::Start, InProgress) => Already,
+
+        (Move::Complete, InProgress) => Moves(Completed),
+        (Move::Complete, Completed) => Already,
+
+        (Move::Release, Assigned | EnRoute | Arrived) => Moves(Requested),
+
+        (Move::Cancel, Requested | Assigned | EnRoute | Arrived | InProgress) => Moves(Cancelled),
+        (Move::Cancel, Cancelled) => Already,
+
+        _ => Refused,
+    }
+}
+
+impl JobStatus {
+    /// A driver is bound to it and it has not ended.
+    pub const HELD: [JobStatus; 4] =
+        [JobStatus::Assigned, JobStatus::EnRoute, JobStatus::Arrived, JobStatus::InProgress];
+
+    pub const ALL: [JobStatus; 8] = [
+        JobStatus::Requested,
+        JobStatus::Assigned,
+        JobStatus::EnRoute,
+        JobStatus::Arrived,
+        JobStatus::InProgress,
+        JobStatus::Completed,
+        JobStatus::Cancelled,
+        JobStatus::Unmatched,
+    ];
+
+    pub fn is_held(self) -> bool {
+        Self::HELD.contains(&self)
+    }
+
+    pub fn is_open(self) -> bool {
+        self == JobStatus::Requested || self.is_held()
+    }
+
+    /// As the database has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            JobStatus::Requested => "requested",
+            JobStatus::Assigned => "assigned",
+            JobStatus::EnRoute => "en_route",
+            JobStatus::Arrived => "arrived",
+            JobStatus::InProgress => "in_progress",
+            JobStatus::Completed => "completed",
+            JobStatus::Cancelled => "cancelled",
+            JobStatus::Unmatched => "unmatched",
+        }
+    }
+}
+
+impl JobKind {
+    /// As the database has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            JobKind::Delivery => "delivery",
+            JobKind::Ride => "ride",
+            JobKind::Service => "service",
+        }
+    }
+}
+
+impl TryFrom<String> for JobStatus {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        JobStatus::ALL
+            .into_iter()
+            .find(|status| status.as_str() == word)
+            .ok_or_else(|| format!("unknown job status: {word}"))
+    }
+}
+
+impl TryFrom<String> for JobKind {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        [JobKind::Delivery, JobKind::Ride, JobKind::Service]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+            .ok_or_else(|| format!("unknown job kind: {word}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MOVES: [Move; 7] = [
+        Move::Assign,
+        Move::SetOut,
+        Move::Arrive,
+        Move::Start,
+        Move::Complete,
+        Move::Release,
+        Move::Cancel,
+    ];
+
+    #[test]
+    fn picked_up_straight_from_assigned_is_allowed_and_delivered_is_not() {
+        let kind = JobKind::Delivery;
+        assert_eq!(
+            transition(kind, JobStatus::Assigned, Move::Start),
+            Outcome::Moves(JobStatus::InProgress)
+        );
+        assert_eq!(transition(kind, JobStatus::Assigned, Move::Complete), Outcome::Refused);
+        assert_eq!(transition(kind, JobStatus::EnRoute, Move::Complete), Outcome::Refused);
+    }
+
+    #[test]
+    fn after_pickup_an_order_is_neither_given_back_nor_assigned_again() {
+        for step in [Move::Release, Move::Assign, Move::SetOut] {
+            assert_eq!(transition(JobKind::Delivery, JobStatus::InProgress, step), Outcome::Refused);
+        }
+    }
+
+    #[test]
+    fn what_has_ended_stays_ended() {
+        for kind in [JobKind::Delivery, JobKind::Ride, JobKind::Service] {
+            for from in [JobStatus::Completed, JobStatus::Cancelled, JobStatus::Unmatched] {
+                for step in MOVES {
+                    assert!(
+                        !matches!(transition(kind, from, step), Outcome::Moves(_)),
+                        "{kind:?} {from:?} {step:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever is done to a job in whatever order: a repeated move changes nothing, and only a claim binds a driver.
+        #[test]
+        fn any_sequence_of_moves_keeps_the_rules(steps in prop::collection::vec(0usize..MOVES.len(), 0..40)) {
+            let mut status = JobStatus::Requested;
+            for step in steps.into_iter().map(|i| MOVES[i]) {
+                if let Outcome::Moves(next) = transition(JobKind::Delivery, status, step) {
+                    prop_assert_ne!(next, status);
+                    if next.is_held() && !status.is_held() {
+                        prop_assert_eq!(step, Move::Assign);
+                    }
+                    status = next;
+                    if step != Move::Assign && step != Move::Release {
+                        prop_assert_eq!(transition(JobKind::Delivery, status, step), Outcome::Already);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Pure types and rules: no I/O, no async, no clock. Everything else may use this module; it uses nothing of ours.
+
+pub mod delivery;
+pub mod driver;
+pub mod event;
+pub mod ids;
+pub mod job;
+pub mod money;
+pub mod position;
+

@@ -1,0 +1,81 @@
+//! Positions (WGS 84 degrees) and the distance between them.
+
+use chrono::{DateTime, Utc};
+use geo::{Distance, Haversine, Point};
+
+/// A place on earth that can't be out of range.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Position {
+    latitude: f64,
+    longitude: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("latitude must be within -90..90 and longitude within -180..180 degrees")]
+pub struct InvalidPosition;
+
+impl Position {
+    /// Refuses what is not finite, |latitude| > 90 and |longitude| > 180.
+    pub fn new(latitude: f64, longitude: f64) -> Result<Self, InvalidPosition> {
+        // A NaN is in no range, so these comparisons refuse it, too.
+        if (-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude) {
+            Ok(Self { latitude, longitude })
+        } else {
+            Err(InvalidPosition)
+        }
+    }
+
+    pub fn latitude(self) -> f64 {
+        self.latitude
+    }
+
+    pub fn longitude(self) -> f64 {
+        self.longitude
+    }
+
+    /// Great-circle distance in metres (haversine, mean earth radius 6,371,008.8 m).
+    pub fn distance_m(self, other: Position) -> f64 {
+        Haversine.distance(
+            Point::new(self.longitude, self.latitude),
+            Point::new(other.longitude, other.latitude),
+        )
+    }
+}
+
+/// A position as a device measured it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fix {
+    pub position: Position,
+    /// Radius of uncertainty in metres.
+    pub accuracy_m: Option<f64>,
+    /// Degrees clockwise from north, 0 to 360.
+    pub heading: Option<f64>,
+    /// As the app sends it; its unit is the app's.
+    pub speed: Option<f64>,
+    /// Per cent.
+    pub battery_level: Option<f64>,
+    pub measured_at: DateTime<Utc>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn out_of_range_and_not_finite_are_refused() {
+        for (latitude, longitude) in
+            [(90.1, 0.0), (-91.0, 0.0), (0.0, 180.5), (f64::NAN, 0.0), (0.0, f64::INFINITY)]
+        {
+            assert!(Position::new(latitude, longitude).is_err(), "{latitude} {longitude}");
+        }
+        assert!(Position::new(-90.0, 180.0).is_ok());
+    }
+
+    #[test]
+    fn the_matching_contracts_drivers_are_about_as_far_as_it_says() {
+        let centre = Position::new(-26.2041, 28.0473).expect("in range");
+        let driver2 = Position::new(-26.1041, 28.1473).expect("in range");
+        let metres = centre.distance_m(driver2);
+        assert!((14_500.0..15_500.0).contains(&metres), "{metres}");
+    }
+}
