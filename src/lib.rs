@@ -1,1 +1,3 @@
+//! Fleetwire: a realtime dispatch server. docs/ARCHITECTURE.md names the modules and who may use whom.
+
 pub mod domain;

@@ -7,4 +7,4 @@ pub mod ids;
 pub mod job;
 pub mod money;
 pub mod position;
-
+pub mod role;

@@ -1,0 +1,76 @@
+//! What an account may do. The role stands in the account's row, in every token we sign and in nothing else; the
+//! words are fixed, since they are on the wire and in the database.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// One of the four kinds of account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Carries out jobs; has a driver id.
+    Driver,
+    /// Asks for jobs; has a customer id.
+    Customer,
+    /// The operator.
+    Admin,
+    /// A program of the operator's: orders and bookings, nothing else.
+    Service,
+}
+
+/// The word is none of the four roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown role")]
+pub struct UnknownRole;
+
+impl Role {
+    pub const ALL: [Role; 4] = [Role::Driver, Role::Customer, Role::Admin, Role::Service];
+
+    /// The word on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Role::Driver => "driver",
+            Role::Customer => "customer",
+            Role::Admin => "admin",
+            Role::Service => "service",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(word: &str) -> Result<Self, UnknownRole> {
+        Role::ALL.into_iter().find(|role| role.as_str() == word).ok_or(UnknownRole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_is_the_same_for_text_and_json() {
+        for role in Role::ALL {
+            assert_eq!(role.as_str().parse(), Ok(role));
+            assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
+            assert_eq!(serde_json::from_value::<Role>(role.as_str().into()).unwrap(), role);
+        }
+    }
+
+    #[test]
+    fn no_other_word_is_a_role() {
+        for word in ["", "Driver", "DRIVER", " driver", "passenger", "root"] {
+            assert_eq!(word.parse::<Role>(), Err(UnknownRole), "{word:?}");
+            assert!(serde_json::from_value::<Role>(word.into()).is_err(), "{word:?}");
+        }
+    }
+}
