@@ -1,3 +1,4 @@
 //! Fleetwire: a realtime dispatch server. docs/ARCHITECTURE.md names the modules and who may use whom.
 
+pub mod clock;
 pub mod domain;
