@@ -1,0 +1,328 @@
+//! Limits on how often: a token bucket ([`Bucket`]), and many of them under keys ([`KeyedLimiter`]). The caller gives the
+//! time, so nothing here waits or reads a clock. Handshakes and log-ins are limited by address and by account, a
+//! session's messages by a bucket of its own.
+//!
+//! Invariants: within any stretch of time a bucket lets through at most its burst and what the rate has refilled;
+//! a limiter never holds more keys than it was told.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often something may be done, steadily and at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Time in which one token comes back.
+    interval: Duration,
+    /// Time in which an empty bucket fills up.
+    refill: Duration,
+}
+
+impl Rate {
+    /// `count` a minute, all of which may come at once.
+    pub fn per_minute(count: NonZeroU32) -> Self {
+        Rate::new(count, Duration::from_secs(60), count)
+    }
+
+    /// `count` a second, and up to `burst` at once.
+    pub fn per_second(count: NonZeroU32, burst: NonZeroU32) -> Self {
+        Rate::new(count, Duration::from_secs(1), burst)
+    }
+
+    fn new(count: NonZeroU32, period: Duration, burst: NonZeroU32) -> Self {
+        let interval = period / count.get();
+        Rate { interval, refill: interval.saturating_mul(burst.get()) }
+    }
+}
+
+/// Refused: there will be a token again after this time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("over the limit, again in {} s", self.as_secs())]
+pub struct RetryAfter(Duration);
+
+impl RetryAfter {
+    /// Whole seconds, rounded up and at least 1, as the header `Retry-After` wants it.
+    pub fn as_secs(self) -> u64 {
+        (self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0)).max(1)
+    }
+
+    pub fn as_duration(self) -> Duration {
+        self.0
+    }
+}
+
+/// A token bucket, kept as the one instant at which it will be full again: 16 bytes, and nothing to refill.
+#[derive(Debug, Clone, Copy)]
+pub struct Bucket {
+    full_at: Instant,
+}
+
+impl Bucket {
+    /// A full one.
+    pub fn full(now: Instant) -> Self {
+        Bucket { full_at: now }
+    }
+
+    /// Takes a token. What is refused takes none, so whoever keeps asking waits no longer for it.
+    pub fn take(&mut self, rate: Rate, now: Instant) -> Result<(), RetryAfter> {
+        let full_at = self.full_at.max(now) + rate.interval;
+        let missing = full_at.duration_since(now);
+        match missing.checked_sub(rate.refill) {
+            Some(excess) if !excess.is_zero() => Err(RetryAfter(excess)),
+            _ => {
+                self.full_at = full_at;
+                Ok(())
+            }
+        }
+    }
+
+    /// Full buckets are as good as none.
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.full_at <= now
+    }
+}
+
+/// One bucket for each key, all of one rate, for use from any thread.
+///
+/// Keys live in two generations. A key that is used moves to the young one; once in the time that an empty bucket takes to
+/// fill up, the old generation is dropped and the young one becomes old. What is dropped was not used for at least that
+/// long, so it is full and says nothing: no search for full buckets, no timer. When the young generation is half the keys
+/// allowed before that time is over, the generations turn early and the limits of the keys longest unused are forgotten:
+/// a flood of new keys is let in rather than allowed to lock out everybody else, and [`KeyedLimiter::forgotten`] counts it.
+#[derive(Debug)]
+pub struct KeyedLimiter<K> {
+    rate: Rate,
+    generation_keys_max: usize,
+    generations: Mutex<Generations<K>>,
+}
+
+#[derive(Debug)]
+struct Generations<K> {
+    young: HashMap<K, Bucket>,
+    old: HashMap<K, Bucket>,
+    turned_at: Option<Instant>,
+    forgotten: u64,
+}
+
+impl<K: Hash + Eq> KeyedLimiter<K> {
+    /// `keys_max` bounds the memory: a key and its bucket take about 48 bytes beside what the key itself points to.
+    pub fn new(rate: Rate, keys_max: usize) -> Self {
+        let generations =
+            Generations { young: HashMap::new(), old: HashMap::new(), turned_at: None, forgotten: 0 };
+        KeyedLimiter {
+            rate,
+            generation_keys_max: (keys_max / 2).max(1),
+            generations: Mutex::new(generations),
+        }
+    }
+
+    /// Takes a token from the key's bucket.
+    pub fn check(&self, key: K, now: Instant) -> Result<(), RetryAfter> {
+        let mut generations = self.generations();
+        generations.turn_if_due(self.rate.refill, now);
+        if let Some(bucket) = generations.young.get_mut(&key) {
+            return bucket.take(self.rate, now);
+        }
+        let mut bucket = generations.old.remove(&key).unwrap_or(Bucket::full(now));
+        if generations.young.len() >= self.generation_keys_max {
+            generations.turn(now);
+        }
+        let outcome = bucket.take(self.rate, now);
+        generations.young.insert(key, bucket);
+        outcome
+    }
+
+    /// Keys held at present, never more than allowed.
+    pub fn keys(&self) -> usize {
+        let generations = self.generations();
+        generations.young.len() + generations.old.len()
+    }
+
+    /// Keys whose limit was forgotten because there were too many of them.
+    pub fn forgotten(&self) -> u64 {
+        self.generations().forgotten
+    }
+
+    // Every state in between is a valid one, so a poisoned lock is taken all the same.
+    fn generations(&self) -> MutexGuard<'_, Generations<K>> {
+        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Hash + Eq> Generations<K> {
+    fn turn_if_due(&mut self, refill: Duration, now: Instant) {
+        match self.turned_at {
+            None => self.turned_at = Some(now),
+            Some(turned_at) if now.saturating_duration_since(turned_at) >= refill => self.turn(now),
+            Some(_) => {}
+        }
+    }
+
+    fn turn(&mut self, now: Instant) {
+        self.forgotten += self.old.values().filter(|bucket| !bucket.is_full(now)).count() as u64;
+        self.old = std::mem::take(&mut self.young);
+        self.turned_at = Some(now);
+    }
+}
+
+/// What an address counts as: an IPv4 address itself, however it is written; an IPv6 address its /64, since one
+/// subscriber has all of that and could otherwise appear as a new address each time.
+pub fn address_key(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn count(n: u32) -> NonZeroU32 {
+        NonZeroU32::new(n).unwrap()
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn all_of_a_minute_may_come_at_once_and_then_one_each_interval() {
+        let limiter = KeyedLimiter::new(Rate::per_minute(count(30)), 100);
+        let start = Instant::now();
+        for _ in 0..30 {
+            assert_eq!(limiter.check("driver 1", start), Ok(()));
+        }
+        let refused = limiter.check("driver 1", start).unwrap_err();
+        assert_eq!(refused.as_secs(), 2);
+        assert_eq!(limiter.check("driver 1", start + SECOND).unwrap_err().as_secs(), 1);
+        assert_eq!(limiter.check("driver 1", start + 2 * SECOND), Ok(()));
+        assert!(limiter.check("driver 1", start + 2 * SECOND).is_err());
+    }
+
+    #[test]
+    fn one_key_does_not_pay_for_another() {
+        let limiter = KeyedLimiter::new(Rate::per_minute(count(1)), 100);
+        let start = Instant::now();
+        assert_eq!(limiter.check("a", start), Ok(()));
+        assert_eq!(limiter.check("b", start), Ok(()));
+        assert!(limiter.check("a", start).is_err());
+    }
+
+    #[test]
+    fn a_session_may_burst_to_more_than_its_rate() {
+        let rate = Rate::per_second(count(50), count(200));
+        let start = Instant::now();
+        let mut bucket = Bucket::full(start);
+        let taken = (0..1000).filter(|_| bucket.take(rate, start).is_ok()).count();
+        assert_eq!(taken, 200);
+        let later = start + SECOND;
+        let taken = (0..1000).filter(|_| bucket.take(rate, later).is_ok()).count();
+        assert_eq!(taken, 50);
+        assert!(!bucket.is_full(later));
+        assert!(bucket.is_full(later + 4 * SECOND));
+    }
+
+    #[test]
+    fn retry_after_is_never_zero_and_rounds_up() {
+        assert_eq!(RetryAfter(Duration::from_millis(1)).as_secs(), 1);
+        assert_eq!(RetryAfter(Duration::from_millis(1001)).as_secs(), 2);
+        assert_eq!(RetryAfter(2 * SECOND).as_secs(), 2);
+    }
+
+    #[test]
+    fn keys_unused_for_a_refill_are_dropped_and_none_was_owed_anything() {
+        let limiter = KeyedLimiter::new(Rate::per_minute(count(10)), 1000);
+        let start = Instant::now();
+        for key in 0..400 {
+            limiter.check(key, start).unwrap();
+        }
+        assert_eq!(limiter.keys(), 400);
+        limiter.check(0, start + 60 * SECOND).unwrap();
+        limiter.check(0, start + 120 * SECOND).unwrap();
+        assert_eq!(limiter.keys(), 1);
+        assert_eq!(limiter.forgotten(), 0);
+    }
+
+    #[test]
+    fn a_flood_of_keys_forgets_the_longest_unused_first_and_counts_them() {
+        let limiter = KeyedLimiter::new(Rate::per_minute(count(1)), 10);
+        let start = Instant::now();
+        limiter.check(u32::MAX, start).unwrap();
+        for key in 0..100 {
+            assert_eq!(limiter.check(key, start), Ok(()));
+            assert!(limiter.keys() <= 10);
+            // Whoever keeps asking is not forgotten.
+            assert!(limiter.check(u32::MAX, start).is_err());
+        }
+        assert!(limiter.forgotten() > 0);
+        assert_eq!(limiter.check(0, start), Ok(()), "forgotten, so let in again");
+    }
+
+    #[test]
+    fn an_ipv6_subscriber_is_one_address_and_a_mapped_one_is_ipv4() {
+        let key = |text: &str| address_key(text.parse().unwrap());
+        assert_eq!(key("2001:db8:1:2:aaaa::1"), key("2001:db8:1:2:bbbb::9"));
+        assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
+        assert_eq!(key("::ffff:192.0.2.7"), key("192.0.2.7"));
+        assert_ne!(key("192.0.2.7"), key("192.0.2.8"));
+    }
+
+    proptest! {
+        /// The plain definition of a token bucket, in whole milliseconds, agrees at every step.
+        #[test]
+        fn a_bucket_is_a_token_bucket(burst in 1u32..20, steps in prop::collection::vec(0u64..400, 1..200)) {
+            let rate = Rate::per_second(count(10), count(burst));
+            let start = Instant::now();
+            let mut bucket = Bucket::full(start);
+            let (mut millitokens, mut at_ms) = (u64::from(burst) * 100, 0);
+            for step_ms in steps {
+                at_ms += step_ms;
+                // Ten a second: one hundred milliseconds for each token.
+                millitokens = (millitokens + step_ms).min(u64::from(burst) * 100);
+                let expected = millitokens >= 100;
+                let taken = bucket.take(rate, start + Duration::from_millis(at_ms)).is_ok();
+                prop_assert_eq!(taken, expected);
+                if taken {
+                    millitokens -= 100;
+                }
+            }
+        }
+
+        /// Whatever the traffic: a limiter with room for all keys decides as one bucket for each key would.
+        #[test]
+        fn dropping_keys_never_changes_a_decision(asks in prop::collection::vec((0u8..8, 0u64..40), 1..300)) {
+            let rate = Rate::per_minute(count(3));
+            let limiter = KeyedLimiter::new(rate, 16);
+            let start = Instant::now();
+            let mut now = start;
+            let mut buckets = [Bucket::full(start); 8];
+            for (key, step_secs) in asks {
+                now += Duration::from_secs(step_secs);
+                let expected = buckets[usize::from(key)].take(rate, now);
+                prop_assert_eq!(limiter.check(key, now), expected);
+                prop_assert!(limiter.keys() <= 16);
+            }
+            prop_assert_eq!(limiter.forgotten(), 0);
+        }
+
+        /// Told when to come again, one is let in then, and not sooner.
+        #[test]
+        fn retry_after_tells_the_truth(per_minute in 1u32..1000, early_ns in 1u64..1_000_000) {
+            let rate = Rate::per_minute(count(per_minute));
+            let start = Instant::now();
+            let mut bucket = Bucket::full(start);
+            let wait = loop {
+                if let Err(refused) = bucket.take(rate, start) {
+                    break refused.as_duration();
+                }
+            };
+            let mut early = bucket;
+            let sooner = start + wait.saturating_sub(Duration::from_nanos(early_ns));
+            prop_assert!(early.take(rate, sooner).is_err());
+            prop_assert!(bucket.take(rate, start + wait).is_ok());
+        }
+    }
+}
