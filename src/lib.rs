@@ -2,4 +2,6 @@
 
 pub mod clock;
 pub mod domain;
+pub mod metrics;
 pub mod rate_limit;
+pub mod store;

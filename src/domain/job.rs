@@ -104,7 +104,7 @@ impl JobStatus {
     }
 
     /// As the database has it.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             JobStatus::Requested => "requested",
             JobStatus::Assigned => "assigned",
@@ -120,7 +120,7 @@ impl JobStatus {
 
 impl JobKind {
     /// As the database has it.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             JobKind::Delivery => "delivery",
             JobKind::Ride => "ride",

@@ -1,0 +1,9 @@
+DROP TABLE idempotency_keys;
+DROP TABLE refresh_tokens;
+DROP TABLE driver_locations;
+DROP TABLE events;
+DROP TABLE job_declines;
+DROP TABLE jobs;
+DROP TABLE customers;
+DROP TABLE drivers;
+DROP TABLE accounts;

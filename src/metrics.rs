@@ -1,0 +1,63 @@
+//! The names of all metrics, in one place, as handles that cost an atomic each.
+
+use metrics::{Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+macro_rules! metrics {
+    ($($(#[doc = $doc:literal])+ $field:ident: $kind:ident = $make:ident, $describe:ident, $name:literal;)+) => {
+        /// Handles to every metric. Made once, after the recorder is installed.
+        pub struct Metrics {
+            $($(#[doc = $doc])+ pub $field: $kind,)+
+        }
+
+        impl Metrics {
+            #[expect(clippy::new_without_default, reason = "it registers with the installed recorder")]
+            pub fn new() -> Self {
+                $($describe!($name, concat!($($doc),+));)+
+                Self { $($field: $make!($name),)+ }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// WebSocket sessions that are open.
+    sessions: Gauge = gauge, describe_gauge, "fleetwire_sessions";
+    /// Sessions closed because the same driver connected again.
+    sessions_ghosted: Counter = counter, describe_counter, "fleetwire_sessions_ghosted_total";
+    /// Sockets refused for their token.
+    sessions_refused: Counter = counter, describe_counter, "fleetwire_sessions_refused_total";
+    /// Handshakes refused by a rate limit.
+    handshakes_limited: Counter = counter, describe_counter, "fleetwire_handshakes_limited_total";
+    /// Handshakes refused because MAX_CONNECTIONS sessions are open.
+    connections_limited: Counter = counter, describe_counter, "fleetwire_connections_limited_total";
+    /// Logins refused by a rate limit.
+    logins_limited: Counter = counter, describe_counter, "fleetwire_logins_limited_total";
+    /// Messages of clients that were answered with an error.
+    messages_refused: Counter = counter, describe_counter, "fleetwire_messages_refused_total";
+    /// Positions taken over from clients.
+    positions_accepted: Counter = counter, describe_counter, "fleetwire_positions_accepted_total";
+    /// Positions written to driver_locations.
+    positions_stored: Counter = counter, describe_counter, "fleetwire_positions_stored_total";
+    /// Positions refused because the recorder's queue was full; the client was told.
+    positions_refused: Counter = counter, describe_counter, "fleetwire_positions_refused_total";
+    /// Accepted positions given up because the database was not available until the end.
+    positions_dropped: Counter = counter, describe_counter, "fleetwire_positions_dropped_total";
+    /// Positions waiting in the recorder.
+    recorder_queue: Gauge = gauge, describe_gauge, "fleetwire_recorder_queue";
+    /// Durable events handed to sessions.
+    events_sent: Counter = counter, describe_counter, "fleetwire_events_sent_total";
+    /// Durable events that a device's socket has answered for.
+    events_confirmed: Counter = counter, describe_counter, "fleetwire_events_confirmed_total";
+    /// From the change to the device's answer.
+    event_confirm_seconds: Histogram = histogram, describe_histogram, "fleetwire_event_confirm_seconds";
+    /// Announcements that the repair look had to find.
+    announcements_repaired: Counter = counter, describe_counter, "fleetwire_announcements_repaired_total";
+    /// Time of a database operation on its thread.
+    database_seconds: Histogram = histogram, describe_histogram, "fleetwire_database_seconds";
+    /// Database operations waiting for a thread.
+    database_queue: Gauge = gauge, describe_gauge, "fleetwire_database_queue";
+    /// Database operations refused because the queue was full.
+    database_refused: Counter = counter, describe_counter, "fleetwire_database_refused_total";
+    /// Rows removed because their retention had passed.
+    rows_pruned: Counter = counter, describe_counter, "fleetwire_rows_pruned_total";
+}

@@ -1,0 +1,73 @@
+//! What can go wrong between us and the database.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The queue is full, no connection is to be had, or the answer did not come in time.
+    #[error("the database is not available: {0}")]
+    Unavailable(&'static str),
+    /// A deadlock, a serialisation failure, a busy database or a lost connection: the whole operation is repeated.
+    #[error("the database asks to repeat")]
+    Transient(#[source] DieselError),
+    /// A unique constraint; the text names it.
+    #[error("already taken: {constraint}")]
+    Taken { constraint: String },
+    #[error("the database refused")]
+    Database(#[source] DieselError),
+    /// A row that this version can't read.
+    #[error("unreadable event {event_id} of account {account_id}")]
+    UnreadableEvent { account_id: i64, event_id: i64, source: serde_json::Error },
+}
+
+/// An operation's error, seen from the store: it may carry one of ours.
+pub trait OperationError: From<StoreError> + Send + 'static {
+    fn store_error(&self) -> Option<&StoreError>;
+}
+
+impl OperationError for StoreError {
+    fn store_error(&self) -> Option<&StoreError> {
+        Some(self)
+    }
+}
+
+impl StoreError {
+    pub fn is_transient(&self) -> bool {
+        matches!(self, StoreError::Transient(_))
+    }
+}
+
+impl From<DieselError> for StoreError {
+    fn from(error: DieselError) -> Self {
+        match &error {
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => {
+                // SQLite names table and column in the message, PostgreSQL the constraint.
+                let constraint = info.constraint_name().unwrap_or(info.message()).to_owned();
+                StoreError::Taken { constraint }
+            }
+            DieselError::DatabaseError(
+                DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ClosedConnection,
+                _,
+            )
+            | DieselError::BrokenTransactionManager => StoreError::Transient(error),
+            DieselError::DatabaseError(_, info) if asks_to_repeat(info.message()) => {
+                StoreError::Transient(error)
+            }
+            _ => StoreError::Database(error),
+        }
+    }
+}
+
+/// diesel has no kind for these: SQLite's SQLITE_BUSY, PostgreSQL's 40P01 and 55P03, and a server that went away.
+fn asks_to_repeat(message: &str) -> bool {
+    [
+        "database is locked",
+        "deadlock detected",
+        "lock timeout",
+        "server closed the connection",
+        "terminating connection",
+        "no connection to the server",
+    ]
+    .iter()
+    .any(|known| message.contains(known))
+}

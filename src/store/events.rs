@@ -1,0 +1,67 @@
+//! Reading an account's events for delivery: where the history stands, and pages of it.
+
+use crate::domain::delivery::{Page, Read, Selection, Standing};
+use crate::domain::event::Event;
+use crate::domain::ids::{AccountId, EventId};
+use crate::store::connection::Conn;
+use crate::store::error::StoreError;
+use crate::store::rows::EventRow;
+use crate::store::sql;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Events read and sent at a time. About 15 KB on the wire: a slow reader has at most this and its socket's buffers.
+const PAGE_EVENTS: i64 = 50;
+
+/// Where the history of `account` stands. Of the unconfirmed at most the `newest_max` newest not older than `age_max`
+/// are to be replayed, and those of open jobs.
+pub fn standing(
+    conn: &mut Conn<'_>,
+    account: AccountId,
+    now: DateTime<Utc>,
+    newest_max: u32,
+    age_max: TimeDelta,
+) -> Result<Standing, StoreError> {
+    let newest = sql!(conn, accounts::last_event_id(account))?;
+    let oldest = sql!(conn, events::oldest(account))?.unwrap_or(newest.next());
+    let mut not_before = (now - age_max).naive_utc();
+    if let Some(at) = sql!(conn, events::nth_newest_unconfirmed(account, i64::from(newest_max) - 1))? {
+        not_before = not_before.max(at);
+    }
+    // What lies before the first one to replay was left out, or was confirmed.
+    let first = sql!(conn, events::unconfirmed_page(account, EventId::NONE, newest, not_before, 1))?;
+    let unconfirmed_after = first.first().map_or(newest, |row| EventId(row.event_id.0 - 1));
+    let left_out = sql!(conn, events::any_left_out(account, newest, not_before))?;
+    Ok(Standing { oldest, newest, unconfirmed_after, not_before: not_before.and_utc(), left_out })
+}
+
+/// The page that a session asked for.
+pub fn page_of(conn: &mut Conn<'_>, account: AccountId, read: Read) -> Result<Page, StoreError> {
+    // One more than a page tells whether it is the last.
+    let limit = PAGE_EVENTS + 1;
+    let mut rows = match read.selection {
+        Selection::Everything => sql!(conn, events::page(account, read.after, read.up_to, limit))?,
+        Selection::Unconfirmed { not_before } => {
+            let not_before = not_before.naive_utc();
+            sql!(conn, events::unconfirmed_page(account, read.after, read.up_to, not_before, limit))?
+        }
+    };
+    let complete = rows.len() < limit as usize;
+    rows.truncate(PAGE_EVENTS as usize);
+    let events = rows.into_iter().map(event).collect::<Result<_, _>>()?;
+    Ok(Page { read, events, complete })
+}
+
+fn event(row: EventRow) -> Result<Event, StoreError> {
+    let body = serde_json::from_str(&row.body).map_err(|source| StoreError::UnreadableEvent {
+        account_id: row.account_id.0,
+        event_id: row.event_id.0,
+        source,
+    })?;
+    Ok(Event {
+        account: row.account_id,
+        id: row.event_id,
+        job: row.job_id,
+        created_at: row.created_at.and_utc(),
+        body,
+    })
+}

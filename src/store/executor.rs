@@ -1,0 +1,305 @@
+//! The database's own threads, with bounded queues. Callers await an answer; no SQL runs on their threads.
+//!
+//! SQLite: one thread writes, decisions before bulk; the others only read. PostgreSQL: a pool of threads decides and
+//! reads, one more writes in bulk. A write's events are published by its thread right after the commit, whether or
+//! not the caller still waits: a request's future may be dropped at any await.
+
+use crate::clock::SharedClock;
+use crate::domain::event::Announcement;
+use crate::metrics::Metrics;
+use crate::store::connection::{Conn, Connections};
+use crate::store::error::{OperationError, StoreError};
+use crate::store::queue::{Queue, Task, Urgency};
+use crate::store::tx::Tx;
+use diesel::Connection;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// Which database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Where {
+    Sqlite(PathBuf),
+    /// A `postgres://` URL.
+    Postgres(String),
+}
+
+/// What a commit waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// The disk: a power cut loses nothing that was acknowledged.
+    Full,
+    /// The operating system: a crash of the process loses nothing, a power cut may lose the last moments.
+    Normal,
+}
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub connections: u32,
+    /// Decisions that may wait; one more is refused at once.
+    pub queue_max: usize,
+    /// How long a connection, a place in the queue or a lock is waited for.
+    pub timeout: Duration,
+    pub decisions: Durability,
+    pub positions: Durability,
+}
+
+/// Attempts of one operation: a deadlock, a serialisation failure or a busy database repeats it.
+const ATTEMPTS_MAX: u32 = 4;
+/// Waited before the second attempt, twice that before the third, and so on.
+const BACK_OFF: Duration = Duration::from_millis(5);
+
+type Publish = Box<dyn Fn(Vec<Announcement>) + Send + Sync>;
+
+/// Clone it freely; the threads end when [`Database::close`] is called.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    clock: SharedClock,
+    options: Options,
+    writes: Arc<Queue>,
+    reads: Arc<Queue>,
+    bulk: Arc<Queue>,
+    publish: OnceLock<Publish>,
+    metrics: Arc<Metrics>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Database {
+    /// Starts the threads. The schema must be there already: see `migrations`.
+    pub fn open(at: &Where, options: Options, clock: SharedClock, metrics: Arc<Metrics>) -> Self {
+        let size = options.connections.max(2);
+        let queue = || Arc::new(Queue::new(options.queue_max));
+        let timeout = options.timeout;
+        let mut threads = Vec::new();
+        let mut start = |name: &str, count: u32, queue: &Arc<Queue>, connections: Connections| {
+            for _ in 0..count {
+                let (queue, connections) = (queue.clone(), connections.clone());
+                let thread = std::thread::Builder::new()
+                    .name(name.to_owned())
+                    .spawn(move || work(&queue, &connections, timeout))
+                    .expect("a thread can be started at start-up");
+                threads.push(thread);
+            }
+        };
+        let (writes, reads, bulk) = match at {
+            Where::Sqlite(path) => {
+                let (writes, reads) = (queue(), queue());
+                start("db-write", 1, &writes, Connections::sqlite(path, 1, timeout, false));
+                start("db-read", size, &reads, Connections::sqlite(path, size, timeout, true));
+                (writes.clone(), reads, writes)
+            }
+            Where::Postgres(url) => {
+                let (shared, bulk) = (queue(), queue());
+                let connections = Connections::postgres(url, size + 1, timeout);
+                start("db", size, &shared, connections.clone());
+                start("db-bulk", 1, &bulk, connections);
+                (shared.clone(), shared, bulk)
+            }
+        };
+        let threads = Mutex::new(threads);
+        let publish = OnceLock::new();
+        Self { inner: Arc::new(Inner { clock, options, writes, reads, bulk, publish, metrics, threads }) }
+    }
+
+    /// Who hears of what was committed. Called on a database thread, so it must not block. Once.
+    pub fn publish_to(&self, publish: impl Fn(Vec<Announcement>) + Send + Sync + 'static) {
+        if self.inner.publish.set(Box::new(publish)).is_err() {
+            log::error!("the database already has somebody to publish to");
+        }
+    }
+
+    /// A decision: runs `operation` in one transaction, then publishes what it recorded, then answers. The whole
+    /// operation is repeated where the database asks for it, so it must have no effect but on its transaction.
+    pub async fn write<T, E, F>(&self, operation: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: OperationError,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let durability = self.inner.options.decisions;
+        self.transact(&self.inner.writes, Urgency::High, durability, operation).await
+    }
+
+    /// The same for positions and marks: after all decisions, with the durability of positions.
+    pub async fn write_bulk<T, E, F>(&self, operation: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: OperationError,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let durability = self.inner.options.positions;
+        self.transact(&self.inner.bulk, Urgency::Low, durability, operation).await
+    }
+
+    /// Reads. Each statement sees what was committed when it began.
+    pub async fn read<T, E, F>(&self, mut query: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: OperationError,
+        F: FnMut(&mut Conn<'_>) -> Result<T, E> + Send + 'static,
+    {
+        // Behind decisions where both share the threads.
+        self.run(&self.inner.reads, Urgency::Low, move |conn| repeat(|| query(conn))).await
+    }
+
+    async fn transact<T, E, F>(
+        &self,
+        queue: &Queue,
+        urgency: Urgency,
+        durability: Durability,
+        mut operation: F,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: OperationError,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let inner = self.inner.clone();
+        self.run(queue, urgency, move |conn| {
+            let (value, announcements) = repeat(|| {
+                let now = inner.clock.now();
+                transaction(conn, durability, |conn| -> Result<_, E> {
+                    let mut tx = Tx::new(conn, now);
+                    let value = operation(&mut tx)?;
+                    Ok((value, tx.finish()?))
+                })
+            })?;
+            if !announcements.is_empty()
+                && let Some(publish) = inner.publish.get()
+            {
+                publish(announcements);
+            }
+            Ok(value)
+        })
+        .await
+    }
+
+    async fn run<T, E, F>(&self, queue: &Queue, urgency: Urgency, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: OperationError,
+        F: FnOnce(&mut Conn<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let metrics = self.inner.metrics.clone();
+        let task: Task = Box::new(move |conn| {
+            // Nobody waits any more and nothing has begun: then nothing begins.
+            if reply.is_closed() {
+                return;
+            }
+            let began = Instant::now();
+            let outcome = conn.map_err(E::from).and_then(|mut conn| job(&mut conn));
+            metrics.database_seconds.record(began.elapsed());
+            // A caller that went away meanwhile asked for it all the same; it is done.
+            let _ = reply.send(outcome);
+        });
+        if !queue.push(urgency, task) {
+            self.inner.metrics.database_refused.increment(1);
+            return Err(StoreError::Unavailable("too many operations are waiting").into());
+        }
+        // The queue, the connection and the locks have a time-out each.
+        match tokio::time::timeout(self.inner.options.timeout * 4, answer).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(StoreError::Unavailable("the operation was dropped").into()),
+            Err(_) => Err(StoreError::Unavailable("no answer in time").into()),
+        }
+    }
+
+    /// How many decisions, reads and bulk writes are waiting.
+    pub fn waiting(&self) -> usize {
+        self.inner.writes.len() + self.inner.reads.len()
+    }
+
+    /// Does what is queued, then ends the threads. Blocks; call it last.
+    pub fn close(&self) {
+        for queue in [&self.inner.writes, &self.inner.reads, &self.inner.bulk] {
+            queue.close();
+        }
+        let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                log::error!("a database thread had panicked");
+            }
+        }
+    }
+}
+
+/// The life of a database thread.
+fn work(queue: &Queue, connections: &Connections, timeout: Duration) {
+    while let Some(queued) = queue.pop() {
+        let attempt = std::panic::AssertUnwindSafe(|| {
+            if queued.since.elapsed() > timeout {
+                (queued.task)(Err(StoreError::Unavailable("waited too long in the queue")));
+                return;
+            }
+            match connections.take() {
+                Ok(mut connection) => (queued.task)(Ok(connection.conn())),
+                Err(error) => (queued.task)(Err(error)),
+            }
+        });
+        // The panic's message is in the log already; the caller hears that its operation was dropped.
+        if std::panic::catch_unwind(attempt).is_err() {
+            log::error!("a database operation panicked");
+        }
+    }
+}
+
+fn repeat<T, E: OperationError>(mut attempt: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    for number in 1..ATTEMPTS_MAX {
+        match attempt() {
+            Err(error) if error.store_error().is_some_and(StoreError::is_transient) => {
+                std::thread::sleep(BACK_OFF * number);
+            }
+            decided => return decided,
+        }
+    }
+    attempt()
+}
+
+/// diesel's transactions want an error that its own converts into.
+enum Failed<E> {
+    Operation(E),
+    Diesel(diesel::result::Error),
+}
+
+impl<E> From<diesel::result::Error> for Failed<E> {
+    fn from(error: diesel::result::Error) -> Self {
+        Failed::Diesel(error)
+    }
+}
+
+fn transaction<T, E: OperationError>(
+    conn: &mut Conn<'_>,
+    durability: Durability,
+    mut body: impl FnMut(Conn<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let outcome = match conn {
+        Conn::Sqlite(sqlite) => {
+            // A connection's setting, and only between transactions.
+            let pragma = match durability {
+                Durability::Full => "PRAGMA synchronous = FULL",
+                Durability::Normal => "PRAGMA synchronous = NORMAL",
+            };
+            Conn::Sqlite(sqlite).execute(pragma)?;
+            sqlite.immediate_transaction(|sqlite| body(Conn::Sqlite(sqlite)).map_err(Failed::Operation))
+        }
+        Conn::Postgres(postgres) => postgres.transaction(|postgres| {
+            if durability == Durability::Normal {
+                Conn::Postgres(postgres)
+                    .execute("SET LOCAL synchronous_commit = off")
+                    .map_err(|error| Failed::Operation(error.into()))?;
+            }
+            body(Conn::Postgres(postgres)).map_err(Failed::Operation)
+        }),
+    };
+    outcome.map_err(|failed| match failed {
+        Failed::Operation(error) => error,
+        Failed::Diesel(error) => StoreError::from(error).into(),
+    })
+}

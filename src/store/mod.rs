@@ -1,0 +1,49 @@
+//! SQL: the only user of diesel. A [`Database`] runs closures on its own threads, never on an actor's or an HTTP
+//! worker's; inside a write the closure has a [`Tx`], which also records the durable events the change causes.
+//!
+//! One set of queries (`queries/`, a file for each table) is compiled for SQLite and for PostgreSQL; [`sql!`]
+//! picks the one that the connection is of.
+
+mod connection;
+mod error;
+mod events;
+mod executor;
+mod lock;
+mod migrations;
+mod postgres;
+mod queue;
+mod rows;
+mod schema;
+mod sql_types;
+mod sqlite;
+mod tx;
+
+pub use connection::Conn;
+pub use error::{OperationError, StoreError};
+pub use events::{page_of, standing};
+pub use executor::{Database, Durability, Options, Where};
+pub use lock::{ServeLock, ServeLockError};
+pub use migrations::{MigrationError, migrate};
+pub use rows::*;
+pub use tx::Tx;
+
+/// What became of a conditional change.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Updated<T> {
+    Updated(T),
+    /// It is in another state; this is how it is now.
+    NotInState(T),
+    NotFound,
+}
+
+/// `sql!(tx, jobs::find(id))` runs the query on the connection behind a [`Tx`] or a [`Conn`].
+macro_rules! sql {
+    ($db:expr, $table:ident :: $query:ident ( $($argument:expr),* $(,)? )) => {
+        match $db.conn() {
+            $crate::store::Conn::Sqlite(conn) => $crate::store::sqlite::$table::$query(conn, $($argument),*),
+            $crate::store::Conn::Postgres(conn) => $crate::store::postgres::$table::$query(conn, $($argument),*),
+        }
+        .map_err($crate::store::StoreError::from)
+    };
+}
+pub(crate) use sql;

@@ -1,0 +1,114 @@
+//! Accounts: who logs in.
+
+use super::Db;
+use crate::domain::ids::{AccountId, EventId};
+use crate::store::rows::{Account, NewAccount};
+use crate::store::schema::accounts;
+use diesel::prelude::*;
+
+pub fn insert(conn: &mut Db, new: &NewAccount<'_>) -> QueryResult<AccountId> {
+    diesel::insert_into(accounts::table).values(new).returning(accounts::id).get_result(conn)
+}
+
+pub fn find(conn: &mut Db, id: AccountId) -> QueryResult<Option<Account>> {
+    accounts::table.find(id.0).select(Account::as_select()).first(conn).optional()
+}
+
+pub fn by_public_id(conn: &mut Db, public_id: &str) -> QueryResult<Option<Account>> {
+    accounts::table
+        .filter(accounts::public_id.eq(public_id))
+        .select(Account::as_select())
+        .first(conn)
+        .optional()
+}
+
+pub fn by_username(conn: &mut Db, username: &str) -> QueryResult<Option<Account>> {
+    accounts::table
+        .filter(accounts::username.eq(username))
+        .select(Account::as_select())
+        .first(conn)
+        .optional()
+}
+
+pub fn by_phone_number(conn: &mut Db, phone_number: &str) -> QueryResult<Option<Account>> {
+    accounts::table
+        .filter(accounts::phone_number.eq(phone_number))
+        .select(Account::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// The demo accounts, in the order they were made.
+pub fn demo(conn: &mut Db) -> QueryResult<Vec<Account>> {
+    accounts::table
+        .filter(accounts::is_demo.eq(true).and(accounts::is_suspended.eq(false)))
+        .order(accounts::id)
+        .select(Account::as_select())
+        .load(conn)
+}
+
+pub fn any(conn: &mut Db) -> QueryResult<bool> {
+    accounts::table.select(accounts::id).first::<AccountId>(conn).optional().map(|first| first.is_some())
+}
+
+/// Takes the next `count` event numbers and returns the last of them. Locks the account's row until the
+/// transaction ends, which is why ids of one account are committed in their order.
+pub fn take_event_ids(conn: &mut Db, id: AccountId, count: i64) -> QueryResult<EventId> {
+    diesel::update(accounts::table.find(id.0))
+        .set(accounts::last_event_id.eq(accounts::last_event_id + count))
+        .returning(accounts::last_event_id)
+        .get_result(conn)
+}
+
+pub fn last_event_id(conn: &mut Db, id: AccountId) -> QueryResult<EventId> {
+    accounts::table.find(id.0).select(accounts::last_event_id).first(conn)
+}
+
+/// Sets a new password and refuses every token issued before `tokens_valid_from` (Unix seconds).
+pub fn set_password(
+    conn: &mut Db,
+    id: AccountId,
+    password_hash: &str,
+    tokens_valid_from: i64,
+) -> QueryResult<usize> {
+    diesel::update(accounts::table.find(id.0))
+        .set((
+            accounts::password_hash.eq(password_hash),
+            accounts::tokens_valid_from.eq(tokens_valid_from),
+        ))
+        .execute(conn)
+}
+
+pub fn set_suspended(conn: &mut Db, id: AccountId, is_suspended: bool) -> QueryResult<usize> {
+    diesel::update(accounts::table.find(id.0)).set(accounts::is_suspended.eq(is_suspended)).execute(conn)
+}
+
+/// Takes a demo account out of use: its name and number are free again, its history stays.
+pub fn retire_demo(conn: &mut Db, id: AccountId, username: &str, tokens_valid_from: i64) -> QueryResult<usize> {
+    diesel::update(accounts::table.find(id.0))
+        .set((
+            accounts::username.eq(username),
+            accounts::phone_number.eq(None::<String>),
+            accounts::password_hash.eq(None::<String>),
+            accounts::is_suspended.eq(true),
+            accounts::tokens_valid_from.eq(tokens_valid_from),
+        ))
+        .execute(conn)
+}
+
+pub fn revive_demo(
+    conn: &mut Db,
+    id: AccountId,
+    username: &str,
+    phone_number: Option<&str>,
+    password_hash: &str,
+) -> QueryResult<usize> {
+    diesel::update(accounts::table.find(id.0))
+        .set((
+            accounts::username.eq(username),
+            accounts::phone_number.eq(phone_number),
+            accounts::password_hash.eq(password_hash),
+            accounts::is_suspended.eq(false),
+        ))
+        .execute(conn)
+}

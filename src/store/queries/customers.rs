@@ -1,0 +1,48 @@
+//! Customers: who asks for jobs.
+
+use super::Db;
+use crate::domain::ids::{AccountId, CustomerId};
+use crate::store::rows::{Account, Customer};
+use crate::store::schema::{accounts, customers};
+use diesel::prelude::*;
+
+pub fn insert(
+    conn: &mut Db,
+    id: CustomerId,
+    account: AccountId,
+    time_zone: Option<&str>,
+) -> QueryResult<usize> {
+    diesel::insert_into(customers::table)
+        .values((
+            customers::id.eq(id.0),
+            customers::account_id.eq(account.0),
+            customers::time_zone.eq(time_zone),
+        ))
+        .execute(conn)
+}
+
+pub fn find(conn: &mut Db, id: CustomerId) -> QueryResult<Option<(Customer, Account)>> {
+    customers::table
+        .find(id.0)
+        .inner_join(accounts::table)
+        .select((Customer::as_select(), Account::as_select()))
+        .first(conn)
+        .optional()
+}
+
+pub fn by_account(conn: &mut Db, account: AccountId) -> QueryResult<Option<Customer>> {
+    customers::table
+        .filter(customers::account_id.eq(account.0))
+        .select(Customer::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// Every id that is in use, ascending.
+pub fn ids(conn: &mut Db) -> QueryResult<Vec<i64>> {
+    customers::table.select(customers::id).order(customers::id).load(conn)
+}
+
+pub fn highest_id(conn: &mut Db) -> QueryResult<Option<i64>> {
+    customers::table.select(diesel::dsl::max(customers::id)).first(conn)
+}

@@ -1,0 +1,74 @@
+//! Drivers: who carries out jobs.
+
+use super::Db;
+use crate::domain::ids::{AccountId, DriverId};
+use crate::store::rows::{Account, Driver, DriverChange, NewDriver};
+use crate::store::schema::{accounts, drivers};
+use diesel::prelude::*;
+
+pub fn insert(conn: &mut Db, new: &NewDriver<'_>) -> QueryResult<usize> {
+    diesel::insert_into(drivers::table).values(new).execute(conn)
+}
+
+pub fn find(conn: &mut Db, id: DriverId) -> QueryResult<Option<(Driver, Account)>> {
+    drivers::table
+        .find(id.0)
+        .inner_join(accounts::table)
+        .select((Driver::as_select(), Account::as_select()))
+        .first(conn)
+        .optional()
+}
+
+pub fn by_account(conn: &mut Db, account: AccountId) -> QueryResult<Option<Driver>> {
+    drivers::table
+        .filter(drivers::account_id.eq(account.0))
+        .select(Driver::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// Reads the row and keeps it from others until the transaction ends.
+pub fn lock(conn: &mut Db, id: DriverId) -> QueryResult<Option<Driver>> {
+    for_update!(drivers::table.find(id.0).select(Driver::as_select())).first(conn).optional()
+}
+
+/// Ascending by id, after `after`.
+pub fn page(conn: &mut Db, after: DriverId, limit: i64) -> QueryResult<Vec<(Driver, Account)>> {
+    drivers::table
+        .inner_join(accounts::table)
+        .filter(drivers::id.gt(after.0))
+        .order(drivers::id)
+        .limit(limit)
+        .select((Driver::as_select(), Account::as_select()))
+        .load(conn)
+}
+
+/// Those a job may be matched to, with a position, except `declined`.
+pub fn available(conn: &mut Db, declined: &[i64]) -> QueryResult<Vec<Driver>> {
+    drivers::table
+        .inner_join(accounts::table)
+        .filter(drivers::status.eq("available"))
+        .filter(drivers::is_verified.eq(true))
+        .filter(accounts::is_suspended.eq(false))
+        .filter(drivers::latitude.is_not_null())
+        .filter(drivers::id.ne_all(declined))
+        .select(Driver::as_select())
+        .load(conn)
+}
+
+pub fn change(conn: &mut Db, id: DriverId, change: &DriverChange) -> QueryResult<usize> {
+    // diesel refuses an UPDATE that sets nothing.
+    if *change == DriverChange::default() {
+        return Ok(0);
+    }
+    diesel::update(drivers::table.find(id.0)).set(change).execute(conn)
+}
+
+/// Every id that is in use, ascending.
+pub fn ids(conn: &mut Db) -> QueryResult<Vec<i64>> {
+    drivers::table.select(drivers::id).order(drivers::id).load(conn)
+}
+
+pub fn highest_id(conn: &mut Db) -> QueryResult<Option<i64>> {
+    drivers::table.select(diesel::dsl::max(drivers::id)).first(conn)
+}

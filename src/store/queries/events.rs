@@ -1,0 +1,152 @@
+//! Durable events and what became of their delivery.
+
+use super::Db;
+use crate::domain::ids::{AccountId, EventId};
+use crate::domain::job::JobStatus;
+use crate::store::rows::{EventRow, NewEvent};
+use crate::store::schema::{events, jobs};
+use chrono::NaiveDateTime;
+use diesel::dsl::max;
+use diesel::prelude::*;
+
+const ENDED: [&str; 3] =
+    [JobStatus::Completed.as_str(), JobStatus::Cancelled.as_str(), JobStatus::Unmatched.as_str()];
+
+pub fn insert(conn: &mut Db, new: &NewEvent) -> QueryResult<usize> {
+    diesel::insert_into(events::table).values(new).execute(conn)
+}
+
+/// The oldest id that is kept.
+pub fn oldest(conn: &mut Db, account: AccountId) -> QueryResult<Option<EventId>> {
+    events::table
+        .filter(events::account_id.eq(account.0))
+        .order(events::event_id)
+        .select(events::event_id)
+        .first(conn)
+        .optional()
+}
+
+/// Ids in (`after`, `up_to`], ascending.
+pub fn page(
+    conn: &mut Db,
+    account: AccountId,
+    after: EventId,
+    up_to: EventId,
+    limit: i64,
+) -> QueryResult<Vec<EventRow>> {
+    events::table
+        .filter(events::account_id.eq(account.0))
+        .filter(events::event_id.gt(after.0).and(events::event_id.le(up_to.0)))
+        .order(events::event_id)
+        .limit(limit)
+        .select(EventRow::as_select())
+        .load(conn)
+}
+
+/// The unconfirmed ones in (`after`, `up_to`] that are not older than `not_before` or belong to an open job, ascending.
+pub fn unconfirmed_page(
+    conn: &mut Db,
+    account: AccountId,
+    after: EventId,
+    up_to: EventId,
+    not_before: NaiveDateTime,
+    limit: i64,
+) -> QueryResult<Vec<EventRow>> {
+    let open = events::job_id.is_not_null().and(jobs::status.nullable().ne_all(ENDED));
+    events::table
+        .left_join(jobs::table)
+        .filter(events::account_id.eq(account.0))
+        .filter(events::confirmed_at.is_null())
+        .filter(events::event_id.gt(after.0).and(events::event_id.le(up_to.0)))
+        .filter(events::created_at.ge(not_before).nullable().or(open))
+        .order(events::event_id)
+        .limit(limit)
+        .select(EventRow::as_select())
+        .load(conn)
+}
+
+/// Whether an unconfirmed event up to `up_to` is too old to be replayed and of no open job.
+pub fn any_left_out(
+    conn: &mut Db,
+    account: AccountId,
+    up_to: EventId,
+    not_before: NaiveDateTime,
+) -> QueryResult<bool> {
+    let closed = events::job_id.is_null().or(jobs::status.nullable().eq_any(ENDED).assume_not_null());
+    events::table
+        .left_join(jobs::table)
+        .filter(events::account_id.eq(account.0))
+        .filter(events::confirmed_at.is_null())
+        .filter(events::event_id.le(up_to.0))
+        .filter(events::created_at.lt(not_before))
+        .filter(closed)
+        .select(events::event_id)
+        .first::<i64>(conn)
+        .optional()
+        .map(|first| first.is_some())
+}
+
+/// When the `nth` newest unconfirmed event was made (0 is the newest).
+pub fn nth_newest_unconfirmed(
+    conn: &mut Db,
+    account: AccountId,
+    nth: i64,
+) -> QueryResult<Option<NaiveDateTime>> {
+    events::table
+        .filter(events::account_id.eq(account.0))
+        .filter(events::confirmed_at.is_null())
+        .order(events::event_id.desc())
+        .offset(nth)
+        .limit(1)
+        .select(events::created_at)
+        .first(conn)
+        .optional()
+}
+
+/// Marks events as confirmed by a device. Any mark counts, so the first one stays.
+pub fn confirm(
+    conn: &mut Db,
+    account: AccountId,
+    ids: &[i64],
+    at: NaiveDateTime,
+    over: &str,
+) -> QueryResult<usize> {
+    diesel::update(
+        events::table
+            .filter(events::account_id.eq(account.0))
+            .filter(events::event_id.eq_any(ids))
+            .filter(events::confirmed_at.is_null()),
+    )
+    .set((events::confirmed_at.eq(at), events::confirmed_over.eq(over)))
+    .execute(conn)
+}
+
+/// Marks an event as processed by the app.
+pub fn process(conn: &mut Db, account: AccountId, id: EventId, at: NaiveDateTime) -> QueryResult<usize> {
+    diesel::update(events::table.find((account.0, id.0)).filter(events::processed_at.is_null()))
+        .set(events::processed_at.eq(at))
+        .execute(conn)
+}
+
+/// The newest id of each account that has events since `since`, for the repair look.
+pub fn newest_since(conn: &mut Db, since: NaiveDateTime) -> QueryResult<Vec<(AccountId, EventId)>> {
+    events::table
+        .filter(events::created_at.ge(since))
+        .group_by(events::account_id)
+        .select((events::account_id, max(events::event_id).assume_not_null()))
+        .load(conn)
+}
+
+/// Removes at most `limit` events older than `before` and says how many it removed.
+pub fn prune(conn: &mut Db, before: NaiveDateTime, limit: i64) -> QueryResult<usize> {
+    let keys: Vec<(i64, i64)> = events::table
+        .filter(events::created_at.lt(before))
+        .order(events::created_at)
+        .limit(limit)
+        .select((events::account_id, events::event_id))
+        .load(conn)?;
+    for key in &keys {
+        diesel::delete(events::table.find(*key)).execute(conn)?;
+    }
+    Ok(keys.len())
+}

@@ -1,0 +1,33 @@
+//! Answers kept under an `Idempotency-Key`, written in the transaction of the change they answer.
+
+use super::Db;
+use crate::domain::ids::AccountId;
+use crate::store::rows::IdempotencyRow;
+use crate::store::schema::idempotency_keys as keys;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+pub fn find(conn: &mut Db, account: AccountId, route: &str, key: &str) -> QueryResult<Option<IdempotencyRow>> {
+    keys::table.find((account.0, route, key)).select(IdempotencyRow::as_select()).first(conn).optional()
+}
+
+pub fn insert(conn: &mut Db, new: &IdempotencyRow) -> QueryResult<usize> {
+    diesel::insert_into(keys::table).values(new).execute(conn)
+}
+
+pub fn remove(conn: &mut Db, account: AccountId, route: &str, key: &str) -> QueryResult<usize> {
+    diesel::delete(keys::table.find((account.0, route, key))).execute(conn)
+}
+
+/// Removes at most `limit` answers older than `before` and says how many.
+pub fn prune(conn: &mut Db, before: NaiveDateTime, limit: i64) -> QueryResult<usize> {
+    let old: Vec<(i64, String, String)> = keys::table
+        .filter(keys::created_at.lt(before))
+        .limit(limit)
+        .select((keys::account_id, keys::route, keys::idempotency_key))
+        .load(conn)?;
+    for (account, route, key) in &old {
+        diesel::delete(keys::table.find((account, route, key))).execute(conn)?;
+    }
+    Ok(old.len())
+}

@@ -1,0 +1,138 @@
+//! Jobs. Every change is conditional on the status it was decided for.
+
+use super::Db;
+use crate::domain::ids::{DriverId, JobId};
+use crate::domain::job::{JobKind, JobStatus};
+use crate::store::Updated;
+use crate::store::rows::{Job, JobChange, NewJob};
+use crate::store::schema::{job_declines, jobs};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+pub fn insert(conn: &mut Db, new: &NewJob<'_>) -> QueryResult<JobId> {
+    diesel::insert_into(jobs::table).values(new).returning(jobs::id).get_result(conn)
+}
+
+pub fn find(conn: &mut Db, id: JobId) -> QueryResult<Option<Job>> {
+    jobs::table.find(id.0).select(Job::as_select()).first(conn).optional()
+}
+
+/// Reads the row and keeps it from others until the transaction ends.
+pub fn lock(conn: &mut Db, id: JobId) -> QueryResult<Option<Job>> {
+    for_update!(jobs::table.find(id.0).select(Job::as_select())).first(conn).optional()
+}
+
+/// Moves a job on from `from` to `to`; changes nothing where it is in another status by now.
+pub fn advance(
+    conn: &mut Db,
+    id: JobId,
+    from: JobStatus,
+    to: JobStatus,
+    change: &JobChange<'_>,
+) -> QueryResult<Updated<Job>> {
+    let updated = diesel::update(jobs::table.find(id.0).filter(jobs::status.eq(from.as_str())))
+        .set((jobs::status.eq(to.as_str()), change))
+        .returning(Job::as_returning())
+        .get_result(conn)
+        .optional()?;
+    if let Some(job) = updated {
+        return Ok(Updated::Updated(job));
+    }
+    Ok(find(conn, id)?.map_or(Updated::NotFound, Updated::NotInState))
+}
+
+/// Newest first, before the id `before`.
+pub fn page(
+    conn: &mut Db,
+    kind: JobKind,
+    status: Option<JobStatus>,
+    before: JobId,
+    limit: i64,
+) -> QueryResult<Vec<Job>> {
+    let mut query = jobs::table
+        .filter(jobs::kind.eq(kind.as_str()))
+        .filter(jobs::id.lt(before.0))
+        .order(jobs::id.desc())
+        .limit(limit)
+        .select(Job::as_select())
+        .into_boxed();
+    if let Some(status) = status {
+        query = query.filter(jobs::status.eq(status.as_str()));
+    }
+    query.load(conn)
+}
+
+/// The jobs of a kind that are bound to a driver and have not ended, oldest assignment first.
+pub fn held_by(conn: &mut Db, driver: DriverId, kind: JobKind) -> QueryResult<Vec<Job>> {
+    jobs::table
+        .filter(jobs::driver_id.eq(driver.0))
+        .filter(jobs::kind.eq(kind.as_str()))
+        .filter(jobs::status.eq_any(JobStatus::HELD.map(JobStatus::as_str)))
+        .order((jobs::assigned_at, jobs::id))
+        .select(Job::as_select())
+        .load(conn)
+}
+
+/// What a driver holds: each kind and status with the ids, ascending.
+pub fn held(conn: &mut Db, driver: DriverId) -> QueryResult<Vec<(JobId, JobKind, JobStatus)>> {
+    jobs::table
+        .filter(jobs::driver_id.eq(driver.0))
+        .filter(jobs::status.eq_any(JobStatus::HELD.map(JobStatus::as_str)))
+        .order(jobs::id)
+        .select((jobs::id, jobs::kind, jobs::status))
+        .load(conn)
+}
+
+/// Which job ids of these drivers are open, for a list of drivers.
+pub fn held_by_any(conn: &mut Db, drivers: &[i64]) -> QueryResult<Vec<(DriverId, JobId)>> {
+    jobs::table
+        .filter(jobs::driver_id.eq_any(drivers))
+        .filter(jobs::status.eq_any(JobStatus::HELD.map(JobStatus::as_str)))
+        .order(jobs::id)
+        .select((jobs::driver_id.assume_not_null(), jobs::id))
+        .load(conn)
+}
+
+/// Open jobs of the demo data, ascending.
+pub fn open_demo(conn: &mut Db) -> QueryResult<Vec<Job>> {
+    jobs::table
+        .filter(jobs::is_demo.eq(true))
+        .filter(jobs::status.ne_all([JobStatus::Completed, JobStatus::Cancelled].map(JobStatus::as_str)))
+        .order(jobs::id)
+        .select(Job::as_select())
+        .load(conn)
+}
+
+/// What a driver completed within [`from`, `to`): when, of which kind, for how much; newest first.
+pub fn completed_by(
+    conn: &mut Db,
+    driver: DriverId,
+    from: NaiveDateTime,
+    to: NaiveDateTime,
+    limit: i64,
+) -> QueryResult<Vec<(NaiveDateTime, JobKind, i64)>> {
+    jobs::table
+        .filter(jobs::driver_id.eq(driver.0))
+        .filter(jobs::status.eq(JobStatus::Completed.as_str()))
+        .filter(jobs::completed_at.ge(from).and(jobs::completed_at.lt(to)))
+        .order(jobs::completed_at.desc())
+        .limit(limit)
+        .select((jobs::completed_at.assume_not_null(), jobs::kind, jobs::earnings_minor))
+        .load(conn)
+}
+
+/// Remembers that a driver gave a job back. Twice is once.
+pub fn decline(conn: &mut Db, job: JobId, driver: DriverId, at: NaiveDateTime) -> QueryResult<usize> {
+    diesel::insert_into(job_declines::table)
+        .values((
+            job_declines::job_id.eq(job.0),
+            job_declines::driver_id.eq(driver.0),
+            job_declines::declined_at.eq(at),
+        ))
+        .on_conflict_do_nothing()
+        .execute(conn)
+}
+
+pub fn declined_by(conn: &mut Db, job: JobId) -> QueryResult<Vec<i64>> {
+    job_declines::table.filter(job_declines::job_id.eq(job.0)).select(job_declines::driver_id).load(conn)
+}

@@ -1,0 +1,132 @@
+//! A bounded queue of work for database threads, with two urgencies.
+
+use crate::store::connection::Conn;
+use crate::store::error::StoreError;
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// Work: handed a connection, or the reason why there is none.
+pub type Task = Box<dyn FnOnce(Result<Conn<'_>, StoreError>) + Send>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    High,
+    Low,
+}
+
+pub struct Queued {
+    pub task: Task,
+    pub since: Instant,
+}
+
+pub struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+    /// Of each urgency.
+    max: usize,
+}
+
+#[derive(Default)]
+struct State {
+    high: VecDeque<Queued>,
+    low: VecDeque<Queued>,
+    closed: bool,
+}
+
+impl Queue {
+    pub fn new(max: usize) -> Self {
+        Self { state: Mutex::default(), wake: Condvar::new(), max }
+    }
+
+    /// False where it is full or closed; the task is dropped then.
+    pub fn push(&self, urgency: Urgency, task: Task) -> bool {
+        let mut state = self.state();
+        let closed = state.closed;
+        let lane = match urgency {
+            Urgency::High => &mut state.high,
+            Urgency::Low => &mut state.low,
+        };
+        if closed || lane.len() >= self.max {
+            return false;
+        }
+        lane.push_back(Queued { task, since: Instant::now() });
+        drop(state);
+        self.wake.notify_one();
+        true
+    }
+
+    /// Waits for work; `None` when the queue is closed and empty.
+    pub fn pop(&self) -> Option<Queued> {
+        let mut state = self.state();
+        loop {
+            if let Some(queued) = state.high.pop_front() {
+                return Some(queued);
+            }
+            if let Some(queued) = state.low.pop_front() {
+                return Some(queued);
+            }
+            if state.closed {
+                return None;
+            }
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        let state = self.state();
+        state.high.len() + state.low.len()
+    }
+
+    /// Takes nothing more; what is in it will still be done.
+    pub fn close(&self) {
+        self.state().closed = true;
+        self.wake.notify_all();
+    }
+
+    // No task runs under the lock, so a poisoned one is whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn note(order: &Arc<Mutex<Vec<u32>>>, number: u32) -> Task {
+        let order = order.clone();
+        Box::new(move |_| order.lock().expect("not poisoned").push(number))
+    }
+
+    #[test]
+    fn decisions_go_before_bulk_and_closing_loses_nothing() {
+        let queue = Queue::new(10);
+        let order = Arc::new(Mutex::new(Vec::new()));
+        for (urgency, number) in [(Urgency::Low, 3), (Urgency::High, 1), (Urgency::Low, 4), (Urgency::High, 2)] {
+            assert!(queue.push(urgency, note(&order, number)));
+        }
+        queue.close();
+        assert!(!queue.push(Urgency::High, note(&order, 5)), "closed");
+        while let Some(queued) = queue.pop() {
+            (queued.task)(Err(StoreError::Unavailable("none is needed")));
+        }
+        assert_eq!(*order.lock().expect("not poisoned"), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_full_lane_refuses_and_leaves_the_other_open() {
+        let queue = Queue::new(1);
+        let done = Arc::new(AtomicUsize::new(0));
+        let task = || -> Task {
+            let done = done.clone();
+            Box::new(move |_| drop(done.fetch_add(1, Ordering::SeqCst)))
+        };
+        assert!(queue.push(Urgency::Low, task()));
+        assert!(!queue.push(Urgency::Low, task()));
+        assert!(queue.push(Urgency::High, task()));
+        assert_eq!(queue.len(), 2);
+    }
+}

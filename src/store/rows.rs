@@ -1,0 +1,248 @@
+//! The rows of the tables, as queries return them and take them. Times are UTC, money is in minor units.
+
+use crate::domain::driver::{DriverStatus, Wants};
+use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId};
+use crate::domain::job::{JobKind, JobStatus};
+use crate::domain::role::Role;
+use crate::store::schema::*;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = accounts)]
+pub struct Account {
+    pub id: AccountId,
+    /// The UUID by which the wire knows the account.
+    pub public_id: String,
+    pub username: String,
+    pub phone_number: Option<String>,
+    pub name: String,
+    pub role: Role,
+    pub password_hash: Option<String>,
+    pub is_suspended: bool,
+    pub is_demo: bool,
+    /// Unix seconds; a token issued before is refused.
+    pub tokens_valid_from: i64,
+    pub last_event_id: EventId,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = accounts)]
+pub struct NewAccount<'a> {
+    pub public_id: String,
+    pub username: &'a str,
+    pub phone_number: Option<&'a str>,
+    pub name: &'a str,
+    pub role: &'static str,
+    pub password_hash: Option<&'a str>,
+    pub is_demo: bool,
+    pub created_at: NaiveDateTime,
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = drivers)]
+pub struct Driver {
+    pub id: DriverId,
+    pub account_id: AccountId,
+    pub vehicle_type: String,
+    pub license_number: Option<String>,
+    pub vehicle_registration: Option<String>,
+    pub vehicle_color: Option<String>,
+    pub is_verified: bool,
+    pub wants: Wants,
+    pub status: DriverStatus,
+    pub rating: f64,
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+    pub position_at: Option<NaiveDateTime>,
+    pub position_measured: bool,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = drivers)]
+pub struct NewDriver<'a> {
+    pub id: i64,
+    pub account_id: i64,
+    pub vehicle_type: &'a str,
+    pub license_number: Option<&'a str>,
+    pub vehicle_registration: Option<&'a str>,
+    pub vehicle_color: Option<&'a str>,
+    pub is_verified: bool,
+    pub wants: &'static str,
+    pub status: &'static str,
+    pub rating: f64,
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+    pub position_at: Option<NaiveDateTime>,
+}
+
+/// What is changed of a driver; `None` leaves it as it is.
+#[derive(Debug, Default, PartialEq, AsChangeset)]
+#[diesel(table_name = drivers)]
+pub struct DriverChange {
+    pub is_verified: Option<bool>,
+    pub wants: Option<&'static str>,
+    pub status: Option<&'static str>,
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+    pub position_at: Option<NaiveDateTime>,
+    pub position_measured: Option<bool>,
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = customers)]
+pub struct Customer {
+    pub id: CustomerId,
+    pub account_id: AccountId,
+    pub time_zone: Option<String>,
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = jobs)]
+pub struct Job {
+    pub id: JobId,
+    pub kind: JobKind,
+    pub status: JobStatus,
+    pub customer_id: Option<CustomerId>,
+    pub driver_id: Option<DriverId>,
+    pub restaurant_name: String,
+    pub pickup_address: String,
+    pub pickup_latitude: Option<f64>,
+    pub pickup_longitude: Option<f64>,
+    pub dropoff_address: String,
+    pub dropoff_latitude: Option<f64>,
+    pub dropoff_longitude: Option<f64>,
+    pub earnings_minor: i64,
+    pub distance_km: f64,
+    pub requested_at: NaiveDateTime,
+    pub assigned_at: Option<NaiveDateTime>,
+    pub set_out_at: Option<NaiveDateTime>,
+    pub started_at: Option<NaiveDateTime>,
+    pub completed_at: Option<NaiveDateTime>,
+    pub cancelled_at: Option<NaiveDateTime>,
+    pub cancelled_by: Option<String>,
+    pub cancel_reason: Option<String>,
+    pub rejected_by: Option<DriverId>,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = jobs)]
+pub struct NewJob<'a> {
+    pub public_id: String,
+    pub kind: &'static str,
+    pub status: &'static str,
+    pub customer_id: Option<i64>,
+    pub restaurant_name: &'a str,
+    pub pickup_address: &'a str,
+    pub pickup_latitude: Option<f64>,
+    pub pickup_longitude: Option<f64>,
+    pub dropoff_address: &'a str,
+    pub dropoff_latitude: Option<f64>,
+    pub dropoff_longitude: Option<f64>,
+    pub earnings_minor: i64,
+    pub distance_km: f64,
+    pub requested_at: NaiveDateTime,
+    pub is_demo: bool,
+}
+
+/// What a move writes beside the status. `Some(None)` clears a column.
+#[derive(Debug, Default, AsChangeset)]
+#[diesel(table_name = jobs)]
+pub struct JobChange<'a> {
+    pub driver_id: Option<Option<i64>>,
+    pub assigned_at: Option<Option<NaiveDateTime>>,
+    pub set_out_at: Option<Option<NaiveDateTime>>,
+    pub arrived_at: Option<Option<NaiveDateTime>>,
+    pub started_at: Option<NaiveDateTime>,
+    pub completed_at: Option<NaiveDateTime>,
+    pub cancelled_at: Option<NaiveDateTime>,
+    pub cancelled_by: Option<&'a str>,
+    pub cancel_reason: Option<&'a str>,
+    pub rejected_by: Option<Option<i64>>,
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = events)]
+pub struct EventRow {
+    pub account_id: AccountId,
+    pub event_id: EventId,
+    pub job_id: Option<JobId>,
+    pub body: String,
+    pub created_at: NaiveDateTime,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = events)]
+pub struct NewEvent {
+    pub account_id: i64,
+    pub event_id: i64,
+    pub job_id: Option<i64>,
+    pub name: &'static str,
+    pub body: String,
+    pub created_at: NaiveDateTime,
+}
+
+/// A position on its way to `driver_locations`.
+#[derive(Clone, Debug, PartialEq, Insertable)]
+#[diesel(table_name = driver_locations, treat_none_as_default_value = false)]
+pub struct NewLocation {
+    pub driver_id: i64,
+    pub latitude: f64,
+    pub longitude: f64,
+    pub accuracy: Option<f64>,
+    pub heading: Option<f64>,
+    pub speed: Option<f64>,
+    pub battery_level: Option<f64>,
+    pub created_at: NaiveDateTime,
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = driver_locations)]
+pub struct Location {
+    pub id: i64,
+    pub latitude: f64,
+    pub longitude: f64,
+    pub accuracy: Option<f64>,
+    pub heading: Option<f64>,
+    pub speed: Option<f64>,
+    pub battery_level: Option<f64>,
+    pub created_at: NaiveDateTime,
+}
+
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = refresh_tokens)]
+pub struct RefreshToken {
+    /// The token's `jti`.
+    pub id: String,
+    /// All tokens that descend from one login.
+    pub family: String,
+    pub account_id: i64,
+    pub issued_at: NaiveDateTime,
+    pub expires_at: NaiveDateTime,
+    pub used_at: Option<NaiveDateTime>,
+    pub successor: Option<String>,
+    pub revoked_at: Option<NaiveDateTime>,
+}
+
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = idempotency_keys)]
+pub struct IdempotencyRow {
+    pub account_id: i64,
+    pub route: String,
+    pub idempotency_key: String,
+    pub request_hash: String,
+    pub status: i32,
+    pub response: String,
+    pub created_at: NaiveDateTime,
+}
+
+/// A driver's newest position, for the driver's row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LivePosition {
+    pub driver_id: i64,
+    pub latitude: f64,
+    pub longitude: f64,
+    pub heading: Option<f64>,
+    pub speed: Option<f64>,
+    pub measured_at: NaiveDateTime,
+}

@@ -1,0 +1,146 @@
+//! The tables, as diesel has them. Written once for both databases; a test holds each to it.
+
+diesel::table! {
+    accounts (id) {
+        id -> BigInt,
+        public_id -> Text,
+        username -> Text,
+        phone_number -> Nullable<Text>,
+        name -> Text,
+        role -> Text,
+        password_hash -> Nullable<Text>,
+        is_suspended -> Bool,
+        is_demo -> Bool,
+        tokens_valid_from -> BigInt,
+        last_event_id -> BigInt,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    drivers (id) {
+        id -> BigInt,
+        account_id -> BigInt,
+        vehicle_type -> Text,
+        license_number -> Nullable<Text>,
+        vehicle_registration -> Nullable<Text>,
+        vehicle_color -> Nullable<Text>,
+        is_verified -> Bool,
+        wants -> Text,
+        status -> Text,
+        rating -> Double,
+        rating_count -> BigInt,
+        latitude -> Nullable<Double>,
+        longitude -> Nullable<Double>,
+        heading -> Nullable<Double>,
+        speed -> Nullable<Double>,
+        position_at -> Nullable<Timestamp>,
+        position_measured -> Bool,
+    }
+}
+
+diesel::table! {
+    customers (id) {
+        id -> BigInt,
+        account_id -> BigInt,
+        time_zone -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    jobs (id) {
+        id -> BigInt,
+        public_id -> Text,
+        kind -> Text,
+        status -> Text,
+        customer_id -> Nullable<BigInt>,
+        driver_id -> Nullable<BigInt>,
+        restaurant_name -> Text,
+        pickup_address -> Text,
+        pickup_latitude -> Nullable<Double>,
+        pickup_longitude -> Nullable<Double>,
+        dropoff_address -> Text,
+        dropoff_latitude -> Nullable<Double>,
+        dropoff_longitude -> Nullable<Double>,
+        earnings_minor -> BigInt,
+        distance_km -> Double,
+        requested_at -> Timestamp,
+        assigned_at -> Nullable<Timestamp>,
+        set_out_at -> Nullable<Timestamp>,
+        arrived_at -> Nullable<Timestamp>,
+        started_at -> Nullable<Timestamp>,
+        completed_at -> Nullable<Timestamp>,
+        cancelled_at -> Nullable<Timestamp>,
+        cancelled_by -> Nullable<Text>,
+        cancel_reason -> Nullable<Text>,
+        rejected_by -> Nullable<BigInt>,
+        is_demo -> Bool,
+    }
+}
+
+diesel::table! {
+    job_declines (job_id, driver_id) {
+        job_id -> BigInt,
+        driver_id -> BigInt,
+        declined_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    events (account_id, event_id) {
+        account_id -> BigInt,
+        event_id -> BigInt,
+        job_id -> Nullable<BigInt>,
+        name -> Text,
+        body -> Text,
+        created_at -> Timestamp,
+        confirmed_at -> Nullable<Timestamp>,
+        confirmed_over -> Nullable<Text>,
+        processed_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    driver_locations (id) {
+        id -> BigInt,
+        driver_id -> BigInt,
+        latitude -> Double,
+        longitude -> Double,
+        accuracy -> Nullable<Double>,
+        heading -> Nullable<Double>,
+        speed -> Nullable<Double>,
+        battery_level -> Nullable<Double>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (id) {
+        id -> Text,
+        family -> Text,
+        account_id -> BigInt,
+        issued_at -> Timestamp,
+        expires_at -> Timestamp,
+        used_at -> Nullable<Timestamp>,
+        successor -> Nullable<Text>,
+        revoked_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (account_id, route, idempotency_key) {
+        account_id -> BigInt,
+        route -> Text,
+        idempotency_key -> Text,
+        request_hash -> Text,
+        status -> Integer,
+        response -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::joinable!(drivers -> accounts (account_id));
+diesel::joinable!(customers -> accounts (account_id));
+diesel::joinable!(events -> jobs (job_id));
+diesel::joinable!(jobs -> customers (customer_id));
+diesel::allow_tables_to_appear_in_same_query!(accounts, drivers, customers, jobs, events, job_declines);

@@ -1,0 +1,38 @@
+//! How the domain's types are read from columns. The domain itself knows nothing of a database.
+
+use crate::domain::driver::{DriverStatus, Wants};
+use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId};
+use crate::domain::job::{JobKind, JobStatus};
+use crate::domain::role::Role;
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromSql, Queryable};
+use diesel::sql_types::{BigInt, SingleValue, Text};
+
+macro_rules! read_as {
+    ($sql_type:ident, $raw:ty, $convert:expr => $($name:ty),+) => {$(
+        impl<DB: Backend> FromSql<$sql_type, DB> for $name
+        where
+            $raw: FromSql<$sql_type, DB>,
+        {
+            fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Self> {
+                let convert: fn($raw) -> deserialize::Result<Self> = $convert;
+                convert(<$raw>::from_sql(bytes)?)
+            }
+        }
+
+        impl<ST: SingleValue, DB: Backend> Queryable<ST, DB> for $name
+        where
+            Self: FromSql<ST, DB>,
+        {
+            type Row = Self;
+
+            fn build(row: Self) -> deserialize::Result<Self> {
+                Ok(row)
+            }
+        }
+    )+};
+}
+
+read_as!(BigInt, i64, |id| Ok(id.into()) => AccountId, CustomerId, DriverId, EventId, JobId);
+read_as!(Text, String, |word| Ok(Self::try_from(word)?) => DriverStatus, Wants, JobKind, JobStatus);
+read_as!(Text, String, |word| Ok(word.parse()?) => Role);

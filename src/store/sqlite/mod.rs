@@ -1,0 +1,30 @@
+//! The queries, compiled for SQLite. The files are shared: one set of queries serves both databases.
+
+pub mod bulk;
+
+/// The connection that the query files below are compiled for.
+pub type Db = diesel::SqliteConnection;
+
+/// SQLite has one writer: inside an IMMEDIATE transaction nobody else changes a row.
+macro_rules! for_update {
+    ($query:expr) => {
+        $query
+    };
+}
+
+#[path = "../queries/accounts.rs"]
+pub mod accounts;
+#[path = "../queries/customers.rs"]
+pub mod customers;
+#[path = "../queries/drivers.rs"]
+pub mod drivers;
+#[path = "../queries/events.rs"]
+pub mod events;
+#[path = "../queries/idempotency.rs"]
+pub mod idempotency;
+#[path = "../queries/jobs.rs"]
+pub mod jobs;
+#[path = "../queries/locations.rs"]
+pub mod locations;
+#[path = "../queries/refresh_tokens.rs"]
+pub mod refresh_tokens;

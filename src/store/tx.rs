@@ -1,0 +1,95 @@
+//! A transaction of a decision: its connection, its time, and the durable events it will record.
+
+use crate::domain::event::{Announcement, Event, EventBody};
+use crate::domain::ids::{AccountId, EventId, JobId};
+use crate::store::connection::Conn;
+use crate::store::error::StoreError;
+use crate::store::rows::NewEvent;
+use crate::store::sql;
+use chrono::{DateTime, NaiveDateTime, Utc};
+
+/// Handed to the closure of a write. Rows are locked in one order everywhere: jobs by id, drivers by id, then the
+/// accounts' counters; the last are taken when the closure has returned, so no operation can get that wrong.
+pub struct Tx<'a> {
+    conn: Conn<'a>,
+    now: DateTime<Utc>,
+    staged: Vec<Staged>,
+    announcements: Vec<Announcement>,
+}
+
+struct Staged {
+    account: AccountId,
+    job: Option<JobId>,
+    body: EventBody,
+}
+
+impl<'a> Tx<'a> {
+    pub(super) fn new(conn: Conn<'a>, now: DateTime<Utc>) -> Self {
+        Self { conn, now, staged: Vec::new(), announcements: Vec::new() }
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut Conn<'a> {
+        &mut self.conn
+    }
+
+    /// The time of this transaction, one for all it writes.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// The same as the columns have it.
+    pub fn at(&self) -> NaiveDateTime {
+        self.now.naive_utc()
+    }
+
+    /// Records a durable event for an account: numbered and written with this transaction, published after it.
+    pub fn record(&mut self, account: AccountId, job: Option<JobId>, body: EventBody) {
+        self.staged.push(Staged { account, job, body });
+    }
+
+    /// Something to publish after the commit that is not a durable event.
+    pub fn announce(&mut self, announcement: Announcement) {
+        self.announcements.push(announcement);
+    }
+
+    /// Numbers and writes the staged events, by account id, and returns what to publish after the commit.
+    pub(super) fn finish(mut self) -> Result<Vec<Announcement>, StoreError> {
+        let mut staged = std::mem::take(&mut self.staged);
+        // Stable: the events of one account keep the order in which they happened.
+        staged.sort_by_key(|event| event.account);
+        let mut remaining = staged.into_iter().peekable();
+        while let Some(account) = remaining.peek().map(|event| event.account) {
+            let mut batch = Vec::new();
+            while let Some(event) = remaining.next_if(|event| event.account == account) {
+                batch.push(event);
+            }
+            self.write(account, batch)?;
+        }
+        Ok(self.announcements)
+    }
+
+    fn write(&mut self, account: AccountId, batch: Vec<Staged>) -> Result<(), StoreError> {
+        let count = batch.len() as i64;
+        let last = sql!(self, accounts::take_event_ids(account, count))?;
+        let first = last.0 - count + 1;
+        for (id, staged) in (first..).zip(batch) {
+            let row = NewEvent {
+                account_id: account.0,
+                event_id: id,
+                job_id: staged.job.map(i64::from),
+                name: staged.body.name(),
+                body: serde_json::to_string(&staged.body).expect("an event has no map keys but strings"),
+                created_at: self.at(),
+            };
+            sql!(self, events::insert(&row))?;
+            self.announcements.push(Announcement::Event(Event {
+                account,
+                id: EventId(id),
+                job: staged.job,
+                created_at: self.now,
+                body: staged.body,
+            }));
+        }
+        Ok(())
+    }
+}
