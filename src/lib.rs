@@ -3,5 +3,6 @@
 pub mod clock;
 pub mod domain;
 pub mod metrics;
+pub mod operations;
 pub mod rate_limit;
 pub mod store;

@@ -1,0 +1,3 @@
+//! One function for each decision: check, change, record events.
+
+pub mod passwords;
