@@ -1,0 +1,690 @@
+//! Access and refresh tokens: JWTs that we sign with HS256, and those of one outside issuer (RS256 or ES256) that we
+//! believe. Pure: whether the account exists, is suspended or agrees with an outside token, and whether a refresh token
+//! was used before, is for the caller to look up.
+//!
+//! Invariants: the algorithm is pinned to the key, never chosen by the token; the time is the caller's; no error and no
+//! `Debug` output contains a token or a key.
+
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
+
+use crate::domain::role::Role;
+
+/// How long a token is still good after its `exp`, at the door and while connected: clocks differ by seconds.
+pub const EXPIRY_LEEWAY: TimeDelta = TimeDelta::seconds(5);
+
+/// Ours take about 400 bytes; outside ones carry more. It has to fit into a request line beside the path.
+pub const TOKEN_BYTES_MAX: usize = 8192;
+
+/// What a token is good for; its claim `typ`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Use {
+    Access,
+    Refresh,
+}
+
+/// Whom a token is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    pub account_id: Uuid,
+    pub role: Role,
+    /// A driver's.
+    pub driver_id: Option<i64>,
+    /// A customer's.
+    pub customer_id: Option<i64>,
+}
+
+/// What a token of ours says. `iat` and `exp` are seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    pub sub: Uuid,
+    pub role: Role,
+    pub typ: Use,
+    pub iat: i64,
+    pub exp: i64,
+    /// Names this token: a refresh token works once.
+    pub jti: Uuid,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver_id: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<i64>,
+}
+
+/// A token made by [`TokenKeys::issue_access`] or [`TokenKeys::issue_refresh`].
+#[derive(Clone)]
+pub struct IssuedToken {
+    pub text: String,
+    pub claims: Claims,
+}
+
+impl fmt::Debug for IssuedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuedToken").field("claims", &self.claims).finish_non_exhaustive()
+    }
+}
+
+/// Who signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Issuer {
+    Own,
+    Outside,
+}
+
+/// What a good token says.
+///
+/// Of our own tokens `role` and the id that belongs to it are always there. An outside token may leave them out; what it
+/// does say must not differ from the account, which the caller compares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedClaims {
+    pub issuer: Issuer,
+    pub sub: Uuid,
+    pub role: Option<Role>,
+    pub driver_id: Option<i64>,
+    pub customer_id: Option<i64>,
+    /// Always there in a refresh token.
+    pub jti: Option<Uuid>,
+    pub expires_at: DateTime<Utc>,
+}
+
+impl VerifiedClaims {
+    /// When a session that came with this token has to end, unless it brought another.
+    pub fn session_ends_at(&self) -> DateTime<Utc> {
+        self.expires_at.checked_add_signed(EXPIRY_LEEWAY).unwrap_or(self.expires_at)
+    }
+}
+
+/// Why a token is refused. Clients are told no more than that it is; this is for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    #[error("not a token")]
+    Malformed,
+    #[error("longer than {TOKEN_BYTES_MAX} bytes")]
+    TooLong,
+    #[error("signed with an algorithm that is not accepted here")]
+    Algorithm,
+    #[error("wrong signature")]
+    Signature,
+    #[error("the claim {0} is missing")]
+    MissingClaim(&'static str),
+    #[error("expired")]
+    Expired,
+    #[error("not valid yet")]
+    NotYetValid,
+    #[error("an access token where a refresh token belongs, or the reverse")]
+    WrongUse,
+    #[error("of another issuer")]
+    WrongIssuer,
+    #[error("for another audience")]
+    WrongAudience,
+}
+
+/// Why the outside issuer's key can't be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    #[error("not a public key in PEM form (BEGIN PUBLIC KEY or BEGIN RSA PUBLIC KEY)")]
+    NotPublicKeyPem,
+    #[error("a private key: give the issuer's public key, and treat this one as known to others")]
+    PrivateKey,
+    #[error("an RSA key of fewer than 2048 bits")]
+    WeakRsa,
+    #[error("neither an RSA key (RS256) nor a key on P-256 (ES256)")]
+    Unsupported,
+}
+
+/// How long tokens are good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenLifetimes {
+    pub access: TimeDelta,
+    pub refresh: TimeDelta,
+}
+
+/// The keys with which tokens are signed and verified. Made once at start.
+pub struct TokenKeys {
+    own: EncodingKey,
+    own_verifying: DecodingKey,
+    own_validation: Validation,
+    lifetimes: TokenLifetimes,
+    outside: Option<OutsideKey>,
+}
+
+/// The public key of an outside issuer whose tokens are accepted beside ours.
+pub struct OutsideKey {
+    key: DecodingKey,
+    algorithm: Algorithm,
+    validation: Validation,
+}
+
+impl OutsideKey {
+    /// The kind of key decides the algorithm. Issuer and audience, where given, are demanded of each token.
+    pub fn from_pem(pem: &[u8], issuer: Option<&str>, audience: Option<&str>) -> Result<Self, KeyError> {
+        let (key, algorithm) = public_key(pem)?;
+        let mut validation = signature_only(algorithm);
+        if let Some(issuer) = issuer {
+            validation.set_issuer(&[issuer]);
+            validation.required_spec_claims.insert("iss".to_owned());
+        }
+        if let Some(audience) = audience {
+            validation.validate_aud = true;
+            validation.set_audience(&[audience]);
+            validation.required_spec_claims.insert("aud".to_owned());
+        }
+        Ok(OutsideKey { key, algorithm, validation })
+    }
+}
+
+/// Reads the key and makes sure that it can verify at all: a wrong one would only show itself as wrong signatures.
+fn public_key(pem: &[u8]) -> Result<(DecodingKey, Algorithm), KeyError> {
+    let text = std::str::from_utf8(pem).map_err(|_| KeyError::NotPublicKeyPem)?;
+    if text.contains("PRIVATE KEY-----") {
+        return Err(KeyError::PrivateKey);
+    }
+    // The library takes a certificate too, and then finds the wrong bits in it.
+    if !text.contains("-----BEGIN PUBLIC KEY-----") && !text.contains("-----BEGIN RSA PUBLIC KEY-----") {
+        return Err(KeyError::NotPublicKeyPem);
+    }
+    if let Ok(key) = DecodingKey::from_ec_pem(pem) {
+        // A point on P-256 takes 1 + 32 + 32 bytes, compressed 1 + 32; on other curves more.
+        let point_bytes = key.try_get_as_bytes().map_or(0, <[u8]>::len);
+        let on_p256 = point_bytes == 65 || point_bytes == 33;
+        return if on_p256 { Ok((key, Algorithm::ES256)) } else { Err(KeyError::Unsupported) };
+    }
+    let key = DecodingKey::from_rsa_pem(pem).map_err(|_| KeyError::Unsupported)?;
+    // The modulus alone takes 256 bytes.
+    if key.try_get_as_bytes().map_or(0, <[u8]>::len) <= 256 {
+        return Err(KeyError::WeakRsa);
+    }
+    Ok((key, Algorithm::RS256))
+}
+
+/// Times are judged by us, with the caller's clock, not by the library with the ambient one.
+fn signature_only(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    validation
+}
+
+impl TokenKeys {
+    /// `secret` is the raw bytes of our HS256 key; the settings see to it that there are at least 32.
+    pub fn new(secret: &[u8], lifetimes: TokenLifetimes, outside: Option<OutsideKey>) -> Self {
+        TokenKeys {
+            own: EncodingKey::from_secret(secret),
+            own_verifying: DecodingKey::from_secret(secret),
+            own_validation: signature_only(Algorithm::HS256),
+            lifetimes,
+            outside,
+        }
+    }
+
+    /// `jti` comes from the caller, as all chance does.
+    pub fn issue_access(&self, subject: &Subject, now: DateTime<Utc>, jti: Uuid) -> IssuedToken {
+        self.issue(subject, Use::Access, now, now + self.lifetimes.access, jti)
+    }
+
+    /// The caller keeps `jti`, to know the token again.
+    pub fn issue_refresh(&self, subject: &Subject, now: DateTime<Utc>, jti: Uuid) -> IssuedToken {
+        self.issue(subject, Use::Refresh, now, now + self.lifetimes.refresh, jti)
+    }
+
+    fn issue(
+        &self,
+        subject: &Subject,
+        typ: Use,
+        now: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+        jti: Uuid,
+    ) -> IssuedToken {
+        let claims = Claims {
+            sub: subject.account_id,
+            role: subject.role,
+            typ,
+            iat: now.timestamp(),
+            exp: expires_at.timestamp(),
+            jti,
+            driver_id: subject.driver_id,
+            customer_id: subject.customer_id,
+        };
+        IssuedToken { text: self.sign(&claims), claims }
+    }
+
+    /// Signs with our key whatever it is given, expired claims too.
+    pub fn sign(&self, claims: &Claims) -> String {
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.own)
+            .expect("claims are plain JSON and HMAC takes any key")
+    }
+
+    /// What the token says, if it is good for `wanted` at the time `now`.
+    pub fn verify(&self, token: &str, wanted: Use, now: DateTime<Utc>) -> Result<VerifiedClaims, TokenError> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(TokenError::TooLong);
+        }
+        let header = jsonwebtoken::decode_header(token).map_err(refusal)?;
+        // Whoever marks a header as critical wants those refused that don't understand it; we understand none.
+        if header.crit.is_some() {
+            return Err(TokenError::Malformed);
+        }
+        let (issuer, key, validation) = self.key_for(header.alg)?;
+        let said = jsonwebtoken::decode::<SaidClaims>(token, key, validation).map_err(refusal)?.claims;
+        said.check(issuer, wanted, now)
+    }
+
+    fn key_for(&self, algorithm: Algorithm) -> Result<(Issuer, &DecodingKey, &Validation), TokenError> {
+        if algorithm == Algorithm::HS256 {
+            return Ok((Issuer::Own, &self.own_verifying, &self.own_validation));
+        }
+        match &self.outside {
+            Some(outside) if outside.algorithm == algorithm => {
+                Ok((Issuer::Outside, &outside.key, &outside.validation))
+            }
+            _ => Err(TokenError::Algorithm),
+        }
+    }
+}
+
+impl fmt::Debug for TokenKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outside = self.outside.as_ref().map(|outside| outside.algorithm);
+        f.debug_struct("TokenKeys").field("outside", &outside).finish_non_exhaustive()
+    }
+}
+
+/// What a token says before it is believed: any claim may be missing.
+#[derive(Deserialize)]
+struct SaidClaims {
+    sub: Option<Uuid>,
+    role: Option<Role>,
+    typ: Option<Use>,
+    #[serde(default, deserialize_with = "numeric_date")]
+    exp: Option<i64>,
+    #[serde(default, deserialize_with = "numeric_date")]
+    nbf: Option<i64>,
+    /// An outside issuer's may be any text.
+    jti: Option<String>,
+    driver_id: Option<i64>,
+    customer_id: Option<i64>,
+}
+
+/// Seconds since 1970, for which RFC 7519 allows fractions.
+fn numeric_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let number = Option::<serde_json::Number>::deserialize(deserializer)?;
+    Ok(number.and_then(|number| number.as_i64().or_else(|| number.as_f64().map(|secs| secs.floor() as i64))))
+}
+
+impl SaidClaims {
+    fn check(self, issuer: Issuer, wanted: Use, now: DateTime<Utc>) -> Result<VerifiedClaims, TokenError> {
+        let exp = self.exp.ok_or(TokenError::MissingClaim("exp"))?;
+        let expires_at = DateTime::from_timestamp(exp, 0).ok_or(TokenError::Malformed)?;
+        if now - EXPIRY_LEEWAY >= expires_at {
+            return Err(TokenError::Expired);
+        }
+        if self.nbf.is_some_and(|nbf| nbf > (now + EXPIRY_LEEWAY).timestamp()) {
+            return Err(TokenError::NotYetValid);
+        }
+        let sub = self.sub.ok_or(TokenError::MissingClaim("sub"))?;
+        let jti = self.jti.as_deref().and_then(|jti| jti.parse().ok());
+        self.check_use(issuer, wanted)?;
+        if issuer == Issuer::Own {
+            self.check_complete()?;
+        }
+        if wanted == Use::Refresh && jti.is_none() {
+            return Err(TokenError::MissingClaim("jti"));
+        }
+        let SaidClaims { role, driver_id, customer_id, .. } = self;
+        Ok(VerifiedClaims { issuer, sub, role, driver_id, customer_id, jti, expires_at })
+    }
+
+    fn check_use(&self, issuer: Issuer, wanted: Use) -> Result<(), TokenError> {
+        let typ = match (issuer, self.typ) {
+            (Issuer::Own, typ) => typ.ok_or(TokenError::MissingClaim("typ"))?,
+            // We keep no record of outside refresh tokens, so they could be used for ever.
+            (Issuer::Outside, Some(Use::Refresh)) => return Err(TokenError::WrongUse),
+            (Issuer::Outside, Some(Use::Access) | None) => Use::Access,
+        };
+        if typ == wanted { Ok(()) } else { Err(TokenError::WrongUse) }
+    }
+
+    /// Ours say whom they are about, so that a caller need not ask which kind it has.
+    fn check_complete(&self) -> Result<(), TokenError> {
+        match self.role {
+            None => Err(TokenError::MissingClaim("role")),
+            Some(Role::Driver) if self.driver_id.is_none() => Err(TokenError::MissingClaim("driver_id")),
+            Some(Role::Customer) if self.customer_id.is_none() => {
+                Err(TokenError::MissingClaim("customer_id"))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+fn refusal(error: jsonwebtoken::errors::Error) -> TokenError {
+    match error.kind() {
+        ErrorKind::InvalidSignature => TokenError::Signature,
+        ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm => TokenError::Algorithm,
+        ErrorKind::InvalidIssuer => TokenError::WrongIssuer,
+        ErrorKind::InvalidAudience => TokenError::WrongAudience,
+        ErrorKind::MissingRequiredClaim(claim) if claim == "iss" => TokenError::MissingClaim("iss"),
+        ErrorKind::MissingRequiredClaim(claim) if claim == "aud" => TokenError::MissingClaim("aud"),
+        _ => TokenError::Malformed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    // Keys for these tests and nothing else.
+    const RS256_PRIVATE: &[u8] = include_bytes!("testdata/rs256-private.pem");
+    const RS256_PUBLIC: &[u8] = include_bytes!("testdata/rs256-public.pem");
+    const ES256_PRIVATE: &[u8] = include_bytes!("testdata/es256-private.pem");
+    const ES256_PUBLIC: &[u8] = include_bytes!("testdata/es256-public.pem");
+    const P384_PUBLIC: &[u8] = include_bytes!("testdata/p384-public.pem");
+    const RSA1024_PUBLIC: &[u8] = include_bytes!("testdata/rsa1024-public.pem");
+    const SECRET: &[u8] = b"thirty-two bytes for these tests";
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
+
+    fn lifetimes() -> TokenLifetimes {
+        TokenLifetimes { access: TimeDelta::hours(1), refresh: TimeDelta::days(30) }
+    }
+
+    fn own_keys() -> TokenKeys {
+        TokenKeys::new(SECRET, lifetimes(), None)
+    }
+
+    fn keys_with(pem: &[u8], issuer: Option<&str>, audience: Option<&str>) -> TokenKeys {
+        let outside = OutsideKey::from_pem(pem, issuer, audience).unwrap();
+        TokenKeys::new(SECRET, lifetimes(), Some(outside))
+    }
+
+    fn driver() -> Subject {
+        Subject {
+            account_id: Uuid::from_u128(123),
+            role: Role::Driver,
+            driver_id: Some(123),
+            customer_id: None,
+        }
+    }
+
+    /// The claims of a good access token of ours, to be spoiled.
+    fn good() -> Value {
+        json!({"sub": Uuid::from_u128(123), "role": "driver", "typ": "access", "iat": now().timestamp(),
+               "exp": now().timestamp() + 60, "jti": Uuid::from_u128(9), "driver_id": 123})
+    }
+
+    fn without(claim: &str) -> Value {
+        let mut claims = good();
+        claims.as_object_mut().unwrap().remove(claim).unwrap();
+        claims
+    }
+
+    fn with(claim: &str, value: Value) -> Value {
+        let mut claims = good();
+        claims[claim] = value;
+        claims
+    }
+
+    fn signed(algorithm: Algorithm, claims: &Value) -> String {
+        let key = match algorithm {
+            Algorithm::RS256 | Algorithm::RS512 | Algorithm::PS256 => {
+                EncodingKey::from_rsa_pem(RS256_PRIVATE).unwrap()
+            }
+            Algorithm::ES256 => EncodingKey::from_ec_pem(ES256_PRIVATE).unwrap(),
+            _ => EncodingKey::from_secret(SECRET),
+        };
+        jsonwebtoken::encode(&Header::new(algorithm), claims, &key).unwrap()
+    }
+
+    fn verify_own(claims: &Value, wanted: Use) -> Result<VerifiedClaims, TokenError> {
+        own_keys().verify(&signed(Algorithm::HS256, claims), wanted, now())
+    }
+
+    #[test]
+    fn what_we_issue_we_accept_for_its_use_alone() {
+        let keys = own_keys();
+        let jti = Uuid::from_u128(7);
+        let access = keys.issue_access(&driver(), now(), jti);
+        let refresh = keys.issue_refresh(&driver(), now(), jti);
+        let verified = keys.verify(&access.text, Use::Access, now()).unwrap();
+        assert_eq!(
+            verified,
+            VerifiedClaims {
+                issuer: Issuer::Own,
+                sub: Uuid::from_u128(123),
+                role: Some(Role::Driver),
+                driver_id: Some(123),
+                customer_id: None,
+                jti: Some(jti),
+                expires_at: now() + TimeDelta::hours(1),
+            }
+        );
+        let verified = keys.verify(&refresh.text, Use::Refresh, now()).unwrap();
+        assert_eq!(verified.expires_at, now() + TimeDelta::days(30));
+        assert_eq!(keys.verify(&refresh.text, Use::Access, now()), Err(TokenError::WrongUse));
+        assert_eq!(keys.verify(&access.text, Use::Refresh, now()), Err(TokenError::WrongUse));
+    }
+
+    #[test]
+    fn a_token_says_what_the_contract_lists_and_no_more() {
+        let issued = own_keys().issue_access(&driver(), now(), Uuid::from_u128(7));
+        let said: Value = jsonwebtoken::dangerous::insecure_decode(&issued.text).unwrap().claims;
+        let expected = json!({"sub": Uuid::from_u128(123), "role": "driver", "typ": "access",
+            "iat": 1_800_000_000, "exp": 1_800_003_600, "jti": Uuid::from_u128(7), "driver_id": 123});
+        assert_eq!(said, expected);
+    }
+
+    /// Also shows that exactly one crypto provider is built in: with none or two the library panics at first use.
+    #[test]
+    fn outside_tokens_of_both_algorithms_are_accepted_beside_ours() {
+        for (pem, algorithm) in [(RS256_PUBLIC, Algorithm::RS256), (ES256_PUBLIC, Algorithm::ES256)] {
+            let keys = keys_with(pem, None, None);
+            let verified = keys.verify(&signed(algorithm, &good()), Use::Access, now()).unwrap();
+            assert_eq!(verified.issuer, Issuer::Outside);
+            assert_eq!(verified.driver_id, Some(123));
+            let own = keys.issue_access(&driver(), now(), Uuid::from_u128(7));
+            assert_eq!(keys.verify(&own.text, Use::Access, now()).unwrap().issuer, Issuer::Own);
+        }
+    }
+
+    #[test]
+    fn an_outside_token_may_leave_out_all_but_sub_and_exp() {
+        let keys = keys_with(ES256_PUBLIC, None, None);
+        let least = json!({"sub": Uuid::from_u128(5), "exp": now().timestamp() + 60, "jti": "any text"});
+        let verified = keys.verify(&signed(Algorithm::ES256, &least), Use::Access, now()).unwrap();
+        assert_eq!((verified.role, verified.driver_id, verified.jti), (None, None, None));
+        for missing in ["sub", "exp"] {
+            let token = signed(Algorithm::ES256, &without(missing));
+            assert_eq!(keys.verify(&token, Use::Access, now()), Err(TokenError::MissingClaim(missing)));
+        }
+    }
+
+    #[test]
+    fn an_outside_token_never_refreshes() {
+        let keys = keys_with(ES256_PUBLIC, None, None);
+        let token = signed(Algorithm::ES256, &with("typ", json!("refresh")));
+        assert_eq!(keys.verify(&token, Use::Refresh, now()), Err(TokenError::WrongUse));
+        assert_eq!(keys.verify(&token, Use::Access, now()), Err(TokenError::WrongUse));
+        let untyped = signed(Algorithm::ES256, &without("typ"));
+        assert_eq!(keys.verify(&untyped, Use::Refresh, now()), Err(TokenError::WrongUse));
+    }
+
+    #[test]
+    fn issuer_and_audience_are_demanded_where_they_are_set() {
+        let keys = keys_with(RS256_PUBLIC, Some("https://issuer.example"), Some("fleet"));
+        let verify = |iss: Value, aud: Value| {
+            let mut claims = good();
+            claims["iss"] = iss;
+            claims["aud"] = aud;
+            keys.verify(&signed(Algorithm::RS256, &claims), Use::Access, now()).map(|_| ())
+        };
+        let issuer = || json!("https://issuer.example");
+        assert_eq!(verify(issuer(), json!("fleet")), Ok(()));
+        assert_eq!(verify(issuer(), json!(["other", "fleet"])), Ok(()));
+        assert_eq!(verify(issuer(), json!("other")), Err(TokenError::WrongAudience));
+        assert_eq!(verify(issuer(), Value::Null), Err(TokenError::MissingClaim("aud")));
+        assert_eq!(verify(json!("https://else.example"), json!("fleet")), Err(TokenError::WrongIssuer));
+        assert_eq!(verify(Value::Null, json!("fleet")), Err(TokenError::MissingClaim("iss")));
+    }
+
+    #[test]
+    fn a_token_is_good_until_five_seconds_after_its_expiry() {
+        let token = signed(Algorithm::HS256, &with("exp", json!(now().timestamp())));
+        let verify_at = |ms| own_keys().verify(&token, Use::Access, now() + TimeDelta::milliseconds(ms));
+        let verified = verify_at(4_999).unwrap();
+        assert_eq!(verified.session_ends_at(), now() + TimeDelta::seconds(5));
+        assert_eq!(verify_at(5_000), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn times_may_be_fractions_but_not_text_nor_out_of_range() {
+        let exp = now().timestamp() as f64 + 60.75;
+        let expires_at = verify_own(&with("exp", json!(exp)), Use::Access).unwrap().expires_at;
+        assert_eq!(expires_at, now() + TimeDelta::seconds(60));
+        for exp in [json!("1900000000"), json!(1e300), json!(u64::MAX), json!(true)] {
+            assert_eq!(verify_own(&with("exp", exp), Use::Access), Err(TokenError::Malformed));
+        }
+        assert_eq!(verify_own(&with("exp", json!(-1)), Use::Access), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn a_token_for_later_is_refused_until_then() {
+        let at = |secs: i64| verify_own(&with("nbf", json!(now().timestamp() + secs)), Use::Access);
+        assert_eq!(at(6), Err(TokenError::NotYetValid));
+        assert!(at(5).is_ok());
+    }
+
+    #[test]
+    fn ours_carry_everything() {
+        for missing in ["sub", "role", "typ", "exp", "driver_id"] {
+            assert_eq!(verify_own(&without(missing), Use::Access), Err(TokenError::MissingClaim(missing)));
+        }
+        let mut refresh = without("jti");
+        refresh["typ"] = json!("refresh");
+        assert_eq!(verify_own(&refresh, Use::Refresh), Err(TokenError::MissingClaim("jti")));
+        let customer = with("role", json!("customer"));
+        assert_eq!(verify_own(&customer, Use::Access), Err(TokenError::MissingClaim("customer_id")));
+    }
+
+    #[test]
+    fn claims_of_the_wrong_kind_are_refused() {
+        for (claim, value) in [
+            ("sub", json!("driver1")),
+            ("role", json!("root")),
+            ("typ", json!("id")),
+            ("driver_id", json!("123")),
+            ("driver_id", json!(1.5)),
+        ] {
+            assert_eq!(verify_own(&with(claim, value), Use::Access), Err(TokenError::Malformed), "{claim}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_algorithm_is_refused_whatever_the_key() {
+        let keys = keys_with(RS256_PUBLIC, None, None);
+        for algorithm in
+            [Algorithm::HS384, Algorithm::HS512, Algorithm::ES256, Algorithm::RS512, Algorithm::PS256]
+        {
+            let token = signed(algorithm, &good());
+            assert_eq!(keys.verify(&token, Use::Access, now()), Err(TokenError::Algorithm), "{algorithm:?}");
+        }
+        let rs256 = signed(Algorithm::RS256, &good());
+        assert_eq!(own_keys().verify(&rs256, Use::Access, now()), Err(TokenError::Algorithm));
+    }
+
+    /// The old confusion: the public key is known to all, so it must not pass for a shared secret.
+    #[test]
+    fn a_public_key_is_no_secret() {
+        let forged = jsonwebtoken::encode(
+            &Header::new(Algorithm::HS256),
+            &good(),
+            &EncodingKey::from_secret(RS256_PUBLIC),
+        );
+        let keys = keys_with(RS256_PUBLIC, None, None);
+        assert_eq!(keys.verify(&forged.unwrap(), Use::Access, now()), Err(TokenError::Signature));
+    }
+
+    #[test]
+    fn another_secret_or_a_changed_claim_is_a_wrong_signature() {
+        let other = TokenKeys::new(b"another thirty-two bytes of them", lifetimes(), None);
+        let token = other.issue_access(&driver(), now(), Uuid::from_u128(7)).text;
+        assert_eq!(own_keys().verify(&token, Use::Access, now()), Err(TokenError::Signature));
+
+        let mine = signed(Algorithm::HS256, &good());
+        let theirs = signed(Algorithm::HS256, &with("driver_id", json!(124)));
+        let (head_and_claims, _) = theirs.rsplit_once('.').unwrap();
+        let (_, signature) = mine.rsplit_once('.').unwrap();
+        let spliced = format!("{head_and_claims}.{signature}");
+        assert_eq!(own_keys().verify(&spliced, Use::Access, now()), Err(TokenError::Signature));
+    }
+
+    #[test]
+    fn none_is_no_algorithm() {
+        // {"alg":"none","typ":"JWT"}, in both spellings that libraries have fallen for.
+        for header in ["eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0", "eyJhbGciOiJOb25lIiwidHlwIjoiSldUIn0"] {
+            let token = signed(Algorithm::HS256, &good());
+            let mut parts = token.split('.').skip(1);
+            let (claims, signature) = (parts.next().unwrap(), parts.next().unwrap());
+            for forged in [format!("{header}.{claims}."), format!("{header}.{claims}.{signature}")] {
+                assert_eq!(own_keys().verify(&forged, Use::Access, now()), Err(TokenError::Malformed));
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_that_must_be_understood_is_refused() {
+        let mut header = Header::new(Algorithm::HS256);
+        header.crit = Some(vec!["b64".to_owned()]);
+        let token = jsonwebtoken::encode(&header, &good(), &EncodingKey::from_secret(SECRET)).unwrap();
+        assert_eq!(own_keys().verify(&token, Use::Access, now()), Err(TokenError::Malformed));
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        let keys = own_keys();
+        let good = signed(Algorithm::HS256, &good());
+        for text in
+            ["", ".", "..", "null", "undefined", &good[..20], &format!("{good}.x"), &format!(" {good}")]
+        {
+            assert!(keys.verify(text, Use::Access, now()).is_err(), "{text:?}");
+        }
+        let long = "a".repeat(TOKEN_BYTES_MAX + 1);
+        assert_eq!(keys.verify(&long, Use::Access, now()), Err(TokenError::TooLong));
+    }
+
+    #[test]
+    fn a_key_that_could_verify_nothing_is_refused_at_once() {
+        let refusal = |pem: &[u8]| OutsideKey::from_pem(pem, None, None).map(|_| ()).unwrap_err();
+        assert_eq!(refusal(RS256_PRIVATE), KeyError::PrivateKey);
+        assert_eq!(refusal(ES256_PRIVATE), KeyError::PrivateKey);
+        assert_eq!(refusal(P384_PUBLIC), KeyError::Unsupported);
+        assert_eq!(refusal(RSA1024_PUBLIC), KeyError::WeakRsa);
+        assert_eq!(
+            refusal(b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"),
+            KeyError::NotPublicKeyPem
+        );
+        assert_eq!(
+            refusal(b"-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n"),
+            KeyError::Unsupported
+        );
+        assert_eq!(refusal(b""), KeyError::NotPublicKeyPem);
+        assert_eq!(refusal(b"\xff\xfe"), KeyError::NotPublicKeyPem);
+    }
+
+    #[test]
+    fn debug_output_has_no_key_and_no_token() {
+        let keys = keys_with(RS256_PUBLIC, None, None);
+        let issued = keys.issue_access(&driver(), now(), Uuid::from_u128(7));
+        let shown = format!("{keys:?} {issued:?}");
+        assert!(!shown.contains("thirty-two") && !shown.contains(&issued.text), "{shown}");
+    }
+}
