@@ -1,6 +1,9 @@
 //! The names of all metrics, in one place, as handles that cost an atomic each.
 
-use metrics::{Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
 
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])+ $field:ident: $kind:ident = $make:ident, $describe:ident, $name:literal;)+) => {

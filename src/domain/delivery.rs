@@ -65,7 +65,10 @@ pub enum Step {
     Confirm(Vec<Sent>),
     /// The app says that it has processed this one.
     Processed(EventId),
-    ResumeFailed { oldest: EventId, newest: EventId },
+    ResumeFailed {
+        oldest: EventId,
+        newest: EventId,
+    },
     /// The current state, since history can't tell it.
     Snapshot,
 }

@@ -69,10 +69,7 @@ fn live(newest: i64) -> Delivery {
 #[test]
 fn the_next_is_sent_a_lower_one_dropped_and_a_higher_one_reads_the_gap() {
     let mut delivery = live(3);
-    assert_eq!(
-        delivery.published(event(4)),
-        vec![Step::Send(event(4)), Step::Ping(EventId(4))]
-    );
+    assert_eq!(delivery.published(event(4)), vec![Step::Send(event(4)), Step::Ping(EventId(4))]);
     assert_eq!(delivery.published(event(4)), vec![]);
     let read = read_of(&delivery.published(event(7)));
     assert_eq!((read.after, read.up_to), (EventId(4), EventId(7)));
@@ -160,7 +157,9 @@ fn a_resume_in_the_middle_supersedes_the_read_under_way() {
 enum Happening {
     Commit,
     /// Publishes the oldest announcement that is under way, or a later one first.
-    Publish { skip: usize },
+    Publish {
+        skip: usize,
+    },
     LoseAnnouncement,
     RepairLook,
     ReadDone,

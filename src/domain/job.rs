@@ -156,23 +156,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MOVES: [Move; 7] = [
-        Move::Assign,
-        Move::SetOut,
-        Move::Arrive,
-        Move::Start,
-        Move::Complete,
-        Move::Release,
-        Move::Cancel,
-    ];
+    const MOVES: [Move; 7] =
+        [Move::Assign, Move::SetOut, Move::Arrive, Move::Start, Move::Complete, Move::Release, Move::Cancel];
 
     #[test]
     fn picked_up_straight_from_assigned_is_allowed_and_delivered_is_not() {
         let kind = JobKind::Delivery;
-        assert_eq!(
-            transition(kind, JobStatus::Assigned, Move::Start),
-            Outcome::Moves(JobStatus::InProgress)
-        );
+        assert_eq!(transition(kind, JobStatus::Assigned, Move::Start), Outcome::Moves(JobStatus::InProgress));
         assert_eq!(transition(kind, JobStatus::Assigned, Move::Complete), Outcome::Refused);
         assert_eq!(transition(kind, JobStatus::EnRoute, Move::Complete), Outcome::Refused);
     }

@@ -35,10 +35,8 @@ impl Position {
 
     /// Great-circle distance in metres (haversine, mean earth radius 6,371,008.8 m).
     pub fn distance_m(self, other: Position) -> f64 {
-        Haversine.distance(
-            Point::new(self.longitude, self.latitude),
-            Point::new(other.longitude, other.latitude),
-        )
+        Haversine
+            .distance(Point::new(self.longitude, self.latitude), Point::new(other.longitude, other.latitude))
     }
 }
 

@@ -1,4 +1,16 @@
-//! One function for each decision: check, change, record events.
+//! One function for each decision: check, change, record events, in one transaction. No actor, no HTTP; the clock is
+//! the transaction's.
 
+pub mod accounts;
+pub mod authentication;
+pub mod drivers;
+pub mod earnings;
+mod error;
+pub mod idempotency;
+pub mod orders;
 pub mod passwords;
+pub mod retention;
+pub mod seed;
 pub mod tokens;
+
+pub use error::{Error, Refusal};

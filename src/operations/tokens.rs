@@ -89,6 +89,8 @@ pub struct VerifiedClaims {
     pub customer_id: Option<i64>,
     /// Always there in a refresh token.
     pub jti: Option<Uuid>,
+    /// Unix seconds; 0 where the token does not say.
+    pub issued_at: i64,
     pub expires_at: DateTime<Utc>,
 }
 
@@ -305,6 +307,8 @@ struct SaidClaims {
     #[serde(default, deserialize_with = "numeric_date")]
     exp: Option<i64>,
     #[serde(default, deserialize_with = "numeric_date")]
+    iat: Option<i64>,
+    #[serde(default, deserialize_with = "numeric_date")]
     nbf: Option<i64>,
     /// An outside issuer's may be any text.
     jti: Option<String>,
@@ -337,8 +341,9 @@ impl SaidClaims {
         if wanted == Use::Refresh && jti.is_none() {
             return Err(TokenError::MissingClaim("jti"));
         }
+        let issued_at = self.iat.unwrap_or(0);
         let SaidClaims { role, driver_id, customer_id, .. } = self;
-        Ok(VerifiedClaims { issuer, sub, role, driver_id, customer_id, jti, expires_at })
+        Ok(VerifiedClaims { issuer, sub, role, driver_id, customer_id, jti, issued_at, expires_at })
     }
 
     fn check_use(&self, issuer: Issuer, wanted: Use) -> Result<(), TokenError> {

@@ -3,7 +3,9 @@
 use crate::store::error::StoreError;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
-use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as ConnectionError, Pool, PooledConnection};
+use diesel::r2d2::{
+    ConnectionManager, CustomizeConnection, Error as ConnectionError, Pool, PooledConnection,
+};
 use diesel::sqlite::SqliteConnection;
 use std::path::Path;
 use std::time::Duration;

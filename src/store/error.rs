@@ -10,6 +10,9 @@ pub enum StoreError {
     /// A deadlock, a serialisation failure, a busy database or a lost connection: the whole operation is repeated.
     #[error("the database asks to repeat")]
     Transient(#[source] DieselError),
+    /// The operation met a race that it resolves by being run once more.
+    #[error("the operation met a change under way")]
+    Repeat,
     /// A unique constraint; the text names it.
     #[error("already taken: {constraint}")]
     Taken { constraint: String },
@@ -33,7 +36,7 @@ impl OperationError for StoreError {
 
 impl StoreError {
     pub fn is_transient(&self) -> bool {
-        matches!(self, StoreError::Transient(_))
+        matches!(self, StoreError::Transient(_) | StoreError::Repeat)
     }
 }
 

@@ -10,12 +10,12 @@ mod events;
 mod executor;
 mod lock;
 mod migrations;
-mod postgres;
+pub(crate) mod postgres;
 mod queue;
 mod rows;
 mod schema;
 mod sql_types;
-mod sqlite;
+pub(crate) mod sqlite;
 mod tx;
 
 pub use connection::Conn;

@@ -105,7 +105,9 @@ mod tests {
     fn decisions_go_before_bulk_and_closing_loses_nothing() {
         let queue = Queue::new(10);
         let order = Arc::new(Mutex::new(Vec::new()));
-        for (urgency, number) in [(Urgency::Low, 3), (Urgency::High, 1), (Urgency::Low, 4), (Urgency::High, 2)] {
+        for (urgency, number) in
+            [(Urgency::Low, 3), (Urgency::High, 1), (Urgency::Low, 4), (Urgency::High, 2)]
+        {
             assert!(queue.push(urgency, note(&order, number)));
         }
         queue.close();

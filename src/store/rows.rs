@@ -125,6 +125,15 @@ pub struct Job {
     pub rejected_by: Option<DriverId>,
 }
 
+/// A completed job, for earnings.
+#[derive(Clone, Debug, Queryable)]
+pub struct CompletedJob {
+    pub id: JobId,
+    pub kind: JobKind,
+    pub completed_at: NaiveDateTime,
+    pub earnings_minor: i64,
+}
+
 #[derive(Debug, Insertable)]
 #[diesel(table_name = jobs)]
 pub struct NewJob<'a> {

@@ -72,10 +72,7 @@ pub fn set_password(
     tokens_valid_from: i64,
 ) -> QueryResult<usize> {
     diesel::update(accounts::table.find(id.0))
-        .set((
-            accounts::password_hash.eq(password_hash),
-            accounts::tokens_valid_from.eq(tokens_valid_from),
-        ))
+        .set((accounts::password_hash.eq(password_hash), accounts::tokens_valid_from.eq(tokens_valid_from)))
         .execute(conn)
 }
 
@@ -84,7 +81,12 @@ pub fn set_suspended(conn: &mut Db, id: AccountId, is_suspended: bool) -> QueryR
 }
 
 /// Takes a demo account out of use: its name and number are free again, its history stays.
-pub fn retire_demo(conn: &mut Db, id: AccountId, username: &str, tokens_valid_from: i64) -> QueryResult<usize> {
+pub fn retire_demo(
+    conn: &mut Db,
+    id: AccountId,
+    username: &str,
+    tokens_valid_from: i64,
+) -> QueryResult<usize> {
     diesel::update(accounts::table.find(id.0))
         .set((
             accounts::username.eq(username),

@@ -7,7 +7,12 @@ use crate::store::schema::idempotency_keys as keys;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-pub fn find(conn: &mut Db, account: AccountId, route: &str, key: &str) -> QueryResult<Option<IdempotencyRow>> {
+pub fn find(
+    conn: &mut Db,
+    account: AccountId,
+    route: &str,
+    key: &str,
+) -> QueryResult<Option<IdempotencyRow>> {
     keys::table.find((account.0, route, key)).select(IdempotencyRow::as_select()).first(conn).optional()
 }
 

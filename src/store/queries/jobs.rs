@@ -4,7 +4,7 @@ use super::Db;
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::store::Updated;
-use crate::store::rows::{Job, JobChange, NewJob};
+use crate::store::rows::{CompletedJob, Job, JobChange, NewJob};
 use crate::store::schema::{job_declines, jobs};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -103,21 +103,25 @@ pub fn open_demo(conn: &mut Db) -> QueryResult<Vec<Job>> {
         .load(conn)
 }
 
-/// What a driver completed within [`from`, `to`): when, of which kind, for how much; newest first.
+/// What a driver completed since `from` and before the job `before` (its time and id), newest first.
 pub fn completed_by(
     conn: &mut Db,
     driver: DriverId,
     from: NaiveDateTime,
-    to: NaiveDateTime,
+    before: (NaiveDateTime, JobId),
     limit: i64,
-) -> QueryResult<Vec<(NaiveDateTime, JobKind, i64)>> {
+) -> QueryResult<Vec<CompletedJob>> {
+    let (time, id) = before;
+    let earlier =
+        jobs::completed_at.lt(time).or(jobs::completed_at.eq(time).and(jobs::id.lt(id.0).nullable()));
     jobs::table
         .filter(jobs::driver_id.eq(driver.0))
         .filter(jobs::status.eq(JobStatus::Completed.as_str()))
-        .filter(jobs::completed_at.ge(from).and(jobs::completed_at.lt(to)))
-        .order(jobs::completed_at.desc())
+        .filter(jobs::completed_at.ge(from))
+        .filter(earlier)
+        .order((jobs::completed_at.desc(), jobs::id.desc()))
         .limit(limit)
-        .select((jobs::completed_at.assume_not_null(), jobs::kind, jobs::earnings_minor))
+        .select((jobs::id, jobs::kind, jobs::completed_at.assume_not_null(), jobs::earnings_minor))
         .load(conn)
 }
 

@@ -16,9 +16,10 @@ pub fn insert_locations(conn: &mut SqliteConnection, rows: &[NewLocation]) -> Qu
 pub fn update_live_positions(conn: &mut SqliteConnection, rows: &[LivePosition]) -> QueryResult<usize> {
     let mut updated = 0;
     for row in rows {
-        let older = drivers::position_measured
-            .eq(false)
-            .or(drivers::position_at.is_null().or(drivers::position_at.le(row.measured_at)).assume_not_null());
+        let older = drivers::position_measured.eq(false).or(drivers::position_at
+            .is_null()
+            .or(drivers::position_at.le(row.measured_at))
+            .assume_not_null());
         updated += diesel::update(drivers::table.filter(drivers::id.eq(row.driver_id)).filter(older))
             .set((
                 drivers::latitude.eq(row.latitude),

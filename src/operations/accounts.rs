@@ -1,0 +1,125 @@
+//! Making accounts.
+
+use crate::domain::driver::{DriverStatus, Wants};
+use crate::domain::ids::{AccountId, CustomerId, DriverId};
+use crate::domain::position::Position;
+use crate::domain::role::Role;
+use crate::operations::error::{Error, Refusal};
+use crate::store::{NewAccount, NewDriver, StoreError, Tx, sql};
+use uuid::Uuid;
+
+/// Who is to have an account.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub username: String,
+    pub name: String,
+    pub phone_number: Option<String>,
+    /// Argon2id; `None` where nobody logs in with a password.
+    pub password_hash: Option<String>,
+    pub is_demo: bool,
+}
+
+/// What a driver drives, and where they begin.
+#[derive(Clone, Debug)]
+pub struct DriverDetails {
+    pub vehicle_type: String,
+    pub license_number: Option<String>,
+    pub vehicle_registration: Option<String>,
+    pub vehicle_color: Option<String>,
+    pub is_verified: bool,
+    pub position: Option<Position>,
+    pub wants: Wants,
+    /// The mean of the ratings so far; new drivers start from 5.0.
+    pub rating: f64,
+}
+
+pub struct Created<Id> {
+    pub id: Id,
+    pub account: AccountId,
+    pub public_id: Uuid,
+}
+
+/// A driver with the given id, or the one after the highest.
+pub fn create_driver(
+    tx: &mut Tx<'_>,
+    id: Option<DriverId>,
+    person: &Person,
+    details: &DriverDetails,
+) -> Result<Created<DriverId>, Error> {
+    let id = match id {
+        Some(id) => id,
+        None => DriverId(sql!(tx, drivers::highest_id())?.unwrap_or(0) + 1),
+    };
+    let (account, public_id) = create_account(tx, person, Role::Driver)?;
+    let status = match details.wants {
+        Wants::Online => DriverStatus::Available,
+        Wants::Paused => DriverStatus::Busy,
+        Wants::Offline => DriverStatus::Offline,
+    };
+    let row = NewDriver {
+        id: id.0,
+        account_id: account.0,
+        vehicle_type: &details.vehicle_type,
+        license_number: details.license_number.as_deref(),
+        vehicle_registration: details.vehicle_registration.as_deref(),
+        vehicle_color: details.vehicle_color.as_deref(),
+        is_verified: details.is_verified,
+        wants: details.wants.as_str(),
+        status: status.as_str(),
+        rating: details.rating,
+        latitude: details.position.map(Position::latitude),
+        longitude: details.position.map(Position::longitude),
+        position_at: details.position.map(|_| tx.at()),
+    };
+    sql!(tx, drivers::insert(&row)).map_err(raced)?;
+    Ok(Created { id, account, public_id })
+}
+
+/// A customer with the given id, or the one after the highest.
+pub fn create_customer(
+    tx: &mut Tx<'_>,
+    id: Option<CustomerId>,
+    person: &Person,
+    time_zone: Option<&str>,
+) -> Result<Created<CustomerId>, Error> {
+    let id = match id {
+        Some(id) => id,
+        None => CustomerId(sql!(tx, customers::highest_id())?.unwrap_or(0) + 1),
+    };
+    let (account, public_id) = create_account(tx, person, Role::Customer)?;
+    sql!(tx, customers::insert(id, account, time_zone)).map_err(raced)?;
+    Ok(Created { id, account, public_id })
+}
+
+/// An account without a driver's or customer's side.
+pub fn create_account(tx: &mut Tx<'_>, person: &Person, role: Role) -> Result<(AccountId, Uuid), Error> {
+    let public_id = Uuid::new_v4();
+    let row = NewAccount {
+        public_id: public_id.to_string(),
+        username: &person.username,
+        phone_number: person.phone_number.as_deref(),
+        name: &person.name,
+        role: role.as_str(),
+        password_hash: person.password_hash.as_deref(),
+        is_demo: person.is_demo,
+        created_at: tx.at(),
+    };
+    let account = sql!(tx, accounts::insert(&row)).map_err(|error| match error {
+        StoreError::Taken { constraint } if constraint.contains("username") => {
+            Error::Refused(Refusal::UsernameTaken)
+        }
+        StoreError::Taken { constraint } if constraint.contains("phone_number") => {
+            Error::Refused(Refusal::PhoneNumberTaken)
+        }
+        other => Error::Store(other),
+    })?;
+    Ok((account, public_id))
+}
+
+/// Another transaction took the highest id's successor first: once more, with the next.
+fn raced(error: StoreError) -> Error {
+    match error {
+        StoreError::Taken { .. } => Error::Store(StoreError::Repeat),
+        other => Error::Store(other),
+    }
+}

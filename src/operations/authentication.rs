@@ -1,0 +1,210 @@
+//! Who a token is, and what logging in, refreshing and logging out do to the family of refresh tokens.
+
+use crate::domain::ids::{AccountId, CustomerId, DriverId};
+use crate::domain::role::Role;
+use crate::operations::error::{Error, Refusal};
+use crate::operations::tokens::{Issuer, Subject, VerifiedClaims};
+use crate::store::{Account, Conn, RefreshToken, StoreError, Tx, sql};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+/// A refresh token used again within this time, while its successor is unused, is a reply that got lost.
+const LOST_REPLY: TimeDelta = TimeDelta::seconds(60);
+
+/// Who is asking. The account's row decides, not the token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Principal {
+    pub account: AccountId,
+    pub public_id: Uuid,
+    pub role: Role,
+    pub name: String,
+    pub phone_number: Option<String>,
+    pub driver: Option<DriverId>,
+    pub customer: Option<CustomerId>,
+    /// Tokens issued from now on must not say they were issued before this (Unix seconds).
+    pub tokens_valid_from: i64,
+}
+
+impl Principal {
+    pub fn subject(&self) -> Subject {
+        Subject {
+            account_id: self.public_id,
+            role: self.role,
+            driver_id: self.driver.map(i64::from),
+            customer_id: self.customer.map(i64::from),
+        }
+    }
+
+    /// When a token made now says it was issued. A password changed this very second revokes what was issued before
+    /// in it, so the new ones are dated to the next.
+    pub fn issue_time(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        DateTime::from_timestamp(self.tokens_valid_from, 0).map_or(now, |from| now.max(from))
+    }
+}
+
+/// The account behind verified claims; `None` where there is none, it is suspended, its tokens were revoked, or the
+/// token says something else than the account.
+pub fn principal(conn: &mut Conn<'_>, claims: &VerifiedClaims) -> Result<Option<Principal>, StoreError> {
+    let Some(account) = sql!(conn, accounts::by_public_id(&claims.sub.to_string()))? else {
+        return Ok(None);
+    };
+    let revoked = claims.issuer == Issuer::Own && claims.issued_at < account.tokens_valid_from;
+    if account.is_suspended || revoked {
+        return Ok(None);
+    }
+    let principal = principal_of(conn, account)?;
+    let differs = claims.role.is_some_and(|role| role != principal.role)
+        || claims.driver_id.is_some_and(|id| Some(DriverId(id)) != principal.driver)
+        || claims.customer_id.is_some_and(|id| Some(CustomerId(id)) != principal.customer);
+    Ok((!differs).then_some(principal))
+}
+
+/// An account with the ids that its role gives it.
+pub fn principal_of(conn: &mut Conn<'_>, account: Account) -> Result<Principal, StoreError> {
+    let driver = match account.role {
+        Role::Driver => sql!(conn, drivers::by_account(account.id))?.map(|driver| driver.id),
+        _ => None,
+    };
+    let customer = match account.role {
+        Role::Customer => sql!(conn, customers::by_account(account.id))?.map(|customer| customer.id),
+        _ => None,
+    };
+    Ok(Principal {
+        account: account.id,
+        public_id: account.public_id.parse().unwrap_or_default(),
+        role: account.role,
+        name: account.name,
+        phone_number: account.phone_number,
+        driver,
+        customer,
+        tokens_valid_from: account.tokens_valid_from,
+    })
+}
+
+/// By user name or by phone number.
+pub fn find_login(conn: &mut Conn<'_>, login: &Login) -> Result<Option<Account>, StoreError> {
+    match login {
+        Login::Username(username) => sql!(conn, accounts::by_username(username)),
+        Login::PhoneNumber(number) => sql!(conn, accounts::by_phone_number(number)),
+    }
+}
+
+/// How somebody names themself at the door.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Login {
+    Username(String),
+    PhoneNumber(String),
+}
+
+/// A refresh token to hand out: its id and when it ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Issue {
+    pub id: Uuid,
+    pub issued_at: DateTime<Utc>,
+    pub principal: Principal,
+}
+
+/// Begins a family of refresh tokens. The password was checked for `account` as it was read; if it was suspended or
+/// given another password meanwhile, nothing begins.
+pub fn log_in(tx: &mut Tx<'_>, account: &Account, id: Uuid, lifetime: TimeDelta) -> Result<Issue, Error> {
+    let current = sql!(tx, accounts::find(account.id))?.ok_or(Refusal::WrongCredentials)?;
+    if current.is_suspended || current.password_hash != account.password_hash {
+        return Err(Refusal::WrongCredentials.into());
+    }
+    let principal = principal_of(tx.conn(), current)?;
+    let issued_at = principal.issue_time(tx.now());
+    write_token(tx, &principal, id, &id.to_string(), issued_at, lifetime)?;
+    Ok(Issue { id, issued_at, principal })
+}
+
+/// What presenting a refresh token led to. Revoking is a change that must be committed, so it is no error.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refreshed {
+    Issued(Issue),
+    /// It was used before: whoever has it now, nobody goes on with this family.
+    Revoked,
+    Invalid,
+}
+
+/// Exchanges a refresh token for its successor, `id` where it has none yet.
+pub fn refresh(
+    tx: &mut Tx<'_>,
+    claims: &VerifiedClaims,
+    id: Uuid,
+    lifetime: TimeDelta,
+) -> Result<Refreshed, Error> {
+    let Some(presented) = claims.jti else { return Ok(Refreshed::Invalid) };
+    let Some(token) = sql!(tx, refresh_tokens::lock(&presented.to_string()))? else {
+        return Ok(Refreshed::Invalid);
+    };
+    let Some(principal) = principal(tx.conn(), claims)? else { return Ok(Refreshed::Invalid) };
+    let now = tx.at();
+    if token.revoked_at.is_some() || token.expires_at < now || token.account_id != principal.account.0 {
+        return Ok(Refreshed::Invalid);
+    }
+    match &token.used_at {
+        None => {
+            let issued_at = principal.issue_time(tx.now());
+            write_token(tx, &principal, id, &token.family, issued_at, lifetime)?;
+            sql!(tx, refresh_tokens::mark_used(&token.id, &id.to_string(), now))?;
+            Ok(Refreshed::Issued(Issue { id, issued_at, principal }))
+        }
+        Some(used_at) => reused(tx, &token, *used_at, principal),
+    }
+}
+
+fn reused(
+    tx: &mut Tx<'_>,
+    token: &RefreshToken,
+    used_at: NaiveDateTime,
+    principal: Principal,
+) -> Result<Refreshed, Error> {
+    let now = tx.at();
+    let successor = match &token.successor {
+        Some(id) => sql!(tx, refresh_tokens::lock(id))?,
+        None => None,
+    };
+    match successor {
+        // The same successor once more, not a second one: a family stays a chain.
+        Some(next) if next.used_at.is_none() && next.revoked_at.is_none() && now - used_at <= LOST_REPLY => {
+            let id = next.id.parse().map_err(|_| Refusal::InvalidRefreshToken)?;
+            Ok(Refreshed::Issued(Issue { id, issued_at: next.issued_at.and_utc(), principal }))
+        }
+        _ => {
+            sql!(tx, refresh_tokens::revoke_family(&token.family, now))?;
+            Ok(Refreshed::Revoked)
+        }
+    }
+}
+
+/// Revokes the family of a refresh token. One that is not known is as good as revoked.
+pub fn log_out(tx: &mut Tx<'_>, claims: &VerifiedClaims) -> Result<(), Error> {
+    let Some(id) = claims.jti else { return Ok(()) };
+    if let Some(token) = sql!(tx, refresh_tokens::lock(&id.to_string()))? {
+        let now = tx.at();
+        sql!(tx, refresh_tokens::revoke_family(&token.family, now))?;
+    }
+    Ok(())
+}
+
+fn write_token(
+    tx: &mut Tx<'_>,
+    principal: &Principal,
+    id: Uuid,
+    family: &str,
+    issued_at: DateTime<Utc>,
+    lifetime: TimeDelta,
+) -> Result<(), Error> {
+    let row = RefreshToken {
+        id: id.to_string(),
+        family: family.to_owned(),
+        account_id: principal.account.0,
+        issued_at: issued_at.naive_utc(),
+        expires_at: (issued_at + lifetime).naive_utc(),
+        used_at: None,
+        successor: None,
+        revoked_at: None,
+    };
+    sql!(tx, refresh_tokens::insert(&row))?;
+    Ok(())
+}

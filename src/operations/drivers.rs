@@ -1,0 +1,147 @@
+//! A driver's status, and what an operator changes of a driver.
+
+use crate::domain::driver::{DriverStatus, Holding, Wants, status};
+use crate::domain::event::Announcement;
+use crate::domain::ids::{DriverId, JobId};
+use crate::domain::job::{JobKind, JobStatus};
+use crate::domain::position::Position;
+use crate::operations::error::{Error, Refusal};
+use crate::operations::orders;
+use crate::store::{Account, Driver, DriverChange, StoreError, Tx, sql};
+
+/// What an operator changes; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct DriverPatch {
+    pub is_verified: Option<bool>,
+    pub suspended: Option<bool>,
+    pub wants: Option<Wants>,
+    pub position: Option<Position>,
+    /// Argon2id.
+    pub password_hash: Option<String>,
+}
+
+/// The driver says what they want; answers with the status that follows from it.
+pub fn set_wish(
+    tx: &mut Tx<'_>,
+    driver: DriverId,
+    wants: Wants,
+    deliveries_max: i64,
+) -> Result<DriverStatus, Error> {
+    let row = lock(tx, driver)?;
+    settle(tx, row, wants, deliveries_max)
+}
+
+/// The driver's app has connected: an offline driver becomes available. A pause stays a pause.
+pub fn connected(tx: &mut Tx<'_>, driver: DriverId, deliveries_max: i64) -> Result<DriverStatus, Error> {
+    let row = lock(tx, driver)?;
+    let wants = match row.wants {
+        Wants::Offline => Wants::Online,
+        other => other,
+    };
+    settle(tx, row, wants, deliveries_max)
+}
+
+/// Brings a driver's status in line with their wish and what they hold. To be called after every change of what they
+/// hold; locks the driver's row, so the jobs' rows must be locked before.
+pub fn settle_held(tx: &mut Tx<'_>, driver: DriverId, deliveries_max: i64) -> Result<DriverStatus, Error> {
+    let row = lock(tx, driver)?;
+    let wants = row.wants;
+    settle(tx, row, wants, deliveries_max)
+}
+
+fn settle(tx: &mut Tx<'_>, driver: Driver, wants: Wants, deliveries_max: i64) -> Result<DriverStatus, Error> {
+    let follows = status(wants, holding(tx, driver.id)?, deliveries_max);
+    let change = DriverChange {
+        wants: (driver.wants != wants).then_some(wants.as_str()),
+        status: (driver.status != follows).then_some(follows.as_str()),
+        ..DriverChange::default()
+    };
+    sql!(tx, drivers::change(driver.id, &change))?;
+    Ok(follows)
+}
+
+pub(super) fn lock(tx: &mut Tx<'_>, driver: DriverId) -> Result<Driver, Error> {
+    Ok(sql!(tx, drivers::lock(driver))?.ok_or(Refusal::NotFound("driver"))?)
+}
+
+/// What a driver holds. Read it with the driver's row locked.
+pub(super) fn holding(tx: &mut Tx<'_>, driver: DriverId) -> Result<Holding, Error> {
+    let mut holding = Holding::default();
+    for (_, kind, status) in sql!(tx, jobs::held(driver))? {
+        match (kind, status) {
+            (JobKind::Delivery, _) => holding.deliveries += 1,
+            (JobKind::Ride, _) => holding.rides += 1,
+            (JobKind::Service, JobStatus::Assigned) => holding.services_ahead += 1,
+            (JobKind::Service, _) => holding.services_under_way += 1,
+        }
+    }
+    Ok(holding)
+}
+
+/// Changes a driver. Suspending takes back what was not picked up yet and ends the driver's sessions; a new password
+/// ends them, too.
+pub fn patch(
+    tx: &mut Tx<'_>,
+    id: DriverId,
+    patch: &DriverPatch,
+    deliveries_max: i64,
+) -> Result<(Driver, Account), Error> {
+    let suspends = patch.suspended == Some(true);
+    let released = if suspends { take_back(tx, id)? } else { Vec::new() };
+    let row = lock(tx, id)?;
+    if suspends {
+        nothing_left_to_take_back(tx, id, &released)?;
+    }
+    let account = row.account_id;
+    let change = DriverChange {
+        is_verified: patch.is_verified,
+        latitude: patch.position.map(Position::latitude),
+        longitude: patch.position.map(Position::longitude),
+        position_at: patch.position.map(|_| tx.at()),
+        position_measured: patch.position.map(|_| false),
+        ..DriverChange::default()
+    };
+    sql!(tx, drivers::change(id, &change))?;
+    let wants = if suspends { Wants::Offline } else { patch.wants.unwrap_or(row.wants) };
+    settle(tx, row, wants, deliveries_max)?;
+    if let Some(suspended) = patch.suspended {
+        sql!(tx, accounts::set_suspended(account, suspended))?;
+    }
+    if let Some(hash) = &patch.password_hash {
+        let (now, at) = (tx.now(), tx.at());
+        // The second that has begun is over for tokens issued in it.
+        sql!(tx, accounts::set_password(account, hash, now.timestamp() + 1))?;
+        sql!(tx, refresh_tokens::revoke_account(account, at))?;
+    }
+    if suspends || patch.password_hash.is_some() {
+        tx.announce(Announcement::AccessRevoked(account));
+    }
+    Ok(sql!(tx, drivers::find(id))?.ok_or(Refusal::NotFound("driver"))?)
+}
+
+/// Takes back the orders of a driver that were not picked up. Returns the ids of those that were looked at.
+fn take_back(tx: &mut Tx<'_>, driver: DriverId) -> Result<Vec<JobId>, Error> {
+    let held: Vec<JobId> = sql!(tx, jobs::held(driver))?.into_iter().map(|(id, _, _)| id).collect();
+    for id in &held {
+        let job = sql!(tx, jobs::lock(*id))?;
+        if let Some(job) = job
+            && job.kind == JobKind::Delivery
+            && job.driver_id == Some(driver)
+            && job.status.is_held()
+            && job.status != JobStatus::InProgress
+        {
+            orders::release(tx, job, "The driver was suspended", None)?;
+        }
+    }
+    Ok(held)
+}
+
+/// An order may have been assigned after the orders were locked and before the driver was. Jobs are locked before
+/// drivers, so there is no going back: the whole operation is repeated.
+fn nothing_left_to_take_back(tx: &mut Tx<'_>, driver: DriverId, seen: &[JobId]) -> Result<(), Error> {
+    let held = sql!(tx, jobs::held(driver))?;
+    match held.iter().all(|(id, _, _)| seen.contains(id)) {
+        true => Ok(()),
+        false => Err(StoreError::Repeat.into()),
+    }
+}

@@ -1,0 +1,53 @@
+//! Why an operation did not happen.
+
+use crate::domain::job::JobStatus;
+use crate::store::{OperationError, StoreError};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A decision against it: nothing was changed. What clients see of each stands in `contracts/error_codes.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The lifecycle does not have the move from the state that the order is in.
+    #[error("the order's state does not allow it")]
+    OrderState(JobStatus),
+    #[error("the driver is suspended")]
+    DriverSuspended,
+    #[error("the driver is on a ride or a service")]
+    DriverBusy,
+    #[error("the driver holds as many deliveries as allowed")]
+    DriverFull,
+    #[error("no available driver was found")]
+    NoDrivers,
+    #[error("the order has no pickup position to search from")]
+    NoPickupPosition,
+    #[error("the user name is taken")]
+    UsernameTaken,
+    #[error("the phone number is taken")]
+    PhoneNumberTaken,
+    #[error("the idempotency key was used with another request")]
+    IdempotencyKeyReused,
+    #[error("an order stands twice in the batch")]
+    OrderTwice,
+    #[error("user name, phone number or password is wrong")]
+    WrongCredentials,
+    #[error("the refresh token is not valid")]
+    InvalidRefreshToken,
+}
+
+impl OperationError for Error {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Error::Store(error) => Some(error),
+            Error::Refused(_) => None,
+        }
+    }
+}

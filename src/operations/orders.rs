@@ -1,0 +1,343 @@
+//! Deliveries: made, assigned, carried out, taken back and cancelled.
+
+use crate::domain::event::{EventBody, OrderSummary};
+use crate::domain::ids::{CustomerId, DriverId, JobId};
+use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
+use crate::domain::money::Money;
+use crate::domain::position::Position;
+use crate::operations::drivers;
+use crate::operations::error::{Error, Refusal};
+use crate::store::{Job, JobChange, NewJob, StoreError, Tx, Updated, sql};
+use uuid::Uuid;
+
+#[derive(Clone, Debug)]
+pub struct NewOrder {
+    pub restaurant_name: String,
+    pub pickup_address: String,
+    pub pickup: Option<Position>,
+    pub delivery_address: String,
+    pub delivery: Option<Position>,
+    pub earnings: Money,
+    pub distance_km: f64,
+    pub customer: Option<CustomerId>,
+    pub is_demo: bool,
+}
+
+/// Who cancels, as the operators' REST calls them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelledBy {
+    Customer,
+    Admin,
+    Restaurant,
+}
+
+impl CancelledBy {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CancelledBy::Customer => "customer",
+            CancelledBy::Admin => "admin",
+            CancelledBy::Restaurant => "restaurant",
+        }
+    }
+}
+
+/// What the driver makes of an order of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriverStep {
+    Accept,
+    PickUp,
+    Deliver,
+    Reject,
+}
+
+pub fn create(tx: &mut Tx<'_>, order: &NewOrder) -> Result<Job, Error> {
+    if let Some(customer) = order.customer {
+        sql!(tx, customers::find(customer))?.ok_or(Refusal::NotFound("customer"))?;
+    }
+    let row = NewJob {
+        public_id: Uuid::new_v4().to_string(),
+        kind: JobKind::Delivery.as_str(),
+        status: JobStatus::Requested.as_str(),
+        customer_id: order.customer.map(i64::from),
+        restaurant_name: &order.restaurant_name,
+        pickup_address: &order.pickup_address,
+        pickup_latitude: order.pickup.map(Position::latitude),
+        pickup_longitude: order.pickup.map(Position::longitude),
+        dropoff_address: &order.delivery_address,
+        dropoff_latitude: order.delivery.map(Position::latitude),
+        dropoff_longitude: order.delivery.map(Position::longitude),
+        earnings_minor: order.earnings.minor(),
+        distance_km: order.distance_km,
+        requested_at: tx.at(),
+        is_demo: order.is_demo,
+    };
+    let id = sql!(tx, jobs::insert(&row))?;
+    find(tx, id)
+}
+
+/// Binds pending orders to a driver: all of them or none. Each order is an event of its own.
+pub fn assign(
+    tx: &mut Tx<'_>,
+    ids: &[JobId],
+    driver: DriverId,
+    deliveries_max: i64,
+) -> Result<Vec<Job>, Error> {
+    let mut ascending = ids.to_vec();
+    ascending.sort();
+    if ascending.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(Refusal::OrderTwice.into());
+    }
+    for id in &ascending {
+        let job = lock(tx, *id)?;
+        if transition(job.kind, job.status, Move::Assign) == Outcome::Refused {
+            return Err(Refusal::OrderState(job.status).into());
+        }
+    }
+    check_free(tx, driver, ids.len() as i64, deliveries_max)?;
+    // In the order of the request: that is the order in which the driver is to hear of them.
+    let jobs = ids.iter().map(|id| claim(tx, *id, driver)).collect::<Result<Vec<_>, _>>()?;
+    drivers::settle_held(tx, driver, deliveries_max)?;
+    Ok(jobs)
+}
+
+/// Assigns an order to the nearest available driver.
+pub fn auto_assign(tx: &mut Tx<'_>, id: JobId, radius_m: f64, deliveries_max: i64) -> Result<Job, Error> {
+    let job = lock(tx, id)?;
+    if transition(job.kind, job.status, Move::Assign) == Outcome::Refused {
+        return Err(Refusal::OrderState(job.status).into());
+    }
+    let pickup = position(job.pickup_latitude, job.pickup_longitude).ok_or(Refusal::NoPickupPosition)?;
+    for driver in nearest(tx, id, pickup, radius_m)? {
+        match assign(tx, &[id], driver, deliveries_max) {
+            Ok(mut jobs) => return jobs.pop().ok_or_else(|| Refusal::NoDrivers.into()),
+            // Taken since the search; the next nearest one is asked.
+            Err(Error::Refused(
+                Refusal::DriverBusy | Refusal::DriverFull | Refusal::DriverSuspended | Refusal::NotFound(_),
+            )) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    Err(Refusal::NoDrivers.into())
+}
+
+/// Available drivers within `radius_m` metres of the pickup who did not give this order back, nearest first.
+fn nearest(tx: &mut Tx<'_>, id: JobId, pickup: Position, radius_m: f64) -> Result<Vec<DriverId>, Error> {
+    let declined = sql!(tx, jobs::declined_by(id))?;
+    let mut near: Vec<(f64, DriverId)> = sql!(tx, drivers::available(&declined))?
+        .into_iter()
+        .filter_map(|driver| {
+            let distance_m = position(driver.latitude, driver.longitude)?.distance_m(pickup);
+            (distance_m <= radius_m).then_some((distance_m, driver.id))
+        })
+        .collect();
+    near.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
+    Ok(near.into_iter().map(|(_, driver)| driver).collect())
+}
+
+/// The operator takes an order back from its driver, who hears of it as of a cancellation.
+pub fn unassign(tx: &mut Tx<'_>, id: JobId, reason: &str, deliveries_max: i64) -> Result<Job, Error> {
+    let job = lock(tx, id)?;
+    let driver = job.driver_id;
+    let job = release(tx, job, reason, None)?;
+    if let Some(driver) = driver {
+        drivers::settle_held(tx, driver, deliveries_max)?;
+    }
+    Ok(job)
+}
+
+/// Cancels an order until it is delivered. Cancelling what is cancelled changes nothing.
+pub fn cancel(
+    tx: &mut Tx<'_>,
+    id: JobId,
+    reason: &str,
+    by: CancelledBy,
+    deliveries_max: i64,
+) -> Result<Job, Error> {
+    let job = lock(tx, id)?;
+    let to = match transition(job.kind, job.status, Move::Cancel) {
+        Outcome::Moves(to) => to,
+        Outcome::Already => return Ok(job),
+        Outcome::Refused => return Err(Refusal::OrderState(job.status).into()),
+    };
+    let change = JobChange {
+        cancelled_at: Some(tx.at()),
+        cancelled_by: Some(by.as_str()),
+        cancel_reason: Some(reason),
+        ..JobChange::default()
+    };
+    let held_by = job.driver_id;
+    let job = advance(tx, &job, to, &change)?;
+    let body = EventBody::OrderCancelled { order_id: id, reason: reason.to_owned() };
+    if let Some(driver) = held_by {
+        tell_driver(tx, driver, id, body.clone())?;
+        drivers::settle_held(tx, driver, deliveries_max)?;
+    }
+    tell_customer(tx, &job, body)?;
+    Ok(job)
+}
+
+/// What a step of the driver's led to.
+#[derive(Clone, Debug)]
+pub enum Stepped {
+    Order(Job),
+    /// They gave it back: to them it reads as rejected, while the order is pending.
+    Rejected(Job),
+}
+
+/// A driver moves an order of theirs on. Repeating the move that led to the present state changes nothing.
+pub fn step(
+    tx: &mut Tx<'_>,
+    id: JobId,
+    driver: DriverId,
+    step: DriverStep,
+    deliveries_max: i64,
+) -> Result<Stepped, Error> {
+    let job = lock(tx, id)?;
+    if job.driver_id != Some(driver) {
+        return match step {
+            DriverStep::Reject if job.rejected_by == Some(driver) => Ok(Stepped::Rejected(job)),
+            _ => Err(Refusal::NotFound("order").into()),
+        };
+    }
+    let (the_move, change) = match step {
+        DriverStep::Reject => {
+            let at = tx.at();
+            let job = release(tx, job, "", Some(driver))?;
+            sql!(tx, jobs::decline(id, driver, at))?;
+            drivers::settle_held(tx, driver, deliveries_max)?;
+            return Ok(Stepped::Rejected(job));
+        }
+        DriverStep::Accept => {
+            (Move::SetOut, JobChange { set_out_at: Some(Some(tx.at())), ..JobChange::default() })
+        }
+        DriverStep::PickUp => (Move::Start, JobChange { started_at: Some(tx.at()), ..JobChange::default() }),
+        DriverStep::Deliver => {
+            (Move::Complete, JobChange { completed_at: Some(tx.at()), ..JobChange::default() })
+        }
+    };
+    match transition(job.kind, job.status, the_move) {
+        Outcome::Already => Ok(Stepped::Order(job)),
+        Outcome::Refused => Err(Refusal::OrderState(job.status).into()),
+        Outcome::Moves(to) => {
+            let job = advance(tx, &job, to, &change)?;
+            if !to.is_held() {
+                drivers::settle_held(tx, driver, deliveries_max)?;
+            }
+            Ok(Stepped::Order(job))
+        }
+    }
+}
+
+/// Makes a held order pending again. A driver who gave it back themself (`rejected_by`) need not be told; from any
+/// other it was taken, and they hear `reason`.
+pub(super) fn release(
+    tx: &mut Tx<'_>,
+    job: Job,
+    reason: &str,
+    rejected_by: Option<DriverId>,
+) -> Result<Job, Error> {
+    let Outcome::Moves(to) = transition(job.kind, job.status, Move::Release) else {
+        return Err(Refusal::OrderState(job.status).into());
+    };
+    let change = JobChange {
+        driver_id: Some(None),
+        assigned_at: Some(None),
+        set_out_at: Some(None),
+        arrived_at: Some(None),
+        rejected_by: rejected_by.map(|driver| Some(driver.0)),
+        ..JobChange::default()
+    };
+    let driver = job.driver_id;
+    let job = advance(tx, &job, to, &change)?;
+    if let (Some(driver), None) = (driver, rejected_by) {
+        let body = EventBody::OrderCancelled { order_id: job.id, reason: reason.to_owned() };
+        tell_driver(tx, driver, job.id, body)?;
+    }
+    Ok(job)
+}
+
+/// The claim: one conditional update, which wins or changes nothing.
+fn claim(tx: &mut Tx<'_>, id: JobId, driver: DriverId) -> Result<Job, Error> {
+    let change = JobChange {
+        driver_id: Some(Some(driver.0)),
+        assigned_at: Some(Some(tx.at())),
+        rejected_by: Some(None),
+        ..JobChange::default()
+    };
+    let claimed = sql!(tx, jobs::advance(id, JobStatus::Requested, JobStatus::Assigned, &change))?;
+    let job = match claimed {
+        Updated::Updated(job) => job,
+        Updated::NotInState(job) => return Err(Refusal::OrderState(job.status).into()),
+        Updated::NotFound => return Err(Refusal::NotFound("order").into()),
+    };
+    let body = EventBody::OrderAssigned(summary(&job));
+    tell_driver(tx, driver, id, body.clone())?;
+    tell_customer(tx, &job, body)?;
+    Ok(job)
+}
+
+/// Refuses a driver who may not get `more` deliveries. Locks the driver's row.
+fn check_free(tx: &mut Tx<'_>, driver: DriverId, more: i64, deliveries_max: i64) -> Result<(), Error> {
+    let row = drivers::lock(tx, driver)?;
+    let account = sql!(tx, accounts::find(row.account_id))?.ok_or(Refusal::NotFound("driver"))?;
+    if account.is_suspended {
+        return Err(Refusal::DriverSuspended.into());
+    }
+    let holding = drivers::holding(tx, driver)?;
+    if holding.rides > 0 || holding.services_under_way > 0 {
+        return Err(Refusal::DriverBusy.into());
+    }
+    if holding.deliveries + more > deliveries_max {
+        return Err(Refusal::DriverFull.into());
+    }
+    Ok(())
+}
+
+fn advance(tx: &mut Tx<'_>, job: &Job, to: JobStatus, change: &JobChange<'_>) -> Result<Job, Error> {
+    match sql!(tx, jobs::advance(job.id, job.status, to, change))? {
+        Updated::Updated(job) => Ok(job),
+        // The row was locked when its status was read, so this does not happen; if it did, once more is right.
+        Updated::NotInState(_) | Updated::NotFound => Err(StoreError::Repeat.into()),
+    }
+}
+
+fn lock(tx: &mut Tx<'_>, id: JobId) -> Result<Job, Error> {
+    let job = sql!(tx, jobs::lock(id))?.filter(|job| job.kind == JobKind::Delivery);
+    Ok(job.ok_or(Refusal::NotFound("order"))?)
+}
+
+fn find(tx: &mut Tx<'_>, id: JobId) -> Result<Job, Error> {
+    Ok(sql!(tx, jobs::find(id))?.ok_or(Refusal::NotFound("order"))?)
+}
+
+fn tell_driver(tx: &mut Tx<'_>, driver: DriverId, job: JobId, body: EventBody) -> Result<(), Error> {
+    if let Some((_, account)) = sql!(tx, drivers::find(driver))? {
+        tx.record(account.id, Some(job), body);
+    }
+    Ok(())
+}
+
+fn tell_customer(tx: &mut Tx<'_>, job: &Job, body: EventBody) -> Result<(), Error> {
+    if let Some(customer) = job.customer_id
+        && let Some((customer, _)) = sql!(tx, customers::find(customer))?
+    {
+        tx.record(customer.account_id, Some(job.id), body);
+    }
+    Ok(())
+}
+
+/// What a driver must know of an order.
+pub fn summary(job: &Job) -> OrderSummary {
+    OrderSummary {
+        order_id: job.id,
+        restaurant_name: job.restaurant_name.clone(),
+        pickup_address: job.pickup_address.clone(),
+        delivery_address: job.dropoff_address.clone(),
+        earnings: Money::from_minor(job.earnings_minor),
+        distance_km: job.distance_km,
+    }
+}
+
+fn position(latitude: Option<f64>, longitude: Option<f64>) -> Option<Position> {
+    Position::new(latitude?, longitude?).ok()
+}

@@ -1,0 +1,290 @@
+//! Demo data: the accounts and orders that a developer finds at first start, and fleets in bulk.
+
+use crate::domain::driver::Wants;
+use crate::domain::ids::{CustomerId, DriverId};
+use crate::domain::job::JobStatus;
+use crate::domain::money::Money;
+use crate::domain::position::Position;
+use crate::domain::role::Role;
+use crate::operations::accounts::{self, DriverDetails, Person};
+use crate::operations::drivers;
+use crate::operations::error::Error;
+use crate::operations::orders::{self, CancelledBy, NewOrder};
+use crate::store::{DriverChange, Tx, sql};
+use std::f64::consts::PI;
+
+pub const DEMO_PASSWORD: &str = "password123";
+
+/// Pending demo orders that are there after seeding.
+const ORDERS: usize = 5;
+
+/// A driver of the demo data. The first three are those of the matching contract.
+struct DemoDriver {
+    id: i64,
+    username: &'static str,
+    name: &'static str,
+    phone_number: &'static str,
+    vehicle_type: &'static str,
+    vehicle_registration: &'static str,
+    latitude: f64,
+    longitude: f64,
+}
+
+const DRIVERS: [DemoDriver; 4] = [
+    DemoDriver {
+        id: 1,
+        username: "driver1",
+        name: "John Doe",
+        phone_number: "+27123456789",
+        vehicle_type: "sedan",
+        vehicle_registration: "CA 123 GP",
+        latitude: -26.2041,
+        longitude: 28.0473,
+    },
+    DemoDriver {
+        id: 2,
+        username: "driver2",
+        name: "Jane Smith",
+        phone_number: "+27123456790",
+        vehicle_type: "sedan",
+        vehicle_registration: "CA 456 GP",
+        latitude: -26.1041,
+        longitude: 28.1473,
+    },
+    DemoDriver {
+        id: 3,
+        username: "driver3",
+        name: "Mike Johnson",
+        phone_number: "+27123456791",
+        vehicle_type: "suv",
+        vehicle_registration: "CA 789 GP",
+        latitude: -25.7479,
+        longitude: 28.2293,
+    },
+    DemoDriver {
+        id: 123,
+        username: "driver123",
+        name: "Ravi Kumar",
+        phone_number: "+919876543210",
+        vehicle_type: "moto",
+        vehicle_registration: "KA 01 AB 1234",
+        latitude: 12.9352,
+        longitude: 77.6245,
+    },
+];
+
+const CUSTOMERS: [(i64, &str, &str, &str); 2] =
+    [(1, "passenger1", "Marie Ngono", "+237123456789"), (123, "customer123", "Anita Rao", "+919876500123")];
+
+/// Restaurant, pickup, delivery, earnings in hundredths, kilometres; all in Bangalore, where driver 123 is.
+const MENU: [(&str, &str, &str, i64, f64); ORDERS] = [
+    ("Burger King", "Koramangala 5th Block, Bangalore", "Indiranagar 100ft Road, Bangalore", 4550, 3.2),
+    ("Truffles", "St Marks Road, Bangalore", "Ulsoor Lake, Bangalore", 5200, 4.1),
+    ("Meghana Foods", "Residency Road, Bangalore", "HSR Layout Sector 2, Bangalore", 6875, 6.4),
+    ("Empire", "Church Street, Bangalore", "Frazer Town, Bangalore", 3900, 2.7),
+    ("Corner House", "Jayanagar 4th Block, Bangalore", "BTM Layout 2nd Stage, Bangalore", 4125, 3.6),
+];
+const MENU_PICKUP: (f64, f64) = (12.9345, 77.6266);
+
+/// Makes the demo accounts that are missing, restores those that are there, and sees to a handful of pending orders.
+/// May be repeated.
+pub fn seed(tx: &mut Tx<'_>, password_hash: &str, deliveries_max: i64) -> Result<(), Error> {
+    release_demo_orders(tx, deliveries_max)?;
+    for driver in &DRIVERS {
+        seed_driver(tx, driver, password_hash, deliveries_max)?;
+    }
+    for (id, username, name, phone_number) in CUSTOMERS {
+        if !revive(tx, username, Some(phone_number), password_hash)? {
+            let person = person(username, name, Some(phone_number), password_hash);
+            accounts::create_customer(tx, Some(CustomerId(id)), &person, None)?;
+        }
+    }
+    if !revive(tx, "admin", None, password_hash)? {
+        accounts::create_account(tx, &person("admin", "Demo operator", None, password_hash), Role::Admin)?;
+    }
+    seed_orders(tx)
+}
+
+fn seed_driver(
+    tx: &mut Tx<'_>,
+    demo: &DemoDriver,
+    password_hash: &str,
+    deliveries_max: i64,
+) -> Result<(), Error> {
+    let id = DriverId(demo.id);
+    if !revive(tx, demo.username, Some(demo.phone_number), password_hash)? {
+        let person = person(demo.username, demo.name, Some(demo.phone_number), password_hash);
+        let details = DriverDetails {
+            vehicle_type: demo.vehicle_type.to_owned(),
+            license_number: Some(format!("DEMO-{:03}", demo.id)),
+            vehicle_registration: Some(demo.vehicle_registration.to_owned()),
+            vehicle_color: Some("White".to_owned()),
+            is_verified: true,
+            position: Position::new(demo.latitude, demo.longitude).ok(),
+            wants: Wants::Online,
+            rating: 4.8,
+        };
+        accounts::create_driver(tx, Some(id), &person, &details)?;
+        return Ok(());
+    }
+    let change = DriverChange {
+        is_verified: Some(true),
+        latitude: Some(demo.latitude),
+        longitude: Some(demo.longitude),
+        position_at: Some(tx.at()),
+        position_measured: Some(false),
+        ..DriverChange::default()
+    };
+    sql!(tx, drivers::change(id, &change))?;
+    drivers::set_wish(tx, id, Wants::Online, deliveries_max)?;
+    Ok(())
+}
+
+/// Cancels the open demo orders that a driver holds, so that the demo drivers are free again.
+fn release_demo_orders(tx: &mut Tx<'_>, deliveries_max: i64) -> Result<(), Error> {
+    for job in sql!(tx, jobs::open_demo())? {
+        if job.status.is_held() {
+            orders::cancel(tx, job.id, "The demo data was restored", CancelledBy::Admin, deliveries_max)?;
+        }
+    }
+    Ok(())
+}
+
+fn seed_orders(tx: &mut Tx<'_>) -> Result<(), Error> {
+    let open = sql!(tx, jobs::open_demo())?;
+    let pending = open.iter().filter(|job| job.status == JobStatus::Requested).count();
+    for (restaurant_name, pickup_address, delivery_address, earnings, distance_km) in
+        MENU.into_iter().take(ORDERS.saturating_sub(pending))
+    {
+        let order = NewOrder {
+            restaurant_name: restaurant_name.to_owned(),
+            pickup_address: pickup_address.to_owned(),
+            pickup: Position::new(MENU_PICKUP.0, MENU_PICKUP.1).ok(),
+            delivery_address: delivery_address.to_owned(),
+            delivery: None,
+            earnings: Money::from_minor(earnings),
+            distance_km,
+            customer: Some(CustomerId(123)),
+            is_demo: true,
+        };
+        orders::create(tx, &order)?;
+    }
+    Ok(())
+}
+
+/// Brings back a demo account of this name, also one that was removed; false where there is none.
+fn revive(
+    tx: &mut Tx<'_>,
+    username: &str,
+    phone_number: Option<&str>,
+    password_hash: &str,
+) -> Result<bool, Error> {
+    for name in [username.to_owned(), removed_name(username)] {
+        if let Some(account) = sql!(tx, accounts::by_username(&name))?
+            && account.is_demo
+        {
+            sql!(tx, accounts::revive_demo(account.id, username, phone_number, password_hash))?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Takes the demo accounts out of use: they can't log in, their tokens are refused, their orders are cancelled, their
+/// names and numbers are free. Returns how many there were.
+pub fn remove(tx: &mut Tx<'_>, deliveries_max: i64) -> Result<usize, Error> {
+    for job in sql!(tx, jobs::open_demo())? {
+        orders::cancel(tx, job.id, "The demo data was removed", CancelledBy::Admin, deliveries_max)?;
+    }
+    let demo = sql!(tx, accounts::demo())?;
+    let valid_from = tx.now().timestamp() + 1;
+    for account in &demo {
+        let name = removed_name(&account.username);
+        sql!(tx, accounts::retire_demo(account.id, &name, valid_from))?;
+        if let Some(driver) = sql!(tx, drivers::by_account(account.id))? {
+            drivers::set_wish(tx, driver.id, Wants::Offline, deliveries_max)?;
+        }
+    }
+    Ok(demo.len())
+}
+
+/// Where a fleet in bulk is put: far from the matching contract's drivers, so that its flow stays as it is.
+const FLEET_CENTRE: (f64, f64) = (12.9716, 77.5946);
+const FLEET_RADIUS_KM: f64 = 15.0;
+const KM_PER_DEGREE: f64 = 111.2;
+
+/// Makes drivers with these ids around a city, all available. `total` is the size of the whole fleet.
+pub fn seed_drivers(
+    tx: &mut Tx<'_>,
+    ids: &[(usize, DriverId)],
+    total: usize,
+    password_hash: &str,
+) -> Result<(), Error> {
+    for (index, id) in ids {
+        let username = format!("driver{id}");
+        let person = person(&username, &format!("Driver {id}"), None, password_hash);
+        let details = DriverDetails {
+            vehicle_type: ["sedan", "moto", "suv"][index % 3].to_owned(),
+            license_number: None,
+            vehicle_registration: Some(format!("FW {id:05}")),
+            vehicle_color: Some("White".to_owned()),
+            is_verified: true,
+            position: spread(*index, total),
+            wants: Wants::Online,
+            rating: 5.0,
+        };
+        accounts::create_driver(tx, Some(*id), &person, &details)?;
+    }
+    Ok(())
+}
+
+pub fn seed_customers(tx: &mut Tx<'_>, ids: &[CustomerId], password_hash: &str) -> Result<(), Error> {
+    for id in ids {
+        let person = person(&format!("customer{id}"), &format!("Customer {id}"), None, password_hash);
+        accounts::create_customer(tx, Some(*id), &person, None)?;
+    }
+    Ok(())
+}
+
+/// The lowest `count` ids that are not in `used`, which is ascending.
+pub fn lowest_free(used: &[i64], count: usize) -> Vec<i64> {
+    let mut used = used.iter().copied().skip_while(|id| *id < 1).peekable();
+    (1..).filter(|id| used.next_if_eq(id).is_none()).take(count).collect()
+}
+
+/// The `index`-th of `total` points spread evenly over a disc (Vogel's sunflower).
+fn spread(index: usize, total: usize) -> Option<Position> {
+    let golden_angle = PI * (3.0 - 5f64.sqrt());
+    let radius_km = FLEET_RADIUS_KM * ((index as f64 + 0.5) / total.max(1) as f64).sqrt();
+    let angle = index as f64 * golden_angle;
+    let (latitude, longitude) = FLEET_CENTRE;
+    let north = radius_km * angle.cos() / KM_PER_DEGREE;
+    let east = radius_km * angle.sin() / (KM_PER_DEGREE * latitude.to_radians().cos());
+    Position::new(latitude + north, longitude + east).ok()
+}
+
+fn person(username: &str, name: &str, phone_number: Option<&str>, password_hash: &str) -> Person {
+    Person {
+        username: username.to_owned(),
+        name: name.to_owned(),
+        phone_number: phone_number.map(str::to_owned),
+        password_hash: Some(password_hash.to_owned()),
+        is_demo: true,
+    }
+}
+
+fn removed_name(username: &str) -> String {
+    format!("removed:{username}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_free_ids_are_filled_first() {
+        assert_eq!(lowest_free(&[1, 2, 3, 123], 3), [4, 5, 6]);
+        assert_eq!(lowest_free(&[2, 4], 4), [1, 3, 5, 6]);
+        assert_eq!(lowest_free(&[], 2), [1, 2]);
+    }
+}
