@@ -1,0 +1,95 @@
+//! Who is logged in. Several accounts are at the same time, since a scenario needs an operator and a driver at least.
+//! Emits `change`. Remembers (for this tab) which demo accounts were logged in, never a token or a password: two tabs
+//! with the same refresh token would revoke each other's.
+
+import { Client } from './api.js';
+
+const REMEMBERED_KEY = 'fleetwire.console.demo-accounts';
+
+export class Accounts extends EventTarget {
+  #loggedIn = new Map();
+  #record;
+  #password;
+
+  /** `demo` are the demo accounts that the server names; none in production. */
+  constructor({ demo, demoPassword, record }) {
+    super();
+    this.demo = demo;
+    this.#record = record;
+    this.#password = demoPassword;
+  }
+
+  /** Every account to show: the demo ones in the server's order, then whoever else is logged in. */
+  get known() {
+    const demoNames = new Set(this.demo.map(({ username }) => username));
+    const others = [...this.#loggedIn.values()].filter(({ username }) => !demoNames.has(username));
+    return [...this.demo, ...others];
+  }
+
+  get(username) {
+    return this.#loggedIn.get(username) ?? null;
+  }
+
+  isDemo(username) {
+    return this.demo.some((account) => account.username === username);
+  }
+
+  get operator() {
+    return [...this.#loggedIn.values()].find(({ role }) => role === 'admin') ?? null;
+  }
+
+  /** Accounts that can open a driver's socket. */
+  get drivers() {
+    return this.known.filter(({ driver_id: driverId }) => Number.isInteger(driverId));
+  }
+
+  driver(driverId) {
+    return [...this.#loggedIn.values()].find((account) => account.driver_id === driverId) ?? null;
+  }
+
+  async login(username, password) {
+    const client = new Client({ name: username, record: this.#record, ended: () => this.#forget(username) });
+    const user = await client.login(username, password);
+    const account = { username, client, ...user };
+    this.#loggedIn.set(username, account);
+    this.#changed();
+    return account;
+  }
+
+  loginDemo(username) {
+    return this.login(username, this.#password);
+  }
+
+  /** The driver's account; a demo driver who is not logged in is, at once. */
+  async driverLoggedIn(driverId) {
+    const account = this.driver(driverId);
+    if (account) return account;
+    const demo = this.demo.find((candidate) => candidate.driver_id === driverId);
+    if (!demo) throw new Error(`driver ${driverId} is not logged in`);
+    return this.loginDemo(demo.username);
+  }
+
+  async logout(username) {
+    const account = this.#loggedIn.get(username);
+    this.#forget(username);
+    await account?.client.logout();
+  }
+
+  /** Logs in the demo accounts that were logged in before the page was loaded again. */
+  async restore() {
+    const remembered = JSON.parse(sessionStorage.getItem(REMEMBERED_KEY) ?? '[]');
+    const usernames = remembered.filter((username) => this.isDemo(username));
+    await Promise.all(usernames.map((username) => this.loginDemo(username)));
+  }
+
+  #forget(username) {
+    this.#loggedIn.delete(username);
+    this.#changed();
+  }
+
+  #changed() {
+    const usernames = [...this.#loggedIn.keys()].filter((username) => this.isDemo(username));
+    sessionStorage.setItem(REMEMBERED_KEY, JSON.stringify(usernames));
+    this.dispatchEvent(new Event('change'));
+  }
+}

@@ -1,0 +1,65 @@
+//! Everything that happened, in order: frames both ways, life of the sockets, REST calls. Bounded; the oldest go first
+//! and are counted. Emits `entry` and `clear`. Secrets are taken out here, before anything is kept.
+
+import { redact, summarise } from './format.js';
+
+/** How many entries are kept: an afternoon of clicking, and a list that a browser still draws at once. */
+export const ENTRIES_MAX = 1000;
+
+export class Activity extends EventTarget {
+  entries = [];
+  dropped = 0;
+  #nextSeq = 1;
+
+  /** `entry` is `{kind: in|out|socket|rest, source, type, summary, detail?, eventId?, replayed?, tone?, hint?}`. */
+  add(entry) {
+    const kept = { at: new Date(), seq: this.#nextSeq, ...entry };
+    this.#nextSeq += 1;
+    this.entries.push(kept);
+    if (this.entries.length > ENTRIES_MAX) {
+      this.entries.shift();
+      this.dropped += 1;
+    }
+    this.dispatchEvent(new CustomEvent('entry', { detail: kept }));
+  }
+
+  clear() {
+    this.entries = [];
+    this.dropped = 0;
+    this.dispatchEvent(new Event('clear'));
+  }
+
+  addFrame(source, contract, { direction, text, message, eventId, replayed }) {
+    const type = message ? String(message.type ?? '(no type)') : '(not JSON)';
+    const visible = message ? redact(message) : text;
+    this.add({
+      kind: direction,
+      source,
+      type,
+      eventId,
+      replayed,
+      tone: type === 'error' || type === 'resume_failed' ? 'bad' : null,
+      hint: contract.describeMessage(type),
+      summary: message ? frameSummary(visible) : summarise(text),
+      detail: visible,
+    });
+  }
+
+  addRest({ account, method, path, status, tookMs, request, reply, idempotencyKey }) {
+    const failed = status < 200 || status >= 300;
+    this.add({
+      kind: 'rest',
+      source: account,
+      type: `${method} ${path.replace('/api/v1', '')}`,
+      tone: failed ? 'bad' : null,
+      summary: `${status || 'no answer'} · ${Math.round(tookMs)} ms${failed && reply?.code ? ` · ${reply.code}` : ''}`,
+      detail: { method, path, status, idempotency_key: idempotencyKey, request: redact(request), reply: redact(reply) },
+    });
+  }
+}
+
+function frameSummary(message) {
+  if (message.data && typeof message.data === 'object') return summarise(message.data);
+  const { type: _type, id: _id, timestamp: _timestamp, ...rest } = message;
+  return summarise(rest);
+}

@@ -1,0 +1,54 @@
+//! The console's composition: makes the shared parts in order, then the panels. A further family of apps adds its
+//! contract, its panel, and one line here.
+
+import { loadConfig } from './api.js';
+import { Accounts } from './accounts.js';
+import { Activity } from './activity.js';
+import { DriverSockets } from './drivers.js';
+import { mountAccounts } from './panels/accounts.js';
+import { DriverPanel } from './panels/driver.js';
+import { LogPanel } from './panels/log.js';
+import { Notices } from './panels/notices.js';
+import { OperatorDrivers } from './panels/operator-drivers.js';
+import { OperatorOrders } from './panels/operator-orders.js';
+
+const place = (id) => document.getElementById(id);
+
+function compose(config) {
+  const activity = new Activity();
+  // Panels tell each other by name what may have changed: `orders`, `drivers`, `drivers-listed`, `driver-chosen`.
+  const signals = new EventTarget();
+  const accounts = new Accounts({
+    demo: config.demo_accounts ?? [],
+    demoPassword: config.demo_password,
+    record: (call) => activity.addRest(call),
+  });
+  const sockets = new DriverSockets({ accounts, activity, signals });
+  const ctx = { accounts, activity, signals, sockets };
+
+  place('log-column').append(new LogPanel(ctx).element);
+  place('operator-column').append(new OperatorOrders(ctx).element, new OperatorDrivers(ctx).element);
+  place('app-column').append(new DriverPanel(ctx).element);
+  mountAccounts(place('accounts'), ctx);
+
+  place('profile').textContent = config.profile;
+  place('profile').hidden = false;
+}
+
+/** Without its settings the console still works, with the plain login form alone. */
+async function start() {
+  let config = { profile: 'unknown' };
+  let problem = null;
+  try {
+    config = await loadConfig();
+  } catch (cause) {
+    problem = cause;
+  }
+  compose(config);
+  if (!problem) return;
+  const notices = new Notices('start-problems');
+  place('accounts').append(notices.element);
+  notices.show(problem, 'Console settings');
+}
+
+start();

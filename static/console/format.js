@@ -1,0 +1,61 @@
+//! How values look: times, ages, money, one-line summaries, JSON without its secrets. Pure functions.
+
+/** Fields that never appear in the log, whatever message or body they are in. */
+const SECRETS = new Set(['token', 'access_token', 'refresh_token', 'password']);
+
+/** The longest one-line summary, in characters: what fits beside a frame's type. */
+const SUMMARY_CHARS_MAX = 160;
+
+/** A copy of `value` with every secret replaced by its length. */
+export function redact(value) {
+  if (Array.isArray(value)) return value.map(redact);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => {
+    const hidden = SECRETS.has(name) && typeof inner === 'string';
+    return [name, hidden ? `(${inner.length} characters, hidden)` : redact(inner)];
+  }));
+}
+
+export function prettyJson(value) {
+  return typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+}
+
+/** `order_id 105 · reason Customer cancelled`: the flat fields of a message's data. */
+export function summarise(value) {
+  if (typeof value === 'string') return clip(value);
+  if (value === null || typeof value !== 'object') return value === undefined ? '' : String(value);
+  const parts = Object.entries(value)
+    .filter(([, inner]) => inner !== null && typeof inner !== 'object')
+    .map(([name, inner]) => `${name} ${inner}`);
+  return clip(parts.join(' · '));
+}
+
+function clip(text) {
+  return text.length > SUMMARY_CHARS_MAX ? `${text.slice(0, SUMMARY_CHARS_MAX - 1)}…` : text;
+}
+
+/** `14:03:22.123`, in the browser's time zone. */
+export function clockTime(date) {
+  const two = (number) => String(number).padStart(2, '0');
+  const millis = String(date.getMilliseconds()).padStart(3, '0');
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${millis}`;
+}
+
+export function money(amount, currency = '') {
+  if (typeof amount !== 'number') return '–';
+  return `${amount.toFixed(2)} ${currency}`.trim();
+}
+
+/** `12 s`, `4 min`, `3 h`, `2 d`. */
+export function age(seconds) {
+  if (typeof seconds !== 'number') return '–';
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86400)} d`;
+}
+
+export function position(latitude, longitude) {
+  if (typeof latitude !== 'number' || typeof longitude !== 'number') return '–';
+  return `${latitude.toFixed(4)}, ${longitude.toFixed(4)}`;
+}

@@ -1,0 +1,88 @@
+//! Makes a message from a contract's templates, or any text at all, and sends it over a socket. It has no words of a
+//! contract of its own, so every family of apps uses the same one.
+
+import { h, button, field } from '../dom.js';
+import { buildMessage } from '../contracts/common.js';
+
+/** The template of sending whatever is typed. */
+const RAW_ID = 'raw';
+
+export class Composer {
+  #contract;
+  #context;
+  #send;
+  #attempt;
+  #inputs = new Map();
+  #template;
+
+  /**
+   * `context` answers `{newestEventId, now, freshToken}`, `send` takes the text, `attempt(what, action)` shows what fails.
+   */
+  constructor({ contract, context, send, attempt }) {
+    this.#contract = contract;
+    this.#context = context;
+    this.#send = send;
+    this.#attempt = attempt;
+    this.#build();
+    this.choose(contract.templates[0].id);
+  }
+
+  set enabled(enabled) {
+    this.element.disabled = !enabled;
+  }
+
+  choose(id) {
+    this.#template = this.#contract.templates.find((template) => template.id === id) ?? null;
+    for (const tab of this.tabs.children) tab.setAttribute('aria-pressed', String(tab.dataset.template === id));
+    this.#inputs = new Map();
+    this.body.replaceChildren(...(this.#template ? this.#templateFields() : this.#rawFields()));
+    this.hint.textContent = this.#template?.hint ?? 'Sent as it is, good or bad. A bad message gets an error and the socket stays open.';
+  }
+
+  #build() {
+    const tabs = [...this.#contract.templates, { id: RAW_ID, label: 'raw text' }];
+    this.tabs = h('div', { class: 'tabs', role: 'group', 'aria-label': 'Message to send' }, tabs.map(({ id, label }) => h('button', {
+      type: 'button', class: 'tab', data: { testid: `template-${id}`, template: id }, on: { click: () => this.choose(id) },
+    }, label)));
+    this.body = h('div', { class: 'grid' });
+    this.hint = h('p', { class: 'muted grow' });
+    const send = button('Send', { testid: 'send', class: 'primary', action: () => this.#submit() });
+    this.element = h('fieldset', { class: 'composer', id: 'composer', 'aria-label': 'Send a message' },
+      this.tabs, this.body, h('div', { class: 'row' }, this.hint, send));
+  }
+
+  #templateFields() {
+    const context = this.#context();
+    return this.#template.fields.map(({ path, label, initial, wide }) => {
+      const value = typeof initial === 'function' ? initial(context) : initial;
+      const input = h('input', { value, autocomplete: 'off', spellcheck: 'false', data: { testid: `field-${path}` } });
+      input.addEventListener('keydown', (event) => { if (event.key === 'Enter') this.#submit(); });
+      this.#inputs.set(path, input);
+      return field(label, input, { class: wide ? 'wide' : '' });
+    });
+  }
+
+  #rawFields() {
+    const text = h('textarea', { rows: '3', spellcheck: 'false', data: { testid: 'raw-text' } });
+    text.value = this.#contract.badTexts[0].text;
+    this.#inputs.set(RAW_ID, text);
+    const examples = this.#contract.badTexts.map((example) => h('button', {
+      type: 'button', class: 'quiet', data: { testid: `bad-${example.id}` }, on: { click: () => { text.value = example.text; } },
+    }, example.label));
+    return [field('text', text, { class: 'wide' }), h('div', { class: 'row wide', role: 'group', 'aria-label': 'Bad examples' }, examples)];
+  }
+
+  #submit() {
+    return this.#attempt('Send', async () => this.#send(await this.#text()));
+  }
+
+  async #text() {
+    if (!this.#template) return this.#inputs.get(RAW_ID).value;
+    const values = {};
+    for (const { path, whenEmpty } of this.#template.fields) {
+      const typed = this.#inputs.get(path).value.trim();
+      values[path] = typed === '' && whenEmpty ? await this.#context()[whenEmpty]() : typed;
+    }
+    return JSON.stringify(buildMessage(this.#template, values));
+  }
+}

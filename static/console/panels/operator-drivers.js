@@ -1,0 +1,86 @@
+//! The operator's drivers: who is there, in which status, how old their position is. Tells the other panels by the signal
+//! `drivers-listed`, so that an order is assigned from the same list.
+
+import { h, button, panel } from '../dom.js';
+import { age, position } from '../format.js';
+import { Feed } from '../feed.js';
+import { Notices } from './notices.js';
+
+const REFRESH_INTERVAL_MS = 4000;
+/** Pages of drivers to read; a console is for a demo fleet, `GET admin/drivers` for a big one. */
+const PAGES_MAX = 2;
+
+export class OperatorDrivers {
+  #accounts;
+  #signals;
+  #notices = new Notices('driver-list-problems');
+
+  constructor({ accounts, signals }) {
+    this.#accounts = accounts;
+    this.#signals = signals;
+    this.#build();
+    this.feed = new Feed({
+      load: () => this.#load(),
+      show: (list) => this.#show(list),
+      fail: (problem) => this.#notices.showView(problem, 'Drivers'),
+      intervalMs: REFRESH_INTERVAL_MS,
+    });
+    for (const signal of ['orders', 'drivers']) signals.addEventListener(signal, () => this.feed.refresh());
+    accounts.addEventListener('change', () => this.feed.refresh());
+    this.feed.refresh();
+  }
+
+  #build() {
+    this.rows = h('tbody', { id: 'drivers' });
+    this.empty = h('p', { class: 'empty' });
+    const refresh = button('Refresh', { testid: 'drivers-refresh', class: 'quiet', action: () => this.feed.refresh() });
+    const heads = ['driver', 'status', 'vehicle', 'position', 'age', 'jobs'];
+    this.element = panel('Drivers', { id: 'operator-drivers', tools: [refresh] },
+      h('div', { class: 'scroll grow', tabindex: '0', 'aria-label': 'Drivers, scrollable' },
+        h('table', { 'aria-label': 'Drivers' },
+          h('thead', {}, h('tr', {}, heads.map((name) => h('th', { scope: 'col' }, name)))), this.rows),
+        this.empty),
+      this.#notices.element);
+  }
+
+  async #load() {
+    const operator = this.#accounts.operator;
+    if (!operator) return null;
+    const items = [];
+    let cursor = null;
+    for (let page = 0; page < PAGES_MAX; page += 1) {
+      const query = cursor ? `?${new URLSearchParams({ cursor })}` : '';
+      const reply = await operator.client.get(`/api/v1/admin/drivers${query}`, { quiet: true });
+      items.push(...reply.items);
+      cursor = reply.next_cursor ?? null;
+      if (!cursor) break;
+    }
+    return items;
+  }
+
+  #show(drivers) {
+    this.#notices.showView(null);
+    this.empty.textContent = drivers === null ? 'Log in as an operator (admin) to see drivers.' : '';
+    this.rows.replaceChildren(...(drivers ?? []).map(row));
+    if (drivers) this.#signals.dispatchEvent(new CustomEvent('drivers-listed', { detail: drivers }));
+  }
+}
+
+function row(driver) {
+  const flags = [driver.suspended && 'suspended', driver.is_verified === false && 'unverified'].filter(Boolean);
+  return h('tr', { data: { testid: 'driver', driverId: driver.driver_id, status: driver.status, connected: String(driver.connected) } },
+    h('td', { class: 'clip' },
+      h('span', { class: driver.connected ? 'dot on' : 'dot', role: 'img', 'aria-label': driver.connected ? 'connected' : 'not connected' }),
+      `${driver.driver_id} `, h('span', { class: 'muted' }, driver.name)),
+    h('td', {}, h('span', { class: `status s-${driver.status}` }, driver.status),
+      flags.map((flag) => h('span', { class: 'badge bad' }, flag))),
+    h('td', {}, driver.vehicle_type ?? '–'),
+    h('td', { class: 'mono', data: { testid: 'driver-position' } }, position(driver.latitude, driver.longitude)),
+    h('td', { class: 'number' }, age(driver.position_age_secs)),
+    h('td', { class: 'number' }, jobCount(driver.jobs)));
+}
+
+/** The server tells the jobs themselves or their number. */
+function jobCount(jobs) {
+  return String(Array.isArray(jobs) ? jobs.length : jobs ?? 0);
+}

@@ -1,0 +1,139 @@
+//! The console as a test sees it: a browser on the page of a running server, verbs for what a person does there, and waits with a
+//! deadline. It also keeps the books: every console error, failed request and policy violation that no test announced.
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+export const BASE_URL = process.env.FLEETWIRE_URL ?? 'http://127.0.0.1:8000';
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const SCREENSHOTS = process.env.FLEETWIRE_SCREENSHOTS;
+
+/** Every wait ends after this, in milliseconds: the server answers in milliseconds, the lists refresh within seconds. */
+const DEADLINE_MS = 10_000;
+
+const BROWSER_ARGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
+];
+
+/** Fails with the reason where there is no server with a console, instead of failing later with a riddle. */
+export async function requireServer() {
+  const address = `${BASE_URL}/console/config.json`;
+  let response;
+  try {
+    response = await fetch(address, { signal: AbortSignal.timeout(DEADLINE_MS) });
+  } catch (cause) {
+    throw new Error(`no server answers at ${BASE_URL}: start \`fleetwire serve\`, or set FLEETWIRE_URL`, { cause });
+  }
+  if (!response.ok) throw new Error(`${address} answers ${response.status}: is the console enabled (CONSOLE)?`);
+  const config = await response.json();
+  if (!config.demo_password) throw new Error(`${BASE_URL} has no demo accounts: the test needs the development profile`);
+  return config;
+}
+
+export async function openConsole({ colorScheme = 'light' } = {}) {
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER_ARGS });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme });
+  const page = await context.newPage();
+  page.setDefaultTimeout(DEADLINE_MS);
+  const opened = new ConsolePage(browser, page);
+  await page.goto(BASE_URL);
+  return opened;
+}
+
+export class ConsolePage {
+  /** What no test announced; must be empty at the end. */
+  complaints = [];
+  #announced = [];
+
+  constructor(browser, page) {
+    this.browser = browser;
+    this.page = page;
+    page.on('pageerror', (error) => this.complaints.push(`uncaught: ${error.message}`));
+    page.on('console', (message) => {
+      // A refused request is the browser's own line; the responses are judged below, with their status.
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) this.complaints.push(message.text());
+    });
+    page.on('requestfailed', (request) => this.complaints.push(`failed: ${request.method()} ${pathOf(request.url())}`));
+    page.on('response', (response) => this.#judge(response));
+    page.on('request', (request) => {
+      if (new URL(request.url()).host !== new URL(BASE_URL).host) this.complaints.push(`a request to elsewhere: ${new URL(request.url()).host}`);
+    });
+  }
+
+  get(testid) {
+    return this.page.getByTestId(testid);
+  }
+
+  async click(testid) {
+    await this.get(testid).click();
+  }
+
+  /** The next response with this status is what the test is about. */
+  announceRefusal(status) {
+    this.#announced.push(status);
+  }
+
+  #judge(response) {
+    if (response.status() < 400) return;
+    const announced = this.#announced.indexOf(response.status());
+    if (announced >= 0) this.#announced.splice(announced, 1);
+    else this.complaints.push(`${response.status()} from ${response.request().method()} ${pathOf(response.url())}`);
+  }
+
+  /** Log entries of this kind and type; further data attributes narrow them. */
+  entries({ kind, type, ...data }) {
+    const attributes = Object.entries({ kind, type, ...data })
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => `[data-${name}=${JSON.stringify(String(value))}]`);
+    return this.page.locator(`#log .entry${attributes.join('')}`);
+  }
+
+  /** Waits for one entry more than there was before `action`, and answers it. */
+  async entryAfter(wanted, action) {
+    const entries = this.entries(wanted);
+    const before = await entries.count();
+    await action();
+    const entry = entries.nth(before);
+    await entry.waitFor({ state: 'attached' });
+    return entry;
+  }
+
+  /** The frame's message, read as a person does: by opening its line. */
+  async messageOf(entry) {
+    await entry.locator('summary').click();
+    return JSON.parse(await entry.locator('pre').textContent());
+  }
+
+  async send(template, fields = {}) {
+    await this.click(`template-${template}`);
+    for (const [path, value] of Object.entries(fields)) await this.get(`field-${path}`).fill(value);
+    await this.click('send');
+  }
+
+  async sendRaw(text) {
+    await this.click('template-raw');
+    await this.get('raw-text').fill(text);
+    await this.click('send');
+  }
+
+  async socketIs(state) {
+    await this.page.locator(`[data-testid=socket-state][data-state=${state}]`).waitFor();
+  }
+
+  async shot(name) {
+    if (!SCREENSHOTS) return;
+    await mkdir(SCREENSHOTS, { recursive: true });
+    await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+  }
+
+  async close() {
+    await this.browser.close();
+  }
+}
+
+/** Without the query, which may hold a token. */
+function pathOf(url) {
+  return new URL(url).pathname;
+}
