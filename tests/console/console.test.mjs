@@ -40,6 +40,7 @@ async function createOrder(restaurant) {
   const { page } = console_;
   if (!await page.locator('#new-order').isVisible()) await console_.click('new-order');
   await page.fill('#new-order-restaurant_name', restaurant);
+  await console_.shot('new-order');
   await console_.click('create-order');
   const row = page.locator('#orders tr', { hasText: restaurant });
   await row.waitFor();
@@ -83,13 +84,13 @@ test('the plain form logs in, and shows why it does not', async () => {
   await console_.click('login-other');
   console_.announceRefusal(401);
   await logIn('not the password');
-  const problem = page.locator('#account-problems .problem');
+  const problem = page.locator('#login-problems .problem');
   await problem.waitFor();
+  await console_.shot('login-refused');
   assert.match(await problem.textContent(), /401/);
   await logIn('password123');
   await page.locator('[data-testid=account-driver1][aria-pressed=true]').waitFor();
-  assert.equal(await problem.count(), 1, 'a problem stays until it is dismissed');
-  await problem.getByLabel('Dismiss').click();
+  assert.ok(await console_.entries({ kind: 'rest', type: 'POST /auth/login' }).locator('text=401').count() > 0, 'the log keeps it');
   await console_.click('logout-driver1');
   await page.locator('[data-testid=account-driver1][aria-pressed=false]').waitFor();
 });
@@ -103,11 +104,26 @@ test('the driver connects and is greeted', async () => {
   await console_.page.locator('#drivers tr[data-driver-id="123"][data-connected=true]').waitFor();
 });
 
-test('every position is accepted, and the operator sees it', async () => {
+test('positions go out as the app sends them', async () => {
+  const sent = async (template) => {
+    await accepted(() => console_.send(template));
+    return console_.messageOf(console_.entries({ kind: 'out', type: 'location_update' }).last());
+  };
+  const motion = { accuracy: 10.5, heading: 180, speed: 25.5, battery_level: 75 };
+  const { timestamp, ...data } = (await sent('location_update')).data;
+  assert.ok(Math.abs(Date.parse(timestamp) - Date.now()) < 60_000, 'an empty timestamp is now');
+  assert.deepEqual(data, { latitude: 28.7041, longitude: 77.1025, ...motion });
+  assert.deepEqual(await sent('location_no_timestamp'), {
+    type: 'location_update', data: { latitude: 28.7041, longitude: 77.1025, ...motion },
+  });
+  assert.deepEqual(await sent('location_position_alone'), {
+    type: 'location_update', data: { latitude: 12.9352, longitude: 77.6245 },
+  });
+});
+
+test('the operator sees the newest position', async () => {
   // A position of its own for each run, so that an earlier run's can't be taken for it.
   const latitude = (10 + Math.random() * 40).toFixed(4);
-  await accepted(() => console_.send('location_no_timestamp'));
-  await accepted(() => console_.send('location_position_alone'));
   await accepted(() => console_.send('location_update', { 'data.latitude': latitude }));
   const row = console_.page.locator('#drivers tr[data-driver-id="123"]', { hasText: `${latitude}, 77.1025` });
   await row.waitFor();
@@ -182,14 +198,14 @@ test('cut, cancel, reconnect: the cancellation is replayed', async () => {
   await selectOrder(orderId);
   await cancelBecause('The kitchen is on fire');
   await orderIs(orderId, 'cancelled');
-  assert.equal(await console_.entries({ kind: 'in', type: 'order_cancelled' }).count(), 0, 'nobody was there to hear');
+  const heard = await console_.entries({ kind: 'in', type: 'order_cancelled' }).count();
 
   const replay = await console_.entryAfter({ kind: 'in', type: 'order_cancelled', replayed: 'true' }, () => console_.click('connect'));
   const message = await console_.messageOf(replay);
   assert.deepEqual(message.data, { order_id: orderId, reason: 'The kitchen is on fire' });
   assert.equal(message.id, assignedId + 1, 'no gap');
   await fence();
-  assert.equal(await console_.entries({ kind: 'in', type: 'order_cancelled' }).count(), 1, 'once');
+  assert.equal(await console_.entries({ kind: 'in', type: 'order_cancelled' }).count(), heard + 1, 'once');
   await console_.page.locator(`#held-orders [data-order-id="${orderId}"]`).waitFor({ state: 'detached' });
   await console_.shot('replayed');
 });
@@ -213,6 +229,10 @@ test('unassigning puts the order back and tells the driver', async () => {
   await orderIs(orderId, 'pending');
   await cancelBecause('Test over');
   await orderIs(orderId, 'cancelled');
+  const earlier = console_.page.locator('#order-problems .problem');
+  assert.equal(await earlier.count(), 1, 'what was refused before stays until it is dismissed');
+  await earlier.getByLabel('Dismiss').click();
+  await earlier.waitFor({ state: 'detached' });
 });
 
 test('last_event_id asks for everything after it', async () => {
@@ -221,6 +241,40 @@ test('last_event_id asks for everything after it', async () => {
   await console_.socketIs('closed');
   await console_.page.fill('#last-event-id', String(newest - 1));
   await console_.entryAfter({ kind: 'in', 'event-id': newest, replayed: 'true' }, () => console_.click('connect'));
+});
+
+test('the same driver elsewhere ends the older connection with 4003', async () => {
+  const other = await openConsole();
+  try {
+    await other.logIn('driver123');
+    await other.page.selectOption('#driver-select', '123');
+    await other.entryAfter({ kind: 'in', type: 'connected' }, () => other.click('connect'));
+    await console_.socketIs('closed');
+    assert.match(await console_.get('last-close').textContent(), /4003.*elsewhere/);
+    await other.socketIs('open');
+    assert.deepEqual(other.complaints, []);
+  } finally {
+    await other.close();
+  }
+  await connectDriver();
+});
+
+test('a broken connection comes back by itself when asked to', async () => {
+  const routes = [];
+  const other = await openConsole({
+    prepare: (page) => page.routeWebSocket(/\/ws\/driver\//, (route) => { route.connectToServer(); routes.push(route); }),
+  });
+  try {
+    await other.logIn('driver1');
+    await other.page.selectOption('#driver-select', '1');
+    await other.entryAfter({ kind: 'in', type: 'connected' }, () => other.click('connect'));
+    await other.page.check('#reconnects');
+    await other.entryAfter({ kind: 'in', type: 'connected' }, () => routes[0].close({ code: 4008, reason: 'idle' }));
+    assert.match(await other.get('last-close').textContent(), /4008.*5 minutes/);
+    assert.deepEqual(other.complaints, []);
+  } finally {
+    await other.close();
+  }
 });
 
 test('the driver goes offline with 1000', async () => {

@@ -32,12 +32,14 @@ export async function requireServer() {
   return config;
 }
 
-export async function openConsole({ colorScheme = 'light' } = {}) {
+/** `prepare` gets the page before it loads anything. */
+export async function openConsole({ prepare = async () => {} } = {}) {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER_ARGS });
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   const page = await context.newPage();
   page.setDefaultTimeout(DEADLINE_MS);
   const opened = new ConsolePage(browser, page);
+  await prepare(page);
   await page.goto(BASE_URL);
   return opened;
 }
@@ -116,6 +118,12 @@ export class ConsolePage {
     await this.click('template-raw');
     await this.get('raw-text').fill(text);
     await this.click('send');
+  }
+
+  /** The demo account, by its button; answers when it is in. */
+  async logIn(username) {
+    await this.click(`account-${username}`);
+    await this.page.locator(`[data-testid=account-${username}][aria-pressed=true]`).waitFor();
   }
 
   async socketIs(state) {

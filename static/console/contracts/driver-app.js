@@ -3,7 +3,10 @@
 
 import { describeClose } from './common.js';
 
-/** What a template's defaults may come from is the `context` that the panel gives: `{newestEventId, now, freshToken}`. */
+/**
+ * A field that is left empty is left out of the message, unless it names in `whenEmpty` which of the panel's values
+ * stands for it at the moment of sending: `now`, `newest`, `beforeNewest` (event ids) or `freshToken`.
+ */
 const POSITION_FIELDS = [
   { path: 'data.latitude', label: 'latitude', type: 'number', initial: '28.7041' },
   { path: 'data.longitude', label: 'longitude', type: 'number', initial: '77.1025' },
@@ -22,12 +25,12 @@ const templates = [
   {
     id: 'location_update',
     label: 'location_update',
-    hint: 'All fields. An empty field is left out.',
+    hint: 'An empty field is left out; an empty timestamp is now.',
     base: LOCATION,
     fields: [
       ...POSITION_FIELDS,
       ...MOTION_FIELDS,
-      { path: 'data.timestamp', label: 'timestamp', type: 'text', wide: true, initial: (context) => context.now() },
+      { path: 'data.timestamp', label: 'timestamp', type: 'text', wide: true, whenEmpty: 'now', placeholder: 'empty: now' },
     ],
   },
   {
@@ -54,7 +57,7 @@ const templates = [
     hint: 'Says that the app has processed an event, which is more than having received it.',
     base: { type: 'ack' },
     fields: [
-      { path: 'event_id', label: 'event_id', type: 'number', initial: (context) => String(context.newestEventId) },
+      { path: 'event_id', label: 'event_id', type: 'number', wide: true, whenEmpty: 'newest', placeholder: 'empty: the newest seen' },
     ],
   },
   {
@@ -67,16 +70,20 @@ const templates = [
         path: 'last_event_id',
         label: 'last_event_id',
         type: 'number',
-        initial: (context) => String(Math.max(0, context.newestEventId - 1)),
+        wide: true,
+        whenEmpty: 'beforeNewest',
+        placeholder: 'empty: all before the newest, so that it comes again',
       },
     ],
   },
   {
     id: 'authenticate',
     label: 'authenticate',
-    hint: 'Stays connected past the token’s expiry. Empty: the account’s token is renewed and sent.',
+    hint: 'Stays connected past the token’s expiry.',
     base: { type: 'authenticate' },
-    fields: [{ path: 'token', label: 'token', type: 'text', wide: true, initial: '', whenEmpty: 'freshToken' }],
+    fields: [
+      { path: 'token', label: 'token', type: 'text', wide: true, whenEmpty: 'freshToken', placeholder: 'empty: the account’s, renewed' },
+    ],
   },
 ];
 

@@ -14,7 +14,7 @@ export function mountAccounts(root, { accounts }) {
     ...scenarioButton(accounts, notices));
   accounts.addEventListener('change', draw);
   draw();
-  root.append(chips, loginForm(accounts, notices), notices.element);
+  root.append(chips, loginForm(accounts), notices.element);
   notices.attempt('Logging in again', () => accounts.restore());
 }
 
@@ -48,12 +48,14 @@ function scenarioButton(accounts, notices) {
   })];
 }
 
-function loginForm(accounts, notices) {
+/** Its problems stand inside it and go when it has succeeded; the log keeps them. */
+function loginForm(accounts) {
+  const notices = new Notices('login-problems');
   const username = h('input', { id: 'login-username', autocomplete: 'username', required: true });
   const password = h('input', { id: 'login-password', type: 'password', autocomplete: 'current-password', required: true });
   const form = h('form', { id: 'login-form', class: 'popover' },
     field('Username or phone', username), field('Password', password),
-    h('button', { type: 'submit', class: 'primary', data: { testid: 'login-submit' } }, 'Log in'));
+    h('button', { type: 'submit', class: 'primary', data: { testid: 'login-submit' } }, 'Log in'), notices.element);
   const details = h('details', { class: 'login', open: accounts.demo.length === 0 },
     h('summary', { data: { testid: 'login-other' } }, 'Other account'), form);
   form.addEventListener('submit', async (event) => {
@@ -61,7 +63,9 @@ function loginForm(accounts, notices) {
     const name = username.value.trim();
     const account = await notices.attempt(`Log in as ${name}`, () => accounts.login(name, password.value));
     password.value = '';
-    if (account) details.open = false;
+    if (!account) return;
+    notices.clear();
+    details.open = false;
   });
   return details;
 }

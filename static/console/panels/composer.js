@@ -9,18 +9,18 @@ const RAW_ID = 'raw';
 
 export class Composer {
   #contract;
-  #context;
+  #values;
   #send;
   #attempt;
   #inputs = new Map();
   #template;
 
   /**
-   * `context` answers `{newestEventId, now, freshToken}`, `send` takes the text, `attempt(what, action)` shows what fails.
+   * `values` are functions by the names that templates use in `whenEmpty`, `send` takes the text, `attempt(what, action)` shows what fails.
    */
-  constructor({ contract, context, send, attempt }) {
+  constructor({ contract, values, send, attempt }) {
     this.#contract = contract;
-    this.#context = context;
+    this.#values = values;
     this.#send = send;
     this.#attempt = attempt;
     this.#build();
@@ -52,10 +52,10 @@ export class Composer {
   }
 
   #templateFields() {
-    const context = this.#context();
-    return this.#template.fields.map(({ path, label, initial, wide }) => {
-      const value = typeof initial === 'function' ? initial(context) : initial;
-      const input = h('input', { value, autocomplete: 'off', spellcheck: 'false', data: { testid: `field-${path}` } });
+    return this.#template.fields.map(({ path, label, initial, placeholder, wide }) => {
+      const input = h('input', {
+        value: initial, placeholder, autocomplete: 'off', spellcheck: 'false', data: { testid: `field-${path}` },
+      });
       input.addEventListener('keydown', (event) => { if (event.key === 'Enter') this.#submit(); });
       this.#inputs.set(path, input);
       return field(label, input, { class: wide ? 'wide' : '' });
@@ -81,7 +81,7 @@ export class Composer {
     const values = {};
     for (const { path, whenEmpty } of this.#template.fields) {
       const typed = this.#inputs.get(path).value.trim();
-      values[path] = typed === '' && whenEmpty ? await this.#context()[whenEmpty]() : typed;
+      values[path] = typed === '' && whenEmpty ? String(await this.#values[whenEmpty]()) : typed;
     }
     return JSON.stringify(buildMessage(this.#template, values));
   }

@@ -39,9 +39,9 @@ export class DriverWork {
     const refresh = button('Refresh', { testid: 'work-refresh', class: 'quiet', action: () => this.feed.refresh() });
     this.controls = h('fieldset', { class: 'work' },
       h('div', { class: 'row' }, h('h3', {}, 'Status'), this.status,
-        h('span', { class: 'row', role: 'group', 'aria-label': 'Set the driver’s status' }, statuses),
-        h('span', { class: 'push' }, h('span', { class: 'muted' }, 'today '), this.earnings)),
-      h('div', { class: 'row' }, h('h3', {}, 'Held orders'), h('span', { class: 'push' }, refresh)),
+        h('span', { class: 'row', role: 'group', 'aria-label': 'Set the driver’s status' }, statuses)),
+      h('div', { class: 'row' }, h('h3', {}, 'Held orders'),
+        h('span', { class: 'push' }, h('span', { class: 'muted' }, 'today '), this.earnings), refresh),
       this.orders);
     this.element = this.controls;
   }

@@ -31,12 +31,13 @@ export class DriverPanel {
   #build() {
     this.driver = h('select', { id: 'driver-select', on: { change: () => this.#choose() } });
     this.lastEventId = h('input', {
-      id: 'last-event-id', inputmode: 'numeric', autocomplete: 'off', placeholder: 'empty: the server decides', size: '20',
+      id: 'last-event-id', inputmode: 'numeric', autocomplete: 'off', placeholder: 'server decides',
+      title: 'Empty: the server replays what this driver was not seen to receive. A number: everything after it.',
     });
     this.work = new DriverWork({ accounts: this.#ctx.accounts, signals: this.#ctx.signals, notices: this.#notices });
     this.composer = new Composer({
       contract: driverApp,
-      context: () => this.#composerContext(),
+      values: this.#composerValues(),
       send: (text) => this.#socket.send(text),
       attempt: (what, action) => this.#notices.attempt(what, action),
     });
@@ -58,11 +59,10 @@ export class DriverPanel {
     this.offline = button('Go offline', {
       testid: 'go-offline', title: 'Close with 1000, as the app does when its driver goes offline', action: () => this.#socket.goOffline(),
     });
-    this.reconnects = h('input', { type: 'checkbox', id: 'reconnects', on: {
-      change: () => { this.#socket.reconnects = this.reconnects.checked; },
-    } });
+    this.reconnects = h('input', { type: 'checkbox', id: 'reconnects' });
+    this.reconnects.addEventListener('change', () => { if (this.#socket) this.#socket.reconnects = this.reconnects.checked; });
     return h('div', { class: 'connection' },
-      h('div', { class: 'row' }, field('driver', this.driver, { class: 'grow' }), field('last_event_id', this.lastEventId)),
+      h('div', { class: 'row' }, field('driver', this.driver, { class: 'grow' }), field('last_event_id', this.lastEventId, { class: 'narrow' })),
       h('div', { class: 'row' }, this.connect, this.cut, this.offline,
         h('label', { class: 'check' }, this.reconnects, 'reconnect by itself')));
   }
@@ -77,9 +77,10 @@ export class DriverPanel {
       h('dt', {}, 'last close'), this.close);
   }
 
-  #composerContext() {
+  #composerValues() {
     return {
-      newestEventId: this.#socket?.newestEventId ?? 0,
+      newest: () => this.#socket.newestEventId,
+      beforeNewest: () => Math.max(0, this.#socket.newestEventId - 1),
       now: () => new Date().toISOString(),
       freshToken: async () => {
         const account = await this.#ctx.accounts.driverLoggedIn(this.driverId);
@@ -92,7 +93,7 @@ export class DriverPanel {
     const drivers = this.#ctx.accounts.drivers;
     const fresh = this.driver.options.length === 0;
     fillSelect(this.driver, drivers.map(({ driver_id: id, name, username }) => ({
-      value: id, label: `${id} · ${name ?? username}${this.#ctx.accounts.driver(id) ? '' : ' (not logged in)'}`,
+      value: id, label: `${id} · ${name ?? username}${this.#ctx.accounts.driver(id) ? '' : ' · logged out'}`,
     })));
     if (fresh && drivers.some(({ driver_id: id }) => id === PREFERRED_DRIVER_ID)) this.driver.value = String(PREFERRED_DRIVER_ID);
     this.#choose();
@@ -140,7 +141,7 @@ export class DriverPanel {
   }
 
   #newestText(socket) {
-    if (!socket || socket.newestEventId === 0) return socket?.greeting ? `none seen; the account’s newest is ${socket.greeting.lastEventId}` : '–';
-    return String(socket.newestEventId);
+    if (socket?.newestEventId > 0) return String(socket.newestEventId);
+    return socket?.greeting ? `none seen; the account’s newest is ${socket.greeting.lastEventId}` : '–';
   }
 }

@@ -20,6 +20,15 @@ const FILTERS = [
   { id: 'problems', label: 'Problems' },
 ];
 
+/** What to try first; shown while the log is empty. */
+const TOUR = [
+  'Log in an operator and a driver (top right).',
+  'Connect the driver. The greeting appears here, and each frame after it.',
+  'Open “New order”, create it, assign it: order_assigned arrives with its event id.',
+  'Cut the connection, then cancel the order.',
+  'Reconnect: order_cancelled is replayed, though nobody was there to hear it.',
+];
+
 /** How near the end still counts as at the end, in CSS pixels: a line. */
 const FOLLOW_WITHIN_PX = 32;
 
@@ -30,7 +39,7 @@ export class LogPanel {
     this.#activity = activity;
     this.#build();
     activity.addEventListener('entry', ({ detail }) => this.#append(detail));
-    activity.addEventListener('clear', () => this.list.replaceChildren());
+    activity.addEventListener('clear', () => { this.list.replaceChildren(); this.tour.hidden = false; });
     for (const entry of activity.entries) this.#append(entry);
   }
 
@@ -41,7 +50,9 @@ export class LogPanel {
       on: { click: (event) => this.#filter(id, event.currentTarget) },
     }, label)));
     const clear = button('Clear', { testid: 'log-clear', class: 'quiet', action: () => this.#activity.clear() });
-    this.element = panel('Log', { id: 'log-panel', tools: [filters, clear] }, this.list);
+    this.tour = h('section', { class: 'tour', 'aria-label': 'What to try first' },
+      h('h3', {}, 'Nothing is lost: see it'), h('ol', {}, TOUR.map((step) => h('li', {}, step))));
+    this.element = panel('Log', { id: 'log-panel', tools: [filters, clear] }, this.tour, this.list);
   }
 
   #filter(id, pressed) {
@@ -52,6 +63,7 @@ export class LogPanel {
 
   #append(entry) {
     const follow = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < FOLLOW_WITHIN_PX;
+    this.tour.hidden = true;
     this.list.append(render(entry));
     while (this.list.children.length > ENTRIES_MAX) this.list.firstElementChild.remove();
     if (follow) this.list.scrollTop = this.list.scrollHeight;

@@ -9,16 +9,16 @@ const FIELDS = [
   { name: 'earnings', label: 'earnings', value: '45.5', number: true, required: true },
   { name: 'distance_km', label: 'distance, km', value: '3.2', number: true, required: true },
   { name: 'customer_id', label: 'customer id', value: '', number: true },
-  { name: 'pickup_latitude', label: 'pickup latitude', value: '12.9352', number: true },
-  { name: 'pickup_longitude', label: 'pickup longitude', value: '77.6245', number: true },
-  { name: 'delivery_latitude', label: 'delivery latitude', value: '12.9719', number: true },
-  { name: 'delivery_longitude', label: 'delivery longitude', value: '77.6412', number: true },
+  { name: 'pickup_latitude', label: 'pickup lat.', value: '12.9352', number: true },
+  { name: 'pickup_longitude', label: 'pickup lon.', value: '77.6245', number: true },
+  { name: 'delivery_latitude', label: 'delivery lat.', value: '12.9719', number: true },
+  { name: 'delivery_longitude', label: 'delivery lon.', value: '77.6412', number: true },
 ];
 
 /** `create` gets the order as the server wants it and answers (a promise of) whether it was made. */
 export function newOrderForm({ create }) {
   const inputs = new Map(FIELDS.map((spec) => [spec.name, input(spec)]));
-  const submit = h('button', { type: 'submit', class: 'primary', data: { testid: 'create-order' } }, 'Create order');
+  const submit = h('button', { type: 'submit', class: 'primary', data: { testid: 'create-order' } }, 'Create');
   const form = h('form', { id: 'new-order', class: 'grid' },
     FIELDS.map((spec) => field(spec.label, inputs.get(spec.name), { class: spec.wide ? 'wide' : '' })), submit);
   const details = h('details', { class: 'fold' }, h('summary', { data: { testid: 'new-order' } }, 'New order'), form);

@@ -25,6 +25,11 @@ export class Notices {
     if (this.#view) this.element.append(this.#view);
   }
 
+  clear() {
+    this.#view = null;
+    this.element.replaceChildren();
+  }
+
   /** Runs an action and shows its problem here. Answers the action's value, or undefined where it failed. */
   async attempt(what, action) {
     try {

@@ -78,7 +78,8 @@ export class OperatorOrders {
     this.cancel = act('Cancel order', 'cancel', () => ({ ...reason(), cancelled_by: this.cancelledBy.value }), { class: 'danger' });
     this.actions = h('fieldset', { class: 'actions', id: 'order-actions' }, this.title,
       h('div', { class: 'row' }, field('driver', this.driver, { class: 'grow' }), this.assign, this.auto),
-      h('div', { class: 'row' }, field('reason', this.reason, { class: 'grow' }), field('by', this.cancelledBy), this.unassign, this.cancel));
+      h('div', { class: 'row' }, field('reason', this.reason, { class: 'grow' }), field('by', this.cancelledBy)),
+      h('div', { class: 'row end' }, this.unassign, this.cancel));
     return this.actions;
   }
 
