@@ -235,6 +235,37 @@ test('unassigning puts the order back and tells the driver', async () => {
   await earlier.waitFor({ state: 'detached' });
 });
 
+test('a refused access token is replaced, and nobody notices', async () => {
+  const { page } = console_;
+  const expired = { status: 401, json: { title: 'Expired', code: 'token_expired' } };
+  console_.announceRefusal(401);
+  await page.route('**/api/v1/admin/orders?*', (route) => route.fulfill(expired), { times: 1 });
+  await console_.entryAfter({ kind: 'rest', type: 'POST /auth/refresh' }, () => console_.click('orders-refresh'));
+  await orderIs(await createOrder(`${RUN} renewed`), 'pending');
+  assert.equal(await page.locator('#order-problems .problem').count(), 0);
+  await cancelBecause('Test over');
+});
+
+test('a reply that is lost on the way makes one order, not two', async () => {
+  const { page } = console_;
+  const keys = [];
+  await page.route('**/api/v1/admin/orders', async (route) => {
+    keys.push(route.request().headers()['idempotency-key']);
+    if (keys.length > 1) return route.continue();
+    await route.fetch();
+    return route.abort('connectionreset');
+  });
+  console_.announceRefusal(0);
+  await createOrder(`${RUN} once`);
+  await page.unroute('**/api/v1/admin/orders');
+  assert.equal(keys.length, 2);
+  assert.equal(keys[0], keys[1], 'the retry has the key of the first');
+  const orderId = Number(await page.locator('#orders tr', { hasText: `${RUN} once` }).first().getAttribute('data-order-id'));
+  await cancelBecause('Test over');
+  await orderIs(orderId, 'cancelled');
+  assert.equal(await page.locator('#orders tr', { hasText: `${RUN} once` }).count(), 1);
+});
+
 test('last_event_id asks for everything after it', async () => {
   const newest = Number(await console_.get('newest-event-id').textContent());
   await console_.click('cut');

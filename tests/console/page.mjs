@@ -57,8 +57,8 @@ export class ConsolePage {
       // A refused request is the browser's own line; the responses are judged below, with their status.
       if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) this.complaints.push(message.text());
     });
-    page.on('requestfailed', (request) => this.complaints.push(`failed: ${request.method()} ${pathOf(request.url())}`));
-    page.on('response', (response) => this.#judge(response));
+    page.on('requestfailed', (request) => this.#judge(0, request));
+    page.on('response', (response) => this.#judge(response.status(), response.request()));
     page.on('request', (request) => {
       if (new URL(request.url()).host !== new URL(BASE_URL).host) this.complaints.push(`a request to elsewhere: ${new URL(request.url()).host}`);
     });
@@ -72,16 +72,16 @@ export class ConsolePage {
     await this.get(testid).click();
   }
 
-  /** The next response with this status is what the test is about. */
+  /** The next response with this status (0: none at all) is what the test is about. */
   announceRefusal(status) {
     this.#announced.push(status);
   }
 
-  #judge(response) {
-    if (response.status() < 400) return;
-    const announced = this.#announced.indexOf(response.status());
+  #judge(status, request) {
+    if (status > 0 && status < 400) return;
+    const announced = this.#announced.indexOf(status);
     if (announced >= 0) this.#announced.splice(announced, 1);
-    else this.complaints.push(`${response.status()} from ${response.request().method()} ${pathOf(response.url())}`);
+    else this.complaints.push(`${status || 'no answer'} from ${request.method()} ${pathOf(request.url())}`);
   }
 
   /** Log entries of this kind and type; further data attributes narrow them. */
