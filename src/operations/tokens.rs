@@ -6,6 +6,7 @@
 //! `Debug` output contains a token or a key.
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::errors::ErrorKind;
@@ -142,8 +143,8 @@ pub enum KeyError {
 /// How long tokens are good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenLifetimes {
-    pub access: TimeDelta,
-    pub refresh: TimeDelta,
+    pub access: Duration,
+    pub refresh: Duration,
 }
 
 /// The keys with which tokens are signed and verified. Made once at start.
@@ -400,7 +401,7 @@ mod tests {
     }
 
     fn lifetimes() -> TokenLifetimes {
-        TokenLifetimes { access: TimeDelta::hours(1), refresh: TimeDelta::days(30) }
+        TokenLifetimes { access: Duration::from_secs(3600), refresh: Duration::from_secs(30 * 86_400) }
     }
 
     fn own_keys() -> TokenKeys {
