@@ -1,6 +1,7 @@
 //! Fleetwire: a realtime dispatch server. docs/ARCHITECTURE.md names the modules and who may use whom.
 
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod metrics;
 pub mod operations;

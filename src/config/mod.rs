@@ -1,0 +1,257 @@
+//! The settings: read once at start from the environment and `.env`, checked as a whole, and handed out in groups. All that is
+//! wrong is said at once. Reading is pure (the values come through a look-up function); files named by settings are opened
+//! by [`from_environment`] and by those who use them.
+//!
+//! Invariant: a [`Settings`] that exists can work; no part of it shows a secret.
+
+pub mod env_file;
+mod example;
+mod load;
+mod reader;
+pub mod secret;
+mod table;
+mod values;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono_tz::Tz;
+
+use self::secret::SecretSource;
+
+pub use self::example::env_example;
+pub use self::reader::{Problem, SettingsProblems};
+pub use self::table::{SETTINGS, Section, Setting};
+pub use self::values::{AllowedOrigins, Currency, DatabaseUrl, Durability, Profile, TrustedProxies};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub profile: Profile,
+    pub listen: ListenSettings,
+    pub database: DatabaseSettings,
+    pub tokens: TokenSettings,
+    pub region: RegionSettings,
+    pub limits: LimitSettings,
+    pub sessions: SessionSettings,
+    pub delivery: DeliverySettings,
+    pub recorder: RecorderSettings,
+    pub retention: RetentionSettings,
+}
+
+/// Where and to whom the server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenSettings {
+    /// At least one, none twice.
+    pub bind: Vec<SocketAddr>,
+    pub tls: Option<TlsFiles>,
+    pub workers: NonZeroUsize,
+    pub trusted_proxies: TrustedProxies,
+    pub cors_allowed_origins: AllowedOrigins,
+    pub console: bool,
+    pub metrics_public: bool,
+}
+
+impl ListenSettings {
+    /// Whether nobody but this machine can connect.
+    pub fn is_loopback_only(&self) -> bool {
+        are_loopback(&self.bind)
+    }
+}
+
+fn are_loopback(addresses: &[SocketAddr]) -> bool {
+    addresses.iter().all(|address| address.ip().to_canonical().is_loopback())
+}
+
+/// PEM files for https and wss.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub certificate_chain: PathBuf,
+    pub private_key: PathBuf,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseSettings {
+    pub url: DatabaseUrl,
+    /// SQLite: that read, beside the one that writes. PostgreSQL: all.
+    pub connections: NonZeroU32,
+    /// Waiting decisions.
+    pub queue_max: NonZeroUsize,
+    pub timeout: Duration,
+    pub decision_durability: Durability,
+    pub position_durability: Durability,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenSettings {
+    pub secret: SecretSource,
+    pub outside: Option<OutsideIssuer>,
+    pub access_ttl: Duration,
+    pub refresh_ttl: Duration,
+    pub allow_registration: bool,
+}
+
+/// Somebody else whose tokens are accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutsideIssuer {
+    pub public_key_file: PathBuf,
+    pub issuer: Option<String>,
+    pub audience: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionSettings {
+    pub time_zone: Tz,
+    pub currency: Currency,
+}
+
+/// What one client, account or address may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitSettings {
+    pub connections_max: NonZeroUsize,
+    pub handshakes_per_minute_per_address: NonZeroU32,
+    pub handshakes_per_minute_per_account: NonZeroU32,
+    pub logins_per_minute_per_address: NonZeroU32,
+    pub logins_per_minute_per_account: NonZeroU32,
+    pub message_bytes_max: usize,
+    pub messages_per_second: NonZeroU32,
+    pub bad_messages_per_minute: NonZeroU32,
+    pub deliveries_per_driver_max: NonZeroU32,
+}
+
+impl LimitSettings {
+    /// Messages that may come at once: an app that was offline sends what it has gathered.
+    pub fn messages_burst(&self) -> NonZeroU32 {
+        self.messages_per_second.saturating_mul(NonZeroU32::new(4).expect("four"))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSettings {
+    pub idle_timeout: Duration,
+    /// At most half of the idle time-out.
+    pub heartbeat: Duration,
+    pub close_timeout: Duration,
+    /// Less than `outbox_bytes_max`.
+    pub outbox_shed_bytes: usize,
+    pub outbox_bytes_max: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliverySettings {
+    pub replay_events_max: NonZeroU32,
+    pub replay_age_max: Duration,
+    pub drain: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecorderSettings {
+    /// Waiting positions.
+    pub queue_max: NonZeroUsize,
+    pub flush_interval: Duration,
+    pub live_position_interval: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetentionSettings {
+    pub events: Duration,
+    pub locations: Duration,
+}
+
+/// The settings of this process: its environment, and below that `.env` in the working directory, if there is one. A variable
+/// that is empty in the environment hides the file's line.
+pub fn from_environment() -> Result<Settings, SettingsProblems> {
+    let mut problems = Vec::new();
+    let file = read_env_file(Path::new(".env")).unwrap_or_else(|problem| {
+        problems.push(problem);
+        HashMap::new()
+    });
+    let mut environment = HashMap::new();
+    for setting in SETTINGS {
+        match std::env::var_os(setting.name).map(|value| value.into_string()) {
+            None => {}
+            Some(Ok(value)) => {
+                environment.insert(setting.name, value);
+            }
+            Some(Err(_)) => problems.push(Problem {
+                name: setting.name.to_owned(),
+                given: None,
+                expected: "holds bytes that are not UTF-8".to_owned(),
+            }),
+        }
+    }
+    match Settings::load(|name| environment.get(name).or_else(|| file.get(name)).cloned()) {
+        Ok(settings) => {
+            problems.extend(unreadable_files(&settings));
+            if problems.is_empty() { Ok(settings) } else { Err(SettingsProblems(problems)) }
+        }
+        Err(more) => {
+            problems.extend(more.0);
+            Err(SettingsProblems(problems))
+        }
+    }
+}
+
+fn read_env_file(path: &Path) -> Result<HashMap<String, String>, Problem> {
+    let problem = |expected| Problem { name: ".env".to_owned(), given: None, expected };
+    match std::fs::read_to_string(path) {
+        Ok(text) => env_file::parse(&text).map_err(|error| problem(error.to_string())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(HashMap::new()),
+        Err(error) => Err(problem(format!("can't be read: {error}"))),
+    }
+}
+
+/// The files that settings name; better said now than at the first handshake.
+fn unreadable_files(settings: &Settings) -> Vec<Problem> {
+    let tls = settings.listen.tls.as_ref();
+    let named = [
+        ("TLS_CERT_FILE", tls.map(|tls| &tls.certificate_chain)),
+        ("TLS_KEY_FILE", tls.map(|tls| &tls.private_key)),
+        ("JWT_PUBLIC_KEY_FILE", settings.tokens.outside.as_ref().map(|outside| &outside.public_key_file)),
+    ];
+    let unreadable = named.into_iter().filter_map(|(name, path)| {
+        let path = path?;
+        let error = File::open(path).err()?;
+        let expected = format!("a file that can be read ({error})");
+        Some(Problem {
+            name: name.to_owned(),
+            given: Some(format!("{:?}", path.display().to_string())),
+            expected,
+        })
+    });
+    unreadable.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_env_file_is_none_and_one_that_cannot_be_read_is_a_problem() {
+        let missing = std::env::temp_dir().join("no such directory").join(".env");
+        assert_eq!(read_env_file(&missing), Ok(HashMap::new()));
+        let problem = read_env_file(&std::env::temp_dir()).unwrap_err();
+        assert_eq!(problem.name, ".env");
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join(".env.example");
+        assert_eq!(read_env_file(&example), Ok(HashMap::new()));
+    }
+
+    #[test]
+    fn files_that_are_not_there_are_said_by_the_names_of_their_settings() {
+        let here = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let settings = Settings::load(|name| match name {
+            "TLS_CERT_FILE" => Some(here.to_owned()),
+            "TLS_KEY_FILE" | "JWT_PUBLIC_KEY_FILE" => Some("no such file.pem".to_owned()),
+            _ => None,
+        });
+        let problems = unreadable_files(&settings.unwrap());
+        let names: Vec<_> = problems.iter().map(|problem| problem.name.as_str()).collect();
+        assert_eq!(names, ["TLS_KEY_FILE", "JWT_PUBLIC_KEY_FILE"]);
+        assert!(problems[0].to_string().contains("no such file.pem"), "{}", problems[0]);
+    }
+}
