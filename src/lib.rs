@@ -1,7 +1,9 @@
 //! Fleetwire: a realtime dispatch server. docs/ARCHITECTURE.md names the modules and who may use whom.
 
+pub mod actors;
 pub mod clock;
 pub mod config;
+pub mod contracts;
 pub mod domain;
 pub mod metrics;
 pub mod operations;

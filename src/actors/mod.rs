@@ -1,0 +1,3 @@
+//! Actors own live state and time. Each has one owner thread and is spoken to by messages.
+
+pub mod session;

@@ -1,0 +1,381 @@
+//! The side of a session that other threads hold: the dispatcher sends through it, the reaper watches it.
+//!
+//! Everything asked of a session waits here, under one short lock, and at most one wake-up waits in the actor's mailbox:
+//! mailboxes have no bound in bytes and can't be emptied from outside, and a slow consumer's memory must be free at once,
+//! although its actor is not polled. The invariant: nothing here keeps the actor, the conversation or the socket alive.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use actix::Addr;
+use bytestring::ByteString;
+use uuid::Uuid;
+
+use super::{
+    limits::{TransportLimits, TransportMetrics},
+    outbox::{Lane, Outbox, OutboxLimits, Sent},
+    reaper::now_ms,
+    socket::Connection,
+    transport::{Conversation, Session, Wake},
+};
+use crate::contracts::close_codes::CloseCode;
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The peer sent Close first, with this code, if any.
+    PeerClosed(Option<u16>),
+    /// We sent Close first, or wanted to; whether the peer heard it or not.
+    WeClosed(CloseCode),
+    /// The connection ended without a Close, or nothing was heard for 2.5 heartbeats.
+    Vanished,
+    /// The peer broke a rule of the wire and was closed with this code.
+    ProtocolError(CloseCode),
+    /// [`SessionHandle::kill`].
+    Killed,
+    /// The conversation panicked.
+    Panicked,
+}
+
+/// Why a socket was shut down from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KillReason {
+    Vanished,
+    Unclosed,
+    Slow,
+    Asked,
+}
+
+/// What a session's actor should do next.
+pub(super) enum Task<M> {
+    Message(M),
+    Ping,
+    Close(CloseCode, ByteString),
+    Stop,
+}
+
+/// What time has to be compared with; milliseconds since the transport's epoch.
+#[derive(Debug)]
+pub(super) struct Vitals {
+    /// The last frame of any kind.
+    pub heard_ms: AtomicU64,
+    /// The last activity in the sense of `Activity::TextOrPing`.
+    pub active_ms: AtomicU64,
+    /// The last heartbeat.
+    pub pinged_ms: AtomicU64,
+}
+
+/// A Close that was asked for.
+struct Closing {
+    code: CloseCode,
+    reason: ByteString,
+    /// When patience ends.
+    deadline_ms: u64,
+    /// Whether the frame is on its way.
+    said: bool,
+}
+
+/// What waits for the actor.
+struct Desk<M> {
+    outbox: Outbox<M>,
+    /// Whether a wake-up is on its way or being served.
+    woken: bool,
+    ping_due: bool,
+    closing: Option<Closing>,
+    killed: Option<KillReason>,
+}
+
+pub(super) struct Shared<C: Conversation> {
+    pub id: Uuid,
+    pub limits: Arc<TransportLimits>,
+    pub metrics: Arc<TransportMetrics>,
+    pub vitals: Vitals,
+    connection: Weak<Connection>,
+    addr: OnceLock<Addr<Session<C>>>,
+    desk: Mutex<Desk<C::Message>>,
+}
+
+impl<C: Conversation> Shared<C> {
+    pub fn new(
+        limits: &Arc<TransportLimits>,
+        metrics: &Arc<TransportMetrics>,
+        connection: &Arc<Connection>,
+    ) -> Self {
+        let now = now_ms();
+        let outbox_limits =
+            OutboxLimits { shed_bytes: limits.outbox_shed_bytes, bytes_max: limits.outbox_bytes_max };
+        Self {
+            id: Uuid::new_v4(),
+            limits: Arc::clone(limits),
+            metrics: Arc::clone(metrics),
+            vitals: Vitals { heard_ms: now.into(), active_ms: now.into(), pinged_ms: now.into() },
+            connection: Arc::downgrade(connection),
+            addr: OnceLock::new(),
+            desk: Mutex::new(Desk {
+                outbox: Outbox::new(outbox_limits),
+                woken: false,
+                ping_due: false,
+                closing: None,
+                killed: None,
+            }),
+        }
+    }
+
+    /// The actor is running and can be woken.
+    pub fn started(&self, addr: Addr<Session<C>>) {
+        // Only the actor's own start calls this, once.
+        let _ = self.addr.set(addr);
+    }
+
+    pub fn heard(&self, now_ms: u64) {
+        self.vitals.heard_ms.store(now_ms, Relaxed);
+    }
+
+    pub fn active(&self, now_ms: u64) {
+        self.vitals.active_ms.store(now_ms, Relaxed);
+    }
+
+    /// The next thing for the actor to do; None ends its turn, and the next request wakes it again.
+    pub fn next_task(&self) -> Option<Task<C::Message>> {
+        let mut desk = self.desk();
+        if desk.killed.is_some() {
+            return Some(Task::Stop);
+        }
+        if let Some(message) = desk.outbox.pop() {
+            return Some(Task::Message(message));
+        }
+        if std::mem::take(&mut desk.ping_due) {
+            return Some(Task::Ping);
+        }
+        if let Some(closing) = desk.closing.as_mut().filter(|closing| !closing.said) {
+            closing.said = true;
+            return Some(Task::Close(closing.code, closing.reason.clone()));
+        }
+        desk.woken = false;
+        None
+    }
+
+    /// Counts what the actor hands to the connection; false when the client has more waiting than it may.
+    pub fn writing(&self, bytes: usize) -> bool {
+        self.desk().outbox.writing(bytes)
+    }
+
+    /// The connection asks for more.
+    pub fn written(&self) {
+        self.desk().outbox.written();
+    }
+
+    /// The actor closes by itself, now: what other threads queued is not sent any more.
+    /// False when a Close is already on its way.
+    pub fn close_now(&self, code: CloseCode, reason: &str) -> bool {
+        let deadline_ms = self.close_deadline_ms(code);
+        let mut desk = self.desk();
+        if desk.closing.as_ref().is_some_and(|closing| closing.said) {
+            return false;
+        }
+        desk.closing = Some(Closing { code, reason: reason.into(), deadline_ms, said: true });
+        let dropped = desk.outbox.shut();
+        drop(desk);
+        drop(dropped);
+        true
+    }
+
+    /// The code that this side asked to close with.
+    pub fn closing_code(&self) -> Option<CloseCode> {
+        self.desk().closing.as_ref().map(|closing| closing.code)
+    }
+
+    pub fn killed(&self) -> Option<KillReason> {
+        self.desk().killed
+    }
+
+    /// The actor has ended; whoever still holds a handle holds nothing else.
+    pub fn ended(&self) {
+        let dropped = self.desk().outbox.shut();
+        drop(dropped);
+    }
+
+    /// After the last byte was handed over.
+    pub fn finish_reading(&self) {
+        if let Some(connection) = self.connection.upgrade() {
+            connection.finish_reading();
+        }
+    }
+
+    fn send(&self, message: C::Message, bytes: usize, lane: Lane) -> Sent {
+        let mut desk = self.desk();
+        let (sent, fallen_out) = desk.outbox.push(message, bytes, lane);
+        let wake = sent == Sent::Queued && !std::mem::replace(&mut desk.woken, true);
+        drop(desk);
+        let shed = fallen_out.is_some() && matches!(sent, Sent::Queued | Sent::Shed);
+        if shed {
+            self.metrics.shed.increment(1);
+        }
+        if sent == Sent::Overflowed {
+            self.overflow();
+        }
+        if wake {
+            self.wake();
+        }
+        sent
+    }
+
+    /// The client is a slow consumer: its memory is freed now; it is told if it ever reads, and killed if not.
+    pub fn overflow(&self) {
+        self.metrics.overflowed.increment(1);
+        self.request_close(CloseCode::TooSlow, CloseCode::TooSlow.reason());
+    }
+
+    fn close_deadline_ms(&self, code: CloseCode) -> u64 {
+        let patience = match code {
+            CloseCode::TooSlow => self.limits.overflow_grace,
+            _ => self.limits.close_timeout,
+        };
+        now_ms() + patience.as_millis() as u64
+    }
+
+    fn wake(&self) {
+        if let Some(addr) = self.addr.get() {
+            addr.do_send(Wake);
+        }
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk<C::Message>> {
+        // No foreign code runs under this lock, so a poisoned one is whole.
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the reaper sees of a session.
+pub(super) trait Watched: Send + Sync {
+    fn vitals(&self) -> &Vitals;
+    fn limits(&self) -> &TransportLimits;
+    /// When patience with a Close ends, if one was asked for, and what to kill it for then.
+    fn close_deadline_ms(&self) -> Option<(u64, KillReason)>;
+    fn request_ping(&self);
+    fn request_close(&self, code: CloseCode, reason: &str);
+    fn kill(&self, reason: KillReason);
+}
+
+impl<C: Conversation> Watched for Shared<C> {
+    fn vitals(&self) -> &Vitals {
+        &self.vitals
+    }
+
+    fn limits(&self) -> &TransportLimits {
+        &self.limits
+    }
+
+    fn close_deadline_ms(&self) -> Option<(u64, KillReason)> {
+        let desk = self.desk();
+        let closing = desk.closing.as_ref()?;
+        let reason = match closing.code {
+            CloseCode::TooSlow => KillReason::Slow,
+            _ => KillReason::Unclosed,
+        };
+        Some((closing.deadline_ms, reason))
+    }
+
+    fn request_ping(&self) {
+        let mut desk = self.desk();
+        desk.ping_due = true;
+        let wake = !std::mem::replace(&mut desk.woken, true);
+        drop(desk);
+        if wake {
+            self.wake();
+        }
+    }
+
+    /// Closes after what is queued, except for a slow consumer, whose queue is the trouble. The first request counts.
+    fn request_close(&self, code: CloseCode, reason: &str) {
+        let deadline_ms = self.close_deadline_ms(code);
+        let mut desk = self.desk();
+        if desk.closing.is_some() || desk.killed.is_some() {
+            return;
+        }
+        desk.closing = Some(Closing { code, reason: reason.into(), deadline_ms, said: false });
+        let dropped = match code {
+            CloseCode::TooSlow => Some(desk.outbox.shut()),
+            _ => {
+                desk.outbox.shut_intake();
+                None
+            }
+        };
+        let wake = !std::mem::replace(&mut desk.woken, true);
+        drop(desk);
+        drop(dropped);
+        if wake {
+            self.wake();
+        }
+    }
+
+    fn kill(&self, reason: KillReason) {
+        let mut desk = self.desk();
+        let first = desk.killed.is_none();
+        desk.killed.get_or_insert(reason);
+        let dropped = desk.outbox.shut();
+        desk.woken = true;
+        drop(desk);
+        drop(dropped);
+        if !first {
+            return;
+        }
+        match reason {
+            KillReason::Vanished => self.metrics.killed_vanished.increment(1),
+            KillReason::Unclosed => self.metrics.killed_unclosed.increment(1),
+            KillReason::Slow => self.metrics.killed_slow.increment(1),
+            KillReason::Asked => self.metrics.killed_asked.increment(1),
+        }
+        if let Some(connection) = self.connection.upgrade() {
+            connection.kill();
+        }
+        self.wake();
+    }
+}
+
+/// Speaks to one session from any thread. Holding it keeps nothing of the session alive.
+pub struct SessionHandle<C: Conversation>(pub(super) Arc<Shared<C>>);
+
+impl<C: Conversation> SessionHandle<C> {
+    /// Queues a message for the conversation. `bytes` is what it will cost on the wire.
+    pub fn send(&self, message: C::Message, bytes: usize, lane: Lane) -> Sent {
+        self.0.send(message, bytes, lane)
+    }
+
+    /// Closes the session after what is queued; the first code asked for counts.
+    pub fn close(&self, code: CloseCode, reason: &str) {
+        self.0.request_close(code, reason);
+    }
+
+    /// Ends the connection at once, without a word.
+    pub fn kill(&self) {
+        self.0.kill(KillReason::Asked);
+    }
+
+    pub fn session_id(&self) -> Uuid {
+        self.0.id
+    }
+
+    /// How long ago anything was heard from the client.
+    pub fn silent_for(&self) -> Duration {
+        Duration::from_millis(now_ms().saturating_sub(self.0.vitals.heard_ms.load(Relaxed)))
+    }
+}
+
+impl<C: Conversation> Clone for SessionHandle<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C: Conversation> fmt::Debug for SessionHandle<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionHandle({})", self.0.id)
+    }
+}

@@ -1,0 +1,39 @@
+//! Sessions: one authenticated WebSocket conversation each.
+//!
+//! The transport (this folder's `transport`, and the parts that it is made of) carries text in order between a socket
+//! and a [`Conversation`], and keeps a hostile, slow or vanished peer from costing more than its share. It knows no
+//! contract and no account; what is said is the conversation's business.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `handshake` | what is checked before the upgrade; where a token is found |
+//! | `socket` | socket options, and the switch that ends a connection from outside its actor |
+//! | `frames` | bytes to frames, sizes checked before anything is kept |
+//! | `reassembly` | frames to messages |
+//! | `flood` | token buckets |
+//! | `outbox` | what waits to be sent, bounded in bytes |
+//! | `handle` | the side of a session that other threads hold |
+//! | `transport` | the actor |
+//! | `reaper` | time: idle, vanished and stuck sessions, and the drain at shutdown |
+//! | `limits` | settings and counters |
+
+mod flood;
+mod frames;
+mod handle;
+pub mod handshake;
+mod limits;
+mod outbox;
+mod reaper;
+mod reassembly;
+mod socket;
+mod transport;
+#[cfg(test)]
+mod transport_tests;
+
+pub use handle::{Ended, SessionHandle};
+pub use handshake::{BearerToken, bearer_from_request};
+pub use limits::{Activity, TransportLimits, TransportMetrics};
+pub use outbox::{Lane, Sent};
+pub use reaper::{Drained, Reaper};
+pub use socket::on_connect;
+pub use transport::{Conversation, Link, refuse, upgrade};

@@ -1,0 +1,257 @@
+//! What waits to be sent on one session: two lanes and one count of bytes. Pure; the lock around it is `handle`'s.
+//!
+//! Senders on any thread put in, the session's actor takes out, durable first. An actor whose client does not read is not
+//! polled any more, so this is where a slow consumer shows: by bytes, at the sender. The invariant: nothing is queued that
+//! would take the count above `bytes_max`, and nothing at all once the outbox has overflowed or was shut.
+
+use std::collections::VecDeque;
+
+/// How much a queued message costs beyond its own bytes (frame header, queue entry), so that empty ones are not free.
+const ENTRY_BYTES: usize = 64;
+
+/// Which queue a message waits in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Durable events and replies: in order, before positions, and never dropped while the session lives.
+    Durable,
+    /// Latest wins: a newer position takes the place of the same subject's (a driver's) older one, if that still waits.
+    Position { subject: u64 },
+}
+
+/// What became of a message that was given to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Sent {
+    Queued,
+    /// A position that a slow client does not get; the next one will do.
+    Shed,
+    /// This message was one too many: the client is closed with 4013 and can resume. It was not sent.
+    Overflowed,
+    /// The session is over or closing. It was not sent.
+    Gone,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OutboxLimits {
+    pub shed_bytes: usize,
+    pub bytes_max: usize,
+}
+
+struct Entry<M> {
+    message: M,
+    cost: usize,
+}
+
+/// The queues. Their memory is given back as soon as they are empty: most sessions are idle most of the time.
+pub(super) struct Outbox<M> {
+    limits: OutboxLimits,
+    durable: VecDeque<Entry<M>>,
+    positions: VecDeque<(u64, Entry<M>)>,
+    queued_bytes: usize,
+    /// Handed to the connection and, as far as is known, not yet taken by the kernel.
+    writing_bytes: usize,
+    shut: bool,
+}
+
+/// What was queued, for the caller to drop after it has let go of its lock.
+pub(super) struct Dropped<M> {
+    _durable: VecDeque<Entry<M>>,
+    _positions: VecDeque<(u64, Entry<M>)>,
+}
+
+impl<M> Outbox<M> {
+    pub fn new(limits: OutboxLimits) -> Self {
+        Self {
+            limits,
+            durable: VecDeque::new(),
+            positions: VecDeque::new(),
+            queued_bytes: 0,
+            writing_bytes: 0,
+            shut: false,
+        }
+    }
+
+    /// Queues a message. The second value is what fell out: the older position, or the message itself.
+    pub fn push(&mut self, message: M, bytes: usize, lane: Lane) -> (Sent, Option<M>) {
+        if self.shut {
+            return (Sent::Gone, Some(message));
+        }
+        let entry = Entry { message, cost: bytes.saturating_add(ENTRY_BYTES) };
+        match lane {
+            Lane::Durable => self.push_durable(entry),
+            Lane::Position { subject } => self.push_position(subject, entry),
+        }
+    }
+
+    fn push_durable(&mut self, entry: Entry<M>) -> (Sent, Option<M>) {
+        if self.bytes().saturating_add(entry.cost) > self.limits.bytes_max {
+            // Shut already here, so that of two senders at once only one finds a slow consumer.
+            self.shut = true;
+            return (Sent::Overflowed, Some(entry.message));
+        }
+        self.queued_bytes += entry.cost;
+        self.durable.push_back(entry);
+        (Sent::Queued, None)
+    }
+
+    fn push_position(&mut self, subject: u64, entry: Entry<M>) -> (Sent, Option<M>) {
+        let bytes = self.bytes();
+        if let Some((_, older)) = self.positions.iter_mut().find(|(queued, _)| *queued == subject) {
+            if bytes - older.cost + entry.cost > self.limits.bytes_max {
+                return (Sent::Shed, Some(entry.message));
+            }
+            self.queued_bytes = self.queued_bytes - older.cost + entry.cost;
+            let older = std::mem::replace(older, entry);
+            return (Sent::Queued, Some(older.message));
+        }
+        if bytes.saturating_add(entry.cost) > self.limits.shed_bytes {
+            return (Sent::Shed, Some(entry.message));
+        }
+        self.queued_bytes += entry.cost;
+        self.positions.push_back((subject, entry));
+        (Sent::Queued, None)
+    }
+
+    /// The next message to send.
+    pub fn pop(&mut self) -> Option<M> {
+        let entry = match self.durable.pop_front() {
+            Some(entry) => Some(entry),
+            None => self.positions.pop_front().map(|(_, entry)| entry),
+        };
+        match entry {
+            Some(entry) => {
+                self.queued_bytes -= entry.cost;
+                Some(entry.message)
+            }
+            None => {
+                self.durable = VecDeque::new();
+                self.positions = VecDeque::new();
+                None
+            }
+        }
+    }
+
+    /// Counts bytes handed to the connection; false when one turn of the actor made more than a client may have waiting.
+    /// What is queued beside it is judged at the next push: counted here, too, it would make a sender that is faster than
+    /// the actor look like a client that does not read.
+    pub fn writing(&mut self, bytes: usize) -> bool {
+        self.writing_bytes = self.writing_bytes.saturating_add(bytes);
+        self.writing_bytes <= self.limits.bytes_max
+    }
+
+    /// The connection asks for more, which it does only when it has written nearly all it was given.
+    pub fn written(&mut self) {
+        self.writing_bytes = 0;
+    }
+
+    /// Refuses everything from now on and gives back what waits.
+    pub fn shut(&mut self) -> Dropped<M> {
+        self.shut = true;
+        self.queued_bytes = 0;
+        Dropped {
+            _durable: std::mem::take(&mut self.durable),
+            _positions: std::mem::take(&mut self.positions),
+        }
+    }
+
+    /// Refuses everything from now on; what waits may still be sent.
+    pub fn shut_intake(&mut self) {
+        self.shut = true;
+    }
+
+    /// All that is counted against the limits.
+    pub fn bytes(&self) -> usize {
+        self.queued_bytes + self.writing_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: OutboxLimits = OutboxLimits { shed_bytes: 1_000, bytes_max: 2_000 };
+    const DRIVER_7: Lane = Lane::Position { subject: 7 };
+    const DRIVER_8: Lane = Lane::Position { subject: 8 };
+
+    fn drain(outbox: &mut Outbox<&'static str>) -> Vec<&'static str> {
+        std::iter::from_fn(|| outbox.pop()).collect()
+    }
+
+    #[test]
+    fn durable_goes_before_positions_and_keeps_its_order() {
+        let mut outbox = Outbox::new(LIMITS);
+        assert_eq!(outbox.push("position", 10, DRIVER_7).0, Sent::Queued);
+        assert_eq!(outbox.push("first", 10, Lane::Durable).0, Sent::Queued);
+        assert_eq!(outbox.push("second", 10, Lane::Durable).0, Sent::Queued);
+        assert_eq!(drain(&mut outbox), ["first", "second", "position"]);
+        assert_eq!(outbox.bytes(), 0);
+    }
+
+    #[test]
+    fn only_the_newest_position_of_each_driver_waits() {
+        let mut outbox = Outbox::new(LIMITS);
+        assert_eq!(outbox.push("7 old", 10, DRIVER_7), (Sent::Queued, None));
+        assert_eq!(outbox.push("8", 10, DRIVER_8), (Sent::Queued, None));
+        assert_eq!(outbox.push("7 new", 20, DRIVER_7), (Sent::Queued, Some("7 old")));
+        assert_eq!(outbox.bytes(), 10 + 20 + 2 * ENTRY_BYTES);
+        assert_eq!(drain(&mut outbox), ["7 new", "8"]);
+    }
+
+    #[test]
+    fn above_the_soft_bound_new_positions_are_shed_and_known_ones_stay_fresh() {
+        let mut outbox = Outbox::new(LIMITS);
+        assert_eq!(outbox.push("7 old", 10, DRIVER_7).0, Sent::Queued);
+        assert_eq!(outbox.push("event", 900, Lane::Durable).0, Sent::Queued);
+        assert_eq!(outbox.push("8", 10, DRIVER_8), (Sent::Shed, Some("8")));
+        assert_eq!(outbox.push("7 new", 10, DRIVER_7), (Sent::Queued, Some("7 old")));
+        assert_eq!(drain(&mut outbox), ["event", "7 new"]);
+    }
+
+    #[test]
+    fn a_position_never_makes_a_client_a_slow_consumer() {
+        let mut outbox = Outbox::new(LIMITS);
+        assert_eq!(outbox.push("7", 10, DRIVER_7).0, Sent::Queued);
+        assert_eq!(outbox.push("event", 1_800, Lane::Durable).0, Sent::Queued);
+        assert_eq!(outbox.push("7 huge", 1_000, DRIVER_7), (Sent::Shed, Some("7 huge")));
+        assert!(outbox.bytes() <= LIMITS.bytes_max);
+    }
+
+    #[test]
+    fn above_the_hard_bound_durable_overflows() {
+        let mut outbox = Outbox::new(LIMITS);
+        assert_eq!(outbox.push("fits", LIMITS.bytes_max - ENTRY_BYTES, Lane::Durable).0, Sent::Queued);
+        assert_eq!(outbox.push("one more", 0, Lane::Durable), (Sent::Overflowed, Some("one more")));
+    }
+
+    #[test]
+    fn bytes_that_are_being_written_count_until_the_connection_asks_for_more() {
+        let mut outbox = Outbox::new(LIMITS);
+        assert!(outbox.writing(1_500));
+        assert_eq!(outbox.push("8", 0, DRIVER_8).0, Sent::Shed);
+        outbox.written();
+        assert_eq!(outbox.push("event", 600, Lane::Durable).0, Sent::Queued);
+        assert!(outbox.writing(1_500));
+        assert!(!outbox.writing(600), "one turn made more than the bound");
+        assert_eq!(outbox.push("event", 600, Lane::Durable).0, Sent::Overflowed);
+        assert_eq!(outbox.push("event", 600, Lane::Durable).0, Sent::Gone);
+    }
+
+    #[test]
+    fn a_shut_outbox_keeps_nothing() {
+        let mut outbox = Outbox::new(LIMITS);
+        assert_eq!(outbox.push("event", 10, Lane::Durable).0, Sent::Queued);
+        drop(outbox.shut());
+        assert_eq!(outbox.bytes(), 0);
+        assert_eq!(outbox.push("late", 10, Lane::Durable).0, Sent::Gone);
+        assert_eq!(outbox.pop(), None);
+    }
+
+    #[test]
+    fn a_shut_intake_still_lets_out_what_waits() {
+        let mut outbox = Outbox::new(LIMITS);
+        assert_eq!(outbox.push("event", 10, Lane::Durable).0, Sent::Queued);
+        outbox.shut_intake();
+        assert_eq!(outbox.push("late", 10, Lane::Durable).0, Sent::Gone);
+        assert_eq!(drain(&mut outbox), ["event"]);
+    }
+}

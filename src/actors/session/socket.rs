@@ -1,0 +1,63 @@
+//! The TCP connection under a session: its options, and a switch that ends it from outside.
+//!
+//! The switch exists because a session's actor can't always end itself: while its client does not read, the server does
+//! not poll it. It works on a duplicate of the descriptor, owned by the connection's extensions, so it lives exactly as
+//! long as the connection; sessions hold it weakly and can't keep a dead connection's socket open.
+
+use std::{any::Any, net::Shutdown, sync::Arc, time::Duration};
+
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::{dev::Extensions, rt::net::TcpStream};
+use socket2::{SockRef, Socket};
+
+/// How long the kernel waits for a peer that acknowledges nothing or keeps its window shut.
+const USER_TIMEOUT: Duration = Duration::from_secs(20);
+/// Small, so that a client that does not read is noticed after this much, and its positions are not older than this.
+const SEND_BUFFER_BYTES: usize = 128 * 1024;
+
+/// A connection's socket, as far as a session may touch it.
+#[derive(Debug)]
+pub(super) struct Connection(Socket);
+
+impl Connection {
+    /// Ends the connection now, in both directions; whatever the server waits for on it fails.
+    pub fn kill(&self) {
+        // An error means that it is not connected any more, which is what was wanted.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+
+    /// Declares that no more input is awaited. The server, which would otherwise wait for the peer's end or its
+    /// disconnect time-out, then sends its own end as soon as it has written all it holds.
+    pub fn finish_reading(&self) {
+        let _ = self.0.shutdown(Shutdown::Read);
+    }
+}
+
+/// For `HttpServer::on_connect`, which must be called before `bind`. Knows plain TCP and TLS connections.
+pub fn on_connect(io: &dyn Any, extensions: &mut Extensions) {
+    let tcp = match io.downcast_ref::<TcpStream>() {
+        Some(tcp) => tcp,
+        None => match io.downcast_ref::<TlsStream<TcpStream>>() {
+            Some(tls) => tls.get_ref().0,
+            None => return log::error!("connection of an unknown kind: sessions on it will be refused"),
+        },
+    };
+    let socket = SockRef::from(tcp);
+    if let Err(error) = set_options(&socket) {
+        log::debug!("socket options not set: {error}");
+    }
+    match socket.try_clone() {
+        Ok(duplicate) => {
+            extensions.insert(Arc::new(Connection(duplicate)));
+        }
+        Err(error) => log::warn!("no descriptor left for a connection's switch: {error}"),
+    }
+}
+
+fn set_options(socket: &Socket) -> std::io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    Ok(())
+}

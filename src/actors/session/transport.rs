@@ -1,0 +1,600 @@
+//! The session actor: carries text in order between a socket and a [`Conversation`], answers what RFC 6455 says to answer,
+//! and ends. Built on `actix-web-actors`, of which only the writing half and the actor's context are used; another
+//! WebSocket crate would be exchanged here and in `frames`.
+//!
+//! The life of a session: `Open`; `Closing` once our Close is out (nothing but pongs and the peer's Close is heard);
+//! `Done`. Whatever ended it, the conversation hears `closed` exactly once. A panic in a conversation ends its session
+//! alone.
+
+use std::{
+    convert::Infallible,
+    error::Error as StdError,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, StreamHandler, fut::wrap_future,
+};
+use actix_http::ws::OpCode;
+use actix_web::{
+    HttpRequest, HttpResponse,
+    body::{BodySize, BoxBody, MessageBody},
+    error::{ErrorInternalServerError, PayloadError},
+    http::header::{CONTENT_TYPE, RETRY_AFTER},
+    web::{self, Bytes},
+};
+use actix_web_actors::ws::{self, WebsocketContext, WsResponseBuilder};
+use bytestring::ByteString;
+use futures_core::Stream;
+use uuid::Uuid;
+
+use super::{
+    flood::{Rate, TokenBucket},
+    frames::{Frame, FrameStream},
+    handle::{Ended, KillReason, SessionHandle, Shared, Task},
+    handshake,
+    limits::TransportLimits,
+    outbox::Sent,
+    reaper::{Reaper, now_ms},
+    reassembly::{Fault, MessageLimits, Reassembly},
+    socket::Connection,
+};
+use crate::contracts::close_codes::CloseCode;
+
+/// The payload of the transport's own pings. Their pongs are not passed on; a conversation's pings carry anything else.
+const HEARTBEAT: &[u8] = b"hb";
+/// RFC 6455 5.5: a control frame's payload has 125 bytes, two of which are a Close's code.
+const CLOSE_REASON_BYTES_MAX: usize = 123;
+const PING_BYTES_MAX: usize = 125;
+
+/// What is said on one socket; knows no socket. Called in order, never concurrently.
+pub trait Conversation: Sized + Unpin + 'static {
+    /// What other actors say to it, through [`SessionHandle::send`].
+    type Message: Send + 'static;
+
+    /// First of all.
+    fn opened(&mut self, link: &mut Link<'_, Self>);
+    /// A whole text message.
+    fn text(&mut self, text: &str, link: &mut Link<'_, Self>);
+    /// A pong. Also heard after our own Close, until the peer's: it still confirms what came before.
+    fn pong(&mut self, payload: &[u8], link: &mut Link<'_, Self>);
+    /// A message from another actor.
+    fn message(&mut self, message: Self::Message, link: &mut Link<'_, Self>);
+    /// Last of all, exactly once, whatever ended it.
+    fn closed(&mut self, ended: Ended);
+}
+
+/// A conversation's side of its socket.
+pub struct Link<'a, C: Conversation> {
+    line: &'a mut Line<C>,
+    ctx: &'a mut WebsocketContext<Session<C>>,
+}
+
+impl<C: Conversation> Link<'_, C> {
+    /// Sends a text message. Many at once should be sent in portions of at most `outbox_shed_bytes`, each from the
+    /// continuation of a [`Link::spawn`] or [`Link::wait`]: these are not run while the client does not read.
+    pub fn send_text(&mut self, text: ByteString) -> Sent {
+        if self.line.phase != Phase::Open {
+            return Sent::Gone;
+        }
+        if !self.line.shared.writing(text.len()) {
+            if self.line.shared.closing_code().is_none() {
+                self.line.shared.metrics.overflowed.increment(1);
+            }
+            self.close(CloseCode::TooSlow, CloseCode::TooSlow.reason());
+            return Sent::Overflowed;
+        }
+        self.ctx.text(text);
+        Sent::Queued
+    }
+
+    /// Sends a ping, of at most 125 bytes; the pong brings them back.
+    pub fn ping(&mut self, payload: &[u8]) {
+        debug_assert!(payload.len() <= PING_BYTES_MAX && payload != HEARTBEAT);
+        self.line.ping(&payload[..payload.len().min(PING_BYTES_MAX)], self.ctx);
+    }
+
+    /// Closes after what has been sent. What other threads have queued is dropped. `reason` is cut at 123 bytes.
+    pub fn close(&mut self, code: CloseCode, reason: &str) {
+        self.line.close(code, reason, self.ctx);
+    }
+
+    /// Says that the last message was a bad one; too many a minute, and the session is closed with 1008.
+    pub fn bad_message(&mut self) {
+        let rate = Rate::per_minute(self.line.shared.limits.bad_messages_per_minute);
+        if !self.line.bad_messages.take(rate, now_ms()) {
+            self.line.flooded("too many bad messages", self.ctx);
+        }
+    }
+
+    pub fn handle(&self) -> SessionHandle<C> {
+        SessionHandle(Arc::clone(&self.line.shared))
+    }
+
+    pub fn session_id(&self) -> Uuid {
+        self.line.shared.id
+    }
+
+    /// Whether sending still makes sense: neither side has closed.
+    pub fn is_open(&self) -> bool {
+        self.line.phase == Phase::Open
+    }
+
+    /// Runs a future beside the session; other messages are handled meanwhile. It is dropped with the session.
+    pub fn spawn<F, T>(&mut self, future: F, then: T)
+    where
+        F: Future + 'static,
+        T: FnOnce(&mut C, F::Output, &mut Link<'_, C>) + 'static,
+    {
+        let future = wrap_future::<_, Session<C>>(CatchUnwind(Box::pin(future)));
+        self.ctx.spawn(future.map(|output, session, ctx| session.resume(output, then, ctx)));
+    }
+
+    /// Runs a future; nothing else is handled before it is done, neither from the client nor from other actors.
+    pub fn wait<F, T>(&mut self, future: F, then: T)
+    where
+        F: Future + 'static,
+        T: FnOnce(&mut C, F::Output, &mut Link<'_, C>) + 'static,
+    {
+        self.line.waits += 1;
+        let future = wrap_future::<_, Session<C>>(CatchUnwind(Box::pin(future)));
+        self.ctx.wait(future.map(|output, session, ctx| {
+            session.line.waits -= 1;
+            session.resume(output, then, ctx);
+            session.serve(ctx);
+        }));
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    Closing,
+    Done,
+}
+
+/// All of a session that is not its conversation.
+struct Line<C: Conversation> {
+    shared: Arc<Shared<C>>,
+    reaper: Reaper,
+    phase: Phase,
+    /// Set where the end was decided; what is left open is told apart by `Line::verdict`.
+    ended: Option<Ended>,
+    /// Futures that hold everything else up.
+    waits: u32,
+    /// Pings that may still be answered. A pong beyond them is unsolicited and counts as a message.
+    pongs_owed: u32,
+    messages: TokenBucket,
+    bad_messages: TokenBucket,
+    reassembly: Reassembly,
+}
+
+impl<C: Conversation> Line<C> {
+    fn new(shared: Arc<Shared<C>>, reaper: Reaper) -> Self {
+        let now = now_ms();
+        let limits = &shared.limits;
+        Self {
+            messages: TokenBucket::full(message_rate(limits), now),
+            bad_messages: TokenBucket::full(Rate::per_minute(limits.bad_messages_per_minute), now),
+            shared,
+            reaper,
+            phase: Phase::Open,
+            ended: None,
+            waits: 0,
+            pongs_owed: 0,
+            reassembly: Reassembly::default(),
+        }
+    }
+
+    fn ping(&mut self, payload: &[u8], ctx: &mut WebsocketContext<Session<C>>) {
+        if self.phase == Phase::Open {
+            self.pongs_owed = self.pongs_owed.saturating_add(1);
+            ctx.ping(payload);
+        }
+    }
+
+    fn close(&mut self, code: CloseCode, reason: &str, ctx: &mut WebsocketContext<Session<C>>) {
+        if self.phase == Phase::Open && self.shared.close_now(code, reason) {
+            self.say_close(code, reason, ctx);
+        }
+    }
+
+    fn say_close(&mut self, code: CloseCode, reason: &str, ctx: &mut WebsocketContext<Session<C>>) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        self.phase = Phase::Closing;
+        self.reassembly.clear();
+        let description = Some(cut(reason, CLOSE_REASON_BYTES_MAX).to_owned());
+        ctx.close(Some(ws::CloseReason { code: code.number().into(), description }));
+    }
+
+    fn flooded(&mut self, reason: &str, ctx: &mut WebsocketContext<Session<C>>) {
+        if self.phase == Phase::Open {
+            self.shared.metrics.floods.increment(1);
+            self.close(CloseCode::Policy, reason, ctx);
+        }
+    }
+
+    fn fault(&mut self, fault: Fault, ctx: &mut WebsocketContext<Session<C>>) {
+        if self.phase == Phase::Open {
+            log::debug!("session={} fault on the wire: {fault}", self.shared.id);
+            self.shared.metrics.protocol_errors.increment(1);
+            self.ended = Some(Ended::ProtocolError(fault.close_code()));
+            self.close(fault.close_code(), &fault.to_string(), ctx);
+        }
+    }
+
+    /// Whether a message, a ping or an unasked pong may still be taken from this client.
+    fn admits(&mut self, ctx: &mut WebsocketContext<Session<C>>) -> bool {
+        let rate = message_rate(&self.shared.limits);
+        let admitted = self.messages.take(rate, now_ms());
+        if !admitted {
+            self.flooded(CloseCode::Policy.reason(), ctx);
+        }
+        admitted
+    }
+
+    fn peer_closed(&mut self, payload: &[u8], ctx: &mut WebsocketContext<Session<C>>) {
+        if self.phase == Phase::Open {
+            match peer_code(payload) {
+                Ok(code) => {
+                    self.ended = Some(Ended::PeerClosed(code));
+                    ctx.close(code.map(|code| ws::CloseCode::from(code).into()));
+                }
+                Err(fault) => self.fault(fault, ctx),
+            }
+        }
+        self.phase = Phase::Done;
+        ctx.stop();
+    }
+
+    /// How it ended, when it has.
+    fn verdict(&self) -> Ended {
+        if let Some(ended) = self.ended {
+            return ended;
+        }
+        match (self.shared.closing_code(), self.shared.killed()) {
+            (Some(code), _) => Ended::WeClosed(code),
+            (None, Some(KillReason::Asked)) => Ended::Killed,
+            (None, _) => Ended::Vanished,
+        }
+    }
+}
+
+fn message_rate(limits: &TransportLimits) -> Rate {
+    Rate::per_second(limits.messages_per_second, limits.messages_burst)
+}
+
+/// The longest beginning of `text` that fits into `bytes_max` and does not cut a character.
+fn cut(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
+/// The code of a peer's Close. RFC 6455 7.4 says which may stand on the wire.
+fn peer_code(payload: &[u8]) -> Result<Option<u16>, Fault> {
+    match payload {
+        [] => Ok(None),
+        [_] => Err(Fault::Protocol("close with half a code")),
+        [high, low, reason @ ..] => match u16::from_be_bytes([*high, *low]) {
+            _ if std::str::from_utf8(reason).is_err() => Err(Fault::InvalidUtf8),
+            code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => Ok(Some(code)),
+            _ => Err(Fault::Protocol("close with a code that is not for the wire")),
+        },
+    }
+}
+
+/// The actor.
+pub(super) struct Session<C: Conversation> {
+    /// None once it has heard `closed`.
+    conversation: Option<C>,
+    line: Line<C>,
+    /// Until the actor starts; a session that never does, because its handshake was refused, has no end to hear of.
+    payload: Option<web::Payload>,
+}
+
+impl<C: Conversation> Session<C> {
+    fn converse(&mut self, ctx: &mut WebsocketContext<Self>, say: impl FnOnce(&mut C, &mut Link<'_, C>)) {
+        let Some(conversation) = self.conversation.as_mut() else {
+            return;
+        };
+        let mut link = Link { line: &mut self.line, ctx };
+        if catch_unwind(AssertUnwindSafe(|| say(conversation, &mut link))).is_err() {
+            self.panicked(ctx);
+        }
+    }
+
+    fn resume<O>(
+        &mut self,
+        output: Result<O, Panicked>,
+        then: impl FnOnce(&mut C, O, &mut Link<'_, C>),
+        ctx: &mut WebsocketContext<Self>,
+    ) {
+        match output {
+            Ok(output) => self.converse(ctx, |conversation, link| then(conversation, output, link)),
+            Err(Panicked) => self.panicked(ctx),
+        }
+    }
+
+    /// A conversation that panicked is in no known state: it hears nothing more but its end.
+    fn panicked(&mut self, ctx: &mut WebsocketContext<Self>) {
+        log::error!("session={} panicked and is ended", self.line.shared.id);
+        self.line.shared.metrics.panics.increment(1);
+        self.line.ended = Some(Ended::Panicked);
+        self.line.phase = Phase::Done;
+        ctx.stop();
+    }
+
+    /// Does what waits for this session, until nothing does or a future holds it up.
+    fn serve(&mut self, ctx: &mut WebsocketContext<Self>) {
+        while self.line.waits == 0 && self.line.phase != Phase::Done {
+            match self.line.shared.next_task() {
+                None => return,
+                Some(Task::Message(message)) => {
+                    if self.line.phase == Phase::Open {
+                        self.converse(ctx, |conversation, link| conversation.message(message, link));
+                    }
+                }
+                Some(Task::Ping) => self.line.ping(HEARTBEAT, ctx),
+                Some(Task::Close(code, reason)) => self.line.say_close(code, &reason, ctx),
+                Some(Task::Stop) => {
+                    self.line.phase = Phase::Done;
+                    ctx.stop();
+                }
+            }
+        }
+    }
+
+    fn data_frame(&mut self, frame: Frame, ctx: &mut WebsocketContext<Self>) {
+        if self.line.phase != Phase::Open || frame.opcode != OpCode::Continue && !self.line.admits(ctx) {
+            return;
+        }
+        let limits = &self.line.shared.limits;
+        let limits = MessageLimits {
+            bytes_max: limits.message_bytes_max,
+            fragments_max: limits.message_fragments_max,
+        };
+        match self.line.reassembly.push(frame.opcode, frame.last, frame.payload, limits) {
+            Ok(None) => {}
+            Ok(Some(text)) => {
+                self.line.shared.active(now_ms());
+                self.converse(ctx, |conversation, link| conversation.text(&text, link));
+            }
+            Err(fault) => self.line.fault(fault, ctx),
+        }
+    }
+
+    fn ping_frame(&mut self, payload: &[u8], ctx: &mut WebsocketContext<Self>) {
+        if self.line.phase == Phase::Open && self.line.admits(ctx) {
+            self.line.shared.active(now_ms());
+            ctx.pong(payload);
+        }
+    }
+
+    fn pong_frame(&mut self, payload: &[u8], ctx: &mut WebsocketContext<Self>) {
+        match self.line.pongs_owed.checked_sub(1) {
+            Some(left) => self.line.pongs_owed = left,
+            None if !self.line.admits(ctx) => return,
+            None => {}
+        }
+        if payload != HEARTBEAT && self.line.phase != Phase::Done {
+            self.converse(ctx, |conversation, link| conversation.pong(payload, link));
+        }
+    }
+
+    /// Tells the conversation, once.
+    fn end(&mut self) {
+        self.line.reaper.leave(self.line.shared.id);
+        self.line.shared.ended();
+        self.line.phase = Phase::Done;
+        let started = self.payload.is_none();
+        if let Some(mut conversation) = self.conversation.take().filter(|_| started) {
+            let ended = self.line.verdict();
+            if catch_unwind(AssertUnwindSafe(move || conversation.closed(ended))).is_err() {
+                log::error!("session={} panicked at its end", self.line.shared.id);
+                self.line.shared.metrics.panics.increment(1);
+            }
+        }
+    }
+}
+
+impl<C: Conversation> Actor for Session<C> {
+    type Context = WebsocketContext<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let shared = Arc::clone(&self.line.shared);
+        shared.started(ctx.address());
+        self.line.reaper.enter(shared.id, shared.clone());
+        if let Some(payload) = self.payload.take() {
+            ctx.add_stream(FrameStream::new(payload, shared.limits.message_bytes_max));
+        }
+        self.converse(ctx, |conversation, link| conversation.opened(link));
+        if self.line.reaper.is_draining() {
+            // It slipped in between the upgrade and the drain, which has not seen it.
+            self.line.close(CloseCode::GoingAway, CloseCode::GoingAway.reason(), ctx);
+        }
+        self.serve(ctx);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.end();
+    }
+}
+
+impl<C: Conversation> Drop for Session<C> {
+    fn drop(&mut self) {
+        // Where the actor could not even be stopped, as while a panic unwinds.
+        self.end();
+    }
+}
+
+impl<C: Conversation> StreamHandler<Result<Frame, Fault>> for Session<C> {
+    fn handle(&mut self, frame: Result<Frame, Fault>, ctx: &mut Self::Context) {
+        self.line.shared.heard(now_ms());
+        match frame {
+            Err(fault) => self.line.fault(fault, ctx),
+            Ok(frame) => match frame.opcode {
+                OpCode::Close => self.line.peer_closed(&frame.payload, ctx),
+                OpCode::Ping => self.ping_frame(&frame.payload, ctx),
+                OpCode::Pong => self.pong_frame(&frame.payload, ctx),
+                _ => self.data_frame(frame, ctx),
+            },
+        }
+    }
+
+    /// The peer's side of the connection has ended.
+    fn finished(&mut self, ctx: &mut Self::Context) {
+        self.line.phase = Phase::Done;
+        ctx.stop();
+    }
+}
+
+/// There is something at the desk.
+pub(super) struct Wake;
+
+impl Message for Wake {
+    type Result = ();
+}
+
+impl<C: Conversation> Handler<Wake> for Session<C> {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
+        self.serve(ctx);
+    }
+}
+
+/// The framework insists on decoding a payload itself; it is given one that is over.
+struct NoPayload;
+
+impl Stream for NoPayload {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(None)
+    }
+}
+
+impl<C: Conversation> StreamHandler<Result<ws::Message, ws::ProtocolError>> for Session<C> {
+    fn handle(&mut self, _: Result<ws::Message, ws::ProtocolError>, _: &mut Self::Context) {}
+
+    /// Of the payload that was over from the start; the default would stop the actor.
+    fn finished(&mut self, _: &mut Self::Context) {}
+}
+
+/// The actor's output on its way to the connection. It sees when the connection asks for more, and when all was said.
+struct Outgoing<C: Conversation> {
+    frames: BoxBody,
+    shared: Arc<Shared<C>>,
+}
+
+impl<C: Conversation> MessageBody for Outgoing<C> {
+    type Error = Box<dyn StdError>;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.shared.written();
+        let next = Pin::new(&mut self.frames).poll_next(cx);
+        if matches!(next, Poll::Ready(None)) {
+            // Nothing more is wanted from the peer. The server would otherwise wait for the rest of the "request" until
+            // its disconnect time-out, while a peer whose close handshake is complete waits for the server's end.
+            self.shared.finish_reading();
+        }
+        next
+    }
+}
+
+struct Panicked;
+
+/// A future whose panic is an output. Boxed already, so it costs one indirection and no unsafe pinning.
+struct CatchUnwind<F>(Pin<Box<F>>);
+
+impl<F: Future> Future for CatchUnwind<F> {
+    type Output = Result<F::Output, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.0.as_mut();
+        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(_) => Poll::Ready(Err(Panicked)),
+        }
+    }
+}
+
+/// Answers a WebSocket handshake and starts the session.
+///
+/// # Errors
+///
+/// What the framework has against the handshake (400, 405), and 500 where `on_connect` is not installed on the server.
+/// A bad key or version, a full or a draining server are answered, not errors.
+pub fn upgrade<C: Conversation>(
+    req: &HttpRequest,
+    payload: web::Payload,
+    conversation: C,
+    limits: &Arc<TransportLimits>,
+    reaper: &Reaper,
+) -> Result<HttpResponse, actix_web::Error> {
+    if let Err(bad) = handshake::check(req) {
+        return Ok(bad.response());
+    }
+    if reaper.is_draining() || reaper.len() >= limits.sessions_max {
+        return Ok(HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, "5")).finish());
+    }
+    let connection = req
+        .conn_data::<Arc<Connection>>()
+        .ok_or_else(|| ErrorInternalServerError("this connection can't carry a session"))?;
+    let shared = Arc::new(Shared::new(limits, reaper.metrics(), connection));
+    let line = Line::new(Arc::clone(&shared), reaper.clone());
+    let session = Session { conversation: Some(conversation), line, payload: Some(payload) };
+    let mut response =
+        WsResponseBuilder::new(session, req, NoPayload).protocols(&[handshake::BEARER_PROTOCOL]).start()?;
+    response.headers_mut().remove(CONTENT_TYPE);
+    Ok(response.map_body(|_, frames| BoxBody::new(Outgoing { frames, shared })))
+}
+
+/// Completes the handshake and closes at once: an app can't see a code on a refused handshake.
+///
+/// # Errors
+///
+/// Those of [`upgrade`].
+pub fn refuse(
+    req: &HttpRequest,
+    payload: web::Payload,
+    code: CloseCode,
+    reason: &str,
+    limits: &Arc<TransportLimits>,
+    reaper: &Reaper,
+) -> Result<HttpResponse, actix_web::Error> {
+    upgrade(req, payload, Refusal { code, reason: reason.into() }, limits, reaper)
+}
+
+/// Says nothing but why.
+struct Refusal {
+    code: CloseCode,
+    reason: ByteString,
+}
+
+impl Conversation for Refusal {
+    type Message = Infallible;
+
+    fn opened(&mut self, link: &mut Link<'_, Self>) {
+        link.close(self.code, &self.reason);
+    }
+
+    fn text(&mut self, _: &str, _: &mut Link<'_, Self>) {}
+
+    fn pong(&mut self, _: &[u8], _: &mut Link<'_, Self>) {}
+
+    fn message(&mut self, message: Infallible, _: &mut Link<'_, Self>) {
+        match message {}
+    }
+
+    fn closed(&mut self, _: Ended) {}
+}

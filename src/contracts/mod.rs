@@ -1,0 +1,3 @@
+//! The wire: what clients send and see, and nothing that knows a socket, a store or an actor.
+
+pub mod close_codes;
