@@ -23,8 +23,6 @@ macro_rules! metrics {
 }
 
 metrics! {
-    /// WebSocket sessions that are open.
-    sessions: Gauge = gauge, describe_gauge, "fleetwire_sessions";
     /// Sessions closed because the same driver connected again.
     sessions_ghosted: Counter = counter, describe_counter, "fleetwire_sessions_ghosted_total";
     /// Sockets refused for their token.

@@ -1,3 +1,4 @@
 //! Actors own live state and time. Each has one owner thread and is spoken to by messages.
 
+pub mod presence;
 pub mod session;

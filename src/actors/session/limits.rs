@@ -94,7 +94,7 @@ impl TransportMetrics {
     pub fn new() -> Self {
         const KILLED: &str = "fleetwire_ws_killed_total";
         Self {
-            sessions: gauge!("fleetwire_ws_sessions"),
+            sessions: gauge!("fleetwire_sessions"),
             shed: counter!("fleetwire_ws_shed_total"),
             overflowed: counter!("fleetwire_ws_overflowed_total"),
             protocol_errors: counter!("fleetwire_ws_protocol_errors_total"),
