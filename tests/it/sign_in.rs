@@ -1,0 +1,138 @@
+//! Logging in, refreshing and logging out.
+
+use serde_json::{Value, json};
+
+use crate::support::{Api, DRIVER, Reply, Server, tokens};
+
+async fn log_in(api: &Api) -> Value {
+    let reply = api.post("auth/login", json!({"username": "driver123", "password": "password123"})).await;
+    reply.expect(200).body
+}
+
+async fn refresh(api: &Api, login: &Value) -> Reply {
+    api.post("auth/refresh", json!({ "refresh_token": login["refresh_token"] })).await
+}
+
+#[tokio::test]
+async fn a_login_gives_tokens_and_says_who_it_is() {
+    let server = Server::start_default().await;
+    let login = log_in(&server.anonymous()).await;
+    assert_eq!(login["token_type"], "bearer");
+    assert_eq!(login["expires_in"], 3600);
+    assert_eq!(login["user"]["driver_id"], DRIVER);
+
+    let access = login["access_token"].as_str().expect("an access token");
+    let claims = tokens::claims(access);
+    assert_eq!((&claims["role"], &claims["typ"]), (&json!("driver"), &json!("access")));
+    assert_eq!(claims["driver_id"], DRIVER);
+    assert!(uuid::Uuid::parse_str(claims["sub"].as_str().expect("sub is text")).is_ok());
+    assert!(claims["iat"].is_i64() && claims["exp"].is_i64() && claims["jti"].is_string());
+
+    let profile = server.anonymous().with_token(access.to_owned()).get("driver/profile").await.expect(200);
+    assert_eq!(profile.body["driver_id"], DRIVER);
+    let expected = [
+        "driver_id",
+        "name",
+        "phone_number",
+        "vehicle_type",
+        "vehicle_registration",
+        "status",
+        "rating",
+        "is_verified",
+    ];
+    for field in expected {
+        assert!(profile.body.get(field).is_some(), "{field} is missing: {}", profile.text);
+    }
+}
+
+#[tokio::test]
+async fn a_phone_number_logs_in_like_a_name() {
+    let server = Server::start_default().await;
+    let body = json!({"phone_number": "+237123456789", "password": "password123"});
+    let reply = server.anonymous().post("auth/login", body).await.expect(200);
+    assert_eq!(tokens::claims(reply.body["access_token"].as_str().expect("a token"))["customer_id"], 1);
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_name_get_the_same_answer() {
+    let server = Server::start_default().await;
+    let api = server.anonymous();
+    let wrong = api.post("auth/login", json!({"username": "driver123", "password": "password124"})).await;
+    let unknown = api.post("auth/login", json!({"username": "nobody", "password": "password123"})).await;
+    let (wrong, unknown) = (wrong.expect_problem(401), unknown.expect_problem(401));
+    assert_eq!(wrong.body, unknown.body);
+}
+
+#[tokio::test]
+async fn a_refresh_token_rotates_and_the_new_one_serves() {
+    let server = Server::start_default().await;
+    let api = server.anonymous();
+    let first = log_in(&api).await;
+    let second = refresh(&api, &first).await.expect(200).body;
+    assert_ne!(first["refresh_token"], second["refresh_token"]);
+    assert_eq!(second["user"]["driver_id"], DRIVER);
+    let third = refresh(&api, &second).await.expect(200).body;
+    let token = third["access_token"].as_str().expect("a token").to_owned();
+    api.with_token(token).get("driver/profile").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_lost_refresh_reply_can_be_asked_for_again() {
+    let server = Server::start_default().await;
+    let api = server.anonymous();
+    let first = log_in(&api).await;
+    refresh(&api, &first).await.expect(200);
+    let again = refresh(&api, &first).await.expect(200).body;
+    refresh(&api, &again).await.expect(200);
+}
+
+/// Whoever still has the first token after its successor served has stolen it, or was stolen from.
+#[tokio::test]
+async fn reuse_after_the_successor_was_used_revokes_the_family() {
+    let server = Server::start_default().await;
+    let api = server.anonymous();
+    let first = log_in(&api).await;
+    let second = refresh(&api, &first).await.expect(200).body;
+    let third = refresh(&api, &second).await.expect(200).body;
+    refresh(&api, &first).await.expect_problem(401);
+    refresh(&api, &third).await.expect_problem(401);
+}
+
+#[tokio::test]
+async fn a_logout_revokes_the_family_and_no_other() {
+    let server = Server::start_default().await;
+    let api = server.anonymous();
+    let (phone, tablet) = (log_in(&api).await, log_in(&api).await);
+    api.post("auth/logout", json!({ "refresh_token": phone["refresh_token"] })).await.expect(204);
+    refresh(&api, &phone).await.expect_problem(401);
+    refresh(&api, &tablet).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_access_token_does_not_refresh_and_a_refresh_token_gives_no_access() {
+    let server = Server::start_default().await;
+    let api = server.anonymous();
+    let login = log_in(&api).await;
+    let swapped = json!({ "refresh_token": login["access_token"] });
+    api.post("auth/refresh", swapped).await.expect_problem(401);
+    let refresh_token = login["refresh_token"].as_str().expect("a refresh token").to_owned();
+    api.with_token(refresh_token).get("driver/profile").await.expect_problem(401);
+}
+
+#[tokio::test]
+async fn too_many_logins_of_an_account_are_refused_for_a_while() {
+    let server = Server::builder().setting("LOGINS_PER_MINUTE_PER_ACCOUNT", 3).start().await;
+    let api = server.anonymous();
+    let guess = json!({"username": "driver123", "password": "a guess"});
+    for _ in 0..20 {
+        let reply = api.post("auth/login", guess.clone()).await;
+        if reply.status == 429 {
+            let secs: u64 = reply.header("retry-after").parse().expect("Retry-After is a number of seconds");
+            assert!((1..=60).contains(&secs));
+            reply.expect_problem(429);
+            return;
+        }
+        reply.expect_problem(401);
+    }
+    panic!("twenty guesses in a row and nobody stopped them");
+}

@@ -1,0 +1,119 @@
+//! REST with one account's token. Replies are plain: status, headers, JSON.
+
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
+
+use super::DEADLINE;
+
+#[derive(Clone)]
+pub struct Api {
+    client: reqwest::Client,
+    base: String,
+    token: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    /// Null where the body is empty or no JSON.
+    pub body: Value,
+    pub text: String,
+}
+
+impl Api {
+    pub fn new(port: u16) -> Api {
+        let client = reqwest::Client::builder().timeout(DEADLINE).build().expect("a client can be made");
+        Api { client, base: format!("http://127.0.0.1:{port}"), token: None }
+    }
+
+    pub fn with_token(mut self, token: String) -> Api {
+        self.token = Some(token);
+        self
+    }
+
+    /// A request under `/api/v1`, or anywhere for a path that begins with a slash.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let base = &self.base;
+        let url =
+            if path.starts_with('/') { format!("{base}{path}") } else { format!("{base}/api/v1/{path}") };
+        let request = self.client.request(method, url);
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        send(self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        send(self.request(Method::POST, path).json(&body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Reply {
+        send(self.request(Method::PUT, path).json(&body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Reply {
+        send(self.request(Method::PATCH, path).json(&body)).await
+    }
+
+    /// What a driver's app does with an order.
+    pub async fn set_order_status(&self, order_id: i64, status: &str) -> Reply {
+        self.put(&format!("orders/{order_id}/status"), json!({ "status": status })).await
+    }
+
+    /// The ids of the orders that the driver holds.
+    pub async fn orders_assigned(&self) -> Vec<i64> {
+        let reply = self.get("orders/assigned").await.expect(200);
+        let orders = reply.body["orders"].as_array().expect("orders/assigned has orders");
+        orders.iter().map(|order| order["order_id"].as_i64().expect("an order has its id")).collect()
+    }
+}
+
+/// Sends what must be answered.
+pub async fn send(request: reqwest::RequestBuilder) -> Reply {
+    try_send(request).await.unwrap_or_else(|error| panic!("no answer: {error:?}"))
+}
+
+/// Sends what may stay without an answer, since the server may be killed meanwhile.
+pub async fn try_send(request: reqwest::RequestBuilder) -> Result<Reply, reqwest::Error> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.text().await?;
+    let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Ok(Reply { status, headers, body, text })
+}
+
+impl Reply {
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Reply {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+
+    /// A refusal: the status, and a body as RFC 9457 has it.
+    #[track_caller]
+    pub fn expect_problem(self, status: u16) -> Reply {
+        let reply = self.expect(status);
+        let media_type = reply.header("content-type");
+        assert!(media_type.starts_with("application/problem+json"), "{media_type}: {}", reply.text);
+        for field in ["type", "title", "detail", "code"] {
+            assert!(reply.body[field].is_string(), "{field} is missing: {}", reply.text);
+        }
+        assert_eq!(reply.body["status"], status, "{}", reply.text);
+        reply
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub fn id(&self, field: &str) -> i64 {
+        self.body[field].as_i64().unwrap_or_else(|| panic!("{field} is missing: {}", self.text))
+    }
+}

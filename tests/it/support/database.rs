@@ -1,0 +1,196 @@
+//! A database for each test, on the backend that the environment chose, and a direct look into it beside the server.
+//! SQLite unless `FLEETWIRE_TEST_POSTGRES` names a server (`postgres://user@127.0.0.1:PORT`) on which databases may
+//! be made.
+
+use std::path::Path;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::deserialize::QueryableByName;
+use diesel::pg::Pg;
+use diesel::sql_types::{BigInt, Double, Nullable, Text};
+use diesel::sqlite::Sqlite;
+use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, sql_query};
+
+pub struct Database {
+    url: String,
+    /// Where the database itself can be dropped, and its name; none for a file.
+    postgres: Option<(String, String)>,
+}
+
+/// One row of `driver_locations`, its time as the number of seconds since 1970.
+#[derive(Debug, Clone)]
+pub struct LocationRow {
+    pub driver_id: i64,
+    pub latitude: f64,
+    pub longitude: f64,
+    pub accuracy: Option<f64>,
+    pub heading: Option<f64>,
+    pub speed: Option<f64>,
+    pub battery_level: Option<i64>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// The ids of one account's events, as the database has them.
+#[derive(QueryableByName)]
+pub struct EventNumbers {
+    #[diesel(sql_type = Text)]
+    pub account: String,
+    #[diesel(sql_type = BigInt)]
+    pub events: i64,
+    #[diesel(sql_type = BigInt)]
+    pub distinct_ids: i64,
+    #[diesel(sql_type = BigInt)]
+    pub oldest_id: i64,
+    #[diesel(sql_type = BigInt)]
+    pub newest_id: i64,
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    value: i64,
+}
+
+#[derive(QueryableByName)]
+struct Location {
+    #[diesel(sql_type = BigInt)]
+    driver_id: i64,
+    #[diesel(sql_type = Double)]
+    latitude: f64,
+    #[diesel(sql_type = Double)]
+    longitude: f64,
+    #[diesel(sql_type = Nullable<Double>)]
+    accuracy: Option<f64>,
+    #[diesel(sql_type = Nullable<Double>)]
+    heading: Option<f64>,
+    #[diesel(sql_type = Nullable<Double>)]
+    speed: Option<f64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    battery_level: Option<i64>,
+    #[diesel(sql_type = Text)]
+    created_at: String,
+}
+
+impl Database {
+    /// A new, empty database that only this test knows.
+    pub fn create(directory: &Path) -> Database {
+        let Ok(server) = std::env::var("FLEETWIRE_TEST_POSTGRES") else {
+            let file = directory.join("fleetwire.db");
+            return Database { url: format!("sqlite://{}", file.display()), postgres: None };
+        };
+        let server = server.trim_end_matches('/');
+        let name = format!("fleetwire_it_{}", uuid::Uuid::new_v4().simple());
+        let maintenance = format!("{server}/postgres");
+        let mut conn = PgConnection::establish(&maintenance).expect("FLEETWIRE_TEST_POSTGRES can be reached");
+        conn.batch_execute(&format!("CREATE DATABASE {name}")).expect("databases may be made there");
+        Database { url: format!("{server}/{name}"), postgres: Some((maintenance, name)) }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Rows of a query that both backends understand.
+    pub fn rows<T>(&self, sql: &str) -> Vec<T>
+    where
+        T: QueryableByName<Sqlite> + QueryableByName<Pg> + 'static,
+    {
+        let rows = match self.sqlite() {
+            Some(mut conn) => sql_query(sql).load(&mut conn),
+            None => sql_query(sql).load(&mut self.postgres()),
+        };
+        rows.unwrap_or_else(|error| panic!("{error}\n{sql}"))
+    }
+
+    /// The one number that a query calls `value`.
+    pub fn number(&self, sql: &str) -> i64 {
+        self.rows::<Number>(sql).first().unwrap_or_else(|| panic!("no row\n{sql}")).value
+    }
+
+    pub fn execute(&self, sql: &str) {
+        let done = match self.sqlite() {
+            Some(mut conn) => conn.batch_execute(sql),
+            None => self.postgres().batch_execute(sql),
+        };
+        done.unwrap_or_else(|error| panic!("{error}\n{sql}"));
+    }
+
+    pub fn locations_stored(&self) -> i64 {
+        self.number("SELECT COUNT(*) AS value FROM driver_locations")
+    }
+
+    /// Every stored position of a driver, in the order of writing.
+    pub fn locations(&self, driver_id: i64) -> Vec<LocationRow> {
+        let sql = format!(
+            "SELECT CAST(driver_id AS BIGINT) AS driver_id, latitude, longitude, accuracy, heading, speed, \
+             CAST(battery_level AS BIGINT) AS battery_level, CAST(created_at AS TEXT) AS created_at \
+             FROM driver_locations WHERE driver_id = {driver_id} ORDER BY id"
+        );
+        self.rows::<Location>(&sql).into_iter().map(LocationRow::from).collect()
+    }
+
+    pub fn events_unconfirmed(&self) -> i64 {
+        self.number("SELECT COUNT(*) AS value FROM events WHERE confirmed_at IS NULL")
+    }
+
+    /// The numbers of each account's events: with no gap and none twice, `events` is also what they span.
+    pub fn event_numbers(&self) -> Vec<EventNumbers> {
+        self.rows(
+            "SELECT CAST(account_id AS TEXT) AS account, COUNT(*) AS events, \
+             COUNT(DISTINCT event_id) AS distinct_ids, CAST(MIN(event_id) AS BIGINT) AS oldest_id, \
+             CAST(MAX(event_id) AS BIGINT) AS newest_id FROM events GROUP BY account_id",
+        )
+    }
+
+    fn sqlite(&self) -> Option<SqliteConnection> {
+        let file = self.url.strip_prefix("sqlite://")?;
+        let mut conn = SqliteConnection::establish(file).expect("the server's database file can be opened");
+        conn.batch_execute("PRAGMA busy_timeout = 10000").expect("a time-out can be set");
+        Some(conn)
+    }
+
+    fn postgres(&self) -> PgConnection {
+        PgConnection::establish(&self.url).expect("the test's database can be reached")
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let Some((maintenance, name)) = &self.postgres else { return };
+        let dropped =
+            PgConnection::establish(maintenance).map_err(|error| error.to_string()).and_then(|mut conn| {
+                let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                conn.batch_execute(&sql).map_err(|error| error.to_string())
+            });
+        if let Err(error) = dropped {
+            eprintln!("{name} was not dropped: {error}");
+        }
+    }
+}
+
+impl From<Location> for LocationRow {
+    fn from(row: Location) -> LocationRow {
+        LocationRow {
+            driver_id: row.driver_id,
+            latitude: row.latitude,
+            longitude: row.longitude,
+            accuracy: row.accuracy,
+            heading: row.heading,
+            speed: row.speed,
+            battery_level: row.battery_level,
+            created_at: utc(&row.created_at),
+        }
+    }
+}
+
+/// Both backends print a time as `2025-11-19 10:30:00`, perhaps with a `T`, a fraction or an offset of zero.
+fn utc(text: &str) -> DateTime<Utc> {
+    let seconds = text.get(..19).unwrap_or_else(|| panic!("not a time: {text:?}")).replace('T', " ");
+    let offset =
+        text.get(19..).unwrap_or_default().trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+    assert!(["", "Z", "+00", "+00:00"].contains(&offset.trim()), "not UTC: {text:?}");
+    NaiveDateTime::parse_from_str(&seconds, "%Y-%m-%d %H:%M:%S")
+        .unwrap_or_else(|error| panic!("{text:?}: {error}"))
+        .and_utc()
+}

@@ -1,0 +1,47 @@
+//! What the scenarios stand on: a real server process for each test, typed clients, and a direct look into the
+//! database. Scenarios talk to nothing below this module.
+//! Invariant: every wait has a deadline, and whatever a test starts is stopped when its value is dropped.
+
+pub mod api;
+pub mod database;
+pub mod driver_app;
+pub mod operator;
+pub mod process;
+pub mod raw_socket;
+pub mod server;
+pub mod shape;
+pub mod tokens;
+
+use std::time::Duration;
+
+pub use api::{Api, Reply};
+pub use driver_app::{Door, DriverApp, Heard};
+pub use operator::{NewOrder, Operator};
+pub use raw_socket::RawSocket;
+pub use server::Server;
+
+/// How long anything may take that should happen at once. Generous, since debug builds share loaded machines;
+/// what must be fast is measured by the load tool, not here.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The delivery driver of the demo data, and the vectors.
+pub const DRIVER: i64 = 123;
+
+const POLL: Duration = Duration::from_millis(20);
+
+/// Asks again and again until `condition` holds, and fails with `what` after the deadline.
+pub async fn wait_until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let give_up = tokio::time::Instant::now() + DEADLINE;
+    while !condition().await {
+        assert!(tokio::time::Instant::now() < give_up, "waited {DEADLINE:?} in vain: {what}");
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// A number from the environment, so that a nightly run can do more rounds than an ordinary one.
+pub fn rounds(variable: &str, default: usize) -> usize {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} must be a number, not {text:?}")),
+        Err(_) => default,
+    }
+}

@@ -1,0 +1,120 @@
+//! The server's process: how it is started, heard and ended. Its output goes into files, which need no reader and
+//! stay behind as evidence when a test fails.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use super::DEADLINE;
+
+pub type Settings = BTreeMap<String, String>;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_fleetwire");
+const LISTENING: &str = "Fleetwire is listening on http://";
+const POLL: Duration = Duration::from_millis(10);
+
+pub struct Process {
+    child: Child,
+}
+
+/// What a `serve` that was asked to start came to.
+pub enum Start {
+    Listening { process: Process, port: u16 },
+    Refused { status: ExitStatus, log: String },
+}
+
+pub fn log_file(directory: &Path) -> PathBuf {
+    directory.join("log")
+}
+
+/// Nothing is inherited, so that a developer's own settings never change what a test means.
+fn command(directory: &Path, settings: &Settings) -> Command {
+    let mut command = Command::new(BINARY);
+    command.env_clear().envs(settings).env("RUST_BACKTRACE", "1");
+    for inherited in ["PATH", "TMPDIR", "LLVM_PROFILE_FILE"] {
+        if let Some(value) = std::env::var_os(inherited) {
+            command.env(inherited, value);
+        }
+    }
+    command.current_dir(directory).stdin(Stdio::null());
+    command
+}
+
+fn appended(path: &Path) -> File {
+    OpenOptions::new().create(true).append(true).open(path).expect("the test's directory is writable")
+}
+
+fn read_from(path: &Path, offset: u64) -> String {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    String::from_utf8_lossy(bytes.get(offset as usize..).unwrap_or_default()).into_owned()
+}
+
+/// The port in the line that the server prints once it is ready; a line still being written does not count.
+fn announced_port(stdout: &str) -> Option<u16> {
+    let complete = &stdout[..stdout.rfind('\n')?];
+    let address = complete.lines().find_map(|line| line.strip_prefix(LISTENING))?;
+    address.trim().rsplit(':').next()?.parse().ok()
+}
+
+/// Starts `serve` and waits until it either listens or has ended.
+pub async fn serve(directory: &Path, settings: &Settings) -> Start {
+    let (stdout, log) = (directory.join("stdout"), log_file(directory));
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let (stdout_before, log_before) = (length(&stdout), length(&log));
+    let mut command = command(directory, settings);
+    command.arg("serve").stdout(appended(&stdout)).stderr(appended(&log));
+    let mut process = Process { child: command.spawn().expect("the server's binary is built and runs") };
+    let give_up = Instant::now() + DEADLINE * 3;
+    loop {
+        if let Some(port) = announced_port(&read_from(&stdout, stdout_before)) {
+            return Start::Listening { process, port };
+        }
+        if let Some(status) = process.child.try_wait().expect("a child of ours can be waited for") {
+            return Start::Refused { status, log: read_from(&log, log_before) };
+        }
+        assert!(Instant::now() < give_up, "not listening in time:\n{}", read_from(&log, log_before));
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Runs another subcommand to its end.
+pub async fn run(directory: &Path, settings: &Settings, arguments: &[&str]) -> Output {
+    let mut command = tokio::process::Command::from(command(directory, settings));
+    command.args(arguments).kill_on_drop(true);
+    let output = tokio::time::timeout(DEADLINE * 3, command.output()).await;
+    output.expect("a subcommand ends in time").expect("the server's binary is built and runs")
+}
+
+impl Process {
+    /// kill -9: nothing in the process gets a chance to tidy up.
+    pub fn kill(mut self) {
+        self.end();
+    }
+
+    /// SIGTERM, then the exit status and the time that it took.
+    pub async fn terminate(mut self) -> (ExitStatus, Duration) {
+        let begun = Instant::now();
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "SIGTERM could not be sent");
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child of ours can be waited for") {
+                return (status, begun.elapsed());
+            }
+            assert!(begun.elapsed() < DEADLINE, "still running {DEADLINE:?} after SIGTERM");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

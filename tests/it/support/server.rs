@@ -1,0 +1,239 @@
+//! One server with its own directory, database and port for one test. Dropping it kills the process by its id and checks
+//! the books: a log with an unexpected error or a panic in it fails the test. A failed test leaves its directory
+//! behind, and says where.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::database::Database;
+use super::driver_app::{Door, DriverApp};
+use super::operator::Operator;
+use super::process::{self, Process, Settings, Start};
+use super::{Api, DRIVER, tokens};
+
+/// The lines of the log that a failed test shows; all of it stays in the directory.
+const LOG_TAIL_LINES: usize = 40;
+
+pub struct Server {
+    directory: PathBuf,
+    settings: Settings,
+    expected_errors: Vec<&'static str>,
+    process: Option<Process>,
+    port: u16,
+    /// Declared last, so that it is dropped after the process that uses it.
+    database: Database,
+}
+
+pub struct Builder {
+    settings: Settings,
+    expected_errors: Vec<&'static str>,
+}
+
+impl Builder {
+    pub fn setting(mut self, name: &str, value: impl ToString) -> Builder {
+        self.settings.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// A port that nothing else is given by chance, for servers that must come back on it: below the range from which
+    /// the system serves clients, so that no client of a dead server can be connected to itself there.
+    pub fn stable_port(self) -> Builder {
+        let free = (0..200)
+            .map(|_| rand::random_range(20_000..32_000u16))
+            .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok());
+        let port = free.expect("one port in two hundred is free");
+        self.setting("BIND", format!("127.0.0.1:{port}"))
+    }
+
+    /// Lets the log hold errors that contain `text`.
+    pub fn expect_error(mut self, text: &'static str) -> Builder {
+        self.expected_errors.push(text);
+        self
+    }
+
+    pub async fn start(self) -> Server {
+        let directory = new_directory();
+        let database = Database::create(&directory);
+        let mut settings = self.settings;
+        settings.insert("DATABASE_URL".to_owned(), database.url().to_owned());
+        let expected_errors = self.expected_errors;
+        let mut server = Server { directory, settings, expected_errors, process: None, port: 0, database };
+        server.start().await;
+        server
+    }
+}
+
+fn new_directory() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("test").replace("::", ".");
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("it");
+    let directory = parent.join(format!("{test}.{}.{number}", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("the target directory is writable");
+    directory
+}
+
+impl Server {
+    /// Limits that protect a server from strangers would only get in the way of a test that is about something
+    /// else; a test about a limit sets it.
+    pub fn builder() -> Builder {
+        let builder = Builder { settings: Settings::new(), expected_errors: Vec::new() };
+        builder
+            .setting("BIND", "127.0.0.1:0")
+            .setting("JWT_SECRET", tokens::SECRET)
+            .setting("RUST_LOG", "info")
+            .setting("DRAIN_SECS", 1)
+            .setting("HANDSHAKES_PER_MINUTE_PER_ADDRESS", 1_000_000)
+            .setting("HANDSHAKES_PER_MINUTE_PER_ACCOUNT", 1_000_000)
+            .setting("LOGINS_PER_MINUTE_PER_ACCOUNT", 1_000_000)
+            .setting("LOGINS_PER_MINUTE_PER_ADDRESS", 1_000_000)
+    }
+
+    pub async fn start_default() -> Server {
+        Server::builder().start().await
+    }
+
+    async fn start(&mut self) {
+        match process::serve(&self.directory, &self.settings).await {
+            Start::Listening { process, port } => {
+                self.process = Some(process);
+                self.port = port;
+                self.settings.insert("BIND".to_owned(), format!("127.0.0.1:{port}"));
+            }
+            Start::Refused { status, log } => panic!("the server did not start ({status}):\n{log}"),
+        }
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.process.take().expect("the server runs").kill();
+    }
+
+    /// Starts it again on the same port and database.
+    pub async fn restart(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.kill();
+        }
+        self.start().await;
+    }
+
+    /// SIGTERM, then the exit status and how long that took.
+    pub async fn terminate(&mut self) -> (ExitStatus, Duration) {
+        self.process.take().expect("the server runs").terminate().await
+    }
+
+    /// A `serve` that must not start on this database: its status and what it said.
+    pub async fn refused_start(&self) -> (ExitStatus, String) {
+        self.refused_start_with(&[]).await
+    }
+
+    pub async fn refused_start_with(&self, changes: &[(&str, &str)]) -> (ExitStatus, String) {
+        let mut settings = self.settings.clone();
+        settings.insert("BIND".to_owned(), "127.0.0.1:0".to_owned());
+        settings.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let directory = self.directory.join("refused");
+        std::fs::create_dir_all(&directory).expect("the test's directory is writable");
+        match process::serve(&directory, &settings).await {
+            Start::Listening { .. } => panic!("a server started where it must refuse to"),
+            Start::Refused { status, log } => (status, log),
+        }
+    }
+
+    /// Runs a subcommand beside the server, which must succeed, and returns what it printed.
+    pub async fn command(&self, arguments: &[&str]) -> String {
+        let output = process::run(&self.directory, &self.settings, arguments).await;
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {}\n{complaint}", output.status);
+        String::from_utf8(output.stdout).expect("the server prints UTF-8")
+    }
+
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// An access token of a driver, made beside the running server.
+    pub async fn driver_token(&self, driver_id: i64) -> String {
+        self.command(&["token", "--driver", &driver_id.to_string()]).await.trim().to_owned()
+    }
+
+    /// A driver's way in, with a good token.
+    pub async fn door(&self, driver_id: i64) -> Door {
+        Door::new(self.port, driver_id, self.driver_token(driver_id).await)
+    }
+
+    /// A driver's app, connected.
+    pub async fn driver(&self, driver_id: i64) -> DriverApp {
+        self.door(driver_id).await.connect().await
+    }
+
+    /// REST with a driver's token.
+    pub async fn driver_api(&self, driver_id: i64) -> Api {
+        Api::new(self.port).with_token(self.driver_token(driver_id).await)
+    }
+
+    pub fn anonymous(&self) -> Api {
+        Api::new(self.port)
+    }
+
+    /// The demo operator, logged in.
+    pub async fn operator(&self) -> Operator {
+        Operator::log_in(self.port).await
+    }
+
+    /// The sum of a metric over its labels; zero where it was never counted.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let metrics = self.anonymous().get("/metrics").await.expect(200).text;
+        let is_of_metric = |line: &&str| {
+            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ') || rest.starts_with('{'))
+        };
+        metrics
+            .lines()
+            .filter(is_of_metric)
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    /// Makes `count` more drivers and returns the ids of all but those of the demo data.
+    pub async fn more_drivers(&self, count: usize) -> Vec<i64> {
+        self.command(&["seed", "--drivers", &count.to_string()]).await;
+        let everybody = self.operator().await.driver_ids().await;
+        let ids: Vec<i64> = everybody.into_iter().filter(|id| ![1, 2, 3, DRIVER].contains(id)).collect();
+        assert_eq!(ids.len(), count, "seed makes as many drivers as it is asked to");
+        ids
+    }
+
+    fn log(&self) -> String {
+        let bytes = std::fs::read(process::log_file(&self.directory)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn unexpected_errors(&self) -> Vec<String> {
+        let is_expected = |line: &str| self.expected_errors.iter().any(|text| line.contains(text));
+        let log = self.log();
+        let bad = log.lines().filter(|line| line.contains("ERROR") || line.contains("panicked at"));
+        bad.filter(|line| !is_expected(line)).map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.kill();
+        }
+        let errors = self.unexpected_errors();
+        if !std::thread::panicking() && errors.is_empty() {
+            let _ = std::fs::remove_dir_all(&self.directory);
+            return;
+        }
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        let tail = &lines[lines.len().saturating_sub(LOG_TAIL_LINES)..];
+        eprintln!("evidence in {}; the log ends with\n{}", self.directory.display(), tail.join("\n"));
+        if !std::thread::panicking() {
+            panic!("the server logged what nobody expected:\n{}", errors.join("\n"));
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! House rules that the compiler does not know: which module may use which, where the frameworks may appear, that
+//! each file says what it owns, and that files and functions stay readable. The table below is the one in
+//! the design.
+
+use std::path::{Path, PathBuf};
+
+/// Each module at the top of `src`, and the ones that it may use.
+const MAY_USE: [(&str, &[&str]); 14] = [
+    ("domain", &[]),
+    ("clock", &[]),
+    ("metrics", &[]),
+    ("config", &["domain"]),
+    ("contracts", &["domain"]),
+    ("store", &["domain", "clock", "metrics", "config"]),
+    ("providers", &["domain", "clock", "metrics", "config"]),
+    ("operations", &["store", "domain", "clock", "metrics", "config"]),
+    ("actors", &["operations", "store", "contracts", "providers", "domain", "clock", "metrics", "config"]),
+    ("api", &["operations", "store", "actors", "contracts", "domain", "clock", "metrics", "config"]),
+    ("simulate", &["contracts", "domain", "clock", "config"]),
+    ("app", &EVERYTHING),
+    ("main", &EVERYTHING),
+    ("lib", &EVERYTHING),
+];
+const EVERYTHING: [&str; 11] = [
+    "domain",
+    "clock",
+    "metrics",
+    "config",
+    "contracts",
+    "store",
+    "providers",
+    "operations",
+    "actors",
+    "api",
+    "simulate",
+];
+
+/// Frameworks, and the only places that may name them.
+const ONLY_IN: [(&str, &[&str]); 2] =
+    [("diesel", &["store"]), ("actix_web", &["api", "actors/session", "app"])];
+
+const FILE_LINES_MAX: usize = 500;
+const FUNCTION_LINES_MAX: usize = 70;
+
+struct Source {
+    /// Below `src`, with slashes and without `.rs`.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// The module at the top that it belongs to.
+    fn module(&self) -> &str {
+        self.path.split('/').next().unwrap_or(&self.path)
+    }
+
+    /// What is compiled into the product: without comments, and without the tests at the end of the file.
+    fn code(&self) -> Vec<&str> {
+        let tests = self.text.find("#[cfg(test)]\nmod ").unwrap_or(self.text.len());
+        let lines = self.text[..tests].lines();
+        lines.filter(|line| !line.trim_start().starts_with("//")).collect()
+    }
+
+    fn is_in(&self, places: &[&str]) -> bool {
+        places.iter().any(|place| {
+            self.path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rust_files(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut pending = vec![directory.to_owned()];
+    while let Some(directory) = pending.pop() {
+        for entry in std::fs::read_dir(directory).expect("the sources can be read").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                pending.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+fn sources(directory: &str) -> Vec<Source> {
+    let base = root().join(directory);
+    let read = |file: PathBuf| {
+        let relative = file.strip_prefix(&base).expect("a file is below its directory").with_extension("");
+        let path = relative
+            .components()
+            .map(|part| part.as_os_str().to_string_lossy())
+            .collect::<Vec<_>>()
+            .join("/");
+        Source { path, text: std::fs::read_to_string(&file).expect("a source is UTF-8") }
+    };
+    rust_files(&base).into_iter().map(read).collect()
+}
+
+/// The modules of ours that code names: `crate::x`, `fleetwire::x` and the same in braces.
+fn modules_used(code: &[&str]) -> Vec<String> {
+    let text = code.join("\n");
+    let mut used = Vec::new();
+    for root in ["crate::", "fleetwire::"] {
+        for (at, _) in text.match_indices(root) {
+            let preceding = text[..at].chars().next_back();
+            if preceding.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+                continue;
+            }
+            used.extend(names_after(&text[at + root.len()..]));
+        }
+    }
+    used
+}
+
+/// The first name of a path, or of each path of a list in braces.
+fn names_after(rest: &str) -> Vec<String> {
+    let name =
+        |text: &str| text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let Some(list) = rest.strip_prefix('{') else { return vec![name(rest)] };
+    let (mut depth, mut start, mut names) = (0, 0, Vec::new());
+    for (at, c) in list.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                names.push(name(&list[start..at]));
+                break;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                names.push(name(&list[start..at]));
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+#[test]
+fn modules_use_only_what_the_design_lets_them() {
+    let mut wrong = Vec::new();
+    for source in sources("src") {
+        let Some((module, allowed)) = MAY_USE.iter().find(|(module, _)| *module == source.module()) else {
+            wrong.push(format!("src/{}: a module that the table does not have", source.path));
+            continue;
+        };
+        for used in modules_used(&source.code()) {
+            let is_module = MAY_USE.iter().any(|(name, _)| *name == used);
+            if is_module && used != *module && !allowed.contains(&used.as_str()) {
+                wrong.push(format!("src/{}: {module} must not use {used}", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn frameworks_stay_in_their_places() {
+    let mut wrong = Vec::new();
+    for source in sources("src") {
+        for (framework, places) in ONLY_IN {
+            let named = source.code().iter().any(|line| line.contains(&format!("{framework}::")));
+            if named && !source.is_in(places) {
+                wrong.push(format!("src/{}: {framework} belongs to {places:?}", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn each_file_says_what_it_owns() {
+    for directory in ["src", "tests", "benches"] {
+        let silent = sources(directory).into_iter().filter(|source| !source.text.starts_with("//!"));
+        let silent: Vec<String> = silent.map(|source| format!("{directory}/{}", source.path)).collect();
+        assert!(silent.is_empty(), "without a head: {silent:#?}");
+    }
+}
+
+#[test]
+fn files_and_functions_stay_readable() {
+    let mut long = Vec::new();
+    for directory in ["src", "tests", "benches"] {
+        for source in sources(directory) {
+            let path = format!("{directory}/{}", source.path);
+            let tests = source.text.find("#[cfg(test)]\nmod ").unwrap_or(source.text.len());
+            let lines = source.text[..tests].lines().count();
+            if lines > FILE_LINES_MAX {
+                long.push(format!("{path}: {lines} lines"));
+            }
+            for (name, lines) in functions(&source.text) {
+                if lines > FUNCTION_LINES_MAX {
+                    long.push(format!("{path}: {name} has {lines} lines"));
+                }
+            }
+        }
+    }
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+/// Each function's first line and length. Formatted code ends a function with a brace at its own indentation.
+fn functions(text: &str) -> Vec<(String, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let trimmed = line.trim_start();
+        let words = trimmed.split_whitespace();
+        let is_head = words.take_while(|word| !word.starts_with('(')).take(5).any(|word| word == "fn");
+        if trimmed.starts_with("//") || !is_head || trimmed.ends_with(';') || trimmed.ends_with('}') {
+            continue;
+        }
+        let indentation = line.len() - trimmed.len();
+        let end = format!("{}}}", " ".repeat(indentation));
+        if let Some(length) = lines[at..].iter().position(|later| *later == end) {
+            found.push((trimmed.to_owned(), length + 1));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_rules_find_what_breaks_them() {
+    let code = [
+        "use crate::{store::{Pool, jobs}, domain::Job};",
+        "let x = crate::api::router();",
+        "my_crate::config::y()",
+    ];
+    assert_eq!(modules_used(&code), ["store", "domain", "api"]);
+    let long = format!("    pub async fn long(\n    ) {{\n{}    }}\n", "        line();\n".repeat(80));
+    assert_eq!(functions(&long), [("pub async fn long(".to_owned(), 83)]);
+    let session = Source { path: "actors/session/frames".to_owned(), text: String::new() };
+    assert!(session.is_in(&["actors/session"]) && !session.is_in(&["actors/sess", "api"]));
+}
