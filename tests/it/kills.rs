@@ -68,7 +68,7 @@ async fn kills_at_random_moments_lose_nothing() {
         || seen.values().map(|own| own.lock().expect("unpoisoned").events.len() as i64).sum::<i64>();
     wait_until("every event has reached its driver", async || reached() == stored()).await;
     apps.shutdown().await;
-    let acknowledged = acknowledged.lock().expect("unpoisoned");
+    let acknowledged = std::mem::take(&mut *acknowledged.lock().expect("unpoisoned"));
     assert!(acknowledged.assigned.len() >= OPERATORS, "the operators got something done");
     check_numbers(&server);
     check_apps(&seen, &acknowledged);
