@@ -18,8 +18,12 @@ const POLL: Duration = Duration::from_millis(20);
 /// `/proc` counts CPU time in ticks; Linux shows 100 of them a second to every program.
 const TICK_US: u64 = 10_000;
 /// Limits that protect a server from strangers, of which this fleet has the looks: all from one address.
-const LIMITS_OUT_OF_THE_WAY: [&str; 3] =
-    ["HANDSHAKES_PER_MINUTE_PER_ADDRESS", "HANDSHAKES_PER_MINUTE_PER_ACCOUNT", "MAX_DELIVERIES_PER_DRIVER"];
+const LIMITS_OUT_OF_THE_WAY: [(&str, &str); 4] = [
+    ("HANDSHAKES_PER_MINUTE_PER_ADDRESS", "1000000"),
+    ("HANDSHAKES_PER_MINUTE_PER_ACCOUNT", "1000000"),
+    ("MESSAGES_PER_SECOND", "1000000"),
+    ("MAX_DELIVERIES_PER_DRIVER", "1000"),
+];
 
 pub struct Target {
     address: String,
@@ -165,7 +169,7 @@ async fn start(options: &Options) -> Result<(Own, String, String), Failure> {
         ("DATABASE_URL".to_owned(), database_url.clone()),
         ("JWT_SECRET".to_owned(), uuid::Uuid::new_v4().to_string()),
     ];
-    settings.extend(LIMITS_OUT_OF_THE_WAY.map(|name| (name.to_owned(), "1000000".to_owned())));
+    settings.extend(LIMITS_OUT_OF_THE_WAY.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let stdout = directory.join("stdout");
     let mut command = Command::new(BINARY);
     command.arg("serve").current_dir(&directory).envs(settings.iter().cloned()).kill_on_drop(true);

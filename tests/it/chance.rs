@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{DRIVER, Door, DriverApp, Heard, Operator, Server, rounds};
+use crate::support::{Door, DriverApp, Heard, Operator, Server, rounds};
 
 /// The race lies within this time after the connection is up.
 const RACE_MS_MAX: u64 = 25;
@@ -16,54 +16,70 @@ enum End {
     Freeze,
 }
 
+/// A driver holds a thousand deliveries at most, so each serves for that many rounds.
+const ROUNDS_OF_A_DRIVER: usize = 1000;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_assigned_while_the_connection_is_cut_at_a_random_moment_arrives() {
-    let server = Server::builder().setting("MAX_DELIVERIES_PER_DRIVER", 1_000_000).start().await;
+    let server = Server::builder().setting("MAX_DELIVERIES_PER_DRIVER", ROUNDS_OF_A_DRIVER).start().await;
     let operator = server.operator().await;
-    let door = server.door(DRIVER).await;
-    let mut newest_seen = door.connect().await.last_event_id;
-    for round in 0..rounds("ROUNDS", 20) {
-        let end = [End::Close, End::Reset, End::Freeze][round % 3];
-        // Half of the apps remember what they saw; the others rely on the server's memory alone.
-        let remembers = round % 2 == 1;
-        newest_seen = one_round(&operator, &door, newest_seen, end, remembers).await;
+    let rounds: Vec<usize> = (0..rounds("ROUNDS", 20)).collect();
+    let shares = rounds.chunks(ROUNDS_OF_A_DRIVER);
+    for (driver_id, share) in server.more_drivers(shares.len()).await.into_iter().zip(shares) {
+        let course = Course { operator: operator.clone(), door: server.door(driver_id).await, driver_id };
+        let mut newest_seen = course.door.connect().await.last_event_id;
+        for round in share {
+            let end = [End::Close, End::Reset, End::Freeze][round % 3];
+            // Half of the apps remember what they saw; the others rely on the server's memory alone.
+            let remembers = round % 2 == 1;
+            newest_seen = course.one_round(newest_seen, end, remembers).await;
+        }
     }
 }
 
-/// Returns the newest event that the app has seen at the round's end.
-async fn one_round(operator: &Operator, door: &Door, newest_seen: i64, end: End, remembers: bool) -> i64 {
-    let mut app = door.clone().after(newest_seen).connect().await;
-    let order_id = operator.create_order().await;
-    let assigning = async {
-        pause().await;
-        operator.assign(order_id, DRIVER).await.expect(200);
-    };
-    let cutting = async {
-        pause().await;
-        cut(&app, end).await;
-    };
-    tokio::join!(assigning, cutting);
+struct Course {
+    operator: Operator,
+    door: Door,
+    driver_id: i64,
+}
 
-    // A frozen app stays, holding its connection, until the round is over.
-    let mut seen = events(app.drain());
-    let newest_of_first = seen.last().map_or(newest_seen, id);
-    let again = if remembers { door.clone().after(newest_of_first) } else { door.clone() };
-    let mut next = again.connect().await;
-    let is_the_order = |event: &Value| event["data"]["order_id"] == order_id;
-    let already_seen = seen.iter().any(is_the_order);
-    let replayed = if already_seen { next.sync().await } else { next.events_until(is_the_order).await };
+impl Course {
+    /// Returns the newest event that the app has seen at the round's end.
+    async fn one_round(&self, newest_seen: i64, end: End, remembers: bool) -> i64 {
+        let Course { operator, door, driver_id } = self;
+        let mut app = door.clone().after(newest_seen).connect().await;
+        let order_id = operator.create_order().await;
+        let assigning = async {
+            pause().await;
+            operator.assign(order_id, *driver_id).await.expect(200);
+        };
+        let cutting = async {
+            pause().await;
+            cut(&app, end).await;
+        };
+        tokio::join!(assigning, cutting);
 
-    let context = format!("{end:?}, remembers: {remembers}, seen before: {already_seen}");
-    if remembers {
-        let first_again = replayed.iter().find(|event| id(event) <= newest_of_first);
-        assert!(first_again.is_none(), "seen twice ({context}): {first_again:?}");
+        // A frozen app stays, holding its connection, until the round is over.
+        let mut seen = events(app.drain());
+        let newest_of_first = seen.last().map_or(newest_seen, id);
+        let again = if remembers { door.clone().after(newest_of_first) } else { door.clone() };
+        let mut next = again.connect().await;
+        let is_the_order = |event: &Value| event["data"]["order_id"] == order_id;
+        let already_seen = seen.iter().any(is_the_order);
+        let replayed = if already_seen { next.sync().await } else { next.events_until(is_the_order).await };
+
+        let context = format!("{end:?}, remembers: {remembers}, seen before: {already_seen}");
+        if remembers {
+            let first_again = replayed.iter().find(|event| id(event) <= newest_of_first);
+            assert!(first_again.is_none(), "seen twice ({context}): {first_again:?}");
+        }
+        seen.extend(replayed);
+        seen.sort_by_key(id);
+        seen.dedup();
+        let ids: Vec<i64> = seen.iter().map(id).collect();
+        assert_eq!(ids, [newest_seen + 1], "one event, under one number ({context})");
+        newest_seen + 1
     }
-    seen.extend(replayed);
-    seen.sort_by_key(id);
-    seen.dedup();
-    let ids: Vec<i64> = seen.iter().map(id).collect();
-    assert_eq!(ids, [newest_seen + 1], "one event, under one number ({context})");
-    newest_seen + 1
 }
 
 async fn pause() {

@@ -82,9 +82,9 @@ async fn a_database_of_a_newer_version_is_refused() {
 async fn a_setting_that_means_nothing_stops_the_start() {
     let server = Server::start_default().await;
     let refusal =
-        server.refused_start_with(&[("IDLE_TIMEOUT_SECS", "soon"), ("MATCH_MODE", "perhaps")]).await;
+        server.refused_start_with(&[("IDLE_TIMEOUT_SECS", "soon"), ("MESSAGES_PER_SECOND", "many")]).await;
     assert!(!refusal.0.success());
-    for name in ["IDLE_TIMEOUT_SECS", "MATCH_MODE"] {
+    for name in ["IDLE_TIMEOUT_SECS", "MESSAGES_PER_SECOND"] {
         assert!(refusal.1.contains(name), "all the problems are listed at once: {}", refusal.1);
     }
 }

@@ -90,6 +90,7 @@ impl Server {
             .setting("HANDSHAKES_PER_MINUTE_PER_ACCOUNT", 1_000_000)
             .setting("LOGINS_PER_MINUTE_PER_ACCOUNT", 1_000_000)
             .setting("LOGINS_PER_MINUTE_PER_ADDRESS", 1_000_000)
+            .setting("MESSAGES_PER_SECOND", 1_000_000)
     }
 
     pub async fn start_default() -> Server {
