@@ -70,6 +70,10 @@ fn rust_files(directory: &Path) -> Vec<PathBuf> {
     while let Some(directory) = pending.pop() {
         for entry in std::fs::read_dir(directory).expect("the sources can be read").flatten() {
             let path = entry.path();
+            // Other people's sources, brought by npm.
+            if path.ends_with("node_modules") {
+                continue;
+            }
             if path.is_dir() {
                 pending.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {

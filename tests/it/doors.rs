@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::raw_socket::{PONG, handshake};
-use crate::support::{DRIVER, Door, Heard, RawSocket, Server, tokens, wait_until};
+use crate::support::{DRIVER, Door, DriverApp, Heard, RawSocket, Server, tokens, wait_until};
 
 #[tokio::test]
 async fn a_bad_token_completes_the_handshake_and_is_closed_with_4001() {
@@ -74,34 +74,43 @@ async fn of_many_connections_at_once_one_is_left() {
     let server = Server::start_default().await;
     let operator = server.operator().await;
     let door = server.door(DRIVER).await;
-    let attempts = (0..10).map(|_| {
+    let mut apps = tokio::task::JoinSet::new();
+    for _ in 0..CONNECTIONS {
         let door = door.clone();
-        tokio::spawn(async move { door.open().await.expect("each handshake completes") })
-    });
-    let mut apps = Vec::new();
-    for attempt in attempts.collect::<Vec<_>>() {
-        apps.push(attempt.await.expect("an attempt does not panic"));
+        apps.spawn(async move { fate(door.open().await.expect("each handshake completes")).await });
+    }
+    // Only then is it settled who is left: an order sent earlier might reach one that is shown out right after.
+    for _ in 1..CONNECTIONS {
+        let ended = apps.join_next().await.expect("there are more").expect("an app does not panic");
+        assert_eq!(ended, Fate::ShownOut);
     }
     let order_id = operator.assign_new(DRIVER).await;
-    let mut served = 0;
-    for mut app in apps {
-        loop {
-            match app.hear().await {
-                Heard::Message(message) if message["type"] == "order_assigned" => {
-                    assert_eq!(message["data"]["order_id"], order_id);
-                    served += 1;
-                    break;
-                }
-                Heard::Closed { code, .. } => {
-                    assert_eq!(code, 4003);
-                    break;
-                }
-                Heard::Message(_) => {}
-                lost => panic!("{lost:?}"),
+    let last = apps.join_next().await.expect("one is left").expect("an app does not panic");
+    assert_eq!(last, Fate::Served { order_id });
+}
+
+const CONNECTIONS: usize = 10;
+
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    ShownOut,
+    Served { order_id: i64 },
+}
+
+/// What becomes of one of several connections of a driver.
+async fn fate(mut app: DriverApp) -> Fate {
+    loop {
+        match app.hear().await {
+            Heard::Message(message) if message["type"] == "order_assigned" => {
+                return Fate::Served {
+                    order_id: message["data"]["order_id"].as_i64().expect("an order's id"),
+                };
             }
+            Heard::Closed { code: 4003, .. } => return Fate::ShownOut,
+            Heard::Message(_) => {}
+            other => panic!("{other:?}"),
         }
     }
-    assert_eq!(served, 1);
 }
 
 #[tokio::test]
