@@ -1,4 +1,5 @@
 //! Actors own live state and time. Each has one owner thread and is spoken to by messages.
 
 pub mod presence;
+pub mod recorder;
 pub mod session;

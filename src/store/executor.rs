@@ -137,6 +137,17 @@ impl Database {
         self.transact(&self.inner.bulk, Urgency::Low, durability, operation).await
     }
 
+    /// For marks that somebody waits for: as urgent as a decision, as durable as positions.
+    pub async fn write_soon<T, E, F>(&self, operation: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: OperationError,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let durability = self.inner.options.positions;
+        self.transact(&self.inner.writes, Urgency::High, durability, operation).await
+    }
+
     /// Reads. Each statement sees what was committed when it began.
     pub async fn read<T, E, F>(&self, mut query: F) -> Result<T, E>
     where

@@ -4,6 +4,7 @@
 //! One set of queries (`queries/`, a file for each table) is compiled for SQLite and for PostgreSQL; [`sql!`]
 //! picks the one that the connection is of.
 
+pub mod bulk;
 mod connection;
 mod error;
 mod events;
@@ -18,6 +19,7 @@ mod sql_types;
 pub(crate) mod sqlite;
 mod tx;
 
+pub use bulk::Mark;
 pub use connection::Conn;
 pub use error::{OperationError, StoreError};
 pub use events::{page_of, standing};

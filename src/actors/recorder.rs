@@ -1,0 +1,340 @@
+//! The recorder: writes in bulk what need not be written one by one, positions and confirmations.
+//!
+//! Sessions put both into a bounded buffer through [`RecorderHandle`]; the actor empties it by time, or at once when a
+//! batch is full. Every position that was accepted is written or counted as dropped, and nothing leaves the buffer
+//! before it is committed.
+
+use crate::domain::ids::DriverId;
+use crate::domain::position::Fix;
+use crate::metrics::Metrics;
+use crate::store::{Database, LivePosition, Mark, NewLocation, StoreError, bulk};
+use actix::prelude::*;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Rows of one transaction. On SQLite decisions wait for the transaction that is running, so it is kept under 2 ms.
+const BATCH_ROWS: usize = 250;
+/// A buffer this full is emptied at once.
+const FLUSH_ROWS: usize = 1000;
+
+pub struct RecorderOptions {
+    /// Positions that may wait; one more is refused.
+    pub queue_max: usize,
+    pub flush_interval: Duration,
+    /// How often, at most, a driver's newest position is written to the driver's row.
+    pub live_position_interval: Duration,
+}
+
+/// The buffer is full: the database does not keep up, or is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// What sessions hold.
+#[derive(Clone)]
+pub struct RecorderHandle {
+    shared: Arc<Shared>,
+    recorder: Addr<Recorder>,
+}
+
+struct Shared {
+    database: Database,
+    metrics: Arc<Metrics>,
+    queue_max: usize,
+    positions: Mutex<Vec<NewLocation>>,
+    /// In the buffer or being written.
+    waiting_positions: AtomicUsize,
+    marks: Mutex<Vec<Mark>>,
+    waiting_marks: AtomicUsize,
+    /// Held while marks are written, so that whoever flushes knows that earlier ones are in.
+    writing_marks: tokio::sync::Mutex<()>,
+}
+
+impl RecorderHandle {
+    /// Accepts a position, or refuses it at once.
+    pub fn record(&self, driver: DriverId, fix: &Fix) -> Result<(), Full> {
+        let shared = &self.shared;
+        if shared.waiting_positions.fetch_add(1, Ordering::Relaxed) >= shared.queue_max {
+            shared.waiting_positions.fetch_sub(1, Ordering::Relaxed);
+            shared.metrics.positions_refused.increment(1);
+            return Err(Full);
+        }
+        let row = NewLocation {
+            driver_id: driver.0,
+            latitude: fix.position.latitude(),
+            longitude: fix.position.longitude(),
+            accuracy: fix.accuracy_m,
+            heading: fix.heading,
+            speed: fix.speed,
+            battery_level: fix.battery_level,
+            created_at: fix.measured_at.naive_utc(),
+        };
+        let mut positions = lock(&shared.positions);
+        positions.push(row);
+        let is_batch = positions.len() == FLUSH_ROWS;
+        drop(positions);
+        shared.metrics.positions_accepted.increment(1);
+        if is_batch {
+            // One message for a thousand positions; a mailbox can't grow by that.
+            self.recorder.do_send(Flush);
+        }
+        Ok(())
+    }
+
+    /// Queues marks; they are in the database within a flush interval, or when somebody asks for it.
+    pub fn mark(&self, marks: impl IntoIterator<Item = Mark>) {
+        let mut queued = lock(&self.shared.marks);
+        let before = queued.len();
+        queued.extend(marks);
+        self.shared.waiting_marks.fetch_add(queued.len() - before, Ordering::Release);
+    }
+
+    /// Returns when every mark queued before is in the database, or could not be written. A session that opens asks for
+    /// this: what the device has answered for on its last connection must not be sent again.
+    pub async fn flush_marks(&self) {
+        if self.shared.waiting_marks.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let shared = self.shared.clone();
+        // A task of its own: the session that asks may end at any await, the marks may not be lost with it.
+        if actix::spawn(async move { shared.write_marks().await }).await.is_err() {
+            log::error!("a flush of confirmations panicked");
+        }
+    }
+
+    /// Writes all that was accepted, for the server's end; what can't be written before `deadline` is counted as dropped.
+    pub async fn drain(&self, deadline: Instant) {
+        self.flush_marks().await;
+        while self.shared.waiting_positions.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
+            if self.recorder.send(Flush).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let left = self.shared.waiting_positions.load(Ordering::Acquire);
+        if left > 0 {
+            self.shared.metrics.positions_dropped.increment(left as u64);
+            log::error!("positions lost at shutdown: {left}; the database did not take them in time");
+        }
+    }
+}
+
+impl Shared {
+    async fn write_marks(&self) {
+        let _one_at_a_time = self.writing_marks.lock().await;
+        let marks = std::mem::take(&mut *lock(&self.marks));
+        if marks.is_empty() {
+            return;
+        }
+        let marks = Arc::new(marks);
+        let written = {
+            let marks = marks.clone();
+            self.database.write_soon(move |tx| bulk::mark(tx, &marks)).await
+        };
+        match written {
+            Ok(()) => {
+                self.waiting_marks.fetch_sub(marks.len(), Ordering::Release);
+            }
+            Err::<(), StoreError>(error) => {
+                log::warn!("confirmations could not be written, trying again: {error}");
+                let mut queued = lock(&self.marks);
+                queued.splice(0..0, marks.iter().cloned());
+            }
+        }
+    }
+}
+
+/// The actor: time, and one flush at a time.
+pub struct Recorder {
+    shared: Arc<Shared>,
+    options: RecorderOptions,
+    flushing: bool,
+    live: LivePositions,
+}
+
+/// Starts the recorder on an arbiter of its own.
+pub fn start(options: RecorderOptions, database: Database, metrics: Arc<Metrics>) -> RecorderHandle {
+    let shared = Arc::new(Shared {
+        database,
+        metrics,
+        queue_max: options.queue_max,
+        positions: Mutex::default(),
+        waiting_positions: AtomicUsize::new(0),
+        marks: Mutex::default(),
+        waiting_marks: AtomicUsize::new(0),
+        writing_marks: tokio::sync::Mutex::new(()),
+    });
+    let live = LivePositions::new(options.live_position_interval);
+    let recorder = Recorder { shared: shared.clone(), options, flushing: false, live };
+    let recorder = Recorder::start_in_arbiter(&Arbiter::new().handle(), |_| recorder);
+    RecorderHandle { shared, recorder }
+}
+
+impl Actor for Recorder {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(self.options.flush_interval, |recorder, ctx| {
+            let shared = recorder.shared.clone();
+            if shared.waiting_marks.load(Ordering::Acquire) > 0 {
+                actix::spawn(async move { shared.write_marks().await });
+            }
+            recorder.flush(ctx);
+        });
+    }
+}
+
+/// Write what is in the buffer now.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Flush;
+
+impl Handler<Flush> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, _: Flush, ctx: &mut Self::Context) {
+        self.flush(ctx);
+    }
+}
+
+impl Recorder {
+    fn flush(&mut self, ctx: &mut Context<Self>) {
+        let waiting = self.shared.waiting_positions.load(Ordering::Acquire);
+        self.shared.metrics.recorder_queue.set(waiting as f64);
+        if self.flushing {
+            return;
+        }
+        let rows = std::mem::take(&mut *lock(&self.shared.positions));
+        let live = self.live.take_due(&rows, Instant::now());
+        if rows.is_empty() && live.is_empty() {
+            return;
+        }
+        self.flushing = true;
+        let shared = self.shared.clone();
+        ctx.spawn(async move { shared.write(rows, live).await }.into_actor(self).map(|_, recorder, ctx| {
+            recorder.flushing = false;
+            // More than a batch came meanwhile: its own Flush found this one under way.
+            if lock(&recorder.shared.positions).len() >= FLUSH_ROWS {
+                ctx.notify(Flush);
+            }
+        }));
+    }
+}
+
+impl Shared {
+    /// Writes rows in batches. What can't be written goes back to the front of the buffer for the next flush.
+    async fn write(&self, mut rows: Vec<NewLocation>, live: Vec<LivePosition>) {
+        let mut live = Some(live);
+        while !rows.is_empty() || live.is_some() {
+            let rest = rows.split_off(rows.len().min(BATCH_ROWS));
+            let batch = Arc::new(rows);
+            let moved = live.take().unwrap_or_default();
+            let written = {
+                let batch = batch.clone();
+                self.database.write_bulk(move |tx| bulk::record(tx, &batch, &moved)).await
+            };
+            match written {
+                Ok(()) => {
+                    self.waiting_positions.fetch_sub(batch.len(), Ordering::Release);
+                    self.metrics.positions_stored.increment(batch.len() as u64);
+                }
+                Err::<(), StoreError>(error) => {
+                    log::warn!(
+                        "positions could not be written, trying again: {error}; waiting={}",
+                        self.waiting_positions.load(Ordering::Relaxed)
+                    );
+                    let mut buffer = lock(&self.positions);
+                    buffer.splice(0..0, batch.iter().cloned().chain(rest));
+                    return;
+                }
+            }
+            rows = rest;
+        }
+    }
+}
+
+/// Which drivers' rows are due for a newer position: not each update touches the row, but the last one does in the end.
+struct LivePositions {
+    interval: Duration,
+    written: HashMap<i64, Instant>,
+    waiting: HashMap<i64, LivePosition>,
+}
+
+impl LivePositions {
+    fn new(interval: Duration) -> Self {
+        Self { interval, written: HashMap::new(), waiting: HashMap::new() }
+    }
+
+    /// Notes the newest of `rows` for each driver and takes those whose row is due, by driver id.
+    fn take_due(&mut self, rows: &[NewLocation], now: Instant) -> Vec<LivePosition> {
+        for row in rows {
+            let newest = self.waiting.get(&row.driver_id).map(|live| live.measured_at);
+            if newest.is_none_or(|newest| newest <= row.created_at) {
+                self.waiting.insert(row.driver_id, LivePosition::from(row));
+            }
+        }
+        let (interval, written) = (self.interval, &mut self.written);
+        let is_due = |driver: &i64| written.get(driver).is_none_or(|at| now.duration_since(*at) >= interval);
+        let mut due: Vec<LivePosition> =
+            self.waiting.extract_if(|driver, _| is_due(driver)).map(|(_, live)| live).collect();
+        due.sort_by_key(|live| live.driver_id);
+        for live in &due {
+            self.written.insert(live.driver_id, now);
+        }
+        due
+    }
+}
+
+impl From<&NewLocation> for LivePosition {
+    fn from(row: &NewLocation) -> Self {
+        Self {
+            driver_id: row.driver_id,
+            latitude: row.latitude,
+            longitude: row.longitude,
+            heading: row.heading,
+            speed: row.speed,
+            measured_at: row.created_at,
+        }
+    }
+}
+
+// Only pushes and takes run under these locks, so a poisoned one is whole.
+fn lock<T>(buffer: &Mutex<T>) -> MutexGuard<'_, T> {
+    buffer.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+
+    fn row(driver_id: i64, seconds: i64) -> NewLocation {
+        NewLocation {
+            driver_id,
+            latitude: seconds as f64 / 1000.0,
+            longitude: 0.0,
+            accuracy: None,
+            heading: None,
+            speed: None,
+            battery_level: None,
+            created_at: DateTime::from_timestamp(seconds, 0).expect("a time").naive_utc(),
+        }
+    }
+
+    fn seconds(due: &[LivePosition]) -> Vec<(i64, i64)> {
+        due.iter().map(|live| (live.driver_id, live.measured_at.and_utc().timestamp())).collect()
+    }
+
+    #[test]
+    fn a_drivers_row_is_touched_once_an_interval_and_has_the_last_position_in_the_end() {
+        let mut live = LivePositions::new(Duration::from_secs(5));
+        let start = Instant::now();
+        let at = |secs| start + Duration::from_secs(secs);
+        assert_eq!(seconds(&live.take_due(&[row(2, 10), row(1, 11), row(1, 12)], at(0))), [(1, 12), (2, 10)]);
+        assert_eq!(seconds(&live.take_due(&[row(1, 13)], at(1))), []);
+        assert_eq!(seconds(&live.take_due(&[row(1, 9)], at(2))), [], "an older one that came late");
+        assert_eq!(seconds(&live.take_due(&[], at(5))), [(1, 13)]);
+        assert_eq!(seconds(&live.take_due(&[], at(20))), []);
+    }
+}
