@@ -13,6 +13,7 @@
 //! | `flood` | token buckets |
 //! | `outbox` | what waits to be sent, bounded in bytes |
 //! | `handle` | the side of a session that other threads hold |
+//! | `upgrade` | from a request to a running session, and its output back into the connection |
 //! | `transport` | the actor |
 //! | `reaper` | time: idle, vanished and stuck sessions, and the drain at shutdown |
 //! | `limits` | settings and counters |
@@ -29,6 +30,7 @@ mod socket;
 mod transport;
 #[cfg(test)]
 mod transport_tests;
+mod upgrade;
 
 pub use handle::{Ended, SessionHandle};
 pub use handshake::{BearerToken, bearer_from_request};
@@ -36,4 +38,5 @@ pub use limits::{Activity, TransportLimits, TransportMetrics};
 pub use outbox::{Lane, Sent};
 pub use reaper::{Drained, Reaper};
 pub use socket::on_connect;
-pub use transport::{Conversation, Link, refuse, upgrade};
+pub use transport::{Conversation, Link};
+pub use upgrade::{refuse, upgrade};

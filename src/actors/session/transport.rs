@@ -1,14 +1,12 @@
 //! The session actor: carries text in order between a socket and a [`Conversation`], answers what RFC 6455 says to answer,
 //! and ends. Built on `actix-web-actors`, of which only the writing half and the actor's context are used; another
-//! WebSocket crate would be exchanged here and in `frames`.
+//! WebSocket crate would be exchanged here and in `upgrade`.
 //!
 //! The life of a session: `Open`; `Closing` once our Close is out (nothing but pongs and the peer's Close is heard);
 //! `Done`. Whatever ended it, the conversation hears `closed` exactly once. A panic in a conversation ends its session
 //! alone.
 
 use std::{
-    convert::Infallible,
-    error::Error as StdError,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -20,28 +18,19 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, StreamHandler, fut::wrap_future,
 };
 use actix_http::ws::OpCode;
-use actix_web::{
-    HttpRequest, HttpResponse,
-    body::{BodySize, BoxBody, MessageBody},
-    error::{ErrorInternalServerError, PayloadError},
-    http::header::{CONTENT_TYPE, RETRY_AFTER},
-    web::{self, Bytes},
-};
-use actix_web_actors::ws::{self, WebsocketContext, WsResponseBuilder};
+use actix_web::web;
+use actix_web_actors::ws::{self, WebsocketContext};
 use bytestring::ByteString;
-use futures_core::Stream;
 use uuid::Uuid;
 
 use super::{
     flood::{Rate, TokenBucket},
     frames::{Frame, FrameStream},
     handle::{Ended, KillReason, SessionHandle, Shared, Task},
-    handshake,
     limits::TransportLimits,
     outbox::Sent,
     reaper::{Reaper, now_ms},
     reassembly::{Fault, MessageLimits, Reassembly},
-    socket::Connection,
 };
 use crate::contracts::close_codes::CloseCode;
 
@@ -298,6 +287,10 @@ pub(super) struct Session<C: Conversation> {
 }
 
 impl<C: Conversation> Session<C> {
+    pub fn new(conversation: C, payload: web::Payload, shared: Arc<Shared<C>>, reaper: Reaper) -> Self {
+        Self { conversation: Some(conversation), line: Line::new(shared, reaper), payload: Some(payload) }
+    }
+
     fn converse(&mut self, ctx: &mut WebsocketContext<Self>, say: impl FnOnce(&mut C, &mut Link<'_, C>)) {
         let Some(conversation) = self.conversation.as_mut() else {
             return;
@@ -468,47 +461,11 @@ impl<C: Conversation> Handler<Wake> for Session<C> {
     }
 }
 
-/// The framework insists on decoding a payload itself; it is given one that is over.
-struct NoPayload;
-
-impl Stream for NoPayload {
-    type Item = Result<Bytes, PayloadError>;
-
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(None)
-    }
-}
-
 impl<C: Conversation> StreamHandler<Result<ws::Message, ws::ProtocolError>> for Session<C> {
     fn handle(&mut self, _: Result<ws::Message, ws::ProtocolError>, _: &mut Self::Context) {}
 
     /// Of the payload that was over from the start; the default would stop the actor.
     fn finished(&mut self, _: &mut Self::Context) {}
-}
-
-/// The actor's output on its way to the connection. It sees when the connection asks for more, and when all was said.
-struct Outgoing<C: Conversation> {
-    frames: BoxBody,
-    shared: Arc<Shared<C>>,
-}
-
-impl<C: Conversation> MessageBody for Outgoing<C> {
-    type Error = Box<dyn StdError>;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        self.shared.written();
-        let next = Pin::new(&mut self.frames).poll_next(cx);
-        if matches!(next, Poll::Ready(None)) {
-            // Nothing more is wanted from the peer. The server would otherwise wait for the rest of the "request" until
-            // its disconnect time-out, while a peer whose close handshake is complete waits for the server's end.
-            self.shared.finish_reading();
-        }
-        next
-    }
 }
 
 struct Panicked;
@@ -526,75 +483,4 @@ impl<F: Future> Future for CatchUnwind<F> {
             Err(_) => Poll::Ready(Err(Panicked)),
         }
     }
-}
-
-/// Answers a WebSocket handshake and starts the session.
-///
-/// # Errors
-///
-/// What the framework has against the handshake (400, 405), and 500 where `on_connect` is not installed on the server.
-/// A bad key or version, a full or a draining server are answered, not errors.
-pub fn upgrade<C: Conversation>(
-    req: &HttpRequest,
-    payload: web::Payload,
-    conversation: C,
-    limits: &Arc<TransportLimits>,
-    reaper: &Reaper,
-) -> Result<HttpResponse, actix_web::Error> {
-    if let Err(bad) = handshake::check(req) {
-        return Ok(bad.response());
-    }
-    if reaper.is_draining() || reaper.len() >= limits.sessions_max {
-        return Ok(HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, "5")).finish());
-    }
-    let connection = req
-        .conn_data::<Arc<Connection>>()
-        .ok_or_else(|| ErrorInternalServerError("this connection can't carry a session"))?;
-    let shared = Arc::new(Shared::new(limits, reaper.metrics(), connection));
-    let line = Line::new(Arc::clone(&shared), reaper.clone());
-    let session = Session { conversation: Some(conversation), line, payload: Some(payload) };
-    let mut response =
-        WsResponseBuilder::new(session, req, NoPayload).protocols(&[handshake::BEARER_PROTOCOL]).start()?;
-    response.headers_mut().remove(CONTENT_TYPE);
-    Ok(response.map_body(|_, frames| BoxBody::new(Outgoing { frames, shared })))
-}
-
-/// Completes the handshake and closes at once: an app can't see a code on a refused handshake.
-///
-/// # Errors
-///
-/// Those of [`upgrade`].
-pub fn refuse(
-    req: &HttpRequest,
-    payload: web::Payload,
-    code: CloseCode,
-    reason: &str,
-    limits: &Arc<TransportLimits>,
-    reaper: &Reaper,
-) -> Result<HttpResponse, actix_web::Error> {
-    upgrade(req, payload, Refusal { code, reason: reason.into() }, limits, reaper)
-}
-
-/// Says nothing but why.
-struct Refusal {
-    code: CloseCode,
-    reason: ByteString,
-}
-
-impl Conversation for Refusal {
-    type Message = Infallible;
-
-    fn opened(&mut self, link: &mut Link<'_, Self>) {
-        link.close(self.code, &self.reason);
-    }
-
-    fn text(&mut self, _: &str, _: &mut Link<'_, Self>) {}
-
-    fn pong(&mut self, _: &[u8], _: &mut Link<'_, Self>) {}
-
-    fn message(&mut self, message: Infallible, _: &mut Link<'_, Self>) {
-        match message {}
-    }
-
-    fn closed(&mut self, _: Ended) {}
 }

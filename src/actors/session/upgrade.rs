@@ -1,0 +1,136 @@
+//! From an HTTP request to a running session, and the session's output on its way back into the HTTP connection.
+
+use std::{
+    convert::Infallible,
+    error::Error as StdError,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    body::{BodySize, BoxBody, MessageBody},
+    error::{ErrorInternalServerError, PayloadError},
+    http::header::{CONTENT_TYPE, RETRY_AFTER},
+    web::{self, Bytes},
+};
+use actix_web_actors::ws::WsResponseBuilder;
+use bytestring::ByteString;
+use futures_core::Stream;
+
+use super::{
+    handle::{Ended, Shared},
+    handshake,
+    limits::TransportLimits,
+    reaper::Reaper,
+    socket::Connection,
+    transport::{Conversation, Link, Session},
+};
+use crate::contracts::close_codes::CloseCode;
+
+/// Answers a WebSocket handshake and starts the session.
+///
+/// # Errors
+///
+/// What the framework has against the handshake (400, 405), and 500 where `on_connect` is not installed on the server.
+/// A bad key or version, a full or a draining server are answered, not errors.
+pub fn upgrade<C: Conversation>(
+    req: &HttpRequest,
+    payload: web::Payload,
+    conversation: C,
+    limits: &Arc<TransportLimits>,
+    reaper: &Reaper,
+) -> Result<HttpResponse, actix_web::Error> {
+    if let Err(bad) = handshake::check(req) {
+        return Ok(bad.response());
+    }
+    if reaper.is_draining() || reaper.len() >= limits.sessions_max {
+        return Ok(HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, "5")).finish());
+    }
+    let connection = req
+        .conn_data::<Arc<Connection>>()
+        .ok_or_else(|| ErrorInternalServerError("this connection can't carry a session"))?;
+    let shared = Arc::new(Shared::new(limits, reaper.metrics(), connection));
+    let session = Session::new(conversation, payload, Arc::clone(&shared), reaper.clone());
+    let mut response =
+        WsResponseBuilder::new(session, req, NoPayload).protocols(&[handshake::BEARER_PROTOCOL]).start()?;
+    response.headers_mut().remove(CONTENT_TYPE);
+    Ok(response.map_body(|_, frames| BoxBody::new(Outgoing { frames, shared })))
+}
+
+/// Completes the handshake and closes at once: an app can't see a code on a refused handshake.
+///
+/// # Errors
+///
+/// Those of [`upgrade`].
+pub fn refuse(
+    req: &HttpRequest,
+    payload: web::Payload,
+    code: CloseCode,
+    reason: &str,
+    limits: &Arc<TransportLimits>,
+    reaper: &Reaper,
+) -> Result<HttpResponse, actix_web::Error> {
+    upgrade(req, payload, Refusal { code, reason: reason.into() }, limits, reaper)
+}
+
+/// Says nothing but why.
+struct Refusal {
+    code: CloseCode,
+    reason: ByteString,
+}
+
+impl Conversation for Refusal {
+    type Message = Infallible;
+
+    fn opened(&mut self, link: &mut Link<'_, Self>) {
+        link.close(self.code, &self.reason);
+    }
+
+    fn text(&mut self, _: &str, _: &mut Link<'_, Self>) {}
+
+    fn pong(&mut self, _: &[u8], _: &mut Link<'_, Self>) {}
+
+    fn message(&mut self, message: Infallible, _: &mut Link<'_, Self>) {
+        match message {}
+    }
+
+    fn closed(&mut self, _: Ended) {}
+}
+
+/// The actor's output on its way to the connection. It sees when the connection asks for more, and when all was said.
+struct Outgoing<C: Conversation> {
+    frames: BoxBody,
+    shared: Arc<Shared<C>>,
+}
+
+impl<C: Conversation> MessageBody for Outgoing<C> {
+    type Error = Box<dyn StdError>;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.shared.written();
+        let next = Pin::new(&mut self.frames).poll_next(cx);
+        if matches!(next, Poll::Ready(None)) {
+            // Nothing more is wanted from the peer. The server would otherwise wait for the rest of the "request" until
+            // its disconnect time-out, while a peer whose close handshake is complete waits for the server's end.
+            self.shared.finish_reading();
+        }
+        next
+    }
+}
+
+/// The framework insists on decoding a payload itself; it is given one that is over.
+struct NoPayload;
+
+impl Stream for NoPayload {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(None)
+    }
+}
