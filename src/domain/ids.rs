@@ -50,6 +50,12 @@ id! {
     EventId
 }
 
+impl Default for EventId {
+    fn default() -> Self {
+        EventId::NONE
+    }
+}
+
 impl EventId {
     /// Before the first event.
     pub const NONE: EventId = EventId(0);

@@ -51,6 +51,15 @@ pub fn page_of(conn: &mut Conn<'_>, account: AccountId, read: Read) -> Result<Pa
     Ok(Page { read, events, complete })
 }
 
+/// The newest id of each account that has events made within [`since`, `until`).
+pub fn newest_events(
+    conn: &mut Conn<'_>,
+    since: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Vec<(AccountId, EventId)>, StoreError> {
+    sql!(conn, events::newest_within(since.naive_utc(), until.naive_utc()))
+}
+
 fn event(row: EventRow) -> Result<Event, StoreError> {
     let body = serde_json::from_str(&row.body).map_err(|source| StoreError::UnreadableEvent {
         account_id: row.account_id.0,

@@ -17,7 +17,9 @@
 //! | `transport` | the actor |
 //! | `reaper` | time: idle, vanished and stuck sessions, and the drain at shutdown |
 //! | `limits` | settings and counters |
+//! | `client` | the conversation: commands in, events out |
 
+pub mod client;
 mod flood;
 mod frames;
 mod handle;

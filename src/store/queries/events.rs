@@ -128,10 +128,14 @@ pub fn process(conn: &mut Db, account: AccountId, id: EventId, at: NaiveDateTime
         .execute(conn)
 }
 
-/// The newest id of each account that has events since `since`, for the repair look.
-pub fn newest_since(conn: &mut Db, since: NaiveDateTime) -> QueryResult<Vec<(AccountId, EventId)>> {
+/// The newest id of each account that has events made within [`since`, `until`), for the repair look.
+pub fn newest_within(
+    conn: &mut Db,
+    since: NaiveDateTime,
+    until: NaiveDateTime,
+) -> QueryResult<Vec<(AccountId, EventId)>> {
     events::table
-        .filter(events::created_at.ge(since))
+        .filter(events::created_at.ge(since).and(events::created_at.lt(until)))
         .group_by(events::account_id)
         .select((events::account_id, max(events::event_id).assume_not_null()))
         .load(conn)

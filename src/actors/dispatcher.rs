@@ -1,0 +1,269 @@
+//! The dispatcher: the registry of all sessions, by account. Hears what was committed and hands it to whom it concerns.
+//!
+//! Sessions register when they open and leave by account *and* session id, so that a late goodbye of an old session
+//! can't remove the new one. An announcement that got lost on its way here is found by the repair look.
+
+use crate::actors::presence::Presence;
+use crate::actors::session::client::{Client, ToClient};
+use crate::actors::session::{Ended, Lane, SessionHandle};
+use crate::clock::SharedClock;
+use crate::contracts::Contract;
+use crate::contracts::close_codes::CloseCode;
+use crate::domain::driver::Wants;
+use crate::domain::event::{Announcement, Event};
+use crate::domain::ids::{AccountId, DriverId, EventId};
+use crate::metrics::Metrics;
+use crate::operations::{self, drivers};
+use crate::store::{Database, StoreError, newest_events};
+use actix::prelude::*;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+const REPAIR_INTERVAL: Duration = Duration::from_secs(1);
+/// How far back the repair look goes: longer than any transaction lives.
+const REPAIR_WINDOW: TimeDelta = TimeDelta::seconds(30);
+/// Younger announcements are on their way.
+const ANNOUNCED_WITHIN: TimeDelta = TimeDelta::seconds(1);
+
+pub struct Dispatcher {
+    // peers
+    database: Database,
+    presence: Arc<Presence>,
+    clock: SharedClock,
+    metrics: Arc<Metrics>,
+    // limits
+    deliveries_max: i64,
+    // state
+    accounts: HashMap<AccountId, Connected>,
+}
+
+/// The sessions of one account.
+#[derive(Default)]
+struct Connected {
+    sessions: Vec<Registered>,
+    /// The highest id that was announced here.
+    announced: EventId,
+}
+
+struct Registered {
+    handle: SessionHandle<Client>,
+    contract: Contract,
+    driver: Option<DriverId>,
+    expires_at: DateTime<Utc>,
+}
+
+impl Dispatcher {
+    pub fn new(
+        database: Database,
+        presence: Arc<Presence>,
+        clock: SharedClock,
+        metrics: Arc<Metrics>,
+        deliveries_max: i64,
+    ) -> Self {
+        Self { database, presence, clock, metrics, deliveries_max, accounts: HashMap::new() }
+    }
+}
+
+impl Actor for Dispatcher {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(REPAIR_INTERVAL, |dispatcher, ctx| {
+            dispatcher.close_expired();
+            dispatcher.repair_look(ctx);
+        });
+    }
+}
+
+/// A session has opened. Answered when it will hear of every later commit.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Register {
+    pub account: AccountId,
+    pub driver: Option<DriverId>,
+    pub contract: Contract,
+    pub handle: SessionHandle<Client>,
+    /// When its token ends, leeway included.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Handler<Register> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, new: Register, _: &mut Self::Context) {
+        let connected = self.accounts.entry(new.account).or_default();
+        if new.contract.is_exclusive() {
+            for older in connected.sessions.extract_if(.., |older| older.contract == new.contract) {
+                log::info!("session ghosted account={} session={}", new.account, older.handle.session_id());
+                older.handle.close(CloseCode::LoggedInElsewhere, CloseCode::LoggedInElsewhere.reason());
+                self.metrics.sessions_ghosted.increment(1);
+            }
+        }
+        let Register { account, driver, contract, handle, expires_at } = new;
+        connected.sessions.push(Registered { handle, contract, driver, expires_at });
+        self.presence.set(account, connected.sessions.len());
+    }
+}
+
+/// A session has ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Deregister {
+    pub account: AccountId,
+    pub session: Uuid,
+    pub ended: Ended,
+}
+
+impl Handler<Deregister> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, gone: Deregister, ctx: &mut Self::Context) {
+        let Some(connected) = self.accounts.get_mut(&gone.account) else { return };
+        let is_it = |registered: &Registered| registered.handle.session_id() == gone.session;
+        let Some(index) = connected.sessions.iter().position(is_it) else { return };
+        let left = connected.sessions.swap_remove(index);
+        self.presence.set(gone.account, connected.sessions.len());
+        if !connected.sessions.is_empty() {
+            return;
+        }
+        self.accounts.remove(&gone.account);
+        let said_goodbye = gone.ended == Ended::PeerClosed(Some(CloseCode::Normal.number()));
+        if let Some(driver) = left.driver.filter(|_| said_goodbye && left.contract.goodbye_is_offline()) {
+            self.go_offline(gone.account, driver, ctx);
+        }
+    }
+}
+
+/// A session has brought a fresh token.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Renewed {
+    pub account: AccountId,
+    pub session: Uuid,
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Handler<Renewed> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, renewed: Renewed, _: &mut Self::Context) {
+        let connected = self.accounts.get_mut(&renewed.account);
+        let sessions = connected.into_iter().flat_map(|connected| &mut connected.sessions);
+        for session in sessions.filter(|session| session.handle.session_id() == renewed.session) {
+            session.expires_at = renewed.expires_at;
+        }
+    }
+}
+
+/// What a database thread has just committed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Announce(pub Vec<Announcement>);
+
+impl Handler<Announce> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, Announce(announcements): Announce, _: &mut Self::Context) {
+        for announcement in announcements {
+            match announcement {
+                Announcement::Event(event) => self.deliver(event),
+                Announcement::AccessRevoked(account) => self.close_all_of(account),
+            }
+        }
+    }
+}
+
+impl Dispatcher {
+    fn deliver(&mut self, event: Event) {
+        let Some(connected) = self.accounts.get_mut(&event.account) else { return };
+        connected.announced = connected.announced.max(event.id);
+        let mut encoded: Vec<(Contract, bytestring::ByteString)> = Vec::with_capacity(1);
+        for session in &connected.sessions {
+            let known = encoded.iter().find(|(contract, _)| *contract == session.contract);
+            let text = match known {
+                Some((_, text)) => text.clone(),
+                None => {
+                    let text = bytestring::ByteString::from(session.contract.event(&event));
+                    encoded.push((session.contract, text.clone()));
+                    text
+                }
+            };
+            let bytes = text.len();
+            // A session that can't take it is on its way out; it resumes from the store.
+            let _ = session.handle.send(ToClient::Event(event.clone(), text), bytes, Lane::Durable);
+        }
+    }
+
+    fn close_all_of(&mut self, account: AccountId) {
+        for session in self.accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions) {
+            session.handle.close(CloseCode::AuthenticationFailed, "access revoked");
+        }
+    }
+
+    fn close_expired(&mut self) {
+        let now = self.clock.now();
+        for session in self.accounts.values().flat_map(|connected| &connected.sessions) {
+            if session.expires_at <= now {
+                session.handle.close(CloseCode::AuthenticationFailed, "token expired");
+            }
+        }
+    }
+
+    /// Compares what was announced with what the store has, for what got lost between commit and announcement.
+    fn repair_look(&mut self, ctx: &mut Context<Self>) {
+        self.metrics.database_queue.set(self.database.waiting() as f64);
+        if self.accounts.is_empty() {
+            return;
+        }
+        let until = self.clock.now() - ANNOUNCED_WITHIN;
+        let database = self.database.clone();
+        let look =
+            async move { database.read(move |conn| newest_events(conn, until - REPAIR_WINDOW, until)).await };
+        ctx.spawn(look.into_actor(self).map(|newest, dispatcher, _| match newest {
+            Ok(newest) => dispatcher.repair(newest),
+            Err::<_, StoreError>(error) => log::warn!("the repair look failed: {error}"),
+        }));
+    }
+
+    fn repair(&mut self, newest: Vec<(AccountId, EventId)>) {
+        for (account, id) in newest {
+            let Some(connected) = self.accounts.get_mut(&account) else { continue };
+            if connected.announced >= id {
+                continue;
+            }
+            // Nothing was announced here yet: the sessions have read the store themselves, and know.
+            if connected.announced > EventId::NONE {
+                self.metrics.announcements_repaired.increment(1);
+            }
+            connected.announced = id;
+            for session in &connected.sessions {
+                let _ = session.handle.send(ToClient::HeardOf(id), 0, Lane::Durable);
+            }
+        }
+    }
+
+    /// The driver's app said goodbye. If they are back by the time this is decided, they stay online: connecting is a
+    /// decision on the same row, so one of the two comes first.
+    fn go_offline(&self, account: AccountId, driver: DriverId, ctx: &mut Context<Self>) {
+        let (database, presence) = (self.database.clone(), self.presence.clone());
+        let deliveries_max = self.deliveries_max;
+        let offline = async move {
+            database
+                .write(move |tx| match presence.is_connected(account) {
+                    true => Ok(None),
+                    false => drivers::set_wish(tx, driver, Wants::Offline, deliveries_max).map(Some),
+                })
+                .await
+        };
+        ctx.spawn(offline.into_actor(self).map(move |outcome, _, _| match outcome {
+            Ok(Some(status)) => log::info!("driver offline driver={driver} status={}", status.as_str()),
+            Ok(None) => {}
+            Err::<_, operations::Error>(error) => {
+                log::warn!("driver could not be set offline driver={driver}: {error}");
+            }
+        }));
+    }
+}
