@@ -96,10 +96,12 @@ struct SqlitePragmas {
 
 impl CustomizeConnection<SqliteConnection, ConnectionError> for SqlitePragmas {
     fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), ConnectionError> {
-        // busy_timeout first: switching to WAL may itself have to wait for another process.
+        // busy_timeout first: switching to WAL may itself have to wait for another process. Checkpoints are the business of
+        // `checkpoint`; it looks at the log's size, so the log is cut when it starts anew.
         conn.batch_execute(
             "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-             PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;",
+             PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; \
+             PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 1048576;",
         )
         .and_then(|()| match self.query_only {
             true => conn.batch_execute("PRAGMA query_only = ON"),

@@ -7,12 +7,14 @@
 use crate::clock::SharedClock;
 use crate::domain::event::Announcement;
 use crate::metrics::Metrics;
+use crate::store::checkpoint;
 use crate::store::connection::{Conn, Connections};
 use crate::store::error::{OperationError, StoreError};
 use crate::store::queue::{Queue, Task, Urgency};
 use crate::store::tx::Tx;
 use diesel::Connection;
 use std::path::PathBuf;
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -68,6 +70,8 @@ struct Inner {
     publish: OnceLock<Publish>,
     metrics: Arc<Metrics>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// SQLite: dropping it ends the checkpoint thread.
+    checkpoints: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
 }
 
 impl Database {
@@ -102,9 +106,22 @@ impl Database {
                 (shared.clone(), shared, bulk)
             }
         };
-        let threads = Mutex::new(threads);
-        let publish = OnceLock::new();
-        Self { inner: Arc::new(Inner { clock, options, writes, reads, bulk, publish, metrics, threads }) }
+        let checkpoints = match at {
+            Where::Sqlite(path) => Some(start_checkpoints(path.clone(), timeout)),
+            Where::Postgres(_) => None,
+        };
+        let inner = Inner {
+            clock,
+            options,
+            writes,
+            reads,
+            bulk,
+            publish: OnceLock::new(),
+            metrics,
+            threads: Mutex::new(threads),
+            checkpoints: Mutex::new(checkpoints),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Who hears of what was committed. Called on a database thread, so it must not block. Once.
@@ -238,7 +255,24 @@ impl Database {
                 log::error!("a database thread had panicked");
             }
         }
+        let checkpoints = self.inner.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((alive, thread)) = checkpoints {
+            drop(alive);
+            if thread.join().is_err() {
+                log::error!("the checkpoint thread had panicked");
+            }
+        }
     }
+}
+
+fn start_checkpoints(path: PathBuf, timeout: Duration) -> (Sender<()>, JoinHandle<()>) {
+    let (alive, ended) = std::sync::mpsc::channel();
+    let connections = Connections::sqlite(&path, 1, timeout, false);
+    let thread = std::thread::Builder::new()
+        .name("db-checkpoint".to_owned())
+        .spawn(move || checkpoint::watch(&path, &connections, &ended))
+        .expect("a thread can be started at start-up");
+    (alive, thread)
 }
 
 /// The life of a database thread.

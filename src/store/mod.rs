@@ -5,6 +5,7 @@
 //! picks the one that the connection is of.
 
 pub mod bulk;
+mod checkpoint;
 mod connection;
 mod error;
 mod events;

@@ -2,6 +2,7 @@
 
 use super::Db;
 use crate::domain::ids::{AccountId, EventId};
+use crate::domain::role::Role;
 use crate::store::rows::{Account, NewAccount};
 use crate::store::schema::accounts;
 use diesel::prelude::*;
@@ -45,6 +46,16 @@ pub fn demo(conn: &mut Db) -> QueryResult<Vec<Account>> {
         .order(accounts::id)
         .select(Account::as_select())
         .load(conn)
+}
+
+/// The one with the lowest id who may log in.
+pub fn first_of_role(conn: &mut Db, role: Role) -> QueryResult<Option<Account>> {
+    accounts::table
+        .filter(accounts::role.eq(role.as_str()).and(accounts::is_suspended.eq(false)))
+        .order(accounts::id)
+        .select(Account::as_select())
+        .first(conn)
+        .optional()
 }
 
 pub fn any(conn: &mut Db) -> QueryResult<bool> {

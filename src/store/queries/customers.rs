@@ -38,6 +38,17 @@ pub fn by_account(conn: &mut Db, account: AccountId) -> QueryResult<Option<Custo
         .optional()
 }
 
+/// Those with ids from `first` to `last` who may log in, ascending.
+pub fn within(conn: &mut Db, first: i64, last: i64) -> QueryResult<Vec<(Customer, Account)>> {
+    customers::table
+        .inner_join(accounts::table)
+        .filter(customers::id.between(first, last))
+        .filter(accounts::is_suspended.eq(false))
+        .order(customers::id)
+        .select((Customer::as_select(), Account::as_select()))
+        .load(conn)
+}
+
 /// Every id that is in use, ascending.
 pub fn ids(conn: &mut Db) -> QueryResult<Vec<i64>> {
     customers::table.select(customers::id).order(customers::id).load(conn)

@@ -43,6 +43,17 @@ pub fn page(conn: &mut Db, after: DriverId, limit: i64) -> QueryResult<Vec<(Driv
         .load(conn)
 }
 
+/// Those with ids from `first` to `last` who may log in, ascending.
+pub fn within(conn: &mut Db, first: i64, last: i64) -> QueryResult<Vec<(Driver, Account)>> {
+    drivers::table
+        .inner_join(accounts::table)
+        .filter(drivers::id.between(first, last))
+        .filter(accounts::is_suspended.eq(false))
+        .order(drivers::id)
+        .select((Driver::as_select(), Account::as_select()))
+        .load(conn)
+}
+
 /// Those a job may be matched to, with a position, except `declined`.
 pub fn available(conn: &mut Db, declined: &[i64]) -> QueryResult<Vec<Driver>> {
     drivers::table
