@@ -1,6 +1,7 @@
 //! The driver app's contract (food delivery): its socket messages, both ways. The words are fixed by the app; see
 //! docs/PROTOCOL.md for what this project adds.
 
+use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::inbound::{BadMessage, Inbound};
 use crate::contracts::wire_time;
 use crate::domain::event::{Event, EventBody, OrderSummary};
@@ -32,11 +33,11 @@ pub fn parse(text: &str, now: DateTime<Utc>) -> Result<Inbound, BadMessage> {
         "resume" => event_number(message.last_event_id, "last_event_id").map(Inbound::Resume),
         "authenticate" => match message.token {
             Some(Value::String(token)) => Ok(Inbound::Authenticate(token)),
-            _ => Err(BadMessage::new("invalid_message", "token must be a string")),
+            _ => Err(BadMessage::new(ErrorCode::InvalidMessage, "token must be a string")),
         },
         other => {
             let shown: String = other.chars().take(40).collect();
-            Err(BadMessage::new("unknown_type", format!("there is no message of type {shown:?}")))
+            Err(BadMessage::new(ErrorCode::UnknownType, format!("there is no message of type {shown:?}")))
         }
     }
 }
@@ -76,13 +77,13 @@ struct LocationUpdate<'a> {
 fn unreadable(text: &str, error: &serde_json::Error) -> BadMessage {
     if text.contains("location_update") {
         // A NaN or 1e999 is no JSON; whoever sends it has a position in mind.
-        return BadMessage::new("invalid_position", format!("the position can't be read: {error}"));
+        return BadMessage::new(ErrorCode::InvalidPosition, format!("the position can't be read: {error}"));
     }
-    BadMessage::new("invalid_message", format!("not a JSON object with a type: {error}"))
+    BadMessage::new(ErrorCode::InvalidMessage, format!("not a JSON object with a type: {error}"))
 }
 
 fn location_update(data: Option<&RawValue>, now: DateTime<Utc>) -> Result<Inbound, BadMessage> {
-    let invalid = |text: String| BadMessage::new("invalid_position", text);
+    let invalid = |text: String| BadMessage::new(ErrorCode::InvalidPosition, text);
     let data = data.ok_or_else(|| invalid("data is missing".to_owned()))?;
     let update: LocationUpdate<'_> =
         serde_json::from_str(data.get()).map_err(|error| invalid(format!("data: {error}")))?;
@@ -106,7 +107,9 @@ fn known(value: Option<f64>) -> Option<f64> {
 fn measured_at(timestamp: Option<&str>, now: DateTime<Utc>) -> Result<DateTime<Utc>, BadMessage> {
     let Some(text) = timestamp else { return Ok(now) };
     let time = DateTime::parse_from_rfc3339(text)
-        .map_err(|error| BadMessage::new("invalid_timestamp", format!("timestamp is not RFC 3339: {error}")))?
+        .map_err(|error| {
+            BadMessage::new(ErrorCode::InvalidTimestamp, format!("timestamp is not RFC 3339: {error}"))
+        })?
         .to_utc();
     let is_sane = time - now <= AHEAD_MAX && now - time <= AGE_MAX;
     Ok(if is_sane { time } else { now })
@@ -115,7 +118,9 @@ fn measured_at(timestamp: Option<&str>, now: DateTime<Utc>) -> Result<DateTime<U
 fn event_number(value: Option<Value>, field: &'static str) -> Result<EventId, BadMessage> {
     match value.as_ref().and_then(Value::as_i64) {
         Some(number) if number >= 0 => Ok(EventId(number)),
-        _ => Err(BadMessage::new("invalid_message", format!("{field} must be a whole number from 0"))),
+        _ => {
+            Err(BadMessage::new(ErrorCode::InvalidMessage, format!("{field} must be a whole number from 0")))
+        }
     }
 }
 
@@ -156,7 +161,7 @@ pub fn error(bad: &BadMessage, now: DateTime<Utc>) -> String {
         code: &'a str,
         message: &'a str,
     }
-    text("error", None, &Error { code: bad.code, message: &bad.message }, now)
+    text("error", None, &Error { code: bad.code.as_str(), message: &bad.message }, now)
 }
 
 pub fn resume_failed(oldest: EventId, newest: EventId, now: DateTime<Utc>) -> String {
@@ -235,7 +240,7 @@ mod tests {
     }
 
     fn code(text: &str) -> &'static str {
-        parse(text, now()).expect_err(text).code
+        parse(text, now()).expect_err(text).code.as_str()
     }
 
     fn fix(text: &str) -> Fix {

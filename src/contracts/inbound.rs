@@ -1,5 +1,6 @@
 //! What a client can say, in words that all contracts share.
 
+use crate::contracts::error_codes::ErrorCode;
 use crate::domain::ids::EventId;
 use crate::domain::position::Fix;
 
@@ -16,16 +17,16 @@ pub enum Inbound {
     Authenticate(String),
 }
 
-/// A message that is answered with an `error`; the socket stays open. The codes stand in the table of error codes.
+/// A message that is answered with an `error`; the socket stays open.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{code}: {message}")]
+#[error("{}: {message}", code.as_str())]
 pub struct BadMessage {
-    pub code: &'static str,
+    pub code: ErrorCode,
     pub message: String,
 }
 
 impl BadMessage {
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod close_codes;
 pub mod driver_app;
+pub mod error_codes;
 mod inbound;
 pub mod wire_time;
 

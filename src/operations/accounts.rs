@@ -4,8 +4,9 @@ use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
 use crate::domain::position::Position;
 use crate::domain::role::Role;
+use crate::operations::authentication::{Principal, principal_of};
 use crate::operations::error::{Error, Refusal};
-use crate::store::{NewAccount, NewDriver, StoreError, Tx, sql};
+use crate::store::{Conn, NewAccount, NewDriver, StoreError, Tx, sql};
 use uuid::Uuid;
 
 /// Who is to have an account.
@@ -114,6 +115,87 @@ pub fn create_account(tx: &mut Tx<'_>, person: &Person, role: Role) -> Result<(A
         other => Error::Store(other),
     })?;
     Ok((account, public_id))
+}
+
+/// A program of the operator's: made when its first token is asked for. It has no password.
+pub fn service(tx: &mut Tx<'_>, name: &str) -> Result<Principal, Error> {
+    let username = format!("service:{name}");
+    let account = match sql!(tx, accounts::by_username(&username))? {
+        Some(account) => account,
+        None => {
+            let person = Person {
+                username,
+                name: name.to_owned(),
+                phone_number: None,
+                password_hash: None,
+                is_demo: false,
+            };
+            let (id, _) = create_account(tx, &person, Role::Service)?;
+            sql!(tx, accounts::find(id))?.ok_or(Refusal::NotFound("account"))?
+        }
+    };
+    Ok(principal_of(tx.conn(), account)?)
+}
+
+/// The operator with the lowest id who may log in.
+pub fn first_admin(conn: &mut Conn<'_>) -> Result<Option<Principal>, StoreError> {
+    match sql!(conn, accounts::first_of_role(Role::Admin))? {
+        Some(account) => principal_of(conn, account).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The drivers with ids from `first` to `last` who may log in, ascending.
+pub fn drivers_within(
+    conn: &mut Conn<'_>,
+    first: i64,
+    last: i64,
+) -> Result<Vec<(i64, Principal)>, StoreError> {
+    let found = sql!(conn, drivers::within(first, last))?;
+    let found = found.into_iter().map(|(driver, account)| {
+        (driver.id.0, Principal { driver: Some(driver.id), ..Principal::without_ids(account) })
+    });
+    Ok(found.collect())
+}
+
+/// The customers with ids from `first` to `last` who may log in, ascending.
+pub fn customers_within(
+    conn: &mut Conn<'_>,
+    first: i64,
+    last: i64,
+) -> Result<Vec<(i64, Principal)>, StoreError> {
+    let found = sql!(conn, customers::within(first, last))?;
+    let found = found.into_iter().map(|(customer, account)| {
+        (customer.id.0, Principal { customer: Some(customer.id), ..Principal::without_ids(account) })
+    });
+    Ok(found.collect())
+}
+
+/// Every driver id that is in use, ascending.
+pub fn driver_ids(conn: &mut Conn<'_>) -> Result<Vec<i64>, StoreError> {
+    sql!(conn, drivers::ids())
+}
+
+/// Every customer id that is in use, ascending.
+pub fn customer_ids(conn: &mut Conn<'_>) -> Result<Vec<i64>, StoreError> {
+    sql!(conn, customers::ids())
+}
+
+/// Whether there is any account at all: a database without one is new.
+pub fn any(conn: &mut Conn<'_>) -> Result<bool, StoreError> {
+    sql!(conn, accounts::any())
+}
+
+/// The demo accounts that may log in, in the order they were made.
+pub fn demo(conn: &mut Conn<'_>) -> Result<Vec<(String, Principal)>, StoreError> {
+    let accounts = sql!(conn, accounts::demo())?;
+    accounts.into_iter().map(|account| Ok((account.username.clone(), principal_of(conn, account)?))).collect()
+}
+
+/// 1 to 64 characters of `A-Z a-z 0-9 . _ @ + -`.
+pub fn is_username(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._@+-".contains(&byte);
+    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
 }
 
 /// Another transaction took the highest id's successor first: once more, with the next.

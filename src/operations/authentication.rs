@@ -26,6 +26,20 @@ pub struct Principal {
 }
 
 impl Principal {
+    pub(super) fn without_ids(account: Account) -> Self {
+        Self {
+            account: account.id,
+            // Written by us as a UUID; anything else names nobody.
+            public_id: account.public_id.parse().unwrap_or_default(),
+            role: account.role,
+            name: account.name,
+            phone_number: account.phone_number,
+            driver: None,
+            customer: None,
+            tokens_valid_from: account.tokens_valid_from,
+        }
+    }
+
     pub fn subject(&self) -> Subject {
         Subject {
             account_id: self.public_id,
@@ -69,16 +83,7 @@ pub fn principal_of(conn: &mut Conn<'_>, account: Account) -> Result<Principal, 
         Role::Customer => sql!(conn, customers::by_account(account.id))?.map(|customer| customer.id),
         _ => None,
     };
-    Ok(Principal {
-        account: account.id,
-        public_id: account.public_id.parse().unwrap_or_default(),
-        role: account.role,
-        name: account.name,
-        phone_number: account.phone_number,
-        driver,
-        customer,
-        tokens_valid_from: account.tokens_valid_from,
-    })
+    Ok(Principal { driver, customer, ..Principal::without_ids(account) })
 }
 
 /// By user name or by phone number.

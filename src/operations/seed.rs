@@ -87,8 +87,14 @@ const MENU: [(&str, &str, &str, i64, f64); ORDERS] = [
 const MENU_PICKUP: (f64, f64) = (12.9345, 77.6266);
 
 /// Makes the demo accounts that are missing, restores those that are there, and sees to a handful of pending orders.
-/// May be repeated.
-pub fn seed(tx: &mut Tx<'_>, password_hash: &str, deliveries_max: i64) -> Result<(), Error> {
+/// May be repeated. `admin_hash` is the operator's password, which is not the demo one where others than this machine can
+/// connect.
+pub fn seed(
+    tx: &mut Tx<'_>,
+    password_hash: &str,
+    admin_hash: &str,
+    deliveries_max: i64,
+) -> Result<(), Error> {
     release_demo_orders(tx, deliveries_max)?;
     for driver in &DRIVERS {
         seed_driver(tx, driver, password_hash, deliveries_max)?;
@@ -99,8 +105,8 @@ pub fn seed(tx: &mut Tx<'_>, password_hash: &str, deliveries_max: i64) -> Result
             accounts::create_customer(tx, Some(CustomerId(id)), &person, None)?;
         }
     }
-    if !revive(tx, "admin", None, password_hash)? {
-        accounts::create_account(tx, &person("admin", "Demo operator", None, password_hash), Role::Admin)?;
+    if !revive(tx, "admin", None, admin_hash)? {
+        accounts::create_account(tx, &person("admin", "Demo operator", None, admin_hash), Role::Admin)?;
     }
     seed_orders(tx)
 }
@@ -206,6 +212,18 @@ pub fn remove(tx: &mut Tx<'_>, deliveries_max: i64) -> Result<usize, Error> {
         }
     }
     Ok(demo.len())
+}
+
+/// Gives the demo operator another password; false where there is none.
+pub fn set_admin_password(tx: &mut Tx<'_>, password_hash: &str) -> Result<bool, Error> {
+    match sql!(tx, accounts::by_username("admin"))? {
+        Some(admin) if admin.is_demo => {
+            let valid_from = tx.now().timestamp() + 1;
+            sql!(tx, accounts::set_password(admin.id, password_hash, valid_from))?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Where a fleet in bulk is put: far from the matching contract's drivers, so that its flow stays as it is.

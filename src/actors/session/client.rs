@@ -6,6 +6,7 @@ use crate::actors::recorder::RecorderHandle;
 use crate::actors::session::{Conversation, Ended, Link, Sent};
 use crate::clock::SharedClock;
 use crate::contracts::close_codes::CloseCode;
+use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::{BadMessage, Contract, Inbound, driver_app, wire_time};
 use crate::domain::delivery::{self, Delivery, Page, Read, Standing, Step};
 use crate::domain::event::Event;
@@ -188,7 +189,8 @@ impl Client {
 
     fn position(&mut self, fix: &Fix, link: &mut Link<'_, Self>) {
         if self.context.recorder.record(self.driver, fix).is_err() {
-            let bad = BadMessage::new("busy", "the position was not taken; send the next one as usual");
+            let bad =
+                BadMessage::new(ErrorCode::Busy, "the position was not taken; send the next one as usual");
             self.refuse(&bad, link);
         }
     }
@@ -197,7 +199,10 @@ impl Client {
         match self.delivery.acked(id) {
             Ok(steps) => self.carry_out(steps, None, link),
             Err(delivery::NotSent) => {
-                let bad = BadMessage::new("not_sent", format!("event {id} was not sent on this connection"));
+                let bad = BadMessage::new(
+                    ErrorCode::NotSent,
+                    format!("event {id} was not sent on this connection"),
+                );
                 self.refuse(&bad, link);
             }
         }
@@ -239,7 +244,9 @@ impl Client {
                 let now = client.context.clock.now();
                 client.send(driver_app::authenticated(expires_at, now).into(), link);
             }
-            _ => client.refuse(&BadMessage::new("unauthorized", "the token is not valid here"), link),
+            _ => {
+                client.refuse(&BadMessage::new(ErrorCode::Unauthorized, "the token is not valid here"), link)
+            }
         });
     }
 
@@ -318,7 +325,12 @@ impl Client {
 
     fn refuse(&mut self, bad: &BadMessage, link: &mut Link<'_, Self>) {
         self.context.metrics.messages_refused.increment(1);
-        log::debug!("message refused driver={} session={} code={}", self.driver, self.session, bad.code);
+        log::debug!(
+            "message refused driver={} session={} code={}",
+            self.driver,
+            self.session,
+            bad.code.as_str()
+        );
         let now = self.context.clock.now();
         self.send(driver_app::error(bad, now).into(), link);
     }

@@ -1,0 +1,107 @@
+//! The error codes: one table of every code that a client sees, in the bodies of REST (`application/problem+json`) and in
+//! the `error` messages of sockets. `api::problem` and the contracts put them on the wire, documents print them.
+
+/// Whether the same request may succeed later without being changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    No,
+    /// After the time that was said, or a second.
+    Later,
+}
+
+macro_rules! error_codes {
+    ($($code:ident, $word:literal, $status:literal, $retry:ident, $title:literal;)+) => {
+        /// Why a client's request or message was not carried out.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ErrorCode {
+            $(#[doc = $title] $code,)+
+        }
+
+        impl ErrorCode {
+            /// Every code, in the order of the table.
+            pub const ALL: &[ErrorCode] = &[$(ErrorCode::$code),+];
+
+            /// The word on the wire. Fixed: clients compare it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$code => $word),+ }
+            }
+
+            /// The HTTP status. What only sockets say has the one that REST would answer.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$code => $status),+ }
+            }
+
+            pub const fn retry(self) -> Retry {
+                match self { $(Self::$code => Retry::$retry),+ }
+            }
+
+            /// The same text for every occurrence; what is particular to one stands in `detail`.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$code => $title),+ }
+            }
+        }
+    };
+}
+
+error_codes! {
+    // The request or message itself.
+    BadRequest, "bad_request", 400, No, "The request can't be read";
+    NotJson, "not_json", 400, No, "The body is not JSON";
+    InvalidIdempotencyKey, "invalid_idempotency_key", 400, No, "The Idempotency-Key can't be used";
+    BodyTooLarge, "body_too_large", 413, No, "The body is too large";
+    UnsupportedMediaType, "unsupported_media_type", 415, No, "The body has another media type than application/json";
+    InvalidFields, "invalid_fields", 422, No, "Fields are missing or wrong";
+    IdempotencyKeyReused, "idempotency_key_reused", 422, No, "The Idempotency-Key was used with another request";
+
+    // Only on sockets.
+    InvalidMessage, "invalid_message", 400, No, "The message is not what its contract says";
+    UnknownType, "unknown_type", 400, No, "The message has an unknown type";
+    InvalidPosition, "invalid_position", 422, No, "The position is not on earth";
+    InvalidTimestamp, "invalid_timestamp", 422, No, "The time is not RFC 3339";
+    NotSent, "not_sent", 422, No, "No such event was sent on this connection";
+    Busy, "busy", 503, Later, "The server can't take it over just now";
+
+    // Who asks.
+    Unauthorized, "unauthorized", 401, No, "An access token is missing, wrong or expired";
+    WrongCredentials, "wrong_credentials", 401, No, "User name, phone number or password is wrong";
+    InvalidRefreshToken, "invalid_refresh_token", 401, No, "The refresh token is not valid";
+    Forbidden, "forbidden", 403, No, "This account may not do that";
+    RegistrationDisabled, "registration_disabled", 403, No, "Accounts are made by the operator here";
+    TooManyRequests, "too_many_requests", 429, Later, "Too many attempts";
+
+    // What is asked for.
+    NotFound, "not_found", 404, No, "There is no such thing";
+    MethodNotAllowed, "method_not_allowed", 405, No, "The method is not allowed here";
+    OrderState, "order_state", 409, No, "The order's state does not allow it";
+    DriverSuspended, "driver_suspended", 409, No, "The driver is suspended";
+    DriverBusy, "driver_busy", 409, Later, "The driver is on a ride or a service";
+    DriverFull, "driver_full", 409, Later, "The driver holds as many deliveries as allowed";
+    NoDrivers, "no_drivers", 409, Later, "No available driver was found";
+    UsernameTaken, "username_taken", 409, No, "The user name is taken";
+    PhoneNumberTaken, "phone_number_taken", 409, No, "The phone number is taken";
+    NoPickupPosition, "no_pickup_position", 422, No, "The order has no pickup position to search from";
+    OrderTwice, "order_twice", 422, No, "An order stands twice in the batch";
+
+    // The server.
+    Internal, "internal_error", 500, No, "Something went wrong in the server";
+    Unavailable, "unavailable", 503, Later, "The server can't do it just now";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn a_word_means_one_thing_and_a_server_that_is_overloaded_asks_to_come_again() {
+        let words: HashSet<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), ErrorCode::ALL.len());
+        for code in ErrorCode::ALL {
+            assert!((400..600).contains(&code.status()), "{code:?}");
+            assert!(!code.title().is_empty() && !code.title().ends_with('.'), "{code:?}");
+            if matches!(code.status(), 429 | 503) {
+                assert_eq!(code.retry(), Retry::Later, "{code:?}");
+            }
+        }
+    }
+}
