@@ -14,6 +14,7 @@ mod lock;
 mod migrations;
 pub(crate) mod postgres;
 mod queue;
+pub mod reads;
 mod rows;
 mod schema;
 mod sql_types;

@@ -58,6 +58,16 @@ pub fn first_of_role(conn: &mut Db, role: Role) -> QueryResult<Option<Account>> 
         .optional()
 }
 
+/// The first demo accounts; a fleet made in bulk may follow them by the thousand.
+pub fn first_demo(conn: &mut Db, limit: i64) -> QueryResult<Vec<Account>> {
+    accounts::table
+        .filter(accounts::is_demo.eq(true).and(accounts::is_suspended.eq(false)))
+        .order(accounts::id)
+        .limit(limit)
+        .select(Account::as_select())
+        .load(conn)
+}
+
 pub fn any(conn: &mut Db) -> QueryResult<bool> {
     accounts::table.select(accounts::id).first::<AccountId>(conn).optional().map(|first| first.is_some())
 }

@@ -49,6 +49,17 @@ pub fn within(conn: &mut Db, first: i64, last: i64) -> QueryResult<Vec<(Customer
         .load(conn)
 }
 
+/// Ascending by id, after `after`.
+pub fn page(conn: &mut Db, after: CustomerId, limit: i64) -> QueryResult<Vec<(Customer, Account)>> {
+    customers::table
+        .inner_join(accounts::table)
+        .filter(customers::id.gt(after.0))
+        .order(customers::id)
+        .limit(limit)
+        .select((Customer::as_select(), Account::as_select()))
+        .load(conn)
+}
+
 /// Every id that is in use, ascending.
 pub fn ids(conn: &mut Db) -> QueryResult<Vec<i64>> {
     customers::table.select(customers::id).order(customers::id).load(conn)

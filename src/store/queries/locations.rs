@@ -7,17 +7,21 @@ use crate::store::schema::driver_locations;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-/// A driver's track within [`from`, `to`), oldest first, after the row `after` of the same instant and later.
+/// A driver's track from `from` (a time and the id of the row before) until `to`, oldest first.
 pub fn track(
     conn: &mut Db,
     driver: DriverId,
-    from: NaiveDateTime,
+    from: (NaiveDateTime, i64),
     to: NaiveDateTime,
     limit: i64,
 ) -> QueryResult<Vec<Location>> {
+    let (time, id) = from;
+    // The first bound is the index's; the second leaves out what was read of the same instant.
+    let later = driver_locations::created_at.gt(time).or(driver_locations::id.gt(id));
     driver_locations::table
         .filter(driver_locations::driver_id.eq(driver.0))
-        .filter(driver_locations::created_at.ge(from).and(driver_locations::created_at.lt(to)))
+        .filter(driver_locations::created_at.ge(time).and(driver_locations::created_at.lt(to)))
+        .filter(later)
         .order((driver_locations::created_at, driver_locations::id))
         .limit(limit)
         .select(Location::as_select())

@@ -1,0 +1,93 @@
+//! Plain reads for the REST side: what a list or a page shows, put together from the queries. They decide nothing.
+
+use crate::domain::ids::{CustomerId, DriverId, JobId};
+use crate::domain::job::{JobKind, JobStatus};
+use crate::store::connection::Conn;
+use crate::store::error::StoreError;
+use crate::store::rows::{Account, Customer, Driver, Job, Location};
+use crate::store::sql;
+use chrono::NaiveDateTime;
+use std::collections::HashMap;
+
+/// A driver, their account, and the ids of their open jobs, ascending.
+pub type DriverStanding = (Driver, Account, Vec<JobId>);
+
+pub fn driver(conn: &mut Conn<'_>, id: DriverId) -> Result<Option<DriverStanding>, StoreError> {
+    let found = sql!(conn, drivers::find(id))?.into_iter().collect();
+    Ok(with_jobs(conn, found)?.pop())
+}
+
+/// Ascending by id, after `after`.
+pub fn drivers(conn: &mut Conn<'_>, after: DriverId, limit: i64) -> Result<Vec<DriverStanding>, StoreError> {
+    let page = sql!(conn, drivers::page(after, limit))?;
+    with_jobs(conn, page)
+}
+
+fn with_jobs(
+    conn: &mut Conn<'_>,
+    drivers: Vec<(Driver, Account)>,
+) -> Result<Vec<DriverStanding>, StoreError> {
+    let ids: Vec<i64> = drivers.iter().map(|(driver, _)| driver.id.0).collect();
+    let mut jobs: HashMap<DriverId, Vec<JobId>> = HashMap::new();
+    for (driver, job) in sql!(conn, jobs::held_by_any(&ids))? {
+        jobs.entry(driver).or_default().push(job);
+    }
+    let standing = |(driver, account): (Driver, Account)| {
+        let held = jobs.remove(&driver.id).unwrap_or_default();
+        (driver, account, held)
+    };
+    Ok(drivers.into_iter().map(standing).collect())
+}
+
+/// Ascending by id, after `after`.
+pub fn customers(
+    conn: &mut Conn<'_>,
+    after: CustomerId,
+    limit: i64,
+) -> Result<Vec<(Customer, Account)>, StoreError> {
+    sql!(conn, customers::page(after, limit))
+}
+
+pub fn order(conn: &mut Conn<'_>, id: JobId) -> Result<Option<Job>, StoreError> {
+    Ok(sql!(conn, jobs::find(id))?.filter(|job| job.kind == JobKind::Delivery))
+}
+
+/// Newest first, before the id `before`.
+pub fn orders(
+    conn: &mut Conn<'_>,
+    status: Option<JobStatus>,
+    before: JobId,
+    limit: i64,
+) -> Result<Vec<Job>, StoreError> {
+    sql!(conn, jobs::page(JobKind::Delivery, status, before, limit))
+}
+
+/// The orders that a driver holds, oldest assignment first.
+pub fn orders_of(conn: &mut Conn<'_>, driver: DriverId) -> Result<Vec<Job>, StoreError> {
+    sql!(conn, jobs::held_by(driver, JobKind::Delivery))
+}
+
+/// A driver's recorded positions from `from` (a time and the id of the row before) until `to`, oldest first; `None` where
+/// there is no such driver.
+pub fn track(
+    conn: &mut Conn<'_>,
+    driver: DriverId,
+    from: (NaiveDateTime, i64),
+    to: NaiveDateTime,
+    limit: i64,
+) -> Result<Option<Vec<Location>>, StoreError> {
+    match sql!(conn, drivers::find(driver))? {
+        Some(_) => sql!(conn, locations::track(driver, from, to, limit)).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The first demo accounts that can log in, in the order they were made.
+pub fn demo_accounts(conn: &mut Conn<'_>, limit: i64) -> Result<Vec<Account>, StoreError> {
+    sql!(conn, accounts::first_demo(limit))
+}
+
+/// Whether the database answers at all.
+pub fn probe(conn: &mut Conn<'_>) -> Result<(), StoreError> {
+    sql!(conn, accounts::any()).map(drop)
+}
