@@ -3,8 +3,12 @@
 
 pub mod close_codes;
 pub mod driver_app;
+pub mod driver_rest;
 pub mod error_codes;
 mod inbound;
+pub mod operators;
+pub mod time;
+pub mod tracks;
 pub mod wire_time;
 
 pub use inbound::{BadMessage, Inbound};

@@ -1,0 +1,135 @@
+//! The driver app's REST side: the shapes of its answers, and its words for an order's status. Logging in is here,
+//! too; all apps share it.
+
+use crate::contracts::time::WireTime;
+use crate::domain::event::OrderSummary;
+use crate::domain::ids::{CustomerId, DriverId};
+use crate::domain::job::JobStatus;
+use crate::domain::money::Money;
+use crate::domain::role::Role;
+use chrono::NaiveDate;
+use serde::Serialize;
+use std::fmt;
+use uuid::Uuid;
+
+/// What `auth/login` and `auth/refresh` answer.
+#[derive(Clone, Serialize)]
+pub struct LoggedIn {
+    pub access_token: String,
+    pub refresh_token: String,
+    pub token_type: &'static str,
+    /// Seconds for which the access token is good.
+    pub expires_in: u64,
+    pub user: User,
+}
+
+/// Tokens never reach a log.
+impl fmt::Debug for LoggedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoggedIn").field("user", &self.user.user_id).finish_non_exhaustive()
+    }
+}
+
+/// Who logged in.
+#[derive(Clone, Debug, Serialize)]
+pub struct User {
+    pub user_id: Uuid,
+    pub role: Role,
+    pub name: String,
+    pub phone_number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver_id: Option<DriverId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<CustomerId>,
+}
+
+/// What `driver/profile` answers.
+#[derive(Clone, Debug, Serialize)]
+pub struct Profile {
+    pub driver_id: DriverId,
+    pub name: String,
+    pub phone_number: Option<String>,
+    pub vehicle_type: String,
+    pub vehicle_registration: Option<String>,
+    pub status: &'static str,
+    pub rating: f64,
+    pub is_verified: bool,
+}
+
+/// What `driver/status` answers.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatusAnswer {
+    pub status: &'static str,
+}
+
+/// An order as its driver sees it: the fields of `order_assigned`, and how far it is.
+#[derive(Clone, Debug, Serialize)]
+pub struct DriverOrder {
+    #[serde(flatten)]
+    pub order: OrderSummary,
+    pub status: &'static str,
+    pub assigned_at: Option<WireTime>,
+}
+
+/// What `orders/assigned` answers.
+#[derive(Clone, Debug, Serialize)]
+pub struct AssignedOrders {
+    pub orders: Vec<DriverOrder>,
+}
+
+/// One day's work, in the configured time zone and currency.
+#[derive(Clone, Debug, Serialize)]
+pub struct EarningsDay {
+    pub date: NaiveDate,
+    pub currency: String,
+    pub total: Money,
+    pub orders: i64,
+    pub rides: i64,
+}
+
+/// What `earnings/history` answers: newest first, days without work left out.
+#[derive(Clone, Debug, Serialize)]
+pub struct EarningsHistory {
+    pub days: Vec<EarningsDay>,
+    pub next_cursor: Option<String>,
+}
+
+/// How an order that a driver gave back reads to that driver; to everybody else it is pending.
+pub const REJECTED: &str = "rejected";
+
+/// An order's status in the words of this contract.
+pub const fn order_word(status: JobStatus) -> &'static str {
+    match status {
+        JobStatus::Requested | JobStatus::Unmatched => "pending",
+        JobStatus::Assigned => "assigned",
+        JobStatus::EnRoute | JobStatus::Arrived => "accepted",
+        JobStatus::InProgress => "picked_up",
+        JobStatus::Completed => "delivered",
+        JobStatus::Cancelled => "cancelled",
+    }
+}
+
+/// The words that an order's status may be, and what they stand for: a delivery has no other statuses.
+pub const ORDER_STATUSES: [(&str, JobStatus); 6] = [
+    ("pending", JobStatus::Requested),
+    ("assigned", JobStatus::Assigned),
+    ("accepted", JobStatus::EnRoute),
+    ("picked_up", JobStatus::InProgress),
+    ("delivered", JobStatus::Completed),
+    ("cancelled", JobStatus::Cancelled),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_reads_as_the_status_that_it_was_written_for() {
+        for (word, status) in ORDER_STATUSES {
+            assert_eq!(order_word(status), word);
+        }
+        for status in JobStatus::ALL {
+            assert!(ORDER_STATUSES.iter().any(|(word, _)| *word == order_word(status)), "{status:?}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The operators' REST: the shapes of its answers. What it takes is read field by field (`api::fields`), so that all
+//! that is wrong with a body is said at once.
+
+use crate::contracts::time::WireTime;
+use crate::domain::ids::{CustomerId, DriverId, JobId};
+use crate::domain::money::Money;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// A list. `next_cursor` is opaque; null where nothing follows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub next_cursor: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct DriverCreated {
+    pub driver_id: DriverId,
+    pub user_id: Uuid,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct CustomerCreated {
+    pub customer_id: CustomerId,
+    pub user_id: Uuid,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct DriverItem {
+    pub driver_id: DriverId,
+    pub user_id: String,
+    pub name: String,
+    pub username: String,
+    pub phone_number: Option<String>,
+    pub status: &'static str,
+    pub is_verified: bool,
+    pub suspended: bool,
+    /// A socket of this driver's app is open.
+    pub connected: bool,
+    pub vehicle_type: String,
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+    /// Seconds since an app measured the position; null where none did.
+    pub position_age_secs: Option<i64>,
+    /// The ids of the open jobs, ascending.
+    pub jobs: Vec<JobId>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct CustomerItem {
+    pub customer_id: CustomerId,
+    pub user_id: String,
+    pub name: String,
+    pub username: String,
+    pub phone_number: Option<String>,
+    pub suspended: bool,
+    pub time_zone: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct OrderItem {
+    pub order_id: JobId,
+    pub status: &'static str,
+    pub restaurant_name: String,
+    pub pickup_address: String,
+    pub delivery_address: String,
+    pub earnings: Money,
+    pub distance_km: f64,
+    pub customer_id: Option<CustomerId>,
+    pub driver_id: Option<DriverId>,
+    pub pickup_latitude: Option<f64>,
+    pub pickup_longitude: Option<f64>,
+    pub delivery_latitude: Option<f64>,
+    pub delivery_longitude: Option<f64>,
+    pub requested_at: WireTime,
+    pub assigned_at: Option<WireTime>,
+    pub accepted_at: Option<WireTime>,
+    pub picked_up_at: Option<WireTime>,
+    pub delivered_at: Option<WireTime>,
+    pub cancelled_at: Option<WireTime>,
+    pub cancelled_by: Option<String>,
+    pub reason: Option<String>,
+}
+
+/// What a batch answers, in the order of the request.
+#[derive(Clone, Debug, Serialize)]
+pub struct Batch {
+    pub driver_id: DriverId,
+    pub orders: Vec<OrderItem>,
+}
