@@ -1,6 +1,7 @@
 //! Fleetwire: a realtime dispatch server. docs/ARCHITECTURE.md names the modules and who may use whom.
 
 pub mod actors;
+pub mod api;
 pub mod clock;
 pub mod config;
 pub mod contracts;

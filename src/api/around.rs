@@ -1,0 +1,106 @@
+//! What is the same for every request: one line in the log, CORS, and problems where the framework would answer with
+//! an empty body. Paths are logged without their query: that of a socket has a token in it.
+
+use crate::api::problem::Problem;
+use crate::config::Settings;
+use actix_cors::Cors;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::PathError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, LINK, RETRY_AFTER};
+use actix_web::middleware::Next;
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use std::time::Instant;
+
+/// Seconds for which a browser may keep our answer about an origin: an hour.
+const CORS_MAX_AGE_SECS: usize = 3600;
+
+/// For `wrap(from_fn(around))`.
+pub async fn around(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let began = Instant::now();
+    let (method, path) = (req.method().clone(), req.path().to_owned());
+    let response = with_problem(next.call(req).await?.map_into_boxed_body());
+    let (status, ms) = (response.status().as_u16(), began.elapsed().as_millis());
+    log::debug!("request method={method} path={path} status={status} ms={ms}");
+    Ok(response)
+}
+
+/// The framework's own 405 says which methods there are, and nothing else.
+fn with_problem(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let is_bare = !response.headers().contains_key(CONTENT_TYPE);
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED || !is_bare {
+        return response;
+    }
+    let allow = response.headers().get(ALLOW).cloned();
+    let mut problem = response.into_response(Problem::method_not_allowed().error_response());
+    if let Some(allow) = allow {
+        problem.headers_mut().insert(ALLOW, allow);
+    }
+    problem
+}
+
+pub async fn unknown_route() -> HttpResponse {
+    Problem::not_found("page").error_response()
+}
+
+/// A path whose id is no id leads nowhere.
+pub fn unreadable_path(_: PathError, _: &HttpRequest) -> actix_web::Error {
+    Problem::not_found("page").into()
+}
+
+/// Browser apps of the origins that the settings name may call us; everybody else's may not read what we answer. Requests without
+/// an origin, and the console's own, are no matter of CORS.
+pub fn cors(settings: &Settings) -> Cors {
+    let origins = settings.listen.cors_allowed_origins.clone();
+    Cors::default()
+        .allowed_origin_fn(move |origin, _| origin.to_str().is_ok_and(|origin| origins.allows(origin)))
+        .allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH"])
+        .allowed_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("idempotency-key")])
+        .expose_headers([RETRY_AFTER, LINK])
+        .block_on_origin_mismatch(false)
+        .max_age(CORS_MAX_AGE_SECS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+    use actix_web::{App, web};
+    use serde_json::Value;
+
+    async fn answer(req: TestRequest) -> (u16, Option<String>, Value) {
+        let settings = Settings::load(|_| None).unwrap();
+        let app = App::new()
+            .wrap(cors(&settings))
+            .wrap(from_fn(around))
+            .app_data(web::PathConfig::default().error_handler(unreadable_path))
+            .service(web::resource("/orders/{id}").get(async |_: web::Path<i64>| HttpResponse::Ok().json(7)))
+            .default_service(web::to(unknown_route));
+        let response = call_service(&init_service(app).await, req.to_request()).await;
+        let allow = response.headers().get(ALLOW).map(|value| value.to_str().unwrap().to_owned());
+        (response.status().as_u16(), allow, read_body_json(response).await)
+    }
+
+    #[actix_web::test]
+    async fn what_is_not_there_and_what_can_not_be_done_are_problems() {
+        let (status, _, body) = answer(TestRequest::get().uri("/nowhere")).await;
+        assert_eq!((status, body["code"].as_str()), (404, Some("not_found")));
+        let (status, _, body) = answer(TestRequest::get().uri("/orders/seven")).await;
+        assert_eq!((status, body["code"].as_str()), (404, Some("not_found")));
+        let (status, allow, body) = answer(TestRequest::post().uri("/orders/7")).await;
+        assert_eq!((status, body["code"].as_str()), (405, Some("method_not_allowed")));
+        assert_eq!(allow.as_deref(), Some("GET"));
+    }
+
+    /// The console posts with its own origin, which no list of other origins has.
+    #[actix_web::test]
+    async fn a_request_of_an_origin_that_is_not_listed_is_answered_all_the_same() {
+        let req = TestRequest::get().uri("/orders/7").insert_header(("Origin", "https://console.example"));
+        assert_eq!(answer(req).await, (200, None, Value::from(7)));
+    }
+}

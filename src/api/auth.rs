@@ -1,0 +1,169 @@
+//! Logging in, refreshing, logging out, registering. No token and no password reaches a log or an error's text.
+
+use crate::api::answer::{Answered, json};
+use crate::api::fields::Fields;
+use crate::api::input::Body;
+use crate::api::operators::customers::{NewCustomer, new_customer};
+use crate::api::problem::Problem;
+use crate::api::{Context, limited_address, rules};
+use crate::contracts::driver_rest::{LoggedIn, User};
+use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::operators::CustomerCreated;
+use crate::operations::authentication::{self, Issue, Login, Principal, Refreshed};
+use crate::operations::passwords::Password;
+use crate::operations::tokens::Use;
+use crate::operations::{Refusal, accounts};
+use crate::store::{Account, Conn, StoreError, Tx};
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::TimeDelta;
+use std::time::Instant;
+use uuid::Uuid;
+
+/// The user name or the phone number, and the password.
+struct Credentials {
+    login: Login,
+    password: Password,
+}
+
+/// `POST auth/login`. A name that nobody has costs the same as one with a wrong password, and gets the same answer.
+pub async fn login(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Answered {
+    let Credentials { login, password } = credentials(&body)?;
+    limit_address(&ctx, &req)?;
+    limit_account(&ctx, &login)?;
+    let account = ctx.read(move |conn| find(conn, &login)).await?;
+    let stored = account.as_ref().filter(|account| !account.is_suspended);
+    let stored = stored.and_then(|account| account.password_hash.clone());
+    let is_right = ctx.passwords.matches(password, stored).await?;
+    let Some(account) = account.filter(|_| is_right) else { return Err(Refusal::WrongCredentials.into()) };
+    let (id, lifetime) = (Uuid::new_v4(), refresh_lifetime(&ctx));
+    let issue = ctx.write(move |tx| authentication::log_in(tx, &account, id, lifetime)).await?;
+    log::info!("logged in account={} role={}", issue.principal.public_id, issue.principal.role);
+    Ok(logged_in(&ctx, issue))
+}
+
+/// `POST auth/refresh`.
+pub async fn refresh(ctx: web::Data<Context>, body: Body) -> Answered {
+    let token = refresh_token(&body)?;
+    let claims = ctx.tokens.verify(&token, Use::Refresh, ctx.clock.now()).map_err(|reason| {
+        log::debug!("a refresh token was refused reason=\"{reason}\"");
+        Problem::from(Refusal::InvalidRefreshToken)
+    })?;
+    let account = claims.sub;
+    let (id, lifetime) = (Uuid::new_v4(), refresh_lifetime(&ctx));
+    match ctx.write(move |tx| authentication::refresh(tx, &claims, id, lifetime)).await? {
+        Refreshed::Issued(issue) => Ok(logged_in(&ctx, issue)),
+        Refreshed::Revoked => {
+            log::warn!("a refresh token was used twice: its family is revoked account={account}");
+            Err(Refusal::InvalidRefreshToken.into())
+        }
+        Refreshed::Invalid => Err(Refusal::InvalidRefreshToken.into()),
+    }
+}
+
+/// `POST auth/logout`. A token that is no good any more is as good as revoked.
+pub async fn logout(ctx: web::Data<Context>, body: Body) -> Answered {
+    let token = refresh_token(&body)?;
+    if let Ok(claims) = ctx.tokens.verify(&token, Use::Refresh, ctx.clock.now()) {
+        let account = claims.sub;
+        ctx.write(move |tx| authentication::log_out(tx, &claims)).await?;
+        log::info!("logged out account={account}");
+    }
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `POST auth/register`: a customer's account, where that is allowed.
+pub async fn register(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Answered {
+    if !ctx.settings.tokens.allow_registration {
+        return Err(Problem::new(ErrorCode::RegistrationDisabled, "Ask the operator for an account."));
+    }
+    let NewCustomer { mut person, password, time_zone } = new_customer(&body.object()?)?;
+    // Each one costs a hash, as a log-in does.
+    limit_address(&ctx, &req)?;
+    person.password_hash = Some(ctx.passwords.hash(password).await?);
+    let create = move |tx: &mut Tx<'_>| {
+        accounts::create_customer(tx, None, &person, time_zone.map(|zone| zone.name()))
+    };
+    let created = ctx.write(create).await?;
+    let answer = CustomerCreated { customer_id: created.id, user_id: created.public_id };
+    Ok(HttpResponse::Created().json(answer))
+}
+
+fn credentials(body: &Body) -> Result<Credentials, Problem> {
+    let object = body.object()?;
+    let mut fields = Fields::of(&object);
+    let username = fields.optional("username", rules::name);
+    let phone_number = fields.optional("phone_number", rules::name);
+    let password = fields.required("password", rules::claimed_password);
+    let login = username.map(Login::Username).or(phone_number.map(Login::PhoneNumber));
+    if !fields.has("username") && !fields.has("phone_number") {
+        fields.refuse("username", "is missing, and so is phone_number");
+    }
+    fields.finish(|| Some(Credentials { login: login?, password: password? }))
+}
+
+fn refresh_token(body: &Body) -> Result<String, Problem> {
+    let object = body.object()?;
+    let mut fields = Fields::of(&object);
+    let token = fields.required("refresh_token", rules::opaque);
+    fields.finish(|| token)
+}
+
+/// People write their phone number where a user name is asked for.
+fn find(conn: &mut Conn<'_>, login: &Login) -> Result<Option<Account>, StoreError> {
+    let found = authentication::find_login(conn, login)?;
+    match login {
+        Login::Username(name) if found.is_none() && rules::is_phone_number(name) => {
+            authentication::find_login(conn, &Login::PhoneNumber(name.clone()))
+        }
+        _ => Ok(found),
+    }
+}
+
+fn limit_address(ctx: &Context, req: &HttpRequest) -> Result<(), Problem> {
+    let address = limited_address(ctx, req);
+    ctx.limiters.logins_by_address.check(address, Instant::now()).map_err(|wait| {
+        ctx.metrics.logins_limited.increment(1);
+        Problem::limited(wait)
+    })
+}
+
+fn limit_account(ctx: &Context, login: &Login) -> Result<(), Problem> {
+    let (Login::Username(name) | Login::PhoneNumber(name)) = login;
+    ctx.limiters.logins_by_account.check(name.to_lowercase(), Instant::now()).map_err(|wait| {
+        ctx.metrics.logins_limited.increment(1);
+        Problem::limited(wait)
+    })
+}
+
+fn refresh_lifetime(ctx: &Context) -> TimeDelta {
+    TimeDelta::from_std(ctx.settings.tokens.refresh_ttl).unwrap_or(TimeDelta::MAX)
+}
+
+/// The refresh token is signed with what its row says, so whoever asks again after a lost reply gets the very same one.
+fn logged_in(ctx: &Context, issue: Issue) -> HttpResponse {
+    let Issue { id, issued_at, principal } = issue;
+    let subject = principal.subject();
+    let now = principal.issue_time(ctx.clock.now());
+    let answer = LoggedIn {
+        access_token: ctx.tokens.issue_access(&subject, now, Uuid::new_v4()).text,
+        refresh_token: ctx.tokens.issue_refresh(&subject, issued_at, id).text,
+        token_type: "bearer",
+        expires_in: ctx.settings.tokens.access_ttl.as_secs(),
+        user: user(principal),
+    };
+    let mut response = json(&answer);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn user(principal: Principal) -> User {
+    User {
+        user_id: principal.public_id,
+        role: principal.role,
+        name: principal.name,
+        phone_number: principal.phone_number,
+        driver_id: principal.driver,
+        customer_id: principal.customer,
+    }
+}

@@ -1,0 +1,172 @@
+//! The console: static files out of the binary, and what it needs to know at its start. Its page may load nothing from
+//! elsewhere and talk to nobody but its own server.
+
+use crate::api::Context;
+use crate::api::answer::{Answered, json};
+use crate::api::problem::Problem;
+use crate::config::Profile;
+use crate::domain::ids::{CustomerId, DriverId};
+use crate::domain::role::Role;
+use crate::operations::authentication;
+use crate::operations::seed::DEMO_PASSWORD;
+use crate::store::{Conn, StoreError, reads};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::{HttpRequest, HttpResponse, web};
+use rust_embed::{EmbeddedFile, RustEmbed};
+use serde::Serialize;
+
+const POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:";
+
+/// Log-ins to offer: the named ones. A fleet made in bulk follows them.
+const DEMO_ACCOUNTS_MAX: i64 = 20;
+
+#[derive(RustEmbed)]
+#[folder = "static/"]
+struct Static;
+
+/// `GET /`.
+pub async fn index(req: HttpRequest) -> Answered {
+    file(&req, "index.html")
+}
+
+/// `GET /console/{path}`.
+pub async fn asset(req: HttpRequest, path: web::Path<String>) -> Answered {
+    file(&req, &format!("console/{path}"))
+}
+
+fn file(req: &HttpRequest, path: &str) -> Answered {
+    let found: Option<EmbeddedFile> = Static::get(path);
+    let (Some(file), Some(media_type)) = (found, media_type(path)) else {
+        return Err(Problem::not_found("page"));
+    };
+    let etag = etag(&file.metadata.sha256_hash());
+    let is_known = req.headers().get(IF_NONE_MATCH).is_some_and(|known| names(known.as_bytes(), &etag));
+    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response
+        .insert_header((ETAG, etag))
+        // Kept, but asked for each time: a console of another version than its server misleads.
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((REFERRER_POLICY, "no-referrer"));
+    match is_known {
+        true => Ok(response.finish()),
+        false => Ok(response.content_type(media_type).body(file.data.into_owned())),
+    }
+}
+
+/// By the end of the name; what is of no known kind is not served.
+fn media_type(path: &str) -> Option<&'static str> {
+    let (_, extension) = path.rsplit_once('.')?;
+    match extension {
+        "html" => Some("text/html; charset=utf-8"),
+        "css" => Some("text/css; charset=utf-8"),
+        "js" => Some("text/javascript; charset=utf-8"),
+        "svg" => Some("image/svg+xml"),
+        _ => None,
+    }
+}
+
+/// Half of the hash tells any two versions apart.
+fn etag(hash: &[u8; 32]) -> String {
+    let digits: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{digits}\"")
+}
+
+/// Whether an `If-None-Match` names the tag, weakly or not.
+fn names(known: &[u8], etag: &str) -> bool {
+    let Ok(known) = std::str::from_utf8(known) else { return false };
+    known.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+}
+
+#[derive(Serialize)]
+struct Config {
+    profile: &'static str,
+    demo_accounts: Vec<DemoAccount>,
+    demo_password: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct DemoAccount {
+    username: String,
+    role: Role,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    driver_id: Option<DriverId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_id: Option<CustomerId>,
+}
+
+/// `GET /console/config.json`. Demo log-ins are told in development only, and to nobody but this machine.
+pub async fn config(ctx: web::Data<Context>) -> Answered {
+    let settings = &ctx.settings;
+    let is_trial = settings.profile == Profile::Development && settings.listen.is_loopback_only();
+    let demo_accounts = match is_trial {
+        true => ctx.read(demo_accounts).await?,
+        false => Vec::new(),
+    };
+    let demo_password = is_trial.then_some(DEMO_PASSWORD);
+    Ok(json(&Config { profile: settings.profile.as_str(), demo_accounts, demo_password }))
+}
+
+fn demo_accounts(conn: &mut Conn<'_>) -> Result<Vec<DemoAccount>, StoreError> {
+    let accounts = reads::demo_accounts(conn, DEMO_ACCOUNTS_MAX)?;
+    let with_ids = accounts.into_iter().map(|account| {
+        let username = account.username.clone();
+        let principal = authentication::principal_of(conn, account)?;
+        Ok(DemoAccount {
+            username,
+            role: principal.role,
+            name: principal.name,
+            driver_id: principal.driver,
+            customer_id: principal.customer,
+        })
+    });
+    with_ids.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn get(path: &str, known: Option<&str>) -> Result<HttpResponse, u16> {
+        let mut req = TestRequest::default();
+        if let Some(known) = known {
+            req = req.insert_header((IF_NONE_MATCH, known));
+        }
+        file(&req.to_http_request(), path).map_err(|problem| problem.code().status())
+    }
+
+    #[test]
+    fn every_file_of_the_console_has_a_media_type_and_its_headers() {
+        for path in Static::iter() {
+            let response = get(&path, None).unwrap_or_else(|status| panic!("{path}: {status}"));
+            assert_eq!(response.headers().get(CONTENT_SECURITY_POLICY).unwrap(), POLICY, "{path}");
+            assert_eq!(response.headers().get(X_CONTENT_TYPE_OPTIONS).unwrap(), "nosniff", "{path}");
+        }
+        assert_eq!(
+            get("index.html", None).unwrap().headers().get("content-type").unwrap(),
+            "text/html; charset=utf-8"
+        );
+    }
+
+    #[test]
+    fn a_file_that_the_browser_has_is_not_sent_again() {
+        let first = get("console/app.js", None).unwrap();
+        let etag = first.headers().get(ETAG).unwrap().to_str().unwrap();
+        for known in [etag.to_owned(), format!("W/{etag}"), format!("\"other\", {etag}"), "*".to_owned()] {
+            assert_eq!(get("console/app.js", Some(&known)).unwrap().status(), 304, "{known}");
+        }
+        assert_eq!(get("console/app.js", Some("\"other\"")).unwrap().status(), 200);
+    }
+
+    #[test]
+    fn what_is_not_in_the_binary_is_not_found() {
+        for path in ["console/../../Cargo.toml", "console/", "console/nothing.js", "/etc/passwd", ""] {
+            assert_eq!(get(path, None).map(drop), Err(404), "{path}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The REST side of the driver app. What an order's status may become is decided in `operations::orders`.
+
+use crate::api::answer::{Answered, json};
+use crate::api::extract::DriverCaller;
+use crate::api::fields::Fields;
+use crate::api::input::{Body, Query};
+use crate::api::problem::Problem;
+use crate::api::{Context, rules};
+use crate::contracts::driver_rest::{
+    AssignedOrders, DriverOrder, EarningsDay, EarningsHistory, Profile, REJECTED, StatusAnswer, order_word,
+};
+use crate::domain::ids::JobId;
+use crate::operations::drivers;
+use crate::operations::earnings::{self, Day};
+use crate::operations::orders::{self, DriverStep, Stepped};
+use crate::store::{Conn, Job, reads};
+use actix_web::web;
+use chrono::NaiveDate;
+
+/// What a driver may make of an order, in the contract's words.
+const STEPS: [(&str, DriverStep); 4] = [
+    ("accepted", DriverStep::Accept),
+    ("picked_up", DriverStep::PickUp),
+    ("delivered", DriverStep::Deliver),
+    ("rejected", DriverStep::Reject),
+];
+
+/// Days of a page of earnings.
+const DAYS: usize = 30;
+const DAYS_MAX: usize = 100;
+
+/// `GET driver/profile`.
+pub async fn profile(ctx: web::Data<Context>, caller: DriverCaller) -> Answered {
+    let id = caller.driver;
+    let found = ctx.read(move |conn| reads::driver(conn, id)).await?;
+    let (driver, account, _) = found.ok_or_else(|| Problem::not_found("driver"))?;
+    Ok(json(&Profile {
+        driver_id: driver.id,
+        name: account.name,
+        phone_number: account.phone_number,
+        vehicle_type: driver.vehicle_type,
+        vehicle_registration: driver.vehicle_registration,
+        status: driver.status.as_str(),
+        rating: driver.rating,
+        is_verified: driver.is_verified,
+    }))
+}
+
+/// `PUT driver/status`: answers with what follows from the wish.
+pub async fn set_status(ctx: web::Data<Context>, caller: DriverCaller, body: Body) -> Answered {
+    let object = body.object()?;
+    let mut fields = Fields::of(&object);
+    let wants = fields.required("status", rules::wants);
+    let wants = fields.finish(|| wants)?;
+    let deliveries_max = ctx.deliveries_max();
+    let status = ctx.write(move |tx| drivers::set_wish(tx, caller.driver, wants, deliveries_max)).await?;
+    Ok(json(&StatusAnswer { status: status.as_str() }))
+}
+
+/// `GET orders/assigned`: what the driver holds, oldest assignment first.
+pub async fn assigned_orders(ctx: web::Data<Context>, caller: DriverCaller) -> Answered {
+    let held = ctx.read(move |conn| reads::orders_of(conn, caller.driver)).await?;
+    let orders = held.iter().map(|job| order(job, order_word(job.status))).collect();
+    Ok(json(&AssignedOrders { orders }))
+}
+
+/// `PUT orders/{id}/status`.
+pub async fn set_order_status(
+    ctx: web::Data<Context>,
+    caller: DriverCaller,
+    id: web::Path<JobId>,
+    body: Body,
+) -> Answered {
+    let object = body.object()?;
+    let mut fields = Fields::of(&object);
+    let step = fields.required("status", rules::word(&STEPS));
+    let step = fields.finish(|| step)?;
+    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let moved = ctx.write(move |tx| orders::step(tx, id, caller.driver, step, deliveries_max)).await?;
+    Ok(json(&match moved {
+        Stepped::Order(job) => order(&job, order_word(job.status)),
+        Stepped::Rejected(job) => order(&job, REJECTED),
+    }))
+}
+
+fn order(job: &Job, status: &'static str) -> DriverOrder {
+    // Who gave it back sees nothing of when another driver got it.
+    let assigned_at = job.assigned_at.filter(|_| status != REJECTED).map(Into::into);
+    DriverOrder { order: orders::summary(job), status, assigned_at }
+}
+
+/// `GET earnings/today`.
+pub async fn earnings_today(ctx: web::Data<Context>, caller: DriverCaller) -> Answered {
+    let (zone, now) = (ctx.settings.region.time_zone, ctx.clock.now());
+    let today = ctx.read(move |conn| earnings::today(conn, caller.driver, zone, now)).await?;
+    Ok(json(&earnings_day(&ctx, today)))
+}
+
+/// `GET earnings/history`: days with work, newest first.
+pub async fn earnings_history(ctx: web::Data<Context>, caller: DriverCaller, query: Query) -> Answered {
+    let zone = ctx.settings.region.time_zone;
+    let today = ctx.clock.now().with_timezone(&zone).date_naive();
+    let History { from, to, limit } = history(&query, today)?;
+    let read = move |conn: &mut Conn<'_>| earnings::days(conn, caller.driver, zone, from, to, limit);
+    let (days, has_more) = ctx.read(read).await?;
+    // The day before the last one shown is where the next page begins.
+    let next = days.last().filter(|_| has_more).and_then(|day| day.date.pred_opt());
+    let next_cursor = next.map(|date| date.to_string());
+    let days = days.into_iter().map(|day| earnings_day(&ctx, day)).collect();
+    Ok(json(&EarningsHistory { days, next_cursor }))
+}
+
+#[derive(Debug, PartialEq)]
+struct History {
+    from: NaiveDate,
+    to: NaiveDate,
+    limit: usize,
+}
+
+fn history(query: &Query, today: NaiveDate) -> Result<History, Problem> {
+    let mut fields = Fields::of(&query.0);
+    let from = fields.optional("from", rules::date).unwrap_or_default();
+    let to = fields.optional("to", rules::date).unwrap_or(today);
+    let limit = fields.optional("limit", rules::number_in(1..=DAYS_MAX)).unwrap_or(DAYS);
+    let cursor = fields.optional("cursor", rules::date);
+    if from > to {
+        fields.refuse("from", "must not be after to");
+    }
+    // Nothing was earned after today, and nothing before a cursor is wanted twice.
+    let to = to.min(today).min(cursor.unwrap_or(today));
+    fields.finish(|| Some(History { from, to, limit }))
+}
+
+fn earnings_day(ctx: &Context, day: Day) -> EarningsDay {
+    EarningsDay {
+        date: day.date,
+        currency: ctx.settings.region.currency.to_string(),
+        total: day.total,
+        orders: day.orders,
+        rides: day.rides,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn asked(query: Value) -> Result<History, u16> {
+        let Value::Object(query) = query else { panic!("an object") };
+        history(&Query(query), date("2026-11-20")).map_err(|problem| problem.code().status())
+    }
+
+    fn date(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_history_ends_today_and_goes_on_before_its_cursor() {
+        let all = History { from: date("1970-01-01"), to: date("2026-11-20"), limit: 30 };
+        assert_eq!(asked(json!({})), Ok(all));
+        let asked_for =
+            json!({"from": "2026-01-01", "to": "2101-12-31", "limit": "1", "cursor": "2026-11-02"});
+        let next = History { from: date("2026-01-01"), to: date("2026-11-02"), limit: 1 };
+        assert_eq!(asked(asked_for), Ok(next));
+        for wrong in [
+            json!({"from": "31.12.2001"}),
+            json!({"limit": "101"}),
+            json!({"cursor": "soon"}),
+            json!({"from": "2026-02-01", "to": "2026-01-01"}),
+        ] {
+            assert_eq!(asked(wrong.clone()), Err(422), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Who asks: extractors that check the access token and the role before a handler runs. The account's row decides on
+//! each request, so a suspended account is refused from the next one on.
+
+use crate::api::Context;
+use crate::api::problem::Problem;
+use crate::contracts::error_codes::ErrorCode;
+use crate::domain::ids::DriverId;
+use crate::domain::role::Role;
+use crate::operations::authentication::{self, Principal};
+use crate::operations::tokens::Use;
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpRequest, web};
+use std::future::Future;
+use std::pin::Pin;
+
+/// What an extractor that has to ask the database returns.
+pub(super) type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+
+/// An account that may do what a handler does. 401 where nobody is known, 403 where they may not.
+pub trait Admitted: Sized {
+    fn admit(principal: Principal) -> Result<Self, Problem>;
+}
+
+/// Anybody with an account.
+pub struct Caller(pub Principal);
+
+/// The operator.
+pub struct Admin(pub Principal);
+
+/// The operator, or a program of theirs: for orders and bookings.
+pub struct Operator(pub Principal);
+
+/// A driver's app.
+pub struct DriverCaller {
+    pub driver: DriverId,
+    pub principal: Principal,
+}
+
+impl Admitted for Caller {
+    fn admit(principal: Principal) -> Result<Self, Problem> {
+        Ok(Self(principal))
+    }
+}
+
+impl Admitted for Admin {
+    fn admit(principal: Principal) -> Result<Self, Problem> {
+        match principal.role {
+            Role::Admin => Ok(Self(principal)),
+            role => Err(forbidden(role)),
+        }
+    }
+}
+
+impl Admitted for Operator {
+    fn admit(principal: Principal) -> Result<Self, Problem> {
+        match principal.role {
+            Role::Admin | Role::Service => Ok(Self(principal)),
+            role => Err(forbidden(role)),
+        }
+    }
+}
+
+impl Admitted for DriverCaller {
+    fn admit(principal: Principal) -> Result<Self, Problem> {
+        match principal.driver {
+            Some(driver) => Ok(Self { driver, principal }),
+            None => Err(forbidden(principal.role)),
+        }
+    }
+}
+
+fn forbidden(role: Role) -> Problem {
+    Problem::new(ErrorCode::Forbidden, format!("The role {role} may not do that."))
+}
+
+/// Checks the token and reads the account.
+async fn authenticate(req: HttpRequest) -> Result<Principal, Problem> {
+    let ctx = req.app_data::<web::Data<Context>>().expect("the server is built with its context");
+    let token = bearer(&req).ok_or_else(Problem::unauthorized)?;
+    let claims = ctx.tokens.verify(token, Use::Access, ctx.clock.now()).map_err(|reason| {
+        log::debug!("a token was refused reason=\"{reason}\"");
+        Problem::unauthorized()
+    })?;
+    let principal = ctx.read(move |conn| authentication::principal(conn, &claims)).await?;
+    principal.ok_or_else(Problem::unauthorized)
+}
+
+/// From the header alone: a URL of REST carries no token.
+fn bearer(req: &HttpRequest) -> Option<&str> {
+    let (scheme, token) = req.headers().get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+macro_rules! extracted {
+    ($($name:ty),+) => {$(
+        impl FromRequest for $name {
+            type Error = Problem;
+            type Future = Extracting<Self>;
+
+            fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+                let req = req.clone();
+                Box::pin(async move { <$name>::admit(authenticate(req).await?) })
+            }
+        }
+    )+};
+}
+extracted!(Caller, Admin, Operator, DriverCaller);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::AccountId;
+    use actix_web::test::TestRequest;
+    use uuid::Uuid;
+
+    fn principal(role: Role) -> Principal {
+        Principal {
+            account: AccountId(1),
+            public_id: Uuid::nil(),
+            role,
+            name: "Somebody".to_owned(),
+            phone_number: None,
+            driver: (role == Role::Driver).then_some(DriverId(123)),
+            customer: None,
+            tokens_valid_from: 0,
+        }
+    }
+
+    #[test]
+    fn each_role_comes_through_its_own_doors() {
+        let doors = |role: Role| {
+            let admin = Admin::admit(principal(role)).is_ok();
+            let operator = Operator::admit(principal(role)).is_ok();
+            (admin, operator, DriverCaller::admit(principal(role)).is_ok())
+        };
+        assert_eq!(doors(Role::Admin), (true, true, false));
+        assert_eq!(doors(Role::Service), (false, true, false));
+        assert_eq!(doors(Role::Driver), (false, false, true));
+        assert_eq!(doors(Role::Customer), (false, false, false));
+    }
+
+    #[test]
+    fn a_token_in_the_url_is_not_looked_at() {
+        let req = TestRequest::with_uri("/?token=a.b.c").to_http_request();
+        assert_eq!(bearer(&req), None);
+        let req = TestRequest::default().insert_header((AUTHORIZATION, "bearer  a.b.c ")).to_http_request();
+        assert_eq!(bearer(&req), Some("a.b.c"));
+    }
+}

@@ -1,0 +1,117 @@
+//! Reading what a client sent, field by field, into types that can't be wrong. All that is missing or wrong is gathered
+//! and said at once. A null optional field counts as absent, an unknown one is ignored; `rules` has what a field may be.
+
+use crate::api::problem::Problem;
+use crate::api::rules;
+use crate::domain::position::Position;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// A JSON object, or a query string as one of texts.
+pub type Object = Map<String, Value>;
+
+/// One field and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldProblem {
+    pub field: String,
+    pub message: String,
+}
+
+/// Reads one object.
+pub struct Fields<'a> {
+    object: &'a Object,
+    problems: Vec<FieldProblem>,
+}
+
+impl<'a> Fields<'a> {
+    pub fn of(object: &'a Object) -> Self {
+        Self { object, problems: Vec::new() }
+    }
+
+    /// `None` is among the problems.
+    pub fn required<T>(&mut self, name: &str, rule: impl Fn(&Value) -> Result<T, String>) -> Option<T> {
+        if !self.has(name) {
+            self.refuse(name, "is missing");
+        }
+        self.optional(name, rule)
+    }
+
+    /// `None` where it is absent or among the problems.
+    pub fn optional<T>(&mut self, name: &str, rule: impl Fn(&Value) -> Result<T, String>) -> Option<T> {
+        match rule(self.present(name)?) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.refuse(name, message);
+                None
+            }
+        }
+    }
+
+    /// A position needs both of its numbers.
+    pub fn position(&mut self, latitude_name: &str, longitude_name: &str) -> Option<Position> {
+        for (name, other) in [(latitude_name, longitude_name), (longitude_name, latitude_name)] {
+            if !self.has(name) && self.has(other) {
+                self.refuse(name, format!("is missing beside {other}"));
+            }
+        }
+        let latitude = self.optional(latitude_name, rules::latitude);
+        let longitude = self.optional(longitude_name, rules::longitude);
+        Position::new(latitude?, longitude?).ok()
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.present(name).is_some()
+    }
+
+    pub fn refuse(&mut self, name: &str, message: impl Into<String>) {
+        self.problems.push(FieldProblem { field: name.to_owned(), message: message.into() });
+    }
+
+    /// What `make` makes of the fields, or all the problems. `make` may use `?` on what is required.
+    pub fn finish<T>(self, make: impl FnOnce() -> Option<T>) -> Result<T, Problem> {
+        if !self.problems.is_empty() {
+            return Err(Problem::fields(self.problems));
+        }
+        Ok(make().expect("a required field that is not there is among the problems"))
+    }
+
+    fn present(&self, name: &str) -> Option<&'a Value> {
+        self.object.get(name).filter(|value| !value.is_null())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn problems(value: Value, read: impl FnOnce(&mut Fields<'_>)) -> Vec<String> {
+        let Value::Object(object) = value else { panic!("an object") };
+        let mut fields = Fields::of(&object);
+        read(&mut fields);
+        fields.problems.into_iter().map(|problem| problem.field).collect()
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once_and_null_is_absent() {
+        let body = json!({"name": 7, "reason": null, "unknown": []});
+        let wrong = problems(body, |fields| {
+            fields.required("name", rules::name);
+            fields.required("reason", rules::reason);
+            fields.optional("address", rules::name);
+        });
+        assert_eq!(wrong, ["name", "reason"]);
+    }
+
+    #[test]
+    fn a_position_is_both_numbers_or_none() {
+        let read = |fields: &mut Fields<'_>| {
+            fields.position("latitude", "longitude");
+        };
+        assert_eq!(problems(json!({"latitude": 1}), read), ["longitude"]);
+        assert_eq!(problems(json!({"longitude": 1, "latitude": null}), read), ["latitude"]);
+        assert_eq!(problems(json!({"latitude": 91, "longitude": 181}), read), ["latitude", "longitude"]);
+        assert_eq!(problems(json!({"latitude": 1, "longitude": -180}), read), [] as [&str; 0]);
+        assert_eq!(problems(json!({}), read), [] as [&str; 0]);
+    }
+}

@@ -1,0 +1,167 @@
+//! REST: routes, extractors, error bodies, the console. A handler reads its input into types that can't be wrong, calls one
+//! operation or one read on the database's threads, and answers; nothing is decided here.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `extract` | who asks |
+//! | `client_address` | from where |
+//! | `input` | body, query, `Idempotency-Key` |
+//! | `fields`, `rules` | reading fields, all that is wrong at once |
+//! | `answer` | decisions under a key, pages, JSON |
+//! | `problem` | what a refused request is answered with |
+//! | `around` | what is the same for every request: the log line, CORS, what the framework refuses |
+//! | `auth`, `driver_app`, `operators`, `health`, `console` | the handlers |
+
+mod answer;
+mod around;
+mod auth;
+mod client_address;
+mod console;
+mod driver_app;
+pub mod extract;
+mod fields;
+mod health;
+mod input;
+mod operators;
+pub mod problem;
+mod rules;
+
+use crate::actors::presence::Presence;
+use crate::clock::SharedClock;
+use crate::config::{LimitSettings, Settings};
+use crate::domain::ids::AccountId;
+use crate::metrics::Metrics;
+use crate::operations;
+use crate::operations::passwords::Passwords;
+use crate::operations::tokens::TokenKeys;
+use crate::rate_limit::{KeyedLimiter, Rate};
+use crate::store::{Conn, Database, StoreError, Tx};
+use actix_web::{HttpRequest, Resource, web};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+pub use around::{around, cors};
+pub use client_address::client_address;
+
+use self::problem::Problem;
+use operators::{customers, drivers, orders};
+
+/// What handlers work with. Made once; every worker has the same.
+pub struct Context {
+    pub database: Database,
+    pub clock: SharedClock,
+    pub settings: Arc<Settings>,
+    pub tokens: Arc<TokenKeys>,
+    pub passwords: Passwords,
+    pub limiters: Limiters,
+    pub presence: Arc<Presence>,
+    pub metrics: Arc<Metrics>,
+    pub prometheus: PrometheusHandle,
+    /// The server is stopping: no new work is wanted.
+    pub draining: Arc<AtomicBool>,
+}
+
+impl Context {
+    fn deliveries_max(&self) -> i64 {
+        i64::from(self.settings.limits.deliveries_per_driver_max.get())
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnMut(&mut Conn<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        Ok(self.database.read(query).await?)
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        operation: impl FnMut(&mut Tx<'_>) -> Result<T, operations::Error> + Send + 'static,
+    ) -> Result<T, Problem> {
+        Ok(self.database.write(operation).await?)
+    }
+}
+
+/// How often an account or an address may log in or connect.
+pub struct Limiters {
+    /// By the name that was given, in lower case, whether there is such an account or not.
+    pub logins_by_account: KeyedLimiter<String>,
+    pub logins_by_address: KeyedLimiter<IpAddr>,
+    pub handshakes_by_account: KeyedLimiter<AccountId>,
+    pub handshakes_by_address: KeyedLimiter<IpAddr>,
+}
+
+/// Keys of each limiter: some 10 MB at most, and more addresses than connect within a minute.
+const LIMITER_KEYS_MAX: usize = 100_000;
+
+impl Limiters {
+    pub fn new(limits: &LimitSettings) -> Self {
+        let by = |count| Rate::per_minute(count);
+        Self {
+            logins_by_account: KeyedLimiter::new(by(limits.logins_per_minute_per_account), LIMITER_KEYS_MAX),
+            logins_by_address: KeyedLimiter::new(by(limits.logins_per_minute_per_address), LIMITER_KEYS_MAX),
+            handshakes_by_account: KeyedLimiter::new(
+                by(limits.handshakes_per_minute_per_account),
+                LIMITER_KEYS_MAX,
+            ),
+            handshakes_by_address: KeyedLimiter::new(
+                by(limits.handshakes_per_minute_per_address),
+                LIMITER_KEYS_MAX,
+            ),
+        }
+    }
+}
+
+/// Every route. Wants `web::Data<Context>` beside it, and [`around`] and [`cors`] around it.
+#[rustfmt::skip]
+pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
+    cfg.app_data(web::PathConfig::default().error_handler(around::unreadable_path));
+
+    cfg.service(at("/api/v1/auth/login").post(auth::login));
+    cfg.service(at("/api/v1/auth/refresh").post(auth::refresh));
+    cfg.service(at("/api/v1/auth/logout").post(auth::logout));
+    cfg.service(at("/api/v1/auth/register").post(auth::register));
+
+    // sockets::configure(cfg);
+
+    cfg.service(at("/api/v1/driver/profile").get(driver_app::profile));
+    cfg.service(at("/api/v1/driver/status").put(driver_app::set_status));
+    cfg.service(at("/api/v1/orders/assigned").get(driver_app::assigned_orders));
+    cfg.service(at("/api/v1/orders/{id}/status").put(driver_app::set_order_status));
+    cfg.service(at("/api/v1/earnings/today").get(driver_app::earnings_today));
+    cfg.service(at("/api/v1/earnings/history").get(driver_app::earnings_history));
+
+    cfg.service(at("/api/v1/admin/drivers").get(drivers::list).post(drivers::create));
+    cfg.service(at("/api/v1/admin/drivers/{id}").get(drivers::show).patch(drivers::change));
+    cfg.service(at("/api/v1/admin/drivers/{id}/locations").get(drivers::locations));
+    cfg.service(at("/api/v1/admin/customers").get(customers::list).post(customers::create));
+    cfg.service(at("/api/v1/admin/orders").get(orders::list).post(orders::create));
+    // Before the orders by id: it is a name where those have a number.
+    cfg.service(at("/api/v1/admin/orders/batches").post(orders::assign_batch));
+    cfg.service(at("/api/v1/admin/orders/{id}").get(orders::show));
+    cfg.service(at("/api/v1/admin/orders/{id}/assign").post(orders::assign));
+    cfg.service(at("/api/v1/admin/orders/{id}/auto-assign").post(orders::auto_assign));
+    cfg.service(at("/api/v1/admin/orders/{id}/unassign").post(orders::unassign));
+    cfg.service(at("/api/v1/admin/orders/{id}/cancel").post(orders::cancel));
+
+    cfg.service(at("/healthz").get(health::alive).head(health::alive));
+    cfg.service(at("/readyz").get(health::ready).head(health::ready));
+    cfg.service(at("/metrics").get(health::metrics));
+
+    if settings.listen.console {
+        cfg.service(at("/").get(console::index).head(console::index));
+        cfg.service(at("/console/config.json").get(console::config));
+        cfg.service(at("/console/{path:.*}").get(console::asset).head(console::asset));
+    }
+    cfg.default_service(web::to(around::unknown_route));
+}
+
+fn at(path: &'static str) -> Resource {
+    web::resource(path)
+}
+
+/// Where a request came from, as limits count it.
+fn limited_address(ctx: &Context, req: &HttpRequest) -> IpAddr {
+    crate::rate_limit::address_key(client_address(req, &ctx.settings.listen.trusted_proxies))
+}

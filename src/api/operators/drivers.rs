@@ -1,0 +1,195 @@
+//! `admin/drivers`: who drives, and what an operator changes of them.
+
+use crate::actors::presence::Presence;
+use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
+use crate::api::extract::Admin;
+use crate::api::fields::{Fields, Object};
+use crate::api::input::{Body, Once, Query};
+use crate::api::operators::{NewPerson, id_cursor, new_person};
+use crate::api::problem::Problem;
+use crate::api::{Context, rules};
+use crate::contracts::operators::{DriverCreated, DriverItem};
+use crate::domain::driver::Wants;
+use crate::domain::ids::DriverId;
+use crate::operations::accounts::{self, DriverDetails};
+use crate::operations::drivers::{self, DriverPatch};
+use crate::operations::passwords::Password;
+use crate::operations::{Error, Refusal};
+use crate::store::Tx;
+use crate::store::reads::{self, DriverStanding};
+use actix_web::web;
+use chrono::{DateTime, Utc};
+
+pub use super::locations::locations;
+
+/// Where the mean of a driver's ratings begins.
+const RATING_AT_FIRST: f64 = 5.0;
+
+/// `POST admin/drivers`.
+pub async fn create(ctx: web::Data<Context>, Admin(caller): Admin, once: Once, body: Body) -> Answered {
+    let (NewPerson { mut person, password }, details) = new_driver(&body.object()?)?;
+    person.password_hash = Some(ctx.passwords.hash(password).await?);
+    let key = once.key(&ctx, &caller, &body);
+    decide(&ctx, key, CREATED, move |tx| {
+        let created = accounts::create_driver(tx, None, &person, &details)?;
+        Ok(DriverCreated { driver_id: created.id, user_id: created.public_id })
+    })
+    .await
+}
+
+fn new_driver(object: &Object) -> Result<(NewPerson, DriverDetails), Problem> {
+    let mut fields = Fields::of(object);
+    let new = new_person(&mut fields);
+    let vehicle_type = fields.required("vehicle_type", rules::name);
+    let license_number = fields.optional("license_number", rules::name);
+    let vehicle_registration = fields.optional("vehicle_registration", rules::name);
+    let vehicle_color = fields.optional("vehicle_color", rules::name);
+    let is_verified = fields.optional("is_verified", rules::flag).unwrap_or(false);
+    let position = fields.position("latitude", "longitude");
+    let wants = fields.optional("status", rules::wants).unwrap_or(Wants::Offline);
+    fields.finish(|| {
+        let details = DriverDetails {
+            vehicle_type: vehicle_type?,
+            license_number,
+            vehicle_registration,
+            vehicle_color,
+            is_verified,
+            position,
+            wants,
+            rating: RATING_AT_FIRST,
+        };
+        Some((new?, details))
+    })
+}
+
+/// `PATCH admin/drivers/{id}`.
+pub async fn change(
+    ctx: web::Data<Context>,
+    Admin(caller): Admin,
+    id: web::Path<DriverId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let (mut patch, password) = patch(&body.object()?)?;
+    if let Some(password) = password {
+        patch.password_hash = Some(ctx.passwords.hash(password).await?);
+    }
+    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let presence = ctx.presence.clone();
+    let key = once.key(&ctx, &caller, &body);
+    decide(&ctx, key, OK, move |tx| {
+        drivers::patch(tx, id, &patch, deliveries_max)?;
+        changed(tx, id, &presence)
+    })
+    .await
+}
+
+fn changed(tx: &mut Tx<'_>, id: DriverId, presence: &Presence) -> Result<DriverItem, Error> {
+    let now = tx.now();
+    let standing = reads::driver(tx.conn(), id)?.ok_or(Refusal::NotFound("driver"))?;
+    Ok(item(standing, presence, now))
+}
+
+fn patch(object: &Object) -> Result<(DriverPatch, Option<Password>), Problem> {
+    let mut fields = Fields::of(object);
+    let patch = DriverPatch {
+        is_verified: fields.optional("is_verified", rules::flag),
+        suspended: fields.optional("suspended", rules::flag),
+        wants: fields.optional("status", rules::wants),
+        position: fields.position("latitude", "longitude"),
+        password_hash: None,
+    };
+    let password = fields.optional("password", rules::password);
+    fields.finish(|| Some((patch, password)))
+}
+
+/// `GET admin/drivers`: by id, ascending.
+pub async fn list(ctx: web::Data<Context>, _: Admin, query: Query) -> Answered {
+    let mut fields = Fields::of(&query.0);
+    let (after, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
+    let after = fields.finish(|| Some(after.unwrap_or(DriverId(0))))?;
+    let rows = ctx.read(move |conn| reads::drivers(conn, after, limit as i64 + 1)).await?;
+    let now = ctx.clock.now();
+    let cursor = |(driver, _, _): &DriverStanding| driver.id.to_string();
+    Ok(json(&page(rows, limit, cursor, |standing| item(standing, &ctx.presence, now))))
+}
+
+/// `GET admin/drivers/{id}`.
+pub async fn show(ctx: web::Data<Context>, _: Admin, id: web::Path<DriverId>) -> Answered {
+    let id = id.into_inner();
+    let found = ctx.read(move |conn| reads::driver(conn, id)).await?;
+    let standing = found.ok_or_else(|| Problem::not_found("driver"))?;
+    Ok(json(&item(standing, &ctx.presence, ctx.clock.now())))
+}
+
+fn item((driver, account, jobs): DriverStanding, presence: &Presence, now: DateTime<Utc>) -> DriverItem {
+    // What an operator or the demo data put there does not age.
+    let measured_at = driver.position_at.filter(|_| driver.position_measured);
+    let age_secs = measured_at.map(|at| (now - at.and_utc()).num_seconds().max(0));
+    DriverItem {
+        driver_id: driver.id,
+        connected: presence.is_connected(account.id),
+        user_id: account.public_id,
+        name: account.name,
+        username: account.username,
+        phone_number: account.phone_number,
+        status: driver.status.as_str(),
+        is_verified: driver.is_verified,
+        suspended: account.is_suspended,
+        vehicle_type: driver.vehicle_type,
+        latitude: driver.latitude,
+        longitude: driver.longitude,
+        position_age_secs: age_secs,
+        jobs,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn object(value: Value) -> Object {
+        let Value::Object(object) = value else { panic!("an object") };
+        object
+    }
+
+    #[test]
+    fn a_driver_is_offline_and_not_verified_unless_said_otherwise() {
+        let least = json!({"username": "new", "password": "long enough", "name": "New", "vehicle_type": "moto",
+            "phone_number": "+4915112345678", "is_verified": null, "license_number": null});
+        let (new, details) = new_driver(&object(least)).unwrap();
+        assert_eq!((details.wants, details.is_verified, details.position), (Wants::Offline, false, None));
+        assert!(new.person.password_hash.is_none() && !new.person.is_demo);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_with_a_driver_is_said_at_once_and_nothing_of_the_password() {
+        let wrong = json!({"username": "a b", "password": "short", "phone_number": "110", "latitude": 91,
+            "longitude": 0, "status": "asleep", "is_verified": "yes"});
+        let problem = new_driver(&object(wrong)).map(drop).unwrap_err();
+        let text = format!("{problem:?}");
+        for field in [
+            "username",
+            "password",
+            "name",
+            "phone_number",
+            "vehicle_type",
+            "latitude",
+            "status",
+            "is_verified",
+        ] {
+            assert!(text.contains(&format!("field: \"{field}\"")), "{field}: {text}");
+        }
+        assert!(!text.contains("short\""), "{text}");
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names() {
+        let (patch, password) =
+            patch(&object(json!({"suspended": true, "password": "another one"}))).unwrap();
+        assert_eq!((patch.suspended, patch.is_verified, patch.wants), (Some(true), None, None));
+        assert!(password.is_some());
+        assert!(super::patch(&object(json!({"latitude": 1}))).is_err());
+    }
+}

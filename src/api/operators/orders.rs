@@ -1,0 +1,232 @@
+//! `admin/orders`: made, assigned, taken back, cancelled. Also for programs of the operator's.
+
+use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
+use crate::api::extract::Operator;
+use crate::api::fields::{Fields, Object};
+use crate::api::input::{Body, Once, Query};
+use crate::api::operators::id_cursor;
+use crate::api::problem::Problem;
+use crate::api::{Context, rules};
+use crate::contracts::driver_rest::{ORDER_STATUSES, order_word};
+use crate::contracts::operators::{Batch, OrderItem};
+use crate::domain::ids::{DriverId, JobId};
+use crate::domain::money::Money;
+use crate::operations::orders::{self, CancelledBy, NewOrder};
+use crate::operations::{Error, Refusal};
+use crate::store::{Job, reads};
+use actix_web::web;
+
+/// How far from the pickup a driver is looked for.
+const AUTO_ASSIGN_RADIUS_M: f64 = 10_000.0;
+
+const CANCELLED_BY: [(&str, CancelledBy); 3] = [
+    ("customer", CancelledBy::Customer),
+    ("admin", CancelledBy::Admin),
+    ("restaurant", CancelledBy::Restaurant),
+];
+
+/// `POST admin/orders`.
+pub async fn create(ctx: web::Data<Context>, Operator(caller): Operator, once: Once, body: Body) -> Answered {
+    let new = new_order(&body.object()?)?;
+    let key = once.key(&ctx, &caller, &body);
+    decide(&ctx, key, CREATED, move |tx| Ok(item(orders::create(tx, &new)?))).await
+}
+
+fn new_order(object: &Object) -> Result<NewOrder, Problem> {
+    let mut fields = Fields::of(object);
+    let restaurant_name = fields.required("restaurant_name", rules::name);
+    let pickup_address = fields.required("pickup_address", rules::name);
+    let delivery_address = fields.required("delivery_address", rules::name);
+    let earnings = fields.required("earnings", rules::money);
+    let distance_km = fields.required("distance_km", rules::distance_km);
+    let customer = fields.optional("customer_id", rules::id);
+    let pickup = fields.position("pickup_latitude", "pickup_longitude");
+    let delivery = fields.position("delivery_latitude", "delivery_longitude");
+    fields.finish(|| {
+        Some(NewOrder {
+            restaurant_name: restaurant_name?,
+            pickup_address: pickup_address?,
+            pickup,
+            delivery_address: delivery_address?,
+            delivery,
+            earnings: earnings?,
+            distance_km: distance_km?,
+            customer,
+            is_demo: false,
+        })
+    })
+}
+
+/// `POST admin/orders/{id}/assign`.
+pub async fn assign(
+    ctx: web::Data<Context>,
+    Operator(caller): Operator,
+    id: web::Path<JobId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let object = body.object()?;
+    let mut fields = Fields::of(&object);
+    let driver = fields.required("driver_id", rules::id::<DriverId>);
+    let driver = fields.finish(|| driver)?;
+    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let key = once.key(&ctx, &caller, &body);
+    decide(&ctx, key, OK, move |tx| {
+        let assigned = orders::assign(tx, &[id], driver, deliveries_max)?.pop();
+        let job = assigned.ok_or(Error::Refused(Refusal::NotFound("order")))?;
+        Ok(item(job))
+    })
+    .await
+}
+
+/// `POST admin/orders/batches`: all of them or none.
+pub async fn assign_batch(
+    ctx: web::Data<Context>,
+    Operator(caller): Operator,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let object = body.object()?;
+    let mut fields = Fields::of(&object);
+    let driver = fields.required("driver_id", rules::id::<DriverId>);
+    let ids = fields.required("order_ids", rules::ids::<JobId>);
+    let (driver, ids) = fields.finish(|| Some((driver?, ids?)))?;
+    let deliveries_max = ctx.deliveries_max();
+    let key = once.key(&ctx, &caller, &body);
+    decide(&ctx, key, CREATED, move |tx| {
+        let jobs = orders::assign(tx, &ids, driver, deliveries_max)?;
+        Ok(Batch { driver_id: driver, orders: jobs.into_iter().map(item).collect() })
+    })
+    .await
+}
+
+/// `POST admin/orders/{id}/auto-assign`: to the nearest available driver. Its body does not matter.
+pub async fn auto_assign(
+    ctx: web::Data<Context>,
+    Operator(caller): Operator,
+    id: web::Path<JobId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let key = once.key(&ctx, &caller, &body);
+    decide(&ctx, key, OK, move |tx| {
+        Ok(item(orders::auto_assign(tx, id, AUTO_ASSIGN_RADIUS_M, deliveries_max)?))
+    })
+    .await
+}
+
+/// `POST admin/orders/{id}/unassign`.
+pub async fn unassign(
+    ctx: web::Data<Context>,
+    Operator(caller): Operator,
+    id: web::Path<JobId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let object = body.object()?;
+    let mut fields = Fields::of(&object);
+    let reason = fields.required("reason", rules::reason);
+    let reason = fields.finish(|| reason)?;
+    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let key = once.key(&ctx, &caller, &body);
+    decide(&ctx, key, OK, move |tx| Ok(item(orders::unassign(tx, id, &reason, deliveries_max)?))).await
+}
+
+/// `POST admin/orders/{id}/cancel`.
+pub async fn cancel(
+    ctx: web::Data<Context>,
+    Operator(caller): Operator,
+    id: web::Path<JobId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let object = body.object()?;
+    let mut fields = Fields::of(&object);
+    let reason = fields.required("reason", rules::reason);
+    let by = fields.optional("cancelled_by", rules::word(&CANCELLED_BY)).unwrap_or(CancelledBy::Admin);
+    let reason = fields.finish(|| reason)?;
+    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let key = once.key(&ctx, &caller, &body);
+    decide(&ctx, key, OK, move |tx| Ok(item(orders::cancel(tx, id, &reason, by, deliveries_max)?))).await
+}
+
+/// `GET admin/orders`: newest first.
+pub async fn list(ctx: web::Data<Context>, _: Operator, query: Query) -> Answered {
+    let mut fields = Fields::of(&query.0);
+    let status = fields.optional("status", rules::word(&ORDER_STATUSES));
+    let (before, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
+    let before = fields.finish(|| Some(before.unwrap_or(JobId(i64::MAX))))?;
+    let rows = ctx.read(move |conn| reads::orders(conn, status, before, limit as i64 + 1)).await?;
+    Ok(json(&page(rows, limit, |job| job.id.to_string(), item)))
+}
+
+/// `GET admin/orders/{id}`.
+pub async fn show(ctx: web::Data<Context>, _: Operator, id: web::Path<JobId>) -> Answered {
+    let id = id.into_inner();
+    let found = ctx.read(move |conn| reads::order(conn, id)).await?;
+    Ok(json(&item(found.ok_or_else(|| Problem::not_found("order"))?)))
+}
+
+fn item(job: Job) -> OrderItem {
+    OrderItem {
+        order_id: job.id,
+        status: order_word(job.status),
+        restaurant_name: job.restaurant_name,
+        pickup_address: job.pickup_address,
+        delivery_address: job.dropoff_address,
+        earnings: Money::from_minor(job.earnings_minor),
+        distance_km: job.distance_km,
+        customer_id: job.customer_id,
+        driver_id: job.driver_id,
+        pickup_latitude: job.pickup_latitude,
+        pickup_longitude: job.pickup_longitude,
+        delivery_latitude: job.dropoff_latitude,
+        delivery_longitude: job.dropoff_longitude,
+        requested_at: job.requested_at.into(),
+        assigned_at: job.assigned_at.map(Into::into),
+        accepted_at: job.set_out_at.map(Into::into),
+        picked_up_at: job.started_at.map(Into::into),
+        delivered_at: job.completed_at.map(Into::into),
+        cancelled_at: job.cancelled_at.map(Into::into),
+        cancelled_by: job.cancelled_by,
+        reason: job.cancel_reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn order() -> Value {
+        json!({"restaurant_name": "Burger King", "pickup_address": "Koramangala 5th Block, Bangalore",
+            "delivery_address": "Indiranagar 100ft Road, Bangalore", "earnings": 45.5, "distance_km": 3.2})
+    }
+
+    fn read(value: Value) -> Result<NewOrder, String> {
+        let Value::Object(object) = value else { panic!("an object") };
+        new_order(&object).map_err(|problem| format!("{problem:?}"))
+    }
+
+    #[test]
+    fn an_order_needs_no_positions_and_no_customer() {
+        let order = read(order()).unwrap();
+        assert_eq!(order.earnings.minor(), 4550);
+        assert!(order.pickup.is_none() && order.customer.is_none() && !order.is_demo);
+    }
+
+    #[test]
+    fn both_positions_and_the_amounts_are_checked() {
+        let mut wrong = order();
+        wrong["earnings"] = json!("45.5");
+        wrong["distance_km"] = json!(-1);
+        wrong["pickup_latitude"] = json!(12.9);
+        wrong["delivery_longitude"] = json!(181);
+        wrong["customer_id"] = json!(0);
+        let problem = read(wrong).unwrap_err();
+        for field in ["earnings", "distance_km", "pickup_longitude", "delivery_latitude", "customer_id"] {
+            assert!(problem.contains(&format!("field: \"{field}\"")), "{field}: {problem}");
+        }
+    }
+}

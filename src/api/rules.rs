@@ -1,0 +1,235 @@
+//! What a field may be: one rule for each kind. A rule gives the value in a type that can't be wrong, or says in a few
+//! words what is expected; it never repeats what was sent, which may be a secret.
+
+use crate::domain::driver::Wants;
+use crate::domain::money::Money;
+use crate::domain::position::Position;
+use crate::operations::passwords::Password;
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use serde_json::Value;
+use std::ops::RangeInclusive;
+
+/// Characters of a name, an address and the like: more fits on no screen.
+const NAME_CHARS_MAX: usize = 200;
+/// The app shows it word for word.
+const REASON_CHARS_MAX: usize = 500;
+const USERNAME_CHARS_MAX: usize = 64;
+/// E.164 allows 15; the shortest national ones in use have 6.
+const PHONE_DIGITS: RangeInclusive<usize> = 6..=15;
+/// Half of the way around the earth.
+const DISTANCE_KM_MAX: f64 = 20_000.0;
+/// Far above what a driver may hold.
+const BATCH_ORDERS_MAX: usize = 100;
+
+/// A name, an address, a vehicle.
+pub fn name(value: &Value) -> Result<String, String> {
+    text(value, NAME_CHARS_MAX)
+}
+
+pub fn reason(value: &Value) -> Result<String, String> {
+    text(value, REASON_CHARS_MAX)
+}
+
+fn text(value: &Value, chars_max: usize) -> Result<String, String> {
+    let expected = || format!("must be a text of 1 to {chars_max} characters");
+    let text = value.as_str().ok_or_else(expected)?;
+    if text.trim().is_empty() || text.chars().count() > chars_max {
+        return Err(expected());
+    }
+    // PostgreSQL can't keep U+0000, and no screen shows the others; a line break may be wanted.
+    match text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        true => Err("must not have control characters".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
+pub fn claimed_password(value: &Value) -> Result<Password, String> {
+    value.as_str().map(Password::claimed).ok_or_else(|| "must be a text".to_owned())
+}
+
+/// A token, opaque here.
+pub fn opaque(value: &Value) -> Result<String, String> {
+    value.as_str().map(str::to_owned).ok_or_else(|| "must be a text".to_owned())
+}
+
+pub fn username(value: &Value) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._@+-".contains(c);
+    match value.as_str() {
+        Some(text) if (1..=USERNAME_CHARS_MAX).contains(&text.len()) && text.chars().all(allowed) => {
+            Ok(text.to_owned())
+        }
+        _ => Err(format!("must be 1 to {USERNAME_CHARS_MAX} of the characters A-Z a-z 0-9 . _ @ + -")),
+    }
+}
+
+pub fn phone_number(value: &Value) -> Result<String, String> {
+    match value.as_str() {
+        Some(text) if is_phone_number(text) => Ok(text.to_owned()),
+        _ => Err("must be a phone number such as +237123456789".to_owned()),
+    }
+}
+
+/// An optional plus sign and 6 to 15 digits.
+pub fn is_phone_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    PHONE_DIGITS.contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A password that is to be set.
+pub fn password(value: &Value) -> Result<Password, String> {
+    let text = value.as_str().ok_or_else(|| "must be a text".to_owned())?;
+    Password::new(text).map_err(|rule| rule.to_string())
+}
+
+pub fn flag(value: &Value) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| "must be true or false".to_owned())
+}
+
+/// The id of an order, a driver or a customer.
+pub fn id<Id: From<i64>>(value: &Value) -> Result<Id, String> {
+    match value.as_i64() {
+        Some(id) if id > 0 => Ok(Id::from(id)),
+        _ => Err("must be a whole number above 0".to_owned()),
+    }
+}
+
+pub fn ids<Id: From<i64>>(value: &Value) -> Result<Vec<Id>, String> {
+    match value.as_array() {
+        Some(list) if (1..=BATCH_ORDERS_MAX).contains(&list.len()) => list.iter().map(id).collect(),
+        _ => Err(format!("must be a list of 1 to {BATCH_ORDERS_MAX} ids")),
+    }
+}
+
+pub fn money(value: &Value) -> Result<Money, String> {
+    let amount = value.as_f64().ok_or_else(|| "must be a number".to_owned())?;
+    Money::from_major(amount).map_err(|_| "must be from 0 to 1000000000 with at most two decimals".to_owned())
+}
+
+pub fn distance_km(value: &Value) -> Result<f64, String> {
+    match value.as_f64() {
+        Some(km) if (0.0..=DISTANCE_KM_MAX).contains(&km) => Ok(km),
+        _ => Err(format!("must be a number from 0 to {DISTANCE_KM_MAX}")),
+    }
+}
+
+pub fn latitude(value: &Value) -> Result<f64, String> {
+    let degrees = value.as_f64().filter(|degrees| Position::new(*degrees, 0.0).is_ok());
+    degrees.ok_or_else(|| "must be a number from -90 to 90".to_owned())
+}
+
+pub fn longitude(value: &Value) -> Result<f64, String> {
+    let degrees = value.as_f64().filter(|degrees| Position::new(0.0, *degrees).is_ok());
+    degrees.ok_or_else(|| "must be a number from -180 to 180".to_owned())
+}
+
+/// An IANA name, such as `Africa/Douala`.
+pub fn time_zone(value: &Value) -> Result<Tz, String> {
+    let zone = value.as_str().and_then(|name| name.parse().ok());
+    zone.ok_or_else(|| "must be a time zone such as Africa/Douala".to_owned())
+}
+
+/// What a driver wants, in the words of `driver/status`.
+pub fn wants(value: &Value) -> Result<Wants, String> {
+    value
+        .as_str()
+        .and_then(Wants::from_wire)
+        .ok_or_else(|| "must be one of online, available, busy, offline".to_owned())
+}
+
+/// One of a few words.
+pub fn word<T: Copy>(words: &[(&str, T)]) -> impl Fn(&Value) -> Result<T, String> {
+    move |value| {
+        let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
+        found.map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            format!("must be one of {}", words.join(", "))
+        })
+    }
+}
+
+/// A number in a query string.
+pub fn number_in(range: RangeInclusive<usize>) -> impl Fn(&Value) -> Result<usize, String> {
+    move |value| {
+        let number =
+            value.as_str().and_then(|text| text.parse().ok()).filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
+    }
+}
+
+/// `YYYY-MM-DD`, of a four-digit year, since both databases compare those rightly.
+pub fn date(value: &Value) -> Result<NaiveDate, String> {
+    let text = value.as_str().filter(|text| text.len() == 10 && text.as_bytes()[0].is_ascii_digit());
+    text.and_then(|text| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
+        .ok_or_else(|| "must be a date as YYYY-MM-DD".to_owned())
+}
+
+/// RFC 3339, with any offset. A plus sign in a query string arrives as a space unless it was escaped.
+pub fn instant(value: &Value) -> Result<DateTime<Utc>, String> {
+    let text = value.as_str().map(|text| text.replace(' ', "+"));
+    text.and_then(|text| DateTime::parse_from_rfc3339(&text).ok())
+        .map(|time| time.with_timezone(&Utc))
+        .ok_or_else(|| "must be a time such as 2026-11-20T10:30:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn texts_are_bounded_in_characters_and_not_blank() {
+        assert!(name(&json!("é".repeat(200))).is_ok());
+        assert_eq!(reason(&json!("late\nand cold")), Ok("late\nand cold".to_owned()));
+        for wrong in
+            [json!("é".repeat(201)), json!(""), json!("  "), json!("a\u{0}b"), json!(7), json!(["a"])]
+        {
+            assert!(name(&wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_and_numbers_of_people() {
+        assert!(username(&json!("anna.b+1@example-x_y")).is_ok());
+        for wrong in ["", "a b", "anná", &"x".repeat(65)] {
+            assert!(username(&json!(wrong)).is_err(), "{wrong}");
+        }
+        assert!(
+            phone_number(&json!("+237123456789")).is_ok() && phone_number(&json!("237123456789")).is_ok()
+        );
+        for wrong in ["+12345", "+1234567890123456", "++123456", "+12 345 678", "١٢٣٤٥٦", "+"] {
+            assert!(phone_number(&json!(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_numbers_and_ids_whole() {
+        assert_eq!(money(&json!(45.5)).map(Money::minor), Ok(4550));
+        assert_eq!(money(&json!(45)).map(Money::minor), Ok(4500));
+        for wrong in [json!("45.5"), json!(-1), json!(1e300), json!(0.001), json!(true)] {
+            assert!(money(&wrong).is_err(), "{wrong}");
+        }
+        assert!(distance_km(&json!(0)).is_ok() && distance_km(&json!(20000.1)).is_err());
+        assert_eq!(id(&json!(7)), Ok(7i64));
+        for wrong in [json!(0), json!(-1), json!(1.5), json!("7"), json!(1e30)] {
+            assert!(id::<i64>(&wrong).is_err(), "{wrong}");
+        }
+        assert!(ids::<i64>(&json!([])).is_err() && ids::<i64>(&json!(vec![1; 101])).is_err());
+    }
+
+    #[test]
+    fn dates_and_times_of_query_strings() {
+        assert!(date(&json!("2001-12-31")).is_ok());
+        for wrong in ["31.12.2001", "2001-02-30", "+12001-01-01", "2001-1-1", "", "héllo wörl"] {
+            assert!(date(&json!(wrong)).is_err(), "{wrong}");
+        }
+        let time = instant(&json!("2026-11-20T12:30:00 02:00")).map(|time| time.timestamp());
+        assert_eq!(time, instant(&json!("2026-11-20T10:30:00Z")).map(|time| time.timestamp()));
+        assert!(instant(&json!("2026-11-20")).is_err());
+        assert_eq!(number_in(1..=100)(&json!("100")), Ok(100));
+        for wrong in ["0", "101", "-1", "ten", ""] {
+            assert!(number_in(1..=100)(&json!(wrong)).is_err(), "{wrong}");
+        }
+        assert!(time_zone(&json!("Africa/Douala")).is_ok() && time_zone(&json!("Mars/Base")).is_err());
+    }
+}
