@@ -24,6 +24,8 @@ mod health;
 mod input;
 mod operators;
 pub mod problem;
+#[cfg(test)]
+mod route_tests;
 mod rules;
 
 use crate::actors::presence::Presence;

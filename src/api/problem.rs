@@ -184,7 +184,8 @@ impl From<PasswordError> for Problem {
     fn from(error: PasswordError) -> Self {
         match error {
             PasswordError::Busy => Self::new(ErrorCode::Unavailable, "Too many log-ins at once."),
-            PasswordError::Hashing(_) | PasswordError::BrokenOff => Self::internal(&error),
+            PasswordError::BrokenOff => Self::new(ErrorCode::Unavailable, "The server is stopping."),
+            PasswordError::Hashing(_) => Self::internal(&error),
         }
     }
 }
