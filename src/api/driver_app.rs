@@ -85,8 +85,8 @@ pub async fn set_order_status(
 
 fn order(job: &Job, status: &'static str) -> DriverOrder {
     // Who gave it back sees nothing of when another driver got it.
-    let assigned_at = job.assigned_at.filter(|_| status != REJECTED).map(Into::into);
-    DriverOrder { order: orders::summary(job), status, assigned_at }
+    let assigned_at = job.assigned_at.filter(|_| status != REJECTED);
+    DriverOrder::new(orders::summary(job), status, assigned_at)
 }
 
 /// `GET earnings/today`.

@@ -27,6 +27,7 @@ pub mod problem;
 #[cfg(test)]
 mod route_tests;
 mod rules;
+pub mod sockets;
 
 use crate::actors::presence::Presence;
 use crate::clock::SharedClock;
@@ -125,7 +126,7 @@ pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
     cfg.service(at("/api/v1/auth/logout").post(auth::logout));
     cfg.service(at("/api/v1/auth/register").post(auth::register));
 
-    // sockets::configure(cfg);
+    sockets::configure(cfg);
 
     cfg.service(at("/api/v1/driver/profile").get(driver_app::profile));
     cfg.service(at("/api/v1/driver/status").put(driver_app::set_status));

@@ -1,12 +1,12 @@
 //! The driver app's contract (food delivery): its socket messages, both ways. The words are fixed by the app; see
 //! docs/PROTOCOL.md for what this project adds.
 
+use crate::contracts::driver_rest::AssignedOrders;
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::inbound::{BadMessage, Inbound};
-use crate::contracts::wire_time;
-use crate::domain::event::{Event, EventBody, OrderSummary};
+use crate::contracts::time::WireTime;
+use crate::domain::event::{Event, EventBody};
 use crate::domain::ids::{DriverId, EventId, JobId};
-use crate::domain::job::JobStatus;
 use crate::domain::position::{Fix, Position};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -132,12 +132,12 @@ struct Outbound<'a, D: Serialize> {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<EventId>,
     data: &'a D,
-    #[serde(serialize_with = "wire_time::serialize")]
-    timestamp: DateTime<Utc>,
+    timestamp: WireTime,
 }
 
 fn text<D: Serialize>(kind: &'static str, id: Option<EventId>, data: &D, timestamp: DateTime<Utc>) -> String {
-    serde_json::to_string(&Outbound { kind, id, data, timestamp }).expect("messages have string keys only")
+    serde_json::to_string(&Outbound { kind, id, data, timestamp: WireTime(timestamp) })
+        .expect("messages have string keys only")
 }
 
 pub fn pong() -> &'static str {
@@ -176,20 +176,15 @@ pub fn resume_failed(oldest: EventId, newest: EventId, now: DateTime<Utc>) -> St
 pub fn authenticated(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     #[derive(Serialize)]
     struct Authenticated {
-        #[serde(serialize_with = "wire_time::serialize")]
-        expires_at: DateTime<Utc>,
+        expires_at: WireTime,
     }
-    text("authenticated", None, &Authenticated { expires_at }, now)
+    text("authenticated", None, &Authenticated { expires_at: WireTime(expires_at) }, now)
 }
 
 /// The current state, where history can't tell it: the orders that the driver holds, as `GET orders/assigned` shows
 /// them.
-pub fn orders(orders: &[Order], now: DateTime<Utc>) -> String {
-    #[derive(Serialize)]
-    struct Orders<'a> {
-        orders: &'a [Order],
-    }
-    text("orders", None, &Orders { orders }, now)
+pub fn orders(held: &AssignedOrders, now: DateTime<Utc>) -> String {
+    text("orders", None, held, now)
 }
 
 /// A durable event, in this contract's words. The timestamp is when it happened.
@@ -205,28 +200,6 @@ pub fn event(event: &Event) -> String {
             }
             text("order_cancelled", id, &Cancelled { order_id: *order_id, reason }, event.created_at)
         }
-    }
-}
-
-/// An order as REST and the `orders` message show it.
-#[derive(Clone, Debug, Serialize)]
-pub struct Order {
-    #[serde(flatten)]
-    pub summary: OrderSummary,
-    pub status: &'static str,
-    /// RFC 3339; null while it is pending.
-    pub assigned_at: Option<String>,
-}
-
-/// The contract's word for a status. `rejected` is only what a driver who gave an order back sees.
-pub fn order_status(status: JobStatus) -> &'static str {
-    match status {
-        JobStatus::Requested | JobStatus::Unmatched => "pending",
-        JobStatus::Assigned => "assigned",
-        JobStatus::EnRoute | JobStatus::Arrived => "accepted",
-        JobStatus::InProgress => "picked_up",
-        JobStatus::Completed => "delivered",
-        JobStatus::Cancelled => "cancelled",
     }
 }
 

@@ -7,7 +7,7 @@ use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::job::JobStatus;
 use crate::domain::money::Money;
 use crate::domain::role::Role;
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime};
 use serde::Serialize;
 use std::fmt;
 use uuid::Uuid;
@@ -69,6 +69,13 @@ pub struct DriverOrder {
     pub order: OrderSummary,
     pub status: &'static str,
     pub assigned_at: Option<WireTime>,
+}
+
+impl DriverOrder {
+    /// `assigned_at` is UTC, as columns have it.
+    pub fn new(order: OrderSummary, status: &'static str, assigned_at: Option<NaiveDateTime>) -> Self {
+        Self { order, status, assigned_at: assigned_at.map(WireTime::from) }
+    }
 }
 
 /// What `orders/assigned` answers.

@@ -9,7 +9,6 @@ mod inbound;
 pub mod operators;
 pub mod time;
 pub mod tracks;
-pub mod wire_time;
 
 pub use inbound::{BadMessage, Inbound};
 

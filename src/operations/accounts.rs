@@ -186,12 +186,6 @@ pub fn any(conn: &mut Conn<'_>) -> Result<bool, StoreError> {
     sql!(conn, accounts::any())
 }
 
-/// The demo accounts that may log in, in the order they were made.
-pub fn demo(conn: &mut Conn<'_>) -> Result<Vec<(String, Principal)>, StoreError> {
-    let accounts = sql!(conn, accounts::demo())?;
-    accounts.into_iter().map(|account| Ok((account.username.clone(), principal_of(conn, account)?))).collect()
-}
-
 /// 1 to 64 characters of `A-Z a-z 0-9 . _ @ + -`.
 pub fn is_username(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._@+-".contains(&byte);

@@ -7,7 +7,7 @@ use crate::domain::money::Money;
 use crate::domain::position::Position;
 use crate::operations::drivers;
 use crate::operations::error::{Error, Refusal};
-use crate::store::{Conn, Job, JobChange, NewJob, StoreError, Tx, Updated, sql};
+use crate::store::{Job, JobChange, NewJob, StoreError, Tx, Updated, sql};
 use uuid::Uuid;
 
 #[derive(Clone, Debug)]
@@ -324,11 +324,6 @@ fn tell_customer(tx: &mut Tx<'_>, job: &Job, body: EventBody) -> Result<(), Erro
         tx.record(customer.account_id, Some(job.id), body);
     }
     Ok(())
-}
-
-/// The orders that a driver holds, oldest assignment first.
-pub fn held_by(conn: &mut Conn<'_>, driver: DriverId) -> Result<Vec<Job>, StoreError> {
-    sql!(conn, jobs::held_by(driver, JobKind::Delivery))
 }
 
 /// What a driver must know of an order.

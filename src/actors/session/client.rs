@@ -6,8 +6,9 @@ use crate::actors::recorder::RecorderHandle;
 use crate::actors::session::{Conversation, Ended, Link, Sent};
 use crate::clock::SharedClock;
 use crate::contracts::close_codes::CloseCode;
+use crate::contracts::driver_rest::{AssignedOrders, DriverOrder, order_word};
 use crate::contracts::error_codes::ErrorCode;
-use crate::contracts::{BadMessage, Contract, Inbound, driver_app, wire_time};
+use crate::contracts::{BadMessage, Contract, Inbound, driver_app};
 use crate::domain::delivery::{self, Delivery, Page, Read, Standing, Step};
 use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, DriverId, EventId};
@@ -16,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::operations::authentication::{self, Principal};
 use crate::operations::tokens::{TokenKeys, Use};
 use crate::operations::{self, drivers, orders};
-use crate::store::{Database, Job, Mark, StoreError, Tx, page_of, standing};
+use crate::store::{Database, Job, Mark, StoreError, Tx, page_of, reads, standing};
 use actix::Addr;
 use bytestring::ByteString;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -170,12 +171,8 @@ fn open(
     Ok(standing(tx.conn(), account, now, context.replay_events_max, context.replay_age_max)?)
 }
 
-fn shown(job: &Job) -> driver_app::Order {
-    driver_app::Order {
-        summary: orders::summary(job),
-        status: driver_app::order_status(job.status),
-        assigned_at: job.assigned_at.map(|at| wire_time::text(at.and_utc())),
-    }
+fn shown(job: &Job) -> DriverOrder {
+    DriverOrder::new(orders::summary(job), order_word(job.status), job.assigned_at)
 }
 
 impl Client {
@@ -312,12 +309,12 @@ impl Client {
 
     fn snapshot(&mut self, link: &mut Link<'_, Self>) {
         let (database, driver) = (self.context.database.clone(), self.driver);
-        let reading = async move { database.read(move |conn| orders::held_by(conn, driver)).await };
+        let reading = async move { database.read(move |conn| reads::orders_of(conn, driver)).await };
         link.spawn(reading, |client, outcome, link| match outcome {
             Ok(held) => {
-                let shown: Vec<_> = held.iter().map(shown).collect();
+                let held = AssignedOrders { orders: held.iter().map(shown).collect() };
                 let now = client.context.clock.now();
-                client.send(driver_app::orders(&shown, now).into(), link);
+                client.send(driver_app::orders(&held, now).into(), link);
             }
             Err::<_, StoreError>(error) => client.give_up(&error.into(), link),
         });

@@ -1,0 +1,116 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+
+/// A realtime dispatch server for small fleets.
+#[derive(Debug, Parser)]
+#[command(
+    name = "fleetwire",
+    version,
+    about,
+    after_help = "Settings come from the environment and from .env; see .env.example."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server (also what runs without a subcommand)
+    Serve,
+    /// Bring the database's schema up to date
+    Migrate,
+    /// Make demo accounts and orders, or restore them
+    Seed(Seed),
+    /// Print an access token for testing, alone on its line
+    Token(Token),
+    /// Manage operators
+    Admin {
+        #[command(subcommand)]
+        command: Admin,
+    },
+    /// Remove what has been kept longer than its retention
+    Prune,
+}
+
+#[derive(Debug, Args)]
+pub struct Seed {
+    /// So many more drivers, around a city
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub drivers: usize,
+    /// So many more customers
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub customers: usize,
+    /// Take the demo accounts away
+    #[arg(long, conflicts_with_all = ["drivers", "customers"])]
+    pub remove: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false, args = ["driver", "customer", "admin", "service"])]
+pub struct Token {
+    /// A driver's id, or a range such as 1-5000: one token on each line
+    #[arg(long, value_name = "ID")]
+    pub driver: Option<IdRange>,
+    /// A customer's id, or a range
+    #[arg(long, value_name = "ID")]
+    pub customer: Option<IdRange>,
+    /// The operator with the lowest id
+    #[arg(long)]
+    pub admin: bool,
+    /// A program of the operator's; its account is made at the first token
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+    /// How long the token is good for
+    #[arg(long, value_name = "N")]
+    pub ttl_secs: Option<u32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// Make an operator; the password is read from standard input
+    Create {
+        #[arg(long, value_name = "NAME")]
+        username: String,
+    },
+}
+
+/// `7` or `1-5000`, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdRange {
+    pub first: i64,
+    pub last: i64,
+}
+
+impl std::str::FromStr for IdRange {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        match (first.parse(), last.parse()) {
+            (Ok(first), Ok(last)) if 0 < first && first <= last => Ok(Self { first, last }),
+            _ => Err("an id such as 7, or a range such as 1-5000"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn ids_come_alone_or_as_a_range() {
+        assert_eq!("7".parse(), Ok(IdRange { first: 7, last: 7 }));
+        assert_eq!("1-5000".parse(), Ok(IdRange { first: 1, last: 5000 }));
+        for wrong in ["", "0", "5-1", "-3", "1-", "x"] {
+            assert!(wrong.parse::<IdRange>().is_err(), "{wrong}");
+        }
+    }
+}

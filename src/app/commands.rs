@@ -1,0 +1,206 @@
+//! The subcommands that run beside a server, or without one.
+
+use crate::app::cli::{Admin, IdRange, Seed, Token};
+use crate::app::{Foundation, Outcome, deliveries_max, place, time_delta, token_keys};
+use crate::config::{Profile, Settings};
+use crate::domain::ids::{AccountId, CustomerId, DriverId};
+use crate::domain::role::Role;
+use crate::operations::accounts::{self, Person};
+use crate::operations::authentication::Principal;
+use crate::operations::passwords::{Password, hash_now};
+use crate::operations::retention::{Retention, prune_step};
+use crate::operations::tokens::TokenKeys;
+use crate::operations::{self, seed as seeding};
+use crate::store::{self, Database, StoreError};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::error::Error;
+use std::io::{BufRead, Write};
+use uuid::Uuid;
+
+/// Accounts made in one transaction.
+const SEED_BATCH: usize = 500;
+
+pub fn migrate(settings: &Settings) -> Outcome {
+    let run = store::migrate(&place(&settings.database.url), settings.database.timeout)?;
+    match run.as_slice() {
+        [] => println!("The schema of {} is up to date.", settings.database.url),
+        run => run.iter().for_each(|migration| println!("Ran migration {migration}.")),
+    }
+    Ok(())
+}
+
+pub async fn seed(settings: &Settings, options: Seed) -> Outcome {
+    let foundation = Foundation::open(settings)?;
+    let outcome = seed_database(settings, &foundation.database, options).await;
+    foundation.database.close();
+    outcome
+}
+
+async fn seed_database(settings: &Settings, database: &Database, options: Seed) -> Outcome {
+    let deliveries_max = deliveries_max(settings);
+    if options.remove {
+        let removed = database.write(move |tx| seeding::remove(tx, deliveries_max)).await?;
+        println!("Removed {removed} demo accounts; their open orders are cancelled.");
+        return Ok(());
+    }
+    if settings.profile == Profile::Production {
+        return Err("demo data has no place in production; `fleetwire seed --remove` takes it away".into());
+    }
+    let hash = hash_now(&Password::new(seeding::DEMO_PASSWORD)?)?;
+    let demo_hash = hash.clone();
+    // Where others than this machine can connect, `serve` gives the operator a password of its own at each start.
+    let admin_hash = match settings.listen.is_loopback_only() {
+        true => hash.clone(),
+        false => hash_now(&Password::new(Uuid::new_v4().simple().to_string())?)?,
+    };
+    database.write(move |tx| seeding::seed(tx, &demo_hash, &admin_hash, deliveries_max)).await?;
+    println!(
+        "Demo accounts are ready: admin, driver1, driver2, driver3, driver123, passenger1, customer123."
+    );
+    seed_drivers(database, options.drivers, &hash).await?;
+    seed_customers(database, options.customers, &hash).await
+}
+
+async fn seed_drivers(database: &Database, count: usize, hash: &str) -> Outcome {
+    let used = database.read(|conn| operations::accounts::driver_ids(conn)).await?;
+    let ids: Vec<(usize, DriverId)> =
+        seeding::lowest_free(&used, count).into_iter().map(DriverId).enumerate().collect();
+    for batch in ids.chunks(SEED_BATCH) {
+        let (batch, hash) = (batch.to_vec(), hash.to_owned());
+        database.write(move |tx| seeding::seed_drivers(tx, &batch, count, &hash)).await?;
+    }
+    if let (Some((_, first)), Some((_, last))) = (ids.first(), ids.last()) {
+        println!("Made {count} drivers, ids {first} to {last}.");
+    }
+    Ok(())
+}
+
+async fn seed_customers(database: &Database, count: usize, hash: &str) -> Outcome {
+    let used = database.read(|conn| operations::accounts::customer_ids(conn)).await?;
+    let ids: Vec<CustomerId> = seeding::lowest_free(&used, count).into_iter().map(CustomerId).collect();
+    for batch in ids.chunks(SEED_BATCH) {
+        let (batch, hash) = (batch.to_vec(), hash.to_owned());
+        database.write(move |tx| seeding::seed_customers(tx, &batch, &hash)).await?;
+    }
+    if let (Some(first), Some(last)) = (ids.first(), ids.last()) {
+        println!("Made {count} customers, ids {first} to {last}.");
+    }
+    Ok(())
+}
+
+pub async fn token(settings: &Settings, options: Token) -> Outcome {
+    let keys = token_keys(settings)?;
+    let foundation = Foundation::open(settings)?;
+    let principals = principals(&foundation.database, &options).await;
+    foundation.database.close();
+    let now = foundation.clock.now();
+    let mut out = std::io::stdout().lock();
+    for principal in principals? {
+        writeln!(out, "{}", access_token(&keys, &principal, now, options.ttl_secs))?;
+    }
+    Ok(())
+}
+
+fn access_token(
+    keys: &TokenKeys,
+    principal: &Principal,
+    now: DateTime<Utc>,
+    ttl_secs: Option<u32>,
+) -> String {
+    let mut issued = keys.issue_access(&principal.subject(), principal.issue_time(now), Uuid::new_v4());
+    if let Some(ttl_secs) = ttl_secs {
+        issued.claims.exp = issued.claims.iat + i64::from(ttl_secs);
+        issued.text = keys.sign(&issued.claims);
+    }
+    issued.text
+}
+
+/// Who the tokens are for; an error where one of them is not there.
+async fn principals(database: &Database, options: &Token) -> Result<Vec<Principal>, Box<dyn Error>> {
+    if let Some(range) = options.driver {
+        return found(
+            range,
+            "driver",
+            database.read(move |conn| accounts::drivers_within(conn, range.first, range.last)).await?,
+        );
+    }
+    if let Some(range) = options.customer {
+        return found(
+            range,
+            "customer",
+            database.read(move |conn| accounts::customers_within(conn, range.first, range.last)).await?,
+        );
+    }
+    if let Some(name) = options.service.clone() {
+        return Ok(vec![database.write(move |tx| accounts::service(tx, &name)).await?]);
+    }
+    let admin: Option<Principal> = database.read(accounts::first_admin).await?;
+    Ok(vec![admin.ok_or("there is no operator yet; make one with `fleetwire admin create`")?])
+}
+
+fn found(
+    range: IdRange,
+    what: &str,
+    principals: Vec<(i64, Principal)>,
+) -> Result<Vec<Principal>, Box<dyn Error>> {
+    let mut there = principals.iter().map(|(id, _)| *id);
+    match (range.first..=range.last).find(|id| there.next() != Some(*id)) {
+        Some(missing) => Err(format!("there is no {what} with id {missing} that may log in").into()),
+        None => Ok(principals.into_iter().map(|(_, principal)| principal).collect()),
+    }
+}
+
+pub async fn admin(settings: &Settings, command: Admin) -> Outcome {
+    let Admin::Create { username } = command;
+    if !accounts::is_username(&username) {
+        return Err("a user name has 1 to 64 characters of A-Z a-z 0-9 . _ @ + -".into());
+    }
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    let password = Password::new(line.trim_end_matches(['\r', '\n']))?;
+    let person = Person {
+        name: username.clone(),
+        username,
+        phone_number: None,
+        password_hash: Some(hash_now(&password)?),
+        is_demo: false,
+    };
+    let foundation = Foundation::open(settings)?;
+    let name = person.username.clone();
+    let made: Result<(AccountId, Uuid), operations::Error> =
+        foundation.database.write(move |tx| accounts::create_account(tx, &person, Role::Admin)).await;
+    foundation.database.close();
+    made?;
+    println!("Operator {name} can log in now.");
+    Ok(())
+}
+
+pub async fn prune(settings: &Settings) -> Outcome {
+    let retention = retention(settings);
+    let foundation = Foundation::open(settings)?;
+    let removed = prune_all(&foundation.database, retention).await;
+    foundation.database.close();
+    println!("Removed {} rows.", removed?);
+    Ok(())
+}
+
+pub fn retention(settings: &Settings) -> Retention {
+    Retention {
+        events: time_delta(settings.retention.events),
+        locations: time_delta(settings.retention.locations),
+    }
+}
+
+/// Small steps until nothing is left to remove. Decisions go between the steps.
+pub async fn prune_all(database: &Database, retention: Retention) -> Result<usize, StoreError> {
+    let mut removed = 0;
+    loop {
+        match database.write_bulk(move |tx| prune_step(tx, retention)).await? {
+            0 => return Ok(removed),
+            rows => removed += rows,
+        }
+    }
+}
+
+/// How often the server prunes.
+pub const PRUNE_INTERVAL: TimeDelta = TimeDelta::hours(1);

@@ -1,0 +1,138 @@
+//! The composition root: the command line, what each subcommand needs, and the server put together.
+
+mod cli;
+mod commands;
+mod logging;
+mod serve;
+mod start_up;
+mod tls;
+
+use crate::clock::{Clock, SharedClock, System};
+use crate::config::{self, DatabaseUrl, Durability, Settings};
+use crate::metrics::Metrics;
+use crate::operations::tokens::{OutsideKey, TokenKeys, TokenLifetimes};
+use crate::store::{self, Database, Where};
+use chrono::TimeDelta;
+use clap::Parser;
+use cli::{Cli, Command};
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// Runs the command line and returns the process's exit code: 0, 1 where it failed, 2 for a wrong call.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start();
+    let settings = match config::from_environment() {
+        Ok(settings) => settings,
+        Err(problems) => {
+            eprintln!("Fleetwire can't start with these settings:\n{problems}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let command = cli.command.unwrap_or(Command::Serve);
+    let outcome = actix_web::rt::System::new().block_on(run(command, settings));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fleetwire: {}", chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command, settings: Settings) -> Outcome {
+    match command {
+        Command::Serve => serve::serve(settings).await,
+        Command::Migrate => commands::migrate(&settings),
+        Command::Seed(options) => commands::seed(&settings, options).await,
+        Command::Token(options) => commands::token(&settings, options).await,
+        Command::Admin { command } => commands::admin(&settings, command).await,
+        Command::Prune => commands::prune(&settings).await,
+    }
+}
+
+/// An error with its causes, on one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// What every subcommand needs.
+struct Foundation {
+    database: Database,
+    clock: SharedClock,
+    metrics: Arc<Metrics>,
+}
+
+impl Foundation {
+    /// Brings the schema up to date and opens the database.
+    fn open(settings: &Settings) -> Result<Self, Box<dyn Error>> {
+        let at = place(&settings.database.url);
+        for migration in store::migrate(&at, settings.database.timeout)? {
+            log::info!("migrated database={} migration={migration}", settings.database.url);
+        }
+        let clock: SharedClock = Arc::new(System);
+        let metrics = Arc::new(Metrics::new());
+        let options = store::Options {
+            connections: settings.database.connections.get(),
+            queue_max: settings.database.queue_max.get(),
+            timeout: settings.database.timeout,
+            decisions: durability(settings.database.decision_durability),
+            positions: durability(settings.database.position_durability),
+        };
+        let database = Database::open(&at, options, clock.clone(), metrics.clone());
+        Ok(Self { database, clock, metrics })
+    }
+}
+
+fn place(url: &DatabaseUrl) -> Where {
+    match url {
+        DatabaseUrl::Sqlite(path) => Where::Sqlite(path.clone()),
+        DatabaseUrl::Postgres(url) => Where::Postgres(url.clone()),
+    }
+}
+
+fn durability(setting: Durability) -> store::Durability {
+    match setting {
+        Durability::Full => store::Durability::Full,
+        Durability::Normal => store::Durability::Normal,
+    }
+}
+
+fn token_keys(settings: &Settings) -> Result<TokenKeys, Box<dyn Error>> {
+    let secret = settings.tokens.secret.obtain()?;
+    let outside = match &settings.tokens.outside {
+        Some(outside) => {
+            let pem = std::fs::read(&outside.public_key_file)?;
+            Some(OutsideKey::from_pem(&pem, outside.issuer.as_deref(), outside.audience.as_deref())?)
+        }
+        None => None,
+    };
+    let lifetimes =
+        TokenLifetimes { access: settings.tokens.access_ttl, refresh: settings.tokens.refresh_ttl };
+    Ok(TokenKeys::new(secret.as_bytes(), lifetimes, outside))
+}
+
+fn deliveries_max(settings: &Settings) -> i64 {
+    i64::from(settings.limits.deliveries_per_driver_max.get())
+}
+
+/// Settings hold what `std::time` can; far longer than any of them is far enough.
+fn time_delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+/// The time of a log line.
+fn log_time() -> chrono::DateTime<chrono::Utc> {
+    System.now()
+}

@@ -1,0 +1,242 @@
+//! The server: its parts made in order, and torn down in reverse.
+
+use crate::actors::dispatcher::{Announce, Dispatcher};
+use crate::actors::presence::Presence;
+use crate::actors::recorder::{self, RecorderHandle, RecorderOptions};
+use crate::actors::session::client::ClientContext;
+use crate::actors::session::{self, Activity, Reaper, TransportLimits, TransportMetrics};
+use crate::api::sockets::Sockets;
+use crate::api::{self, Context, Limiters};
+use crate::app::start_up::{self, LogIns};
+use crate::app::{Foundation, Outcome, commands, deliveries_max, place, time_delta, tls, token_keys};
+use crate::config::Settings;
+use crate::contracts::close_codes::CloseCode;
+use crate::operations::passwords::Passwords;
+use crate::operations::tokens::TokenKeys;
+use crate::store::{Database, ServeLock};
+use actix::prelude::*;
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App, HttpServer, web};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How often sessions are looked at from outside.
+const SWEEP: Duration = Duration::from_secs(1);
+/// A client that does not take its answer or end its connection is cut after this.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// What requests under way may take once the sessions are closed.
+const REQUESTS_TIMEOUT_SECS: u64 = 2;
+/// What the recorder may take for what is left.
+const RECORDER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Everything that lives as long as the server.
+struct Parts {
+    settings: Arc<Settings>,
+    database: Database,
+    recorder: RecorderHandle,
+    dispatcher: Addr<Dispatcher>,
+    reaper: Reaper,
+    draining: Arc<AtomicBool>,
+}
+
+pub async fn serve(settings: Settings) -> Outcome {
+    let settings = Arc::new(settings);
+    let prometheus = install_metrics()?;
+    let _lock = ServeLock::take(&place(&settings.database.url))?;
+    let foundation = Foundation::open(&settings)?;
+    let log_ins = start_up::prepare(&settings, &foundation).await?;
+    let tokens = Arc::new(token_keys(&settings)?);
+    let database = foundation.database.clone();
+    let outcome = run(settings, foundation, tokens, prometheus, log_ins).await;
+    database.close();
+    log::info!("stopped");
+    outcome
+}
+
+async fn run(
+    settings: Arc<Settings>,
+    foundation: Foundation,
+    tokens: Arc<TokenKeys>,
+    prometheus: PrometheusHandle,
+    log_ins: LogIns,
+) -> Outcome {
+    let presence = Arc::new(Presence::default());
+    let parts = start_actors(&settings, &foundation, &presence);
+    let clients = ClientContext {
+        database: foundation.database.clone(),
+        dispatcher: parts.dispatcher.clone(),
+        recorder: parts.recorder.clone(),
+        clock: foundation.clock.clone(),
+        tokens: tokens.clone(),
+        metrics: foundation.metrics.clone(),
+        deliveries_max: deliveries_max(&settings),
+        replay_events_max: settings.delivery.replay_events_max.get(),
+        replay_age_max: time_delta(settings.delivery.replay_age_max),
+    };
+    let sockets = Sockets {
+        clients: Arc::new(clients),
+        driver_limits: Arc::new(limits(&settings, Activity::TextOrPing)),
+        reaper: parts.reaper.clone(),
+    };
+    let context = Context {
+        limiters: Limiters::new(&settings.limits),
+        settings: settings.clone(),
+        database: foundation.database,
+        clock: foundation.clock,
+        tokens,
+        passwords: Passwords::default(),
+        presence,
+        metrics: foundation.metrics,
+        prometheus,
+        draining: parts.draining.clone(),
+    };
+    let (server, addresses) = bind(&settings, context, sockets)?;
+    start_up::announce(&settings, &addresses, &log_ins);
+    log::info!("started addresses={addresses:?} profile={}", settings.profile);
+    keep_house(&parts);
+    let handle = server.handle();
+    let serving = actix_web::rt::spawn(server);
+    terminated().await?;
+    stop(&parts, handle).await;
+    serving.await??;
+    Ok(())
+}
+
+/// The metric handles bind to the recorder that is installed when they are made, so this comes first.
+fn install_metrics() -> Result<PrometheusHandle, Box<dyn Error>> {
+    let seconds =
+        [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0, 300.0];
+    Ok(PrometheusBuilder::new().set_buckets(&seconds)?.install_recorder()?)
+}
+
+fn start_actors(settings: &Arc<Settings>, foundation: &Foundation, presence: &Arc<Presence>) -> Parts {
+    let database = foundation.database.clone();
+    let options = RecorderOptions {
+        queue_max: settings.recorder.queue_max.get(),
+        flush_interval: settings.recorder.flush_interval,
+        live_position_interval: settings.recorder.live_position_interval,
+    };
+    let recorder = recorder::start(options, database.clone(), foundation.metrics.clone());
+    let dispatcher = Dispatcher::new(
+        database.clone(),
+        presence.clone(),
+        foundation.clock.clone(),
+        foundation.metrics.clone(),
+        deliveries_max(settings),
+    );
+    let dispatcher = Dispatcher::start_in_arbiter(&Arbiter::new().handle(), |_| dispatcher);
+    let announce_to = dispatcher.clone();
+    // What is committed is bounded by the database's queue, so this mailbox is, too.
+    database.publish_to(move |announcements| announce_to.do_send(Announce(announcements)));
+    Parts {
+        settings: settings.clone(),
+        database,
+        recorder,
+        dispatcher,
+        reaper: Reaper::start(SWEEP, TransportMetrics::new()),
+        draining: Arc::new(AtomicBool::new(false)),
+    }
+}
+
+fn limits(settings: &Settings, activity: Activity) -> TransportLimits {
+    TransportLimits {
+        sessions_max: settings.limits.connections_max.get(),
+        message_bytes_max: settings.limits.message_bytes_max,
+        messages_per_second: settings.limits.messages_per_second.get(),
+        messages_burst: settings.limits.messages_burst().get(),
+        bad_messages_per_minute: settings.limits.bad_messages_per_minute.get(),
+        outbox_shed_bytes: settings.sessions.outbox_shed_bytes,
+        outbox_bytes_max: settings.sessions.outbox_bytes_max,
+        idle_timeout: settings.sessions.idle_timeout,
+        activity,
+        heartbeat: settings.sessions.heartbeat,
+        close_timeout: settings.sessions.close_timeout,
+        ..TransportLimits::default()
+    }
+}
+
+fn bind(
+    settings: &Arc<Settings>,
+    context: Context,
+    sockets: Sockets,
+) -> Result<(Server, Vec<SocketAddr>), Box<dyn Error>> {
+    let context = web::Data::new(context);
+    let sockets = web::Data::new(sockets);
+    let app_settings = settings.clone();
+    let mut server = HttpServer::new(move || {
+        App::new()
+            .app_data(context.clone())
+            .app_data(sockets.clone())
+            .wrap(api::cors(&app_settings))
+            .wrap(actix_web::middleware::from_fn(api::around))
+            .configure(|routes| api::configure(routes, &app_settings))
+    })
+    .workers(settings.listen.workers.get())
+    .on_connect(session::on_connect)
+    .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+    .shutdown_timeout(REQUESTS_TIMEOUT_SECS)
+    .disable_signals();
+    for address in &settings.listen.bind {
+        let bound = match &settings.listen.tls {
+            Some(files) => server.bind_rustls_0_23(address, tls::server_config(files)?),
+            None => server.bind(address),
+        };
+        server = bound.map_err(|error| format!("can't listen on {address}: {error}"))?;
+    }
+    let addresses = server.addrs();
+    Ok((server.run(), addresses))
+}
+
+/// What goes on beside the requests, on this thread.
+fn keep_house(parts: &Parts) {
+    let database = parts.database.clone();
+    let retention = commands::retention(&parts.settings);
+    actix_web::rt::spawn(async move {
+        let every = commands::PRUNE_INTERVAL.to_std().expect("an hour");
+        loop {
+            match commands::prune_all(&database, retention).await {
+                Ok(0) => {}
+                Ok(rows) => log::info!("pruned rows={rows}"),
+                Err(error) => log::warn!("pruning failed, next try in an hour: {error}"),
+            }
+            tokio::time::sleep(every).await;
+        }
+    });
+    let dispatcher = parts.dispatcher.clone();
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            // An actor that panicked does not come back, and without it nobody hears of anything. The state is rebuilt from the
+            // store at start, so a new process is the cure.
+            if !dispatcher.connected() {
+                log::error!("the dispatcher has died; ending the process, so that it is started again");
+                std::process::exit(70);
+            }
+        }
+    });
+}
+
+async fn terminated() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => log::info!("stopping signal=SIGTERM"),
+        _ = interrupt.recv() => log::info!("stopping signal=SIGINT"),
+    }
+    Ok(())
+}
+
+/// Nobody new is let in, everybody is told, what was accepted is written.
+async fn stop(parts: &Parts, server: ServerHandle) {
+    parts.draining.store(true, Ordering::Relaxed);
+    let over = parts.settings.delivery.drain;
+    let drained = parts.reaper.close_all(CloseCode::GoingAway, CloseCode::GoingAway.reason(), over).await;
+    log::info!("sessions closed told={} killed={}", drained.told, drained.killed);
+    server.stop(true).await;
+    parts.recorder.drain(Instant::now() + RECORDER_TIMEOUT).await;
+}

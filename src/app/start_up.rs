@@ -1,0 +1,90 @@
+//! What is checked and prepared before the first client is let in, and what is said about it.
+
+use crate::app::{Foundation, deliveries_max};
+use crate::config::{Profile, Settings};
+use crate::operations::passwords::{Password, hash_now};
+use crate::operations::{self, accounts, seed};
+use crate::store::{StoreError, reads};
+use std::error::Error;
+use std::net::SocketAddr;
+use uuid::Uuid;
+
+/// What the start-up message says about log-ins.
+pub enum LogIns {
+    /// Nothing of ours to say.
+    None,
+    /// Demo accounts, all with the demo password.
+    Demo,
+    /// Demo accounts, but `admin` has this password: others than this machine can connect.
+    DemoWithAdmin(String),
+}
+
+/// Development gets its demo data; production refuses to have any.
+pub async fn prepare(settings: &Settings, foundation: &Foundation) -> Result<LogIns, Box<dyn Error>> {
+    let database = &foundation.database;
+    let demo: Result<_, StoreError> = database.read(|conn| reads::demo_accounts(conn, 1)).await;
+    let demo = demo?;
+    if settings.profile == Profile::Production {
+        if let Some(account) = demo.first() {
+            return Err(format!(
+                "the demo account {} is enabled, and its password is known to everybody; \
+                 `fleetwire seed --remove` takes the demo accounts away",
+                account.username
+            )
+            .into());
+        }
+        return Ok(LogIns::None);
+    }
+    let any: Result<bool, StoreError> = database.read(accounts::any).await;
+    let is_new = !any?;
+    if is_new {
+        let hash = hash_now(&Password::new(seed::DEMO_PASSWORD)?)?;
+        let deliveries_max = deliveries_max(settings);
+        let seeded: Result<(), operations::Error> =
+            database.write(move |tx| seed::seed(tx, &hash, &hash, deliveries_max)).await;
+        seeded?;
+        log::info!("demo data made database={}", settings.database.url);
+    }
+    if !is_new && demo.is_empty() {
+        return Ok(LogIns::None);
+    }
+    if settings.listen.is_loopback_only() {
+        return Ok(LogIns::Demo);
+    }
+    let password = Uuid::new_v4().simple().to_string();
+    let hash = hash_now(&Password::new(password.clone())?)?;
+    let changed: Result<bool, operations::Error> =
+        database.write(move |tx| seed::set_admin_password(tx, &hash)).await;
+    Ok(if changed? { LogIns::DemoWithAdmin(password) } else { LogIns::None })
+}
+
+/// Says on standard output where the server is, who can log in, and what to try next.
+pub fn announce(settings: &Settings, addresses: &[SocketAddr], log_ins: &LogIns) {
+    let scheme = if settings.listen.tls.is_some() { "https" } else { "http" };
+    for address in addresses {
+        println!("Fleetwire is listening on {scheme}://{address}");
+    }
+    println!("  profile   {}", settings.profile);
+    println!("  database  {}", settings.database.url);
+    let Some(first) = addresses.first() else { return };
+    if settings.listen.console {
+        println!("  console   {scheme}://{first}/");
+    }
+    match log_ins {
+        LogIns::None => return,
+        LogIns::Demo => println!(
+            "  accounts  admin, driver1, driver2, driver3, driver123, passenger1, customer123 (password {})",
+            seed::DEMO_PASSWORD
+        ),
+        LogIns::DemoWithAdmin(password) => println!(
+            "  accounts  admin (password {password}, for this run; others than this machine can connect),\n            \
+             driver1, driver2, driver3, driver123, passenger1, customer123 (password {})",
+            seed::DEMO_PASSWORD
+        ),
+    }
+    println!(
+        "Try next:   curl -s {scheme}://{first}/api/v1/auth/login -H 'content-type: application/json' \
+         -d '{{\"username\":\"driver123\",\"password\":\"{}\"}}'",
+        seed::DEMO_PASSWORD
+    );
+}
