@@ -198,7 +198,9 @@ fn files_and_functions_stay_readable() {
     for directory in ["src", "tests", "benches"] {
         for source in sources(directory) {
             let path = format!("{directory}/{}", source.path);
-            let tests = source.text.find("#[cfg(test)]\nmod ").unwrap_or(source.text.len());
+            // The tests of a file do not count towards it, in it or beside it.
+            let beside = if source.path.ends_with("_tests") { 0 } else { source.text.len() };
+            let tests = source.text.find("#[cfg(test)]\nmod ").unwrap_or(beside);
             let lines = source.text[..tests].lines().count();
             if lines > FILE_LINES_MAX {
                 long.push(format!("{path}: {lines} lines"));

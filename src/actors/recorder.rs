@@ -7,7 +7,7 @@
 use crate::domain::ids::DriverId;
 use crate::domain::position::Fix;
 use crate::metrics::Metrics;
-use crate::store::{Database, LivePosition, Mark, NewLocation, StoreError, bulk};
+use crate::store::{Chain, Database, LivePosition, Mark, NewLocation, StoreError, bulk};
 use actix::prelude::*;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// Rows of one transaction. On SQLite decisions wait for the transaction that is running, so it is kept under 2 ms.
 const BATCH_ROWS: usize = 250;
+/// Refusals in a row after which a batch is given up: some 10 s.
+const REFUSALS_MAX: usize = 40;
 /// A buffer this full is emptied at once.
 const FLUSH_ROWS: usize = 1000;
 
@@ -45,6 +47,8 @@ struct Shared {
     positions: Mutex<Vec<NewLocation>>,
     /// In the buffer or being written.
     waiting_positions: AtomicUsize,
+    /// How often in a row the database refused positions.
+    refusals: AtomicUsize,
     marks: Mutex<Vec<Mark>>,
     waiting_marks: AtomicUsize,
     /// Held while marks are written, so that whoever flushes knows that earlier ones are in.
@@ -137,7 +141,7 @@ impl Shared {
                 self.waiting_marks.fetch_sub(marks.len(), Ordering::Release);
             }
             Err::<(), StoreError>(error) => {
-                log::warn!("confirmations could not be written, trying again: {error}");
+                log::warn!("confirmations could not be written, trying again: {}", Chain(&error));
                 let mut queued = lock(&self.marks);
                 queued.splice(0..0, marks.iter().cloned());
             }
@@ -161,6 +165,7 @@ pub fn start(options: RecorderOptions, database: Database, metrics: Arc<Metrics>
         queue_max: options.queue_max,
         positions: Mutex::default(),
         waiting_positions: AtomicUsize::new(0),
+        refusals: AtomicUsize::new(0),
         marks: Mutex::default(),
         waiting_marks: AtomicUsize::new(0),
         writing_marks: tokio::sync::Mutex::new(()),
@@ -223,6 +228,12 @@ impl Recorder {
 }
 
 impl Shared {
+    /// Whether the database has refused, not just been away, so often in a row that it will go on to. A full disk may be
+    /// made room on; a table that is gone does not come back.
+    fn is_hopeless(&self, error: &StoreError) -> bool {
+        !error.may_pass() && self.refusals.fetch_add(1, Ordering::Relaxed) + 1 >= REFUSALS_MAX
+    }
+
     /// Writes rows in batches. What can't be written goes back to the front of the buffer for the next flush.
     async fn write(&self, mut rows: Vec<NewLocation>, live: Vec<LivePosition>) {
         let mut live = Some(live);
@@ -236,14 +247,18 @@ impl Shared {
             };
             match written {
                 Ok(()) => {
+                    self.refusals.store(0, Ordering::Relaxed);
                     self.waiting_positions.fetch_sub(batch.len(), Ordering::Release);
                     self.metrics.positions_stored.increment(batch.len() as u64);
                 }
-                Err::<(), StoreError>(error) => {
-                    log::warn!(
-                        "positions could not be written, trying again: {error}; waiting={}",
-                        self.waiting_positions.load(Ordering::Relaxed)
-                    );
+                Err::<(), StoreError>(error) if self.is_hopeless(&error) => {
+                    log::error!("positions dropped count={}: {}", batch.len(), Chain(&error));
+                    self.waiting_positions.fetch_sub(batch.len(), Ordering::Release);
+                    self.metrics.positions_dropped.increment(batch.len() as u64);
+                }
+                Err(error) => {
+                    let waiting = self.waiting_positions.load(Ordering::Relaxed);
+                    log::warn!("positions not written yet waiting={waiting}: {}", Chain(&error));
                     let mut buffer = lock(&self.positions);
                     buffer.splice(0..0, batch.iter().cloned().chain(rest));
                     return;

@@ -90,7 +90,7 @@ impl Server {
             settings,
         });
         let hash = hash_now(&Password::claimed(seed::DEMO_PASSWORD)).unwrap();
-        ctx.write(move |tx| seed::seed(tx, &hash, 5)).await.unwrap();
+        ctx.write(move |tx| seed::seed(tx, &hash, &hash, 5)).await.unwrap();
         Server { ctx, clock, directory }
     }
 

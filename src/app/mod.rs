@@ -11,7 +11,7 @@ use crate::clock::{Clock, SharedClock, System};
 use crate::config::{self, DatabaseUrl, Durability, Settings};
 use crate::metrics::Metrics;
 use crate::operations::tokens::{OutsideKey, TokenKeys, TokenLifetimes};
-use crate::store::{self, Database, Where};
+use crate::store::{self, Chain, Database, Where};
 use chrono::TimeDelta;
 use clap::Parser;
 use cli::{Cli, Command};
@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("fleetwire: {}", chain(&*error));
+            eprintln!("fleetwire: {}", Chain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -53,18 +53,6 @@ async fn run(command: Command, settings: Settings) -> Outcome {
         Command::Admin { command } => commands::admin(&settings, command).await,
         Command::Prune => commands::prune(&settings).await,
     }
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// What every subcommand needs.

@@ -193,14 +193,14 @@ impl Delivery {
         }
     }
 
-    /// `{"type":"ack"}`. `Err` where no such event was sent: it must not hide a later one.
-    pub fn acked(&mut self, id: EventId) -> Result<Vec<Step>, NotSent> {
+    /// `{"type":"ack"}`. One that names an event that is not there yet says nothing: it must not hide it later.
+    pub fn acked(&mut self, id: EventId) -> Vec<Step> {
         if id <= EventId::NONE || id > self.sent {
-            return Err(NotSent);
+            return Vec::new();
         }
         let mut steps = self.confirm_up_to(id);
         steps.push(Step::Processed(id));
-        Ok(steps)
+        steps
     }
 
     /// The highest id that was sent or needed no sending.
@@ -259,10 +259,6 @@ impl Delivery {
         vec![Step::Confirm(self.awaited.drain(..known).collect())]
     }
 }
-
-/// An `ack` named an event that this session did not send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotSent;
 
 fn parse_id(payload: &[u8]) -> Option<EventId> {
     if payload.is_empty() || !payload.iter().all(u8::is_ascii_digit) {

@@ -1,6 +1,8 @@
 //! What can go wrong between us and the database.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use std::error::Error;
+use std::fmt;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -23,6 +25,21 @@ pub enum StoreError {
     UnreadableEvent { account_id: i64, event_id: i64, source: serde_json::Error },
 }
 
+/// An error and its causes, in one line of the log.
+pub struct Chain<'a>(pub &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
 /// An operation's error, seen from the store: it may carry one of ours.
 pub trait OperationError: From<StoreError> + Send + 'static {
     fn store_error(&self) -> Option<&StoreError>;
@@ -35,6 +52,11 @@ impl OperationError for StoreError {
 }
 
 impl StoreError {
+    /// Whether waiting may help: the database is away or busy. Anything else it will refuse again.
+    pub fn may_pass(&self) -> bool {
+        self.is_transient() || matches!(self, StoreError::Unavailable(_))
+    }
+
     pub fn is_transient(&self) -> bool {
         matches!(self, StoreError::Transient(_) | StoreError::Repeat)
     }

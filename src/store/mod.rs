@@ -23,7 +23,7 @@ mod tx;
 
 pub use bulk::Mark;
 pub use connection::Conn;
-pub use error::{OperationError, StoreError};
+pub use error::{Chain, OperationError, StoreError};
 pub use events::{newest_events, page_of, standing};
 pub use executor::{Database, Durability, Options, Where};
 pub use lock::{ServeLock, ServeLockError};

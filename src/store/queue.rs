@@ -124,7 +124,9 @@ mod tests {
         let done = Arc::new(AtomicUsize::new(0));
         let task = || -> Task {
             let done = done.clone();
-            Box::new(move |_| drop(done.fetch_add(1, Ordering::SeqCst)))
+            Box::new(move |_| {
+                done.fetch_add(1, Ordering::SeqCst);
+            })
         };
         assert!(queue.push(Urgency::Low, task()));
         assert!(!queue.push(Urgency::Low, task()));

@@ -26,7 +26,12 @@ async fn an_order_assigned_while_the_connection_is_cut_at_a_random_moment_arrive
     let rounds: Vec<usize> = (0..rounds("ROUNDS", 20)).collect();
     let shares = rounds.chunks(ROUNDS_OF_A_DRIVER);
     for (driver_id, share) in server.more_drivers(shares.len()).await.into_iter().zip(shares) {
-        let course = Course { operator: operator.clone(), door: server.door(driver_id).await, driver_id };
+        let course = Course {
+            server: &server,
+            operator: operator.clone(),
+            door: server.door(driver_id).await,
+            driver_id,
+        };
         let mut newest_seen = course.door.connect().await.last_event_id;
         for round in share {
             let end = [End::Close, End::Reset, End::Freeze][round % 3];
@@ -37,16 +42,17 @@ async fn an_order_assigned_while_the_connection_is_cut_at_a_random_moment_arrive
     }
 }
 
-struct Course {
+struct Course<'a> {
+    server: &'a Server,
     operator: Operator,
     door: Door,
     driver_id: i64,
 }
 
-impl Course {
+impl Course<'_> {
     /// Returns the newest event that the app has seen at the round's end.
     async fn one_round(&self, newest_seen: i64, end: End, remembers: bool) -> i64 {
-        let Course { operator, door, driver_id } = self;
+        let Course { operator, door, driver_id, .. } = self;
         let mut app = door.clone().after(newest_seen).connect().await;
         let order_id = operator.create_order().await;
         let assigning = async {
@@ -63,6 +69,7 @@ impl Course {
         let mut seen = events(app.drain());
         let newest_of_first = seen.last().map_or(newest_seen, id);
         let again = if remembers { door.clone().after(newest_of_first) } else { door.clone() };
+        let unconfirmed = self.server.database().unconfirmed_of_driver(*driver_id);
         let mut next = again.connect().await;
         let is_the_order = |event: &Value| event["data"]["order_id"] == order_id;
         let already_seen = seen.iter().any(is_the_order);
@@ -73,7 +80,14 @@ impl Course {
             let first_again = replayed.iter().find(|event| id(event) <= newest_of_first);
             assert!(first_again.is_none(), "seen twice ({context}): {first_again:?}");
         }
+        // What no pong has confirmed comes again to an app that does not say what it has; what one has, never.
+        let confirmed =
+            replayed.iter().find(|event| id(event) <= newest_seen && !unconfirmed.contains(&id(event)));
+        assert!(confirmed.is_none(), "confirmed and sent again ({context}): {confirmed:?}");
+        let in_order = replayed.is_sorted_by_key(id);
+        assert!(in_order, "out of order ({context}): {replayed:?}");
         seen.extend(replayed);
+        seen.retain(|event| id(event) > newest_seen);
         seen.sort_by_key(id);
         seen.dedup();
         let ids: Vec<i64> = seen.iter().map(id).collect();

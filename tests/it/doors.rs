@@ -171,11 +171,14 @@ async fn an_expired_token_closes_with_4001_unless_a_new_one_came_in_time() {
 }
 
 #[tokio::test]
-async fn authenticating_as_somebody_else_closes_with_4001() {
+async fn authenticating_as_somebody_else_or_nobody_is_refused_and_changes_nothing() {
     let server = Server::start_default().await;
     let mut app = server.driver(DRIVER).await;
-    app.send(json!({"type": "authenticate", "token": server.driver_token(1).await}));
-    app.expect_close(4001).await;
+    for token in [server.driver_token(1).await, "no token".to_owned()] {
+        app.send(json!({"type": "authenticate", "token": token}));
+        app.expect_error("unauthorized").await;
+    }
+    assert!(app.sync().await.is_empty(), "the session goes on");
 }
 
 #[tokio::test]

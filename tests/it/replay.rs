@@ -161,6 +161,11 @@ async fn a_number_beyond_the_newest_is_told_and_brings_what_is_unconfirmed() {
     let failed = app.expect("resume_failed").await;
     assert_eq!(failed["data"]["newest_id"], app.last_event_id);
     assert!(failed["data"]["oldest_id"].as_i64().is_some_and(|oldest| oldest <= app.last_event_id));
+    let state = app.expect("orders").await;
+    assert_eq!(
+        state["data"]["orders"][0]["order_id"], order_id,
+        "the current state comes before what is unconfirmed"
+    );
     expect_order(&mut app, order_id).await;
     assert!(app.sync().await.is_empty());
 }

@@ -127,7 +127,10 @@ impl Conversation for Client {
         match inbound {
             Inbound::Position(fix) => self.position(&fix, link),
             Inbound::Ping => self.send(ByteString::from_static(driver_app::pong()), link),
-            Inbound::Ack(id) => self.ack(id, link),
+            Inbound::Ack(id) => {
+                let steps = self.delivery.acked(id);
+                self.carry_out(steps, None, link);
+            }
             Inbound::Resume(last) => self.resume(last, link),
             Inbound::Authenticate(token) => self.authenticate(token, link),
         }
@@ -192,19 +195,6 @@ impl Client {
         }
     }
 
-    fn ack(&mut self, id: EventId, link: &mut Link<'_, Self>) {
-        match self.delivery.acked(id) {
-            Ok(steps) => self.carry_out(steps, None, link),
-            Err(delivery::NotSent) => {
-                let bad = BadMessage::new(
-                    ErrorCode::NotSent,
-                    format!("event {id} was not sent on this connection"),
-                );
-                self.refuse(&bad, link);
-            }
-        }
-    }
-
     fn resume(&mut self, last: EventId, link: &mut Link<'_, Self>) {
         let context = self.context.clone();
         let (account, now) = (self.account, context.clock.now());
@@ -213,7 +203,7 @@ impl Client {
             let (events_max, age_max) = (context.replay_events_max, context.replay_age_max);
             context.database.read(move |conn| standing(conn, account, now, events_max, age_max)).await
         };
-        link.spawn(reading, move |client, outcome: Result<Standing, StoreError>, link| match outcome {
+        link.wait(reading, move |client, outcome: Result<Standing, StoreError>, link| match outcome {
             Ok(standing) => {
                 let steps = client.delivery.begin(Some(last), standing);
                 client.carry_out(steps, None, link);
@@ -254,7 +244,8 @@ impl Client {
         prepared: Option<(EventId, ByteString)>,
         link: &mut Link<'_, Self>,
     ) {
-        for step in steps {
+        let mut steps = steps.into_iter();
+        while let Some(step) = steps.next() {
             match step {
                 Step::Send(event) => {
                     let text = match &prepared {
@@ -272,16 +263,18 @@ impl Client {
                     let now = self.context.clock.now();
                     self.send(driver_app::resume_failed(oldest, newest, now).into(), link);
                 }
-                Step::Snapshot => self.snapshot(link),
+                // The state first, then what follows it.
+                Step::Snapshot => return self.snapshot(steps.collect(), link),
             }
         }
     }
 
-    /// The continuation of a read is not run while the client does not read, so a long replay waits for it.
+    /// What the client says meanwhile is handled afterwards, so a replay comes before the answer to what follows it. The
+    /// continuation is not run while the client does not read: a long replay goes at the client's pace.
     fn read(&mut self, read: Read, link: &mut Link<'_, Self>) {
         let (database, account) = (self.context.database.clone(), self.account);
         let reading = async move { database.read(move |conn| page_of(conn, account, read)).await };
-        link.spawn(reading, |client, outcome: Result<Page, StoreError>, link| match outcome {
+        link.wait(reading, |client, outcome: Result<Page, StoreError>, link| match outcome {
             Ok(page) => {
                 let steps = client.delivery.page(page);
                 client.carry_out(steps, None, link);
@@ -307,14 +300,15 @@ impl Client {
         self.context.recorder.mark(marks);
     }
 
-    fn snapshot(&mut self, link: &mut Link<'_, Self>) {
+    fn snapshot(&mut self, rest: Vec<Step>, link: &mut Link<'_, Self>) {
         let (database, driver) = (self.context.database.clone(), self.driver);
         let reading = async move { database.read(move |conn| reads::orders_of(conn, driver)).await };
-        link.spawn(reading, |client, outcome, link| match outcome {
+        link.wait(reading, move |client, outcome, link| match outcome {
             Ok(held) => {
                 let held = AssignedOrders { orders: held.iter().map(shown).collect() };
                 let now = client.context.clock.now();
                 client.send(driver_app::orders(&held, now).into(), link);
+                client.carry_out(rest, None, link);
             }
             Err::<_, StoreError>(error) => client.give_up(&error.into(), link),
         });

@@ -134,6 +134,15 @@ impl Database {
         self.number("SELECT COUNT(*) AS value FROM events WHERE confirmed_at IS NULL")
     }
 
+    /// The numbers of a driver's events that no device has confirmed.
+    pub fn unconfirmed_of_driver(&self, driver_id: i64) -> Vec<i64> {
+        let sql = format!(
+            "SELECT event_id AS value FROM events JOIN drivers ON drivers.account_id = events.account_id \
+             WHERE drivers.id = {driver_id} AND confirmed_at IS NULL ORDER BY event_id"
+        );
+        self.rows::<Number>(&sql).into_iter().map(|row| row.value).collect()
+    }
+
     /// The numbers of each account's events: with no gap and none twice, `events` is also what they span.
     pub fn event_numbers(&self) -> Vec<EventNumbers> {
         self.rows(
