@@ -97,7 +97,8 @@ impl Handler<Register> for Dispatcher {
         let connected = self.accounts.entry(new.account).or_default();
         if new.contract.is_exclusive() {
             for older in connected.sessions.extract_if(.., |older| older.contract == new.contract) {
-                log::info!("session ghosted account={} session={}", new.account, older.handle.session_id());
+                let driver = older.driver.map_or(0, i64::from);
+                log::info!("session ghosted driver={driver} session={}", older.handle.session_id());
                 older.handle.close(CloseCode::LoggedInElsewhere, CloseCode::LoggedInElsewhere.reason());
                 self.metrics.sessions_ghosted.increment(1);
             }

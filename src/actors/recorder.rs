@@ -217,13 +217,16 @@ impl Recorder {
         }
         self.flushing = true;
         let shared = self.shared.clone();
-        ctx.spawn(async move { shared.write(rows, live).await }.into_actor(self).map(|_, recorder, ctx| {
-            recorder.flushing = false;
-            // More than a batch came meanwhile: its own Flush found this one under way.
-            if lock(&recorder.shared.positions).len() >= FLUSH_ROWS {
-                ctx.notify(Flush);
-            }
-        }));
+        ctx.spawn(async move { shared.write(rows, live).await }.into_actor(self).map(
+            |left, recorder, ctx| {
+                recorder.flushing = false;
+                recorder.live.put_back(left);
+                // More than a batch came meanwhile: its own Flush found this one under way.
+                if lock(&recorder.shared.positions).len() >= FLUSH_ROWS {
+                    ctx.notify(Flush);
+                }
+            },
+        ));
     }
 }
 
@@ -234,16 +237,16 @@ impl Shared {
         !error.may_pass() && self.refusals.fetch_add(1, Ordering::Relaxed) + 1 >= REFUSALS_MAX
     }
 
-    /// Writes rows in batches. What can't be written goes back to the front of the buffer for the next flush.
-    async fn write(&self, mut rows: Vec<NewLocation>, live: Vec<LivePosition>) {
-        let mut live = Some(live);
-        while !rows.is_empty() || live.is_some() {
+    /// Writes rows in batches, the live positions with the first. What can't be written goes back to the front of the buffer
+    /// for the next flush; live positions are handed back.
+    async fn write(&self, mut rows: Vec<NewLocation>, live: Vec<LivePosition>) -> Vec<LivePosition> {
+        let mut live = Arc::new(live);
+        loop {
             let rest = rows.split_off(rows.len().min(BATCH_ROWS));
             let batch = Arc::new(rows);
-            let moved = live.take().unwrap_or_default();
             let written = {
-                let batch = batch.clone();
-                self.database.write_bulk(move |tx| bulk::record(tx, &batch, &moved)).await
+                let (batch, live) = (batch.clone(), live.clone());
+                self.database.write_bulk(move |tx| bulk::record(tx, &batch, &live)).await
             };
             match written {
                 Ok(()) => {
@@ -261,10 +264,14 @@ impl Shared {
                     log::warn!("positions not written yet waiting={waiting}: {}", Chain(&error));
                     let mut buffer = lock(&self.positions);
                     buffer.splice(0..0, batch.iter().cloned().chain(rest));
-                    return;
+                    return live.to_vec();
                 }
             }
+            live = Arc::default();
             rows = rest;
+            if rows.is_empty() {
+                return Vec::new();
+            }
         }
     }
 }
@@ -298,6 +305,16 @@ impl LivePositions {
             self.written.insert(live.driver_id, now);
         }
         due
+    }
+}
+
+impl LivePositions {
+    /// They could not be written: due again at once, unless a newer one has come.
+    fn put_back(&mut self, live: Vec<LivePosition>) {
+        for live in live {
+            self.written.remove(&live.driver_id);
+            self.waiting.entry(live.driver_id).or_insert(live);
+        }
     }
 }
 
@@ -351,5 +368,15 @@ mod tests {
         assert_eq!(seconds(&live.take_due(&[row(1, 9)], at(2))), [], "an older one that came late");
         assert_eq!(seconds(&live.take_due(&[], at(5))), [(1, 13)]);
         assert_eq!(seconds(&live.take_due(&[], at(20))), []);
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_due_again_unless_something_newer_came() {
+        let mut live = LivePositions::new(Duration::from_secs(5));
+        let now = Instant::now();
+        let failed = live.take_due(&[row(1, 10), row(2, 10)], now);
+        live.take_due(&[row(2, 11)], now);
+        live.put_back(failed);
+        assert_eq!(seconds(&live.take_due(&[], now)), [(1, 10), (2, 11)]);
     }
 }

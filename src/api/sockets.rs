@@ -12,6 +12,7 @@ use crate::operations::authentication::{self, Principal};
 use crate::operations::tokens::{Use, VerifiedClaims};
 use crate::rate_limit::address_key;
 use crate::store::StoreError;
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -67,7 +68,12 @@ async fn driver(
     let last_event_id = query.last_event_id.as_deref().map(last_event_id);
     let ends_at = claims.session_ends_at();
     let client = Client::new(&principal, driver, last_event_id, ends_at, sockets.clients.clone());
-    session::upgrade(&req, payload, client, &sockets.driver_limits, &sockets.reaper)
+    let response = session::upgrade(&req, payload, client, &sockets.driver_limits, &sockets.reaper)?;
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE && !sockets.reaper.is_draining() {
+        context.metrics.connections_limited.increment(1);
+        log::warn!("socket refused contract=driver_app driver={driver} connections=too many");
+    }
+    Ok(response)
 }
 
 /// Who the token is, if anybody.

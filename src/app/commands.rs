@@ -12,9 +12,10 @@ use crate::operations::retention::{Retention, prune_step};
 use crate::operations::tokens::TokenKeys;
 use crate::operations::{self, seed as seeding};
 use crate::store::{self, Database, StoreError};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use std::error::Error;
 use std::io::{BufRead, Write};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Accounts made in one transaction.
@@ -62,7 +63,7 @@ async fn seed_database(settings: &Settings, database: &Database, options: Seed) 
 }
 
 async fn seed_drivers(database: &Database, count: usize, hash: &str) -> Outcome {
-    let used = database.read(|conn| operations::accounts::driver_ids(conn)).await?;
+    let used = database.read(accounts::driver_ids).await?;
     let ids: Vec<(usize, DriverId)> =
         seeding::lowest_free(&used, count).into_iter().map(DriverId).enumerate().collect();
     for batch in ids.chunks(SEED_BATCH) {
@@ -76,7 +77,7 @@ async fn seed_drivers(database: &Database, count: usize, hash: &str) -> Outcome 
 }
 
 async fn seed_customers(database: &Database, count: usize, hash: &str) -> Outcome {
-    let used = database.read(|conn| operations::accounts::customer_ids(conn)).await?;
+    let used = database.read(accounts::customer_ids).await?;
     let ids: Vec<CustomerId> = seeding::lowest_free(&used, count).into_iter().map(CustomerId).collect();
     for batch in ids.chunks(SEED_BATCH) {
         let (batch, hash) = (batch.to_vec(), hash.to_owned());
@@ -203,4 +204,4 @@ pub async fn prune_all(database: &Database, retention: Retention) -> Result<usiz
 }
 
 /// How often the server prunes.
-pub const PRUNE_INTERVAL: TimeDelta = TimeDelta::hours(1);
+pub const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);

@@ -11,9 +11,10 @@ use crate::app::start_up::{self, LogIns};
 use crate::app::{Foundation, Outcome, commands, deliveries_max, place, time_delta, tls, token_keys};
 use crate::config::Settings;
 use crate::contracts::close_codes::CloseCode;
+use crate::metrics::Metrics;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
-use crate::store::{Database, ServeLock};
+use crate::store::{Chain, Database, ServeLock};
 use actix::prelude::*;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
@@ -29,6 +30,8 @@ use tokio::signal::unix::{SignalKind, signal};
 const SWEEP: Duration = Duration::from_secs(1);
 /// A client that does not take its answer or end its connection is cut after this.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often histograms are folded; samples pile up between, also where nobody scrapes.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// What requests under way may take once the sessions are closed.
 const REQUESTS_TIMEOUT_SECS: u64 = 2;
 /// What the recorder may take for what is left.
@@ -42,6 +45,8 @@ struct Parts {
     dispatcher: Addr<Dispatcher>,
     reaper: Reaper,
     draining: Arc<AtomicBool>,
+    metrics: Arc<Metrics>,
+    prometheus: PrometheusHandle,
 }
 
 pub async fn serve(settings: Settings) -> Outcome {
@@ -66,7 +71,7 @@ async fn run(
     log_ins: LogIns,
 ) -> Outcome {
     let presence = Arc::new(Presence::default());
-    let parts = start_actors(&settings, &foundation, &presence);
+    let parts = start_actors(&settings, &foundation, &presence, &prometheus);
     let clients = ClientContext {
         database: foundation.database.clone(),
         dispatcher: parts.dispatcher.clone(),
@@ -114,7 +119,12 @@ fn install_metrics() -> Result<PrometheusHandle, Box<dyn Error>> {
     Ok(PrometheusBuilder::new().set_buckets(&seconds)?.install_recorder()?)
 }
 
-fn start_actors(settings: &Arc<Settings>, foundation: &Foundation, presence: &Arc<Presence>) -> Parts {
+fn start_actors(
+    settings: &Arc<Settings>,
+    foundation: &Foundation,
+    presence: &Arc<Presence>,
+    prometheus: &PrometheusHandle,
+) -> Parts {
     let database = foundation.database.clone();
     let options = RecorderOptions {
         queue_max: settings.recorder.queue_max.get(),
@@ -140,6 +150,8 @@ fn start_actors(settings: &Arc<Settings>, foundation: &Foundation, presence: &Ar
         dispatcher,
         reaper: Reaper::start(SWEEP, TransportMetrics::new()),
         draining: Arc::new(AtomicBool::new(false)),
+        metrics: foundation.metrics.clone(),
+        prometheus: prometheus.clone(),
     }
 }
 
@@ -194,17 +206,26 @@ fn bind(
 
 /// What goes on beside the requests, on this thread.
 fn keep_house(parts: &Parts) {
-    let database = parts.database.clone();
+    let (database, metrics) = (parts.database.clone(), parts.metrics.clone());
     let retention = commands::retention(&parts.settings);
     actix_web::rt::spawn(async move {
-        let every = commands::PRUNE_INTERVAL.to_std().expect("an hour");
         loop {
             match commands::prune_all(&database, retention).await {
                 Ok(0) => {}
-                Ok(rows) => log::info!("pruned rows={rows}"),
-                Err(error) => log::warn!("pruning failed, next try in an hour: {error}"),
+                Ok(rows) => {
+                    metrics.rows_pruned.increment(rows as u64);
+                    log::info!("pruned rows={rows}");
+                }
+                Err(error) => log::warn!("pruning failed, next try in an hour: {}", Chain(&error)),
             }
-            tokio::time::sleep(every).await;
+            tokio::time::sleep(commands::PRUNE_INTERVAL).await;
+        }
+    });
+    let prometheus = parts.prometheus.clone();
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP_INTERVAL).await;
+            prometheus.run_upkeep();
         }
     });
     let dispatcher = parts.dispatcher.clone();

@@ -298,7 +298,7 @@ pub const SETTINGS: &[Setting] = &[
         Limits,
         "BAD_MESSAGES_PER_MINUTE",
         "60",
-        "Messages of one socket that were answered by an error; over it 1008. A single one never costs the connection.",
+        "Messages of one socket that could not be understood; over it 1008. A single one never costs the connection.",
     )
     .unit("messages a minute"),
     new(

@@ -18,11 +18,7 @@ const FORCED_BYTES: u64 = 256 << 20;
 /// Looks at the log until `ended` says so, then writes all of it back. `connections` is a pool of one that may write.
 pub fn watch(database: &Path, connections: &Connections, ended: &Receiver<()>) {
     let log = log_path(database);
-    loop {
-        match ended.recv_timeout(LOOK_EVERY) {
-            Err(RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
-        }
+    while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
         match std::fs::metadata(&log).map_or(0, |metadata| metadata.len()) {
             bytes if bytes > FORCED_BYTES => {
                 log::warn!("checkpoint forced wal_bytes={bytes}");

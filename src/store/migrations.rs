@@ -5,6 +5,8 @@ use crate::store::error::StoreError;
 use crate::store::executor::Where;
 use diesel::migration::{MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -26,13 +28,22 @@ pub enum MigrationError {
 /// Brings the schema up to date and says which migrations were run.
 pub fn migrate(at: &Where, timeout: Duration) -> Result<Vec<String>, MigrationError> {
     let connections = match at {
-        Where::Sqlite(path) => Connections::sqlite(path, 1, timeout, false),
+        Where::Sqlite(path) => {
+            make_private(path);
+            Connections::sqlite(path, 1, timeout, false)
+        }
         Where::Postgres(url) => Connections::postgres(url, 1, timeout),
     };
     match connections.take().map_err(MigrationError::Open)? {
         Pooled::Sqlite(mut conn) => run(&mut *conn, SQLITE),
         Pooled::Postgres(mut conn) => run(&mut *conn, POSTGRES),
     }
+}
+
+/// Positions and phone numbers are nobody else's business. SQLite gives its other files the mode of this one; where it can't
+/// be made, opening the database will say why.
+fn make_private(path: &Path) {
+    let _ = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
 }
 
 fn run<DB: diesel::backend::Backend>(

@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::operations::authentication::{self, Principal};
 use crate::operations::tokens::{TokenKeys, Use};
 use crate::operations::{self, drivers, orders};
-use crate::store::{Database, Job, Mark, StoreError, Tx, page_of, reads, standing};
+use crate::store::{Chain, Database, Job, Mark, StoreError, Tx, page_of, reads, standing};
 use actix::Addr;
 use bytestring::ByteString;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -216,23 +216,31 @@ impl Client {
     fn authenticate(&mut self, token: String, link: &mut Link<'_, Self>) {
         let context = self.context.clone();
         let checking = async move {
-            let claims = context.tokens.verify(&token, Use::Access, context.clock.now()).ok()?;
-            let ends_at = claims.session_ends_at();
-            let expires_at = claims.expires_at;
-            let principal: Result<_, StoreError> =
-                context.database.read(move |conn| authentication::principal(conn, &claims)).await;
-            Some((principal.ok()??.public_id, expires_at, ends_at))
+            let Ok(claims) = context.tokens.verify(&token, Use::Access, context.clock.now()) else {
+                return Ok(None);
+            };
+            let (expires_at, ends_at) = (claims.expires_at, claims.session_ends_at());
+            let principal =
+                context.database.read(move |conn| authentication::principal(conn, &claims)).await?;
+            Ok(principal.map(|principal| (principal.public_id, expires_at, ends_at)))
         };
-        link.spawn(checking, |client, outcome, link| match outcome {
-            Some((account, expires_at, ends_at)) if account == client.public_id => {
+        link.spawn(checking, |client, outcome: Result<_, StoreError>, link| match outcome {
+            Ok(Some((account, expires_at, ends_at))) if account == client.public_id => {
                 let renewed =
                     Renewed { account: client.account, session: client.session, expires_at: ends_at };
                 client.context.dispatcher.do_send(renewed);
                 let now = client.context.clock.now();
                 client.send(driver_app::authenticated(expires_at, now).into(), link);
             }
-            _ => {
-                client.refuse(&BadMessage::new(ErrorCode::Unauthorized, "the token is not valid here"), link)
+            Ok(_) => {
+                let bad = BadMessage::new(ErrorCode::Unauthorized, "the token is not valid here");
+                client.refuse(&bad, link);
+            }
+            Err(error) => {
+                log::warn!("token not checked driver={}: {}", client.driver, Chain(&error));
+                let bad =
+                    BadMessage::new(ErrorCode::Unavailable, "the token can't be checked now; send it again");
+                client.refuse(&bad, link);
             }
         });
     }
@@ -335,7 +343,7 @@ impl Client {
 
     /// What the client has missed can't be read now; it comes back and tries again.
     fn give_up(&mut self, error: &operations::Error, link: &mut Link<'_, Self>) {
-        log::warn!("session given up driver={} session={}: {error}", self.driver, self.session);
+        log::warn!("session given up driver={} session={}: {}", self.driver, self.session, Chain(error));
         link.close(CloseCode::GoingAway, "temporarily unavailable");
     }
 }

@@ -1,5 +1,7 @@
 //! The queries, compiled for PostgreSQL. The files are shared: one set of queries serves both databases.
 
+#![expect(clippy::duplicate_mod, reason = "one set of queries, compiled for each database's connection")]
+
 pub mod bulk;
 
 /// The connection that the query files below are compiled for.
