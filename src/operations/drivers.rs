@@ -28,7 +28,7 @@ pub fn set_wish(
     deliveries_max: i64,
 ) -> Result<DriverStatus, Error> {
     let row = lock(tx, driver)?;
-    settle(tx, row, wants, deliveries_max)
+    settle(tx, &row, wants, deliveries_max)
 }
 
 /// The driver's app has connected: an offline driver becomes available. A pause stays a pause.
@@ -38,19 +38,35 @@ pub fn connected(tx: &mut Tx<'_>, driver: DriverId, deliveries_max: i64) -> Resu
         Wants::Offline => Wants::Online,
         other => other,
     };
-    settle(tx, row, wants, deliveries_max)
+    settle(tx, &row, wants, deliveries_max)
 }
 
 /// Brings a driver's status in line with their wish and what they hold. To be called after every change of what they
 /// hold; locks the driver's row, so the jobs' rows must be locked before.
 pub fn settle_held(tx: &mut Tx<'_>, driver: DriverId, deliveries_max: i64) -> Result<DriverStatus, Error> {
     let row = lock(tx, driver)?;
-    let wants = row.wants;
-    settle(tx, row, wants, deliveries_max)
+    settle(tx, &row, row.wants, deliveries_max)
 }
 
-fn settle(tx: &mut Tx<'_>, driver: Driver, wants: Wants, deliveries_max: i64) -> Result<DriverStatus, Error> {
-    let follows = status(wants, holding(tx, driver.id)?, deliveries_max);
+fn settle(
+    tx: &mut Tx<'_>,
+    driver: &Driver,
+    wants: Wants,
+    deliveries_max: i64,
+) -> Result<DriverStatus, Error> {
+    let holding = holding(tx, driver.id)?;
+    settle_holding(tx, driver, wants, holding, deliveries_max)
+}
+
+/// The same where what they hold is known. `driver` is the row as it was locked.
+pub(super) fn settle_holding(
+    tx: &mut Tx<'_>,
+    driver: &Driver,
+    wants: Wants,
+    holding: Holding,
+    deliveries_max: i64,
+) -> Result<DriverStatus, Error> {
+    let follows = status(wants, holding, deliveries_max);
     let change = DriverChange {
         wants: (driver.wants != wants).then_some(wants.as_str()),
         status: (driver.status != follows).then_some(follows.as_str()),
@@ -103,7 +119,7 @@ pub fn patch(
     };
     sql!(tx, drivers::change(id, &change))?;
     let wants = if suspends { Wants::Offline } else { patch.wants.unwrap_or(row.wants) };
-    settle(tx, row, wants, deliveries_max)?;
+    settle(tx, &row, wants, deliveries_max)?;
     if let Some(suspended) = patch.suspended {
         sql!(tx, accounts::set_suspended(account, suspended))?;
     }

@@ -1,5 +1,6 @@
 //! Deliveries: made, assigned, carried out, taken back and cancelled.
 
+use crate::domain::driver::Holding;
 use crate::domain::event::{EventBody, OrderSummary};
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
@@ -7,7 +8,7 @@ use crate::domain::money::Money;
 use crate::domain::position::Position;
 use crate::operations::drivers;
 use crate::operations::error::{Error, Refusal};
-use crate::store::{Job, JobChange, NewJob, StoreError, Tx, Updated, sql};
+use crate::store::{Driver, Job, JobChange, NewJob, StoreError, Tx, Updated, sql};
 use uuid::Uuid;
 
 #[derive(Clone, Debug)]
@@ -93,10 +94,11 @@ pub fn assign(
             return Err(Refusal::OrderState(job.status).into());
         }
     }
-    check_free(tx, driver, ids.len() as i64, deliveries_max)?;
+    let (driver, mut holding) = lock_free(tx, driver, ids.len() as i64, deliveries_max)?;
     // In the order of the request: that is the order in which the driver is to hear of them.
-    let jobs = ids.iter().map(|id| claim(tx, *id, driver)).collect::<Result<Vec<_>, _>>()?;
-    drivers::settle_held(tx, driver, deliveries_max)?;
+    let jobs = ids.iter().map(|id| claim(tx, *id, &driver)).collect::<Result<Vec<_>, _>>()?;
+    holding.deliveries += jobs.len() as i64;
+    drivers::settle_holding(tx, &driver, driver.wants, holding, deliveries_max)?;
     Ok(jobs)
 }
 
@@ -257,9 +259,9 @@ pub(super) fn release(
 }
 
 /// The claim: one conditional update, which wins or changes nothing.
-fn claim(tx: &mut Tx<'_>, id: JobId, driver: DriverId) -> Result<Job, Error> {
+fn claim(tx: &mut Tx<'_>, id: JobId, driver: &Driver) -> Result<Job, Error> {
     let change = JobChange {
-        driver_id: Some(Some(driver.0)),
+        driver_id: Some(Some(driver.id.0)),
         assigned_at: Some(Some(tx.at())),
         rejected_by: Some(None),
         ..JobChange::default()
@@ -271,13 +273,18 @@ fn claim(tx: &mut Tx<'_>, id: JobId, driver: DriverId) -> Result<Job, Error> {
         Updated::NotFound => return Err(Refusal::NotFound("order").into()),
     };
     let body = EventBody::OrderAssigned(summary(&job));
-    tell_driver(tx, driver, id, body.clone())?;
+    tx.record(driver.account_id, Some(id), body.clone());
     tell_customer(tx, &job, body)?;
     Ok(job)
 }
 
-/// Refuses a driver who may not get `more` deliveries. Locks the driver's row.
-fn check_free(tx: &mut Tx<'_>, driver: DriverId, more: i64, deliveries_max: i64) -> Result<(), Error> {
+/// Locks the row of a driver who may get `more` deliveries, and says what they hold.
+fn lock_free(
+    tx: &mut Tx<'_>,
+    driver: DriverId,
+    more: i64,
+    deliveries_max: i64,
+) -> Result<(Driver, Holding), Error> {
     let row = drivers::lock(tx, driver)?;
     let account = sql!(tx, accounts::find(row.account_id))?.ok_or(Refusal::NotFound("driver"))?;
     if account.is_suspended {
@@ -290,7 +297,7 @@ fn check_free(tx: &mut Tx<'_>, driver: DriverId, more: i64, deliveries_max: i64)
     if holding.deliveries + more > deliveries_max {
         return Err(Refusal::DriverFull.into());
     }
-    Ok(())
+    Ok((row, holding))
 }
 
 fn advance(tx: &mut Tx<'_>, job: &Job, to: JobStatus, change: &JobChange<'_>) -> Result<Job, Error> {

@@ -28,21 +28,11 @@ pub fn record(tx: &mut Tx<'_>, rows: &[NewLocation], live: &[LivePosition]) -> R
 
 /// Marks events as confirmed or processed. Any mark counts, so the first one stays.
 pub fn mark(tx: &mut Tx<'_>, marks: &[Mark]) -> Result<(), StoreError> {
-    let mut rest = marks;
-    while let Some(first) = rest.first() {
-        if first.processed {
-            sql!(tx, events::process(first.account, first.event, first.at))?;
-            rest = &rest[1..];
-            continue;
-        }
-        // The marks of one pong stand together: one statement for all of them.
-        let same = rest
-            .iter()
-            .take_while(|mark| mark.account == first.account && mark.at == first.at && !mark.processed)
-            .count();
-        let ids: Vec<i64> = rest[..same].iter().map(|mark| mark.event.0).collect();
-        sql!(tx, events::confirm(first.account, &ids, first.at, first.over))?;
-        rest = &rest[same..];
+    for mark in marks {
+        match mark.processed {
+            true => sql!(tx, events::process(mark.account, mark.event, mark.at))?,
+            false => sql!(tx, events::confirm(mark.account, mark.event, mark.at, mark.over))?,
+        };
     }
     Ok(())
 }

@@ -6,11 +6,17 @@ use crate::domain::job::JobStatus;
 use crate::store::rows::{EventRow, NewEvent};
 use crate::store::schema::{events, jobs};
 use chrono::NaiveDateTime;
-use diesel::dsl::max;
+use diesel::dsl::{max, not};
 use diesel::prelude::*;
 
-const ENDED: [&str; 3] =
-    [JobStatus::Completed.as_str(), JobStatus::Cancelled.as_str(), JobStatus::Unmatched.as_str()];
+// Written out: diesel keeps no statement prepared that has a list of values in it.
+macro_rules! has_ended {
+    () => {
+        (jobs::status.eq(JobStatus::Completed.as_str()))
+            .or(jobs::status.eq(JobStatus::Cancelled.as_str()))
+            .or(jobs::status.eq(JobStatus::Unmatched.as_str()))
+    };
+}
 
 pub fn insert(conn: &mut Db, new: &NewEvent) -> QueryResult<usize> {
     diesel::insert_into(events::table).values(new).execute(conn)
@@ -52,7 +58,7 @@ pub fn unconfirmed_page(
     not_before: NaiveDateTime,
     limit: i64,
 ) -> QueryResult<Vec<EventRow>> {
-    let open = events::job_id.is_not_null().and(jobs::status.nullable().ne_all(ENDED));
+    let open = events::job_id.is_not_null().and(not(has_ended!()).nullable());
     events::table
         .left_join(jobs::table)
         .filter(events::account_id.eq(account.0))
@@ -72,7 +78,7 @@ pub fn any_left_out(
     up_to: EventId,
     not_before: NaiveDateTime,
 ) -> QueryResult<bool> {
-    let closed = events::job_id.is_null().or(jobs::status.nullable().eq_any(ENDED).assume_not_null());
+    let closed = events::job_id.is_null().or(has_ended!().nullable().assume_not_null());
     events::table
         .left_join(jobs::table)
         .filter(events::account_id.eq(account.0))
@@ -103,22 +109,17 @@ pub fn nth_newest_unconfirmed(
         .optional()
 }
 
-/// Marks events as confirmed by a device. Any mark counts, so the first one stays.
+/// Marks an event as confirmed by a device. Any mark counts, so the first one stays.
 pub fn confirm(
     conn: &mut Db,
     account: AccountId,
-    ids: &[i64],
+    id: EventId,
     at: NaiveDateTime,
     over: &str,
 ) -> QueryResult<usize> {
-    diesel::update(
-        events::table
-            .filter(events::account_id.eq(account.0))
-            .filter(events::event_id.eq_any(ids))
-            .filter(events::confirmed_at.is_null()),
-    )
-    .set((events::confirmed_at.eq(at), events::confirmed_over.eq(over)))
-    .execute(conn)
+    diesel::update(events::table.find((account.0, id.0)).filter(events::confirmed_at.is_null()))
+        .set((events::confirmed_at.eq(at), events::confirmed_over.eq(over)))
+        .execute(conn)
 }
 
 /// Marks an event as processed by the app.

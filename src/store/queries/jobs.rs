@@ -9,6 +9,17 @@ use crate::store::schema::{job_declines, jobs};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
+/// A list of values would make a statement for each length, and diesel keeps none of those prepared: parsing it took
+/// longer than running it.
+macro_rules! is_held {
+    () => {
+        (jobs::status.eq(JobStatus::Assigned.as_str()))
+            .or(jobs::status.eq(JobStatus::EnRoute.as_str()))
+            .or(jobs::status.eq(JobStatus::Arrived.as_str()))
+            .or(jobs::status.eq(JobStatus::InProgress.as_str()))
+    };
+}
+
 pub fn insert(conn: &mut Db, new: &NewJob<'_>) -> QueryResult<JobId> {
     diesel::insert_into(jobs::table).values(new).returning(jobs::id).get_result(conn)
 }
@@ -67,7 +78,7 @@ pub fn held_by(conn: &mut Db, driver: DriverId, kind: JobKind) -> QueryResult<Ve
     jobs::table
         .filter(jobs::driver_id.eq(driver.0))
         .filter(jobs::kind.eq(kind.as_str()))
-        .filter(jobs::status.eq_any(JobStatus::HELD.map(JobStatus::as_str)))
+        .filter(is_held!())
         .order((jobs::assigned_at, jobs::id))
         .select(Job::as_select())
         .load(conn)
@@ -77,7 +88,7 @@ pub fn held_by(conn: &mut Db, driver: DriverId, kind: JobKind) -> QueryResult<Ve
 pub fn held(conn: &mut Db, driver: DriverId) -> QueryResult<Vec<(JobId, JobKind, JobStatus)>> {
     jobs::table
         .filter(jobs::driver_id.eq(driver.0))
-        .filter(jobs::status.eq_any(JobStatus::HELD.map(JobStatus::as_str)))
+        .filter(is_held!())
         .order(jobs::id)
         .select((jobs::id, jobs::kind, jobs::status))
         .load(conn)
@@ -87,7 +98,7 @@ pub fn held(conn: &mut Db, driver: DriverId) -> QueryResult<Vec<(JobId, JobKind,
 pub fn held_by_any(conn: &mut Db, drivers: &[i64]) -> QueryResult<Vec<(DriverId, JobId)>> {
     jobs::table
         .filter(jobs::driver_id.eq_any(drivers))
-        .filter(jobs::status.eq_any(JobStatus::HELD.map(JobStatus::as_str)))
+        .filter(is_held!())
         .order(jobs::id)
         .select((jobs::driver_id.assume_not_null(), jobs::id))
         .load(conn)
