@@ -14,7 +14,7 @@ use crate::contracts::close_codes::CloseCode;
 use crate::metrics::Metrics;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
-use crate::store::{Chain, Database, ServeLock};
+use crate::store::{Chain, Database, ServeLock, ServeLockError};
 use actix::prelude::*;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
@@ -30,6 +30,8 @@ use tokio::signal::unix::{SignalKind, signal};
 const SWEEP: Duration = Duration::from_secs(1);
 /// A client that does not take its answer or end its connection is cut after this.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often it is looked after that no other server has the database.
+const LOCK_INTERVAL: Duration = Duration::from_secs(5);
 /// How often histograms are folded; samples pile up between, also where nobody scrapes.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// What requests under way may take once the sessions are closed.
@@ -52,7 +54,7 @@ struct Parts {
 pub async fn serve(settings: Settings) -> Outcome {
     let settings = Arc::new(settings);
     let prometheus = install_metrics()?;
-    let _lock = ServeLock::take(&place(&settings.database.url))?;
+    hold(ServeLock::take(&place(&settings.database.url))?);
     let foundation = Foundation::open(&settings)?;
     let log_ins = start_up::prepare(&settings, &foundation).await?;
     let tokens = Arc::new(token_keys(&settings)?);
@@ -110,6 +112,23 @@ async fn run(
     stop(&parts, handle).await;
     serving.await??;
     Ok(())
+}
+
+/// Looks after the lock on a thread of its own until the process ends.
+fn hold(mut lock: ServeLock) {
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(LOCK_INTERVAL);
+            match lock.hold() {
+                Ok(()) => {}
+                Err(ServeLockError::Taken) => {
+                    log::error!("another server has taken over this database; ending the process");
+                    std::process::exit(70);
+                }
+                Err(error) => log::warn!("the server's lock is lost for now: {}", Chain(&error)),
+            }
+        }
+    });
 }
 
 /// The metric handles bind to the recorder that is installed when they are made, so this comes first.

@@ -1,15 +1,17 @@
 //! One `serve` for each database. The other subcommands run beside it.
 
 use crate::store::executor::Where;
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use std::fs::{File, TryLockError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Held as long as the server runs; the operating system or PostgreSQL frees it whatever ends the process.
 pub enum ServeLock {
     File(File),
-    Session(Box<PgConnection>),
+    Session { connection: Box<PgConnection>, url: String },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -27,28 +29,69 @@ pub enum ServeLockError {
 /// "fleetwi" in ASCII: the advisory lock is per database, so it only has to differ from other programs' there.
 const ADVISORY_KEY: i64 = 0x0066_6c65_6574_7769;
 
+/// After a crash PostgreSQL frees the lock when it notices that the connection has ended: within moments on the same machine, after
+/// the keep-alives below where a whole machine went away.
+const PATIENCE: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(100);
+const KEEP_ALIVES: &str =
+    "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2";
+
 impl ServeLock {
+    /// Waits a while for a PostgreSQL lock that a crashed server may have left; a file's is free at once.
     pub fn take(at: &Where) -> Result<Self, ServeLockError> {
         match at {
-            Where::Sqlite(path) => {
-                let mut name = path.clone().into_os_string();
-                name.push(".lock");
-                let path = PathBuf::from(name);
-                let failed = |source| ServeLockError::File { path: path.clone(), source };
-                let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
-                match file.try_lock() {
-                    Ok(()) => Ok(ServeLock::File(file)),
-                    Err(TryLockError::WouldBlock) => Err(ServeLockError::Taken),
-                    Err(TryLockError::Error(source)) => Err(failed(source)),
-                }
-            }
+            Where::Sqlite(path) => lock_file(path).map(ServeLock::File),
             Where::Postgres(url) => {
-                let mut conn = PgConnection::establish(url).map_err(ServeLockError::Connect)?;
-                let lock = diesel::dsl::sql::<Bool>(&format!("pg_try_advisory_lock({ADVISORY_KEY})"));
-                let taken: bool =
-                    diesel::select(lock).get_result(&mut conn).map_err(ServeLockError::Query)?;
-                if taken { Ok(ServeLock::Session(Box::new(conn))) } else { Err(ServeLockError::Taken) }
+                let connection = Box::new(lock_session(url, PATIENCE)?);
+                Ok(ServeLock::Session { connection, url: url.clone() })
             }
         }
+    }
+
+    /// Whether it is still ours, taken again where a restart of PostgreSQL has ended the connection that held it. `Taken` means
+    /// that another server was faster; any other error, that the database is away, and nobody has it.
+    pub fn hold(&mut self) -> Result<(), ServeLockError> {
+        match self {
+            ServeLock::File(_) => Ok(()),
+            ServeLock::Session { connection, url } => {
+                if connection.batch_execute("SELECT 1").is_err() {
+                    **connection = lock_session(url, Duration::ZERO)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn lock_file(path: &Path) -> Result<File, ServeLockError> {
+    let mut name = path.to_owned().into_os_string();
+    name.push(".lock");
+    let path = PathBuf::from(name);
+    let failed = |source| ServeLockError::File { path: path.clone(), source };
+    let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(ServeLockError::Taken),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+fn lock_session(url: &str, patience: Duration) -> Result<PgConnection, ServeLockError> {
+    let mut connection = PgConnection::establish(url).map_err(ServeLockError::Connect)?;
+    connection.batch_execute(KEEP_ALIVES).map_err(ServeLockError::Query)?;
+    let began = Instant::now();
+    let mut said = false;
+    loop {
+        let lock = diesel::dsl::sql::<Bool>(&format!("pg_try_advisory_lock({ADVISORY_KEY})"));
+        if diesel::select(lock).get_result(&mut connection).map_err(ServeLockError::Query)? {
+            return Ok(connection);
+        }
+        if began.elapsed() >= patience {
+            return Err(ServeLockError::Taken);
+        }
+        if !std::mem::replace(&mut said, true) {
+            log::warn!("another server holds this database; waiting {} s for its end", patience.as_secs());
+        }
+        std::thread::sleep(POLL);
     }
 }
