@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 /// A realtime dispatch server for small fleets.
 #[derive(Debug, Parser)]
@@ -48,7 +48,8 @@ pub struct Seed {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, args = ["driver", "customer", "admin", "service"])]
+// A group of its own: the one that clap derives for the struct has all its arguments, --ttl-secs too.
+#[command(group(ArgGroup::new("who").args(["driver", "customer", "admin", "service"]).required(true)))]
 pub struct Token {
     /// A driver's id, or a range such as 1-5000: one token on each line
     #[arg(long, value_name = "ID")]
@@ -103,6 +104,19 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// The life of a token was once one of the four whom a token could be for: it went with none of them.
+    #[test]
+    fn a_token_is_for_one_of_four_and_any_may_have_a_life_of_its_own() {
+        let parses = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
+        for who in ["--driver 123", "--customer 7", "--admin", "--service shop"] {
+            assert!(parses(&format!("fleetwire token {who}")), "{who}");
+            assert!(parses(&format!("fleetwire token {who} --ttl-secs 10")), "{who}");
+        }
+        for wrong in ["--ttl-secs 10", "--driver 1 --admin", "--customer 1 --service shop"] {
+            assert!(!parses(&format!("fleetwire token {wrong}")), "{wrong}");
+        }
     }
 
     #[test]
