@@ -88,15 +88,18 @@ pub fn assign(
     if ascending.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(Refusal::OrderTwice.into());
     }
+    let mut locked = Vec::with_capacity(ids.len());
     for id in &ascending {
         let job = lock(tx, *id)?;
         if transition(job.kind, job.status, Move::Assign) == Outcome::Refused {
             return Err(Refusal::OrderState(job.status).into());
         }
+        locked.push(job);
     }
     let (driver, mut holding) = lock_free(tx, driver, ids.len() as i64, deliveries_max)?;
     // In the order of the request: that is the order in which the driver is to hear of them.
-    let jobs = ids.iter().map(|id| claim(tx, *id, &driver)).collect::<Result<Vec<_>, _>>()?;
+    locked.sort_by_key(|job| ids.iter().position(|id| *id == job.id));
+    let jobs = locked.iter().map(|job| claim(tx, job, &driver)).collect::<Result<Vec<_>, _>>()?;
     holding.deliveries += jobs.len() as i64;
     drivers::settle_holding(tx, &driver, driver.wants, holding, deliveries_max)?;
     Ok(jobs)
@@ -259,11 +262,13 @@ pub(super) fn release(
 }
 
 /// The claim: one conditional update, which wins or changes nothing.
-fn claim(tx: &mut Tx<'_>, id: JobId, driver: &Driver) -> Result<Job, Error> {
+fn claim(tx: &mut Tx<'_>, job: &Job, driver: &Driver) -> Result<Job, Error> {
+    let id = job.id;
     let change = JobChange {
         driver_id: Some(Some(driver.id.0)),
         assigned_at: Some(Some(tx.at())),
-        rejected_by: Some(None),
+        // Whoever rejected it may still ask whether that was heard, also while another has it.
+        rejected_by: (job.rejected_by == Some(driver.id)).then_some(None),
         ..JobChange::default()
     };
     let claimed = sql!(tx, jobs::advance(id, JobStatus::Requested, JobStatus::Assigned, &change))?;

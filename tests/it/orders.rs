@@ -98,6 +98,15 @@ async fn a_rejected_order_is_pending_again_and_can_go_to_another() {
     let mut other = server.driver(1).await;
     operator.assign(order_id, 1).await.expect(200);
     assert_eq!(other.expect("order_assigned").await["data"]["order_id"], order_id);
+
+    // The answer to the driver's reject was lost, and another has the order when it is sent again. Once the order was theirs
+    // again, nothing is left of it.
+    assert_eq!(driver.set_order_status(order_id, "rejected").await.expect(200).body["status"], "rejected");
+    driver.set_order_status(order_id, "accepted").await.expect(404);
+    operator.unassign(order_id, "Another one").await.expect(200);
+    operator.assign(order_id, DRIVER).await.expect(200);
+    operator.unassign(order_id, "Yet another one").await.expect(200);
+    driver.set_order_status(order_id, "rejected").await.expect(404);
 }
 
 #[tokio::test]
