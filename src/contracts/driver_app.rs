@@ -25,7 +25,7 @@ const AGE_MAX: TimeDelta = TimeDelta::hours(24);
 
 /// Reads a client's message. `now` is the server's time.
 pub fn parse(text: &str, now: DateTime<Utc>) -> Result<Inbound, BadMessage> {
-    let message: Envelope<'_> = serde_json::from_str(text).map_err(|error| unreadable(text, &error))?;
+    let message: Envelope<'_> = object(text).map_err(|error| unreadable(text, &error))?;
     match &*message.kind {
         "ping" => Ok(Inbound::Ping),
         "location_update" => location_update(message.data, now),
@@ -74,6 +74,14 @@ struct LocationUpdate<'a> {
     timestamp: Option<Cow<'a, str>>,
 }
 
+/// Reads a JSON object. serde alone would take an array of the fields' values, too.
+fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
+    match text.trim_start().starts_with('[') {
+        true => Err(serde::de::Error::custom("an array, not an object")),
+        false => serde_json::from_str(text),
+    }
+}
+
 fn unreadable(text: &str, error: &serde_json::Error) -> BadMessage {
     if text.contains("location_update") {
         // A NaN or 1e999 is no JSON; whoever sends it has a position in mind.
@@ -85,8 +93,7 @@ fn unreadable(text: &str, error: &serde_json::Error) -> BadMessage {
 fn location_update(data: Option<&RawValue>, now: DateTime<Utc>) -> Result<Inbound, BadMessage> {
     let invalid = |text: String| BadMessage::new(ErrorCode::InvalidPosition, text);
     let data = data.ok_or_else(|| invalid("data is missing".to_owned()))?;
-    let update: LocationUpdate<'_> =
-        serde_json::from_str(data.get()).map_err(|error| invalid(format!("data: {error}")))?;
+    let update: LocationUpdate<'_> = object(data.get()).map_err(|error| invalid(format!("data: {error}")))?;
     let position =
         Position::new(update.latitude, update.longitude).map_err(|error| invalid(error.to_string()))?;
     Ok(Inbound::Position(Fix {
@@ -227,6 +234,7 @@ mod tests {
     fn a_bad_message_says_what_is_wrong_with_it() {
         assert_eq!(code("hello"), "invalid_message");
         assert_eq!(code("[1]"), "invalid_message");
+        assert_eq!(code(r#" ["ping"]"#), "invalid_message");
         assert_eq!(code(r#"{"data":{}}"#), "invalid_message");
         assert_eq!(code(r#"{"type":"dance"}"#), "unknown_type");
         assert_eq!(code(r#"{"type":"ack"}"#), "invalid_message");
@@ -254,6 +262,7 @@ mod tests {
             );
         }
         assert_eq!(code(r#"{"type":"location_update"}"#), "invalid_position");
+        assert_eq!(code(r#"{"type":"location_update","data":[28.7,77.1]}"#), "invalid_position");
     }
 
     #[test]
