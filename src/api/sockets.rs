@@ -5,6 +5,7 @@ use crate::actors::session::client::{Client, ClientContext};
 use crate::actors::session::{self, Reaper, TransportLimits, bearer_from_request};
 use crate::api::Context;
 use crate::api::client_address;
+use crate::api::input::Query;
 use crate::api::problem::Problem;
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::ids::{DriverId, EventId};
@@ -14,7 +15,7 @@ use crate::rate_limit::address_key;
 use crate::store::StoreError;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,17 +30,12 @@ pub fn configure(routes: &mut web::ServiceConfig) {
     routes.route("/api/v1/ws/driver/{driver_id}", web::get().to(driver));
 }
 
-#[derive(Deserialize)]
-struct DoorQuery {
-    last_event_id: Option<String>,
-}
-
 /// `GET /api/v1/ws/driver/{driver_id}?token=…&last_event_id=…`, the driver app's socket.
 async fn driver(
     req: HttpRequest,
     payload: web::Payload,
     path: web::Path<String>,
-    query: web::Query<DoorQuery>,
+    query: Query,
     context: web::Data<Context>,
     sockets: web::Data<Sockets>,
 ) -> Result<HttpResponse, actix_web::Error> {
@@ -65,7 +61,7 @@ async fn driver(
         log::warn!("socket refused contract=driver_app driver={driver} code=1008 handshakes=too many");
         return refuse(&req, payload, CloseCode::Policy, &sockets);
     }
-    let last_event_id = query.last_event_id.as_deref().map(last_event_id);
+    let last_event_id = query.0.get("last_event_id").and_then(Value::as_str).map(last_event_id);
     let ends_at = claims.session_ends_at();
     let client = Client::new(&principal, driver, last_event_id, ends_at, sockets.clients.clone());
     let response = session::upgrade(&req, payload, client, &sockets.driver_limits, &sockets.reaper)?;

@@ -152,6 +152,21 @@ async fn resume_while_connected_brings_the_same() {
     assert_eq!(app.expect("order_assigned").await["id"], before + 3);
 }
 
+/// It was answered with a bare 400, on which no app knows what to do.
+#[tokio::test]
+async fn of_a_number_that_is_named_twice_the_last_counts() {
+    let server = Server::start_default().await;
+    let operator = server.operator().await;
+    let mut app = server.driver(DRIVER).await;
+    for _ in 0..2 {
+        operator.assign_new(DRIVER).await;
+        app.expect("order_assigned").await;
+    }
+    app.sync().await;
+    let mut again = server.door(DRIVER).await.after(0).with_more("last_event_id=1").connect().await;
+    assert_eq!(again.expect("order_assigned").await["id"], 2);
+}
+
 #[tokio::test]
 async fn a_number_beyond_the_newest_is_told_and_brings_what_is_unconfirmed() {
     let server = Server::start_default().await;

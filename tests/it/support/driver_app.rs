@@ -26,6 +26,7 @@ pub struct Door {
     driver_id: i64,
     token: Option<String>,
     last_event_id: Option<i64>,
+    more: String,
 }
 
 /// What reaches the app.
@@ -60,7 +61,7 @@ pub struct DriverApp {
 
 impl Door {
     pub fn new(port: u16, driver_id: i64, token: String) -> Door {
-        Door { port, driver_id, token: Some(token), last_event_id: None }
+        Door { port, driver_id, token: Some(token), last_event_id: None, more: String::new() }
     }
 
     pub fn with_token(mut self, token: impl Into<String>) -> Door {
@@ -79,6 +80,12 @@ impl Door {
         self
     }
 
+    /// As a client does that appends to a URL on each attempt to reconnect.
+    pub fn with_more(mut self, parameters: &str) -> Door {
+        self.more = format!("&{parameters}");
+        self
+    }
+
     pub fn token(&self) -> &str {
         self.token.as_deref().expect("this door has a token")
     }
@@ -87,7 +94,7 @@ impl Door {
         let mut parameters = Vec::new();
         parameters.extend(self.token.as_ref().map(|token| format!("token={token}")));
         parameters.extend(self.last_event_id.map(|id| format!("last_event_id={id}")));
-        format!("/api/v1/ws/driver/{}?{}", self.driver_id, parameters.join("&"))
+        format!("/api/v1/ws/driver/{}?{}{}", self.driver_id, parameters.join("&"), self.more)
     }
 
     pub fn port(&self) -> u16 {
