@@ -2,9 +2,9 @@
 
 use crate::app::{Foundation, deliveries_max};
 use crate::config::{Profile, Settings};
-use crate::operations::passwords::{Password, hash_now};
+use crate::operations::passwords::{Password, hash_now, matches_now};
 use crate::operations::{self, accounts, seed};
-use crate::store::{StoreError, reads};
+use crate::store::{Database, StoreError, reads};
 use std::error::Error;
 use std::net::SocketAddr;
 use uuid::Uuid;
@@ -49,13 +49,32 @@ pub async fn prepare(settings: &Settings, foundation: &Foundation) -> Result<Log
         return Ok(LogIns::None);
     }
     if settings.listen.is_loopback_only() {
+        restore_admin_password(database).await?;
         return Ok(LogIns::Demo);
     }
     let password = Uuid::new_v4().simple().to_string();
-    let hash = hash_now(&Password::new(password.clone())?)?;
+    Ok(match set_admin_password(database, &password).await? {
+        true => LogIns::DemoWithAdmin(password),
+        false => LogIns::None,
+    })
+}
+
+/// An earlier start, with others able to connect, may have left a password that nobody knows any more. Where it is the demo one,
+/// nothing is changed: that would revoke the operator's tokens.
+async fn restore_admin_password(database: &Database) -> Result<(), Box<dyn Error>> {
+    let stored = database.read(seed::admin_hash).await?;
+    let demo = Password::new(seed::DEMO_PASSWORD)?;
+    if stored.is_some_and(|stored| !matches_now(&demo, Some(&stored))) {
+        set_admin_password(database, seed::DEMO_PASSWORD).await?;
+    }
+    Ok(())
+}
+
+async fn set_admin_password(database: &Database, password: &str) -> Result<bool, Box<dyn Error>> {
+    let hash = hash_now(&Password::new(password)?)?;
     let changed: Result<bool, operations::Error> =
         database.write(move |tx| seed::set_admin_password(tx, &hash)).await;
-    Ok(if changed? { LogIns::DemoWithAdmin(password) } else { LogIns::None })
+    Ok(changed?)
 }
 
 /// Says on standard output where the server is, who can log in, and what to try next.

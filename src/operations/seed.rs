@@ -10,7 +10,7 @@ use crate::operations::accounts::{self, DriverDetails, Person};
 use crate::operations::drivers;
 use crate::operations::error::Error;
 use crate::operations::orders::{self, CancelledBy, NewOrder};
-use crate::store::{DriverChange, Tx, sql};
+use crate::store::{Conn, DriverChange, StoreError, Tx, sql};
 use std::f64::consts::PI;
 
 pub const DEMO_PASSWORD: &str = "password123";
@@ -105,7 +105,10 @@ pub fn seed(
             accounts::create_customer(tx, Some(CustomerId(id)), &person, None)?;
         }
     }
-    if !revive(tx, "admin", None, admin_hash)? {
+    // An operator's password is for `serve` to choose, which knows who can connect: beside a server that gave it one of its own,
+    // the demo password must not open the door again.
+    let is_in_use = sql!(tx, accounts::by_username("admin"))?.is_some_and(|admin| !admin.is_suspended);
+    if !is_in_use && !revive(tx, "admin", None, admin_hash)? {
         accounts::create_account(tx, &person("admin", "Demo operator", None, admin_hash), Role::Admin)?;
     }
     seed_orders(tx)
@@ -212,6 +215,12 @@ pub fn remove(tx: &mut Tx<'_>, deliveries_max: i64) -> Result<usize, Error> {
         }
     }
     Ok(demo.len())
+}
+
+/// The demo operator's password, hashed; `None` where there is no such operator.
+pub fn admin_hash(conn: &mut Conn<'_>) -> Result<Option<String>, StoreError> {
+    let admin = sql!(conn, accounts::by_username("admin"))?.filter(|admin| admin.is_demo);
+    Ok(admin.and_then(|admin| admin.password_hash))
 }
 
 /// Gives the demo operator another password; false where there is none.

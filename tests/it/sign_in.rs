@@ -119,6 +119,23 @@ async fn an_access_token_does_not_refresh_and_a_refresh_token_gives_no_access() 
     api.with_token(refresh_token).get("driver/profile").await.expect_problem(401);
 }
 
+/// Where others can connect, `admin` has a password of its own: seeding with settings that don't say so gave it back the one that
+/// everybody knows. The next start for this machine alone then announced that one, while the old random one was still in force.
+#[tokio::test]
+async fn the_demo_operators_password_follows_who_can_connect() {
+    let mut server = Server::builder().setting("BIND", "0.0.0.0:0").start().await;
+    let known = json!({"username": "admin", "password": "password123"});
+    server.anonymous().post("auth/login", known.clone()).await.expect_problem(401);
+    // From here on the harness' own settings name loopback.
+    server.command(&["seed"]).await;
+    server.anonymous().post("auth/login", known.clone()).await.expect_problem(401);
+    server.restart().await;
+    let login = server.anonymous().post("auth/login", known).await.expect(200).body;
+    let token = login["access_token"].as_str().expect("an access token").to_owned();
+    server.restart().await;
+    server.anonymous().with_token(token).get("admin/drivers").await.expect(200);
+}
+
 #[tokio::test]
 async fn too_many_logins_of_an_account_are_refused_for_a_while() {
     let server = Server::builder().setting("LOGINS_PER_MINUTE_PER_ACCOUNT", 3).start().await;
