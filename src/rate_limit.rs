@@ -79,6 +79,11 @@ impl Bucket {
         }
     }
 
+    /// Undoes a `take`.
+    pub fn give_back(&mut self, rate: Rate) {
+        self.full_at = self.full_at.checked_sub(rate.interval).unwrap_or(self.full_at);
+    }
+
     /// Full buckets are as good as none.
     pub fn is_full(&self, now: Instant) -> bool {
         self.full_at <= now
@@ -133,6 +138,14 @@ impl<K: Hash + Eq> KeyedLimiter<K> {
         let outcome = bucket.take(self.rate, now);
         generations.young.insert(key, bucket);
         outcome
+    }
+
+    /// Gives back a token that was taken: what was limited turned out to be harmless.
+    pub fn give_back(&self, key: &K) {
+        let generations = &mut *self.generations();
+        if let Some(bucket) = generations.young.get_mut(key).or_else(|| generations.old.get_mut(key)) {
+            bucket.give_back(self.rate);
+        }
     }
 
     /// Keys held at present, never more than allowed.
@@ -244,6 +257,20 @@ mod tests {
         limiter.check(0, start + 120 * SECOND).unwrap();
         assert_eq!(limiter.keys(), 1);
         assert_eq!(limiter.forgotten(), 0);
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_and_no_more() {
+        let limiter = KeyedLimiter::new(Rate::per_minute(count(2)), 10);
+        let now = Instant::now();
+        for _ in 0..100 {
+            limiter.check("driver", now).unwrap();
+            limiter.give_back(&"driver");
+        }
+        limiter.give_back(&"nobody");
+        limiter.check("driver", now).unwrap();
+        limiter.check("driver", now).unwrap();
+        assert!(limiter.check("driver", now).is_err());
     }
 
     #[test]

@@ -31,11 +31,14 @@ pub async fn login(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Ans
     let Credentials { login, password } = credentials(&body)?;
     limit_address(&ctx, &req)?;
     limit_account(&ctx, &login)?;
+    let name = limited_name(&login);
     let account = ctx.read(move |conn| find(conn, &login)).await?;
     let stored = account.as_ref().filter(|account| !account.is_suspended);
     let stored = stored.and_then(|account| account.password_hash.clone());
     let is_right = ctx.passwords.matches(password, stored).await?;
     let Some(account) = account.filter(|_| is_right) else { return Err(Refusal::WrongCredentials.into()) };
+    // No guess: an app or a script that logs in often is nobody to be locked out.
+    ctx.limiters.logins_by_account.give_back(&name);
     let (id, lifetime) = (Uuid::new_v4(), refresh_lifetime(&ctx));
     let issue = ctx.write(move |tx| authentication::log_in(tx, &account, id, lifetime)).await?;
     log::info!("logged in account={} role={}", issue.principal.public_id, issue.principal.role);
@@ -129,11 +132,16 @@ fn limit_address(ctx: &Context, req: &HttpRequest) -> Result<(), Problem> {
 }
 
 fn limit_account(ctx: &Context, login: &Login) -> Result<(), Problem> {
-    let (Login::Username(name) | Login::PhoneNumber(name)) = login;
-    ctx.limiters.logins_by_account.check(name.to_lowercase(), Instant::now()).map_err(|wait| {
+    ctx.limiters.logins_by_account.check(limited_name(login), Instant::now()).map_err(|wait| {
         ctx.metrics.logins_limited.increment(1);
         Problem::limited(wait)
     })
+}
+
+/// However it is written, it is the same name.
+fn limited_name(login: &Login) -> String {
+    let (Login::Username(name) | Login::PhoneNumber(name)) = login;
+    name.to_lowercase()
 }
 
 fn refresh_lifetime(ctx: &Context) -> TimeDelta {

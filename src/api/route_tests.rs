@@ -240,6 +240,16 @@ async fn guesses_are_limited_for_an_account_however_it_is_written() {
     guess("driver1").await.expect(401);
 }
 
+/// Ten scripts of one operator, each logging in, were once refused like ten guesses.
+#[actix_web::test]
+async fn who_knows_the_password_may_log_in_as_often_as_they_like() {
+    let server = Server::start(&[("LOGINS_PER_MINUTE_PER_ACCOUNT", "2")]).await;
+    for _ in 0..5 {
+        let body = json!({"username": "driver123", "password": seed::DEMO_PASSWORD});
+        server.post("", "/api/v1/auth/login", body).await.expect(200);
+    }
+}
+
 #[actix_web::test]
 async fn each_door_opens_for_its_roles_alone() {
     let server = Server::start(&[]).await;

@@ -275,7 +275,8 @@ pub const SETTINGS: &[Setting] = &[
         Limits,
         "LOGINS_PER_MINUTE_PER_ACCOUNT",
         "10",
-        "Log-ins to one name, whoever tries; over it 429. Makes guessing a password hopeless, and a typing error no harm.",
+        "Log-ins to one name with a wrong password, whoever tries; over it 429. Makes guessing a password hopeless, and a \
+         typing error no harm.",
     )
     .unit("log-ins a minute"),
     new(
