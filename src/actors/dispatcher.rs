@@ -9,12 +9,12 @@ use crate::actors::session::{Ended, Lane, SessionHandle};
 use crate::clock::SharedClock;
 use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
-use crate::domain::driver::Wants;
+use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::event::{Announcement, Event};
 use crate::domain::ids::{AccountId, DriverId, EventId};
 use crate::metrics::Metrics;
 use crate::operations::{self, drivers};
-use crate::store::{Database, StoreError, newest_events};
+use crate::store::{Chain, Database, StoreError, newest_events};
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
@@ -25,6 +25,7 @@ use uuid::Uuid;
 const REPAIR_INTERVAL: Duration = Duration::from_secs(1);
 /// How far back the repair look goes: longer than any transaction lives.
 const REPAIR_WINDOW: TimeDelta = TimeDelta::seconds(30);
+const SILENCE_INTERVAL: Duration = Duration::from_secs(5);
 /// Younger announcements are on their way.
 const ANNOUNCED_WITHIN: TimeDelta = TimeDelta::seconds(1);
 
@@ -36,8 +37,12 @@ pub struct Dispatcher {
     metrics: Arc<Metrics>,
     // limits
     deliveries_max: i64,
+    offline_after: TimeDelta,
     // state
     accounts: HashMap<AccountId, Connected>,
+    /// When accounts that are not connected any more left, as far as it matters; who is not here left before we began.
+    left_at: HashMap<AccountId, DateTime<Utc>>,
+    began_at: DateTime<Utc>,
 }
 
 /// The sessions of one account.
@@ -62,8 +67,21 @@ impl Dispatcher {
         clock: SharedClock,
         metrics: Arc<Metrics>,
         deliveries_max: i64,
+        offline_after: TimeDelta,
     ) -> Self {
-        Self { database, presence, clock, metrics, deliveries_max, accounts: HashMap::new() }
+        let began_at = clock.now();
+        let (accounts, left_at) = (HashMap::new(), HashMap::new());
+        Self {
+            database,
+            presence,
+            clock,
+            metrics,
+            deliveries_max,
+            offline_after,
+            accounts,
+            left_at,
+            began_at,
+        }
     }
 }
 
@@ -75,6 +93,7 @@ impl Actor for Dispatcher {
             dispatcher.close_expired();
             dispatcher.repair_look(ctx);
         });
+        ctx.run_interval(SILENCE_INTERVAL, |dispatcher, ctx| dispatcher.look_for_silent_drivers(ctx));
     }
 }
 
@@ -106,6 +125,7 @@ impl Handler<Register> for Dispatcher {
         let Register { account, driver, contract, handle, expires_at } = new;
         connected.sessions.push(Registered { handle, contract, driver, expires_at });
         self.presence.set(account, connected.sessions.len());
+        self.left_at.remove(&account);
     }
 }
 
@@ -131,6 +151,7 @@ impl Handler<Deregister> for Dispatcher {
             return;
         }
         self.accounts.remove(&gone.account);
+        self.left_at.insert(gone.account, self.clock.now());
         let said_goodbye = gone.ended == Ended::PeerClosed(Some(CloseCode::Normal.number()));
         if let Some(driver) = left.driver.filter(|_| said_goodbye && left.contract.goodbye_is_offline()) {
             self.go_offline(gone.account, driver, ctx);
@@ -246,6 +267,48 @@ impl Dispatcher {
         }
     }
 
+    /// A driver with neither connection nor position for a while becomes offline.
+    fn look_for_silent_drivers(&mut self, ctx: &mut Context<Self>) {
+        let before = self.clock.now() - self.offline_after;
+        self.left_at.retain(|_, left_at| *left_at > before);
+        if self.began_at > before {
+            // Whoever was connected to the server that ran before may have left a moment ago.
+            return;
+        }
+        let database = self.database.clone();
+        let look = async move { database.read(move |conn| drivers::silent_since(conn, before)).await };
+        ctx.spawn(look.into_actor(self).map(move |silent, dispatcher, ctx| match silent {
+            Ok(silent) => dispatcher.set_silent_offline(silent, before, ctx),
+            Err::<_, StoreError>(error) => log::warn!("silent drivers not looked for: {}", Chain(&error)),
+        }));
+    }
+
+    fn set_silent_offline(
+        &self,
+        silent: Vec<(DriverId, AccountId)>,
+        before: DateTime<Utc>,
+        ctx: &mut Context<Self>,
+    ) {
+        let is_away =
+            |account: &AccountId| !self.accounts.contains_key(account) && !self.left_at.contains_key(account);
+        let away: Vec<_> = silent.into_iter().filter(|(_, account)| is_away(account)).collect();
+        let (database, presence) = (self.database.clone(), self.presence.clone());
+        let deliveries_max = self.deliveries_max;
+        let setting = async move {
+            for (driver, account) in away {
+                let presence = presence.clone();
+                let set = database
+                    .write(move |tx| match presence.is_connected(account) {
+                        true => Ok(None),
+                        false => drivers::set_silent_offline(tx, driver, before, deliveries_max),
+                    })
+                    .await;
+                log_offline(driver, &set);
+            }
+        };
+        ctx.spawn(setting.into_actor(self));
+    }
+
     /// The driver's app said goodbye. If they are back by the time this is decided, they stay online: connecting is a
     /// decision on the same row, so one of the two comes first.
     fn go_offline(&self, account: AccountId, driver: DriverId, ctx: &mut Context<Self>) {
@@ -259,12 +322,14 @@ impl Dispatcher {
                 })
                 .await
         };
-        ctx.spawn(offline.into_actor(self).map(move |outcome, _, _| match outcome {
-            Ok(Some(status)) => log::info!("driver offline driver={driver} status={}", status.as_str()),
-            Ok(None) => {}
-            Err::<_, operations::Error>(error) => {
-                log::warn!("driver could not be set offline driver={driver}: {error}");
-            }
-        }));
+        ctx.spawn(offline.into_actor(self).map(move |outcome, _, _| log_offline(driver, &outcome)));
+    }
+}
+
+fn log_offline(driver: DriverId, outcome: &Result<Option<DriverStatus>, operations::Error>) {
+    match outcome {
+        Ok(Some(status)) => log::info!("driver offline driver={driver} status={}", status.as_str()),
+        Ok(None) => {}
+        Err(error) => log::warn!("driver could not be set offline driver={driver}: {}", Chain(error)),
     }
 }

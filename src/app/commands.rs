@@ -133,6 +133,9 @@ async fn principals(database: &Database, options: &Token) -> Result<Vec<Principa
         );
     }
     if let Some(name) = options.service.clone() {
+        if !accounts::is_username(&name) {
+            return Err("a service's name has 1 to 64 characters of A-Z a-z 0-9 . _ @ + -".into());
+        }
         return Ok(vec![database.write(move |tx| accounts::service(tx, &name)).await?]);
     }
     let admin: Option<Principal> = database.read(accounts::first_admin).await?;

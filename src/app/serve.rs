@@ -157,6 +157,7 @@ fn start_actors(
         foundation.clock.clone(),
         foundation.metrics.clone(),
         deliveries_max(settings),
+        time_delta(settings.recorder.driver_offline_after),
     );
     let dispatcher = Dispatcher::start_in_arbiter(&Arbiter::new().handle(), |_| dispatcher);
     let announce_to = dispatcher.clone();

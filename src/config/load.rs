@@ -257,6 +257,8 @@ fn recorder(reader: &mut Reader<'_>) -> RecorderSettings {
         queue_max: reader.value("RECORDER_QUEUE_MAX", count_usize(10 * COUNT_MAX)),
         flush_interval: reader.value("RECORDER_FLUSH_MS", millis(1..=10_000)),
         live_position_interval: reader.value("LIVE_POSITION_SECS", secs(1..=HOUR_SECS)),
+        position_age_max: reader.value("POSITION_MAX_AGE_SECS", secs(1..=24 * HOUR_SECS)),
+        driver_offline_after: reader.value("DRIVER_OFFLINE_AFTER_SECS", secs(1..=24 * HOUR_SECS)),
     }
 }
 

@@ -155,6 +155,9 @@ pub struct RecorderSettings {
     pub queue_max: NonZeroUsize,
     pub flush_interval: Duration,
     pub live_position_interval: Duration,
+    /// Of a driver to whom a job may be matched.
+    pub position_age_max: Duration,
+    pub driver_offline_after: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

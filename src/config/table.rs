@@ -391,6 +391,21 @@ pub const SETTINGS: &[Setting] = &[
     )
     .unit("seconds"),
     new(
+        Positions,
+        "POSITION_MAX_AGE_SECS",
+        "120",
+        "A driver whose newest position is older gets no new job by itself; an operator may still assign one. A position that no \
+         app measured does not age.",
+    )
+    .unit("seconds"),
+    new(
+        Positions,
+        "DRIVER_OFFLINE_AFTER_SECS",
+        "300",
+        "A driver with neither connection nor position for so long becomes offline.",
+    )
+    .unit("seconds"),
+    new(
         Retention,
         "EVENT_RETENTION_DAYS",
         "30",

@@ -2,12 +2,35 @@
 
 use crate::domain::driver::{DriverStatus, Holding, Wants, status};
 use crate::domain::event::Announcement;
-use crate::domain::ids::{DriverId, JobId};
+use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::position::Position;
 use crate::operations::error::{Error, Refusal};
 use crate::operations::orders;
-use crate::store::{Account, Driver, DriverChange, StoreError, Tx, sql};
+use crate::store::{Account, Conn, Driver, DriverChange, StoreError, Tx, sql};
+use chrono::{DateTime, Utc};
+
+/// Drivers who are not offline and of whom no position was measured since `before`.
+pub fn silent_since(
+    conn: &mut Conn<'_>,
+    before: DateTime<Utc>,
+) -> Result<Vec<(DriverId, AccountId)>, StoreError> {
+    sql!(conn, drivers::silent_since(before.naive_utc()))
+}
+
+/// Sets a driver offline unless a position was measured since `before` after all.
+pub fn set_silent_offline(
+    tx: &mut Tx<'_>,
+    driver: DriverId,
+    before: DateTime<Utc>,
+    deliveries_max: i64,
+) -> Result<Option<DriverStatus>, Error> {
+    let row = lock(tx, driver)?;
+    if row.position_at.is_some_and(|at| at >= before.naive_utc()) {
+        return Ok(None);
+    }
+    settle(tx, &row, Wants::Offline, deliveries_max).map(Some)
+}
 
 /// What an operator changes; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]

@@ -9,6 +9,7 @@ use crate::domain::position::Position;
 use crate::operations::drivers;
 use crate::operations::error::{Error, Refusal};
 use crate::store::{Driver, Job, JobChange, NewJob, StoreError, Tx, Updated, sql};
+use chrono::TimeDelta;
 use uuid::Uuid;
 
 #[derive(Clone, Debug)]
@@ -105,14 +106,21 @@ pub fn assign(
     Ok(jobs)
 }
 
+/// Which drivers are near enough and were heard of lately enough.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    pub radius_m: f64,
+    pub position_age_max: TimeDelta,
+}
+
 /// Assigns an order to the nearest available driver.
-pub fn auto_assign(tx: &mut Tx<'_>, id: JobId, radius_m: f64, deliveries_max: i64) -> Result<Job, Error> {
+pub fn auto_assign(tx: &mut Tx<'_>, id: JobId, reach: Reach, deliveries_max: i64) -> Result<Job, Error> {
     let job = lock(tx, id)?;
     if transition(job.kind, job.status, Move::Assign) == Outcome::Refused {
         return Err(Refusal::OrderState(job.status).into());
     }
     let pickup = position(job.pickup_latitude, job.pickup_longitude).ok_or(Refusal::NoPickupPosition)?;
-    for driver in nearest(tx, id, pickup, radius_m)? {
+    for driver in nearest(tx, id, pickup, reach)? {
         match assign(tx, &[id], driver, deliveries_max) {
             Ok(mut jobs) => return jobs.pop().ok_or_else(|| Refusal::NoDrivers.into()),
             // Taken since the search; the next nearest one is asked.
@@ -125,14 +133,15 @@ pub fn auto_assign(tx: &mut Tx<'_>, id: JobId, radius_m: f64, deliveries_max: i6
     Err(Refusal::NoDrivers.into())
 }
 
-/// Available drivers within `radius_m` metres of the pickup who did not give this order back, nearest first.
-fn nearest(tx: &mut Tx<'_>, id: JobId, pickup: Position, radius_m: f64) -> Result<Vec<DriverId>, Error> {
+/// Available drivers within reach of the pickup who did not give this order back, nearest first.
+fn nearest(tx: &mut Tx<'_>, id: JobId, pickup: Position, reach: Reach) -> Result<Vec<DriverId>, Error> {
     let declined = sql!(tx, jobs::declined_by(id))?;
-    let mut near: Vec<(f64, DriverId)> = sql!(tx, drivers::available(&declined))?
+    let measured_since = tx.at() - reach.position_age_max;
+    let mut near: Vec<(f64, DriverId)> = sql!(tx, drivers::available(measured_since, &declined))?
         .into_iter()
         .filter_map(|driver| {
             let distance_m = position(driver.latitude, driver.longitude)?.distance_m(pickup);
-            (distance_m <= radius_m).then_some((distance_m, driver.id))
+            (distance_m <= reach.radius_m).then_some((distance_m, driver.id))
         })
         .collect();
     near.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));

@@ -16,6 +16,7 @@ mod positions;
 mod replay;
 mod rest_input;
 mod sign_in;
+mod silence;
 mod stopping;
 mod support;
 mod vectors;

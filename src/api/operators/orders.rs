@@ -11,10 +11,11 @@ use crate::contracts::driver_rest::{ORDER_STATUSES, order_word};
 use crate::contracts::operators::{Batch, OrderItem};
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::money::Money;
-use crate::operations::orders::{self, CancelledBy, NewOrder};
+use crate::operations::orders::{self, CancelledBy, NewOrder, Reach};
 use crate::operations::{Error, Refusal};
 use crate::store::{Job, reads};
 use actix_web::web;
+use chrono::TimeDelta;
 
 /// How far from the pickup a driver is looked for.
 const AUTO_ASSIGN_RADIUS_M: f64 = 10_000.0;
@@ -109,11 +110,11 @@ pub async fn auto_assign(
     body: Body,
 ) -> Answered {
     let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let position_age_max =
+        TimeDelta::from_std(ctx.settings.recorder.position_age_max).unwrap_or(TimeDelta::MAX);
+    let reach = Reach { radius_m: AUTO_ASSIGN_RADIUS_M, position_age_max };
     let key = once.key(&ctx, &caller, &body);
-    decide(&ctx, key, OK, move |tx| {
-        Ok(item(orders::auto_assign(tx, id, AUTO_ASSIGN_RADIUS_M, deliveries_max)?))
-    })
-    .await
+    decide(&ctx, key, OK, move |tx| Ok(item(orders::auto_assign(tx, id, reach, deliveries_max)?))).await
 }
 
 /// `POST admin/orders/{id}/unassign`.

@@ -68,8 +68,14 @@ pub fn first_demo(conn: &mut Db, limit: i64) -> QueryResult<Vec<Account>> {
         .load(conn)
 }
 
+/// Whether anybody is there. A program's account is made with its first token, which may be before the first start.
 pub fn any(conn: &mut Db) -> QueryResult<bool> {
-    accounts::table.select(accounts::id).first::<AccountId>(conn).optional().map(|first| first.is_some())
+    accounts::table
+        .filter(accounts::role.ne(Role::Service.as_str()))
+        .select(accounts::id)
+        .first::<AccountId>(conn)
+        .optional()
+        .map(|first| first.is_some())
 }
 
 /// Takes the next `count` event numbers and returns the last of them. Locks the account's row until the

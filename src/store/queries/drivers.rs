@@ -4,6 +4,7 @@ use super::Db;
 use crate::domain::ids::{AccountId, DriverId};
 use crate::store::rows::{Account, Driver, DriverChange, NewDriver};
 use crate::store::schema::{accounts, drivers};
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 pub fn insert(conn: &mut Db, new: &NewDriver<'_>) -> QueryResult<usize> {
@@ -54,16 +55,30 @@ pub fn within(conn: &mut Db, first: i64, last: i64) -> QueryResult<Vec<(Driver, 
         .load(conn)
 }
 
-/// Those a job may be matched to, with a position, except `declined`.
-pub fn available(conn: &mut Db, declined: &[i64]) -> QueryResult<Vec<Driver>> {
+/// Those a job may be matched to, with a position that was measured since `measured_since` or by no app, except
+/// `declined`.
+pub fn available(conn: &mut Db, measured_since: NaiveDateTime, declined: &[i64]) -> QueryResult<Vec<Driver>> {
+    let is_fresh =
+        drivers::position_measured.eq(false).or(drivers::position_at.ge(measured_since).assume_not_null());
     drivers::table
         .inner_join(accounts::table)
         .filter(drivers::status.eq("available"))
         .filter(drivers::is_verified.eq(true))
         .filter(accounts::is_suspended.eq(false))
         .filter(drivers::latitude.is_not_null())
+        .filter(is_fresh)
         .filter(drivers::id.ne_all(declined))
         .select(Driver::as_select())
+        .load(conn)
+}
+
+/// Those who are not offline, and whose newest position was measured before `before` or who have none.
+pub fn silent_since(conn: &mut Db, before: NaiveDateTime) -> QueryResult<Vec<(DriverId, AccountId)>> {
+    let is_old = drivers::position_measured.eq(true).and(drivers::position_at.lt(before).assume_not_null());
+    drivers::table
+        .filter(drivers::wants.ne("offline"))
+        .filter(drivers::position_at.is_null().or(is_old))
+        .select((drivers::id, drivers::account_id))
         .load(conn)
 }
 
