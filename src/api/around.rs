@@ -1,6 +1,7 @@
 //! What is the same for every request: one line in the log, CORS, and problems where the framework would answer with
 //! an empty body. Paths are logged without their query: that of a socket has a token in it.
 
+use crate::api::Context;
 use crate::api::problem::Problem;
 use crate::config::Settings;
 use actix_cors::Cors;
@@ -10,7 +11,8 @@ use actix_web::error::PathError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, LINK, RETRY_AFTER};
 use actix_web::middleware::Next;
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// Seconds for which a browser may keep our answer about an origin: an hour.
@@ -23,10 +25,20 @@ pub async fn around(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let began = Instant::now();
     let (method, path) = (req.method().clone(), req.path().to_owned());
-    let response = with_problem(next.call(req).await?.map_into_boxed_body());
+    let response = match is_turned_away(&req) {
+        true => req.into_response(Problem::stopping().error_response()),
+        false => with_problem(next.call(req).await?.map_into_boxed_body()),
+    };
     let (status, ms) = (response.status().as_u16(), began.elapsed().as_millis());
     log::debug!("request method={method} path={path} status={status} ms={ms}");
     Ok(response)
+}
+
+/// A server that is stopping takes no new work; those who look after it may still look. Sockets say it themselves.
+fn is_turned_away(req: &ServiceRequest) -> bool {
+    let draining =
+        req.app_data::<web::Data<Context>>().is_some_and(|ctx| ctx.draining.load(Ordering::Relaxed));
+    draining && !["/healthz", "/readyz", "/metrics"].contains(&req.path())
 }
 
 /// The framework's own 405 says which methods there are, and nothing else.

@@ -37,9 +37,9 @@ pub async fn profile(ctx: web::Data<Context>, caller: DriverCaller) -> Answered 
     Ok(json(&Profile {
         driver_id: driver.id,
         name: account.name,
-        phone_number: account.phone_number,
+        phone_number: account.phone_number.unwrap_or_default(),
         vehicle_type: driver.vehicle_type,
-        vehicle_registration: driver.vehicle_registration,
+        vehicle_registration: driver.vehicle_registration.unwrap_or_default(),
         status: driver.status.as_str(),
         rating: driver.rating,
         is_verified: driver.is_verified,

@@ -15,6 +15,9 @@ use serde::Serialize;
 use std::error::Error;
 use std::fmt;
 
+/// Until another server, or this one, is up.
+const STOPPING_RETRY_AFTER_SECS: u64 = 5;
+
 /// Seconds after which to come again where nobody knows better.
 const RETRY_AFTER_SECS: u64 = 1;
 
@@ -66,6 +69,12 @@ impl Problem {
         let retry_after_secs = Some(wait.as_secs());
         let detail = format!("Come again in {} s.", wait.as_secs());
         Self { retry_after_secs, ..Self::new(ErrorCode::TooManyRequests, detail) }
+    }
+
+    /// For a request that came while the server stops.
+    pub fn stopping() -> Self {
+        let retry_after_secs = Some(STOPPING_RETRY_AFTER_SECS);
+        Self { retry_after_secs, ..Self::new(ErrorCode::Unavailable, "The server is stopping.") }
     }
 
     pub fn not_found(what: &str) -> Self {

@@ -71,7 +71,7 @@ struct LocationUpdate<'a> {
     #[serde(default)]
     battery_level: Option<f64>,
     #[serde(default, borrow)]
-    timestamp: Option<Cow<'a, str>>,
+    timestamp: Option<&'a RawValue>,
 }
 
 /// Reads a JSON object. serde alone would take an array of the fields' values, too.
@@ -102,7 +102,7 @@ fn location_update(data: Option<&RawValue>, now: DateTime<Utc>) -> Result<Inboun
         heading: known(update.heading),
         speed: known(update.speed),
         battery_level: known(update.battery_level),
-        measured_at: measured_at(update.timestamp.as_deref(), now)?,
+        measured_at: measured_at(update.timestamp, now)?,
     }))
 }
 
@@ -111,9 +111,11 @@ fn known(value: Option<f64>) -> Option<f64> {
     value.filter(|value| *value >= 0.0)
 }
 
-fn measured_at(timestamp: Option<&str>, now: DateTime<Utc>) -> Result<DateTime<Utc>, BadMessage> {
-    let Some(text) = timestamp else { return Ok(now) };
-    let time = DateTime::parse_from_rfc3339(text)
+fn measured_at(timestamp: Option<&RawValue>, now: DateTime<Utc>) -> Result<DateTime<Utc>, BadMessage> {
+    let Some(timestamp) = timestamp else { return Ok(now) };
+    let text: Cow<'_, str> = serde_json::from_str(timestamp.get())
+        .map_err(|_| BadMessage::new(ErrorCode::InvalidTimestamp, "timestamp must be a string"))?;
+    let time = DateTime::parse_from_rfc3339(&text)
         .map_err(|error| {
             BadMessage::new(ErrorCode::InvalidTimestamp, format!("timestamp is not RFC 3339: {error}"))
         })?
@@ -282,6 +284,15 @@ mod tests {
             code(r#"{"type":"location_update","data":{"latitude":1,"longitude":2,"timestamp":"yesterday"}}"#),
             "invalid_timestamp"
         );
+    }
+
+    #[test]
+    fn a_timestamp_that_is_a_number_is_no_timestamp() {
+        let text =
+            r#"{"type":"location_update","data":{"latitude":1,"longitude":2,"timestamp":1763548200000}}"#;
+        assert_eq!(code(text), "invalid_timestamp");
+        let null = r#"{"type":"location_update","data":{"latitude":1,"longitude":2,"timestamp":null}}"#;
+        assert_eq!(fix(null).measured_at, now());
     }
 
     #[test]

@@ -48,9 +48,10 @@ pub struct User {
 pub struct Profile {
     pub driver_id: DriverId,
     pub name: String,
-    pub phone_number: Option<String>,
+    /// Empty where it is not known, as is the registration: the app expects text.
+    pub phone_number: String,
     pub vehicle_type: String,
-    pub vehicle_registration: Option<String>,
+    pub vehicle_registration: String,
     pub status: &'static str,
     pub rating: f64,
     pub is_verified: bool,
