@@ -43,6 +43,25 @@ pub struct Dispatcher {
     /// When accounts that are not connected any more left, as far as it matters; who is not here left before we began.
     left_at: HashMap<AccountId, DateTime<Utc>>,
     began_at: DateTime<Utc>,
+    repair: RepairLook,
+}
+
+/// Up to which moment of commits the repair look has compared. A database that is away for longer than the window must
+/// not hide what was committed just before: the answer to that commit is lost, and so is its announcement.
+#[derive(Default)]
+struct RepairLook {
+    done_until: Option<DateTime<Utc>>,
+}
+
+impl RepairLook {
+    /// The time to look at now, which ends at `until`.
+    fn since(&self, until: DateTime<Utc>) -> DateTime<Utc> {
+        self.done_until.map_or(until, |done| done.min(until)) - REPAIR_WINDOW
+    }
+
+    fn done(&mut self, until: DateTime<Utc>) {
+        self.done_until = Some(until);
+    }
 }
 
 /// The sessions of one account.
@@ -70,7 +89,6 @@ impl Dispatcher {
         offline_after: TimeDelta,
     ) -> Self {
         let began_at = clock.now();
-        let (accounts, left_at) = (HashMap::new(), HashMap::new());
         Self {
             database,
             presence,
@@ -78,9 +96,10 @@ impl Dispatcher {
             metrics,
             deliveries_max,
             offline_after,
-            accounts,
-            left_at,
+            accounts: HashMap::new(),
+            left_at: HashMap::new(),
             began_at,
+            repair: RepairLook::default(),
         }
     }
 }
@@ -237,15 +256,17 @@ impl Dispatcher {
     /// Compares what was announced with what the store has, for what got lost between commit and announcement.
     fn repair_look(&mut self, ctx: &mut Context<Self>) {
         self.metrics.database_queue.set(self.database.waiting() as f64);
-        if self.accounts.is_empty() {
-            return;
-        }
         let until = self.clock.now() - ANNOUNCED_WITHIN;
-        let database = self.database.clone();
-        let look =
-            async move { database.read(move |conn| newest_events(conn, until - REPAIR_WINDOW, until)).await };
-        ctx.spawn(look.into_actor(self).map(|newest, dispatcher, _| match newest {
-            Ok(newest) => dispatcher.repair(newest),
+        if self.accounts.is_empty() {
+            return self.repair.done(until);
+        }
+        let (database, since) = (self.database.clone(), self.repair.since(until));
+        let look = async move { database.read(move |conn| newest_events(conn, since, until)).await };
+        ctx.spawn(look.into_actor(self).map(move |newest, dispatcher, _| match newest {
+            Ok(newest) => {
+                dispatcher.repair.done(until);
+                dispatcher.repair(newest);
+            }
             Err::<_, StoreError>(error) => log::warn!("the repair look failed: {error}"),
         }));
     }
@@ -331,5 +352,24 @@ fn log_offline(driver: DriverId, outcome: &Result<Option<DriverStatus>, operatio
         Ok(Some(status)) => log::info!("driver offline driver={driver} status={}", status.as_str()),
         Ok(None) => {}
         Err(error) => log::warn!("driver could not be set offline driver={driver}: {}", Chain(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A commit whose answer the connection lost, and then 40 s without the database: the looks since then had failed, and
+    /// the first that did not began 30 s ago. The driver, connected all the time, heard of the order on their next event.
+    #[test]
+    fn the_repair_look_goes_back_to_before_the_outage() {
+        let at = |secs: i64| DateTime::from_timestamp(1_000_000 + secs, 0).expect("a time");
+        let mut look = RepairLook::default();
+        assert_eq!(look.since(at(0)), at(0) - REPAIR_WINDOW);
+        look.done(at(0));
+        assert_eq!(look.since(at(1)), at(0) - REPAIR_WINDOW);
+        assert_eq!(look.since(at(40)), at(0) - REPAIR_WINDOW, "none succeeded meanwhile");
+        look.done(at(40));
+        assert_eq!(look.since(at(5)), at(5) - REPAIR_WINDOW, "a clock that was set back");
     }
 }
