@@ -53,6 +53,14 @@ const ATTEMPTS_MAX: u32 = 4;
 /// Waited before the second attempt, twice that before the third, and so on.
 const BACK_OFF: Duration = Duration::from_millis(5);
 
+/// How long an answer is waited for.
+#[derive(Clone, Copy)]
+enum Patience {
+    TimeOut,
+    /// An operation under way may still be committed after any time-out.
+    UntilDecided,
+}
+
 type Publish = Box<dyn Fn(Vec<Announcement>) + Send + Sync>;
 
 /// Clone it freely; the threads end when [`Database::close`] is called.
@@ -140,10 +148,11 @@ impl Database {
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         let durability = self.inner.options.decisions;
-        self.transact(&self.inner.writes, Urgency::High, durability, operation).await
+        self.transact(&self.inner.writes, Urgency::High, durability, Patience::TimeOut, operation).await
     }
 
-    /// The same for positions and marks: after all decisions, with the durability of positions.
+    /// The same for positions: after all decisions, with the durability of positions. Waits until it is known whether they
+    /// were written, however long that takes: whoever gave up earlier and wrote them again would have them twice.
     pub async fn write_bulk<T, E, F>(&self, operation: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -151,7 +160,7 @@ impl Database {
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         let durability = self.inner.options.positions;
-        self.transact(&self.inner.bulk, Urgency::Low, durability, operation).await
+        self.transact(&self.inner.bulk, Urgency::Low, durability, Patience::UntilDecided, operation).await
     }
 
     /// For marks that somebody waits for: as urgent as a decision, as durable as positions.
@@ -162,7 +171,7 @@ impl Database {
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         let durability = self.inner.options.positions;
-        self.transact(&self.inner.writes, Urgency::High, durability, operation).await
+        self.transact(&self.inner.writes, Urgency::High, durability, Patience::TimeOut, operation).await
     }
 
     /// Reads. Each statement sees what was committed when it began.
@@ -173,7 +182,8 @@ impl Database {
         F: FnMut(&mut Conn<'_>) -> Result<T, E> + Send + 'static,
     {
         // Behind decisions where both share the threads.
-        self.run(&self.inner.reads, Urgency::Low, move |conn| repeat(|| query(conn))).await
+        let job = move |conn: &mut Conn<'_>| repeat(|| query(conn));
+        self.run(&self.inner.reads, Urgency::Low, Patience::TimeOut, job).await
     }
 
     async fn transact<T, E, F>(
@@ -181,6 +191,7 @@ impl Database {
         queue: &Queue,
         urgency: Urgency,
         durability: Durability,
+        patience: Patience,
         mut operation: F,
     ) -> Result<T, E>
     where
@@ -189,7 +200,7 @@ impl Database {
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         let inner = self.inner.clone();
-        self.run(queue, urgency, move |conn| {
+        self.run(queue, urgency, patience, move |conn| {
             let (value, announcements) = repeat(|| {
                 let now = inner.clock.now();
                 transaction(conn, durability, |conn| -> Result<_, E> {
@@ -208,7 +219,7 @@ impl Database {
         .await
     }
 
-    async fn run<T, E, F>(&self, queue: &Queue, urgency: Urgency, job: F) -> Result<T, E>
+    async fn run<T, E, F>(&self, queue: &Queue, urgency: Urgency, patience: Patience, job: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: OperationError,
@@ -231,8 +242,12 @@ impl Database {
             self.inner.metrics.database_refused.increment(1);
             return Err(StoreError::Unavailable("too many operations are waiting").into());
         }
-        // The queue, the connection and the locks have a time-out each.
-        match tokio::time::timeout(self.inner.options.timeout * 4, answer).await {
+        let answered = match patience {
+            // The queue, the connection and the locks have a time-out each.
+            Patience::TimeOut => tokio::time::timeout(self.inner.options.timeout * 4, answer).await,
+            Patience::UntilDecided => Ok(answer.await),
+        };
+        match answered {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(StoreError::Unavailable("the operation was dropped").into()),
             Err(_) => Err(StoreError::Unavailable("no answer in time").into()),
@@ -347,4 +362,49 @@ fn transaction<T, E: OperationError>(
         Failed::Operation(error) => error,
         Failed::Diesel(error) => StoreError::from(error).into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::System;
+    use diesel::SqliteConnection;
+    use diesel::connection::SimpleConnection;
+
+    const TIMEOUT: Duration = Duration::from_millis(50);
+
+    /// Another program held the file for longer than a caller waits. The recorder was told that its positions were not
+    /// written and queued them again, then the statement under way was committed: they were stored twice.
+    #[tokio::test]
+    async fn a_bulk_write_that_failed_is_not_committed_behind_its_callers_back() {
+        let path = std::env::temp_dir().join(format!("fleetwire-executor-{}.db", uuid::Uuid::new_v4()));
+        let options = Options {
+            connections: 2,
+            queue_max: 10,
+            timeout: TIMEOUT,
+            decisions: Durability::Full,
+            positions: Durability::Normal,
+        };
+        let at = Where::Sqlite(path.clone());
+        let database = Database::open(&at, options, Arc::new(System), Arc::new(Metrics::new()));
+        let made: Result<(), StoreError> = database.write(|tx| tx.conn().execute("CREATE TABLE t (n)")).await;
+        made.expect("nobody else is there yet");
+        let mut other = SqliteConnection::establish(&path.to_string_lossy()).expect("a second connection");
+        other.batch_execute("BEGIN IMMEDIATE").expect("nobody writes");
+        let writing = tokio::spawn({
+            let database = database.clone();
+            async move { database.write_bulk(|tx| tx.conn().execute("INSERT INTO t VALUES (1)")).await }
+        });
+        tokio::time::sleep(TIMEOUT * 12).await;
+        other.batch_execute("COMMIT").expect("it was begun");
+        let outcome: Result<(), StoreError> = writing.await.expect("no panic");
+        database.close();
+        let stored =
+            diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("(SELECT COUNT(*) FROM t)"));
+        let stored: i32 = diesel::RunQueryDsl::get_result(stored, &mut other).expect("a number");
+        assert_eq!(stored, i32::from(outcome.is_ok()), "{outcome:?}");
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
+        }
+    }
 }
