@@ -109,7 +109,8 @@ impl RecorderHandle {
 
     /// Writes all that was accepted, for the server's end; what can't be written before `deadline` is counted as dropped.
     pub async fn drain(&self, deadline: Instant) {
-        self.flush_marks().await;
+        // Marks that are not written in time are made again: the devices hear of their events once more.
+        let _ = tokio::time::timeout_at(deadline.into(), self.flush_marks()).await;
         while self.shared.waiting_positions.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
             if self.recorder.send(Flush).await.is_err() {
                 break;

@@ -38,6 +38,10 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 const REQUESTS_TIMEOUT_SECS: u64 = 2;
 /// What the recorder may take for what is left.
 const RECORDER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Who stops us may kill us after 10 s.
+const STOP_TIMEOUT: Duration = Duration::from_secs(9);
+/// What the database may take at least for what is queued, whatever the rest took.
+const DATABASE_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 
 /// Everything that lives as long as the server.
 struct Parts {
@@ -60,18 +64,23 @@ pub async fn serve(settings: Settings) -> Outcome {
     let tokens = Arc::new(token_keys(&settings)?);
     let database = foundation.database.clone();
     let outcome = run(settings, foundation, tokens, prometheus, log_ins).await;
-    database.close();
+    let stopping_since = outcome.as_ref().map_or_else(|_| Instant::now(), |since| *since);
+    let patience = STOP_TIMEOUT.saturating_sub(stopping_since.elapsed()).max(DATABASE_TIMEOUT_MIN);
+    if !database.close_within(patience) {
+        log::error!("the database did not answer; what it was asked last may be done or not");
+    }
     log::info!("stopped");
-    outcome
+    outcome.map(drop)
 }
 
+/// Serves until a signal comes, and says when it came.
 async fn run(
     settings: Arc<Settings>,
     foundation: Foundation,
     tokens: Arc<TokenKeys>,
     prometheus: PrometheusHandle,
     log_ins: LogIns,
-) -> Outcome {
+) -> Result<Instant, Box<dyn Error>> {
     let presence = Arc::new(Presence::default());
     let parts = start_actors(&settings, &foundation, &presence, &prometheus);
     let clients = ClientContext {
@@ -109,9 +118,10 @@ async fn run(
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
     terminated().await?;
+    let stopping_since = Instant::now();
     stop(&parts, handle).await;
     serving.await??;
-    Ok(())
+    Ok(stopping_since)
 }
 
 /// Looks after the lock on a thread of its own until the process ends.

@@ -261,21 +261,43 @@ impl Database {
 
     /// Does what is queued, then ends the threads. Blocks; call it last.
     pub fn close(&self) {
+        self.end(|_| true);
+    }
+
+    /// The same, but leaves behind what is not done by then, and says whether all was: a database that does not answer
+    /// holds its threads up for as long as it likes. The process's end is theirs.
+    pub fn close_within(&self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        self.end(|thread| {
+            while !thread.is_finished() && Instant::now() < deadline {
+                std::thread::sleep(BACK_OFF);
+            }
+            thread.is_finished()
+        })
+    }
+
+    /// Joins what `is_worth_it`; false where something was not.
+    fn end(&self, is_worth_it: impl Fn(&JoinHandle<()>) -> bool) -> bool {
         for queue in [&self.inner.writes, &self.inner.reads, &self.inner.bulk] {
             queue.close();
         }
-        let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            if thread.join().is_err() {
+        let end_one = |thread: JoinHandle<()>| {
+            let is_done = is_worth_it(&thread);
+            if is_done && thread.join().is_err() {
                 log::error!("a database thread had panicked");
             }
-        }
+            is_done
+        };
+        let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let left = threads.into_iter().map(end_one).filter(|is_done| !is_done).count();
         let checkpoints = self.inner.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((alive, thread)) = checkpoints {
-            drop(alive);
-            if thread.join().is_err() {
-                log::error!("the checkpoint thread had panicked");
+        match checkpoints {
+            // The last checkpoint is of everything, so it comes last.
+            Some((alive, thread)) => {
+                drop(alive);
+                end_one(thread) && left == 0
             }
+            None => left == 0,
         }
     }
 }
@@ -377,6 +399,41 @@ mod tests {
     /// written and queued them again, then the statement under way was committed: they were stored twice.
     #[tokio::test]
     async fn a_bulk_write_that_failed_is_not_committed_behind_its_callers_back() {
+        let (path, database, mut other) = held_by_another().await;
+        let writing = tokio::spawn({
+            let database = database.clone();
+            async move { database.write_bulk(|tx| tx.conn().execute("INSERT INTO t VALUES (1)")).await }
+        });
+        tokio::time::sleep(TIMEOUT * 12).await;
+        other.batch_execute("COMMIT").expect("it was begun");
+        let outcome: Result<(), StoreError> = writing.await.expect("no panic");
+        database.close();
+        let stored =
+            diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("(SELECT COUNT(*) FROM t)"));
+        let stored: i32 = diesel::RunQueryDsl::get_result(stored, &mut other).expect("a number");
+        assert_eq!(stored, i32::from(outcome.is_ok()), "{outcome:?}");
+        remove(&path);
+    }
+
+    /// A frozen database kept the process from ending until it was killed.
+    #[tokio::test]
+    async fn a_database_that_does_not_answer_is_left_behind() {
+        let (path, database, mut other) = held_by_another().await;
+        let writing = tokio::spawn({
+            let database = database.clone();
+            async move { database.write(|tx| tx.conn().execute("INSERT INTO t VALUES (1)")).await }
+        });
+        tokio::time::sleep(TIMEOUT).await;
+        let began = Instant::now();
+        let all_done = database.close_within(TIMEOUT);
+        assert!(!all_done && began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        other.batch_execute("COMMIT").expect("it was begun");
+        let _: Result<(), StoreError> = writing.await.expect("no panic");
+        remove(&path);
+    }
+
+    /// A database with a table `t`, in which another program writes.
+    async fn held_by_another() -> (PathBuf, Database, SqliteConnection) {
         let path = std::env::temp_dir().join(format!("fleetwire-executor-{}.db", uuid::Uuid::new_v4()));
         let options = Options {
             connections: 2,
@@ -391,18 +448,10 @@ mod tests {
         made.expect("nobody else is there yet");
         let mut other = SqliteConnection::establish(&path.to_string_lossy()).expect("a second connection");
         other.batch_execute("BEGIN IMMEDIATE").expect("nobody writes");
-        let writing = tokio::spawn({
-            let database = database.clone();
-            async move { database.write_bulk(|tx| tx.conn().execute("INSERT INTO t VALUES (1)")).await }
-        });
-        tokio::time::sleep(TIMEOUT * 12).await;
-        other.batch_execute("COMMIT").expect("it was begun");
-        let outcome: Result<(), StoreError> = writing.await.expect("no panic");
-        database.close();
-        let stored =
-            diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("(SELECT COUNT(*) FROM t)"));
-        let stored: i32 = diesel::RunQueryDsl::get_result(stored, &mut other).expect("a number");
-        assert_eq!(stored, i32::from(outcome.is_ok()), "{outcome:?}");
+        (path, database, other)
+    }
+
+    fn remove(path: &std::path::Path) {
         for suffix in ["", "-wal", "-shm"] {
             let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
         }
