@@ -248,3 +248,21 @@ async fn a_driver_who_pauses_is_busy_and_comes_back() {
     }
     driver.put("driver/status", json!({"status": "asleep"})).await.expect_problem(422);
 }
+
+/// Each writes a reference to the driver before it locks the driver's row; on PostgreSQL they once waited for each other.
+#[tokio::test]
+async fn a_driver_gives_several_orders_back_at_once() {
+    let server = Server::builder().setting("MAX_DELIVERIES_PER_DRIVER", 100).start().await;
+    let operator = server.operator().await;
+    let driver = server.driver_api(DRIVER).await;
+    for _ in 0..10 {
+        let ids = operator.create_orders(4).await;
+        operator.batch(&ids, DRIVER).await.expect(201);
+        let began = std::time::Instant::now();
+        let reject = async |at: usize| driver.set_order_status(ids[at], "rejected").await.status;
+        let statuses = tokio::join!(reject(0), reject(1), reject(2), reject(3));
+        assert_eq!(statuses, (200, 200, 200, 200));
+        // A deadlock is looked for after a second.
+        assert!(began.elapsed() < std::time::Duration::from_secs(1), "{:?}", began.elapsed());
+    }
+}

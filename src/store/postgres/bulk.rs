@@ -29,7 +29,7 @@ pub fn update_live_positions(conn: &mut PgConnection, rows: &[LivePosition]) -> 
         "WITH moved AS ( \
            SELECT * FROM unnest($1, $2, $3, $4, $5, $6) AS m (id, latitude, longitude, heading, speed, measured_at) \
          ), locked AS ( \
-           SELECT d.id FROM drivers d JOIN moved m ON m.id = d.id ORDER BY d.id FOR UPDATE OF d \
+           SELECT d.id FROM drivers d JOIN moved m ON m.id = d.id ORDER BY d.id FOR NO KEY UPDATE OF d \
          ) \
          UPDATE drivers d SET latitude = m.latitude, longitude = m.longitude, heading = m.heading, \
            speed = m.speed, position_at = m.measured_at, position_measured = TRUE \

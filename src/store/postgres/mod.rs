@@ -7,10 +7,12 @@ pub mod bulk;
 /// The connection that the query files below are compiled for.
 pub type Db = diesel::PgConnection;
 
-/// Rows that are decided on are locked until the transaction ends.
+/// Rows that are decided on are locked until the transaction ends. In the mode that an UPDATE takes itself: FOR UPDATE would
+/// also exclude the key-share locks of foreign keys, and two transactions that have each written a reference to a driver
+/// and then lock that driver would wait for each other.
 macro_rules! for_update {
     ($query:expr) => {
-        $query.for_update()
+        $query.for_no_key_update()
     };
 }
 
