@@ -45,20 +45,24 @@ pub fn once(
         }
         sql!(tx, idempotency::remove(key.account, &key.route, &key.key))?;
     }
-    let answer = operation(tx)?;
-    let row = IdempotencyRow {
+    // The key first, then the operation: the same request at the same time on another connection waits here, and not for a row
+    // that the operation needs, where it would find the order assigned and be refused.
+    let mut row = IdempotencyRow {
         account_id: key.account.0,
         route: key.route.clone(),
         idempotency_key: key.key.clone(),
         request_hash: key.request_hash.clone(),
-        status: i32::from(answer.status),
-        response: answer.body.clone(),
+        status: 0,
+        response: String::new(),
         created_at: tx.at(),
     };
-    match sql!(tx, idempotency::insert(&row)) {
-        Ok(_) => Ok(answer),
-        // The same request at the same time on another connection came first: once more, to read its answer.
-        Err(StoreError::Taken { .. }) => Err(StoreError::Repeat.into()),
-        Err(other) => Err(other.into()),
+    if sql!(tx, idempotency::claim(&row))? == 0 {
+        // It came first, and is committed: once more, to read its answer.
+        return Err(StoreError::Repeat.into());
     }
+    let answer = operation(tx)?;
+    row.status = i32::from(answer.status);
+    row.response = answer.body.clone();
+    sql!(tx, idempotency::answer(&row))?;
+    Ok(answer)
 }

@@ -75,3 +75,20 @@ async fn of_the_same_request_twice_at_once_one_is_carried_out() {
         assert_eq!(operator.list("admin/orders").await.len(), before + round);
     }
 }
+
+/// The second one once waited for the order's row, found it assigned, and was refused.
+#[tokio::test]
+async fn of_the_same_assignment_twice_at_once_both_get_its_answer() {
+    let server = Server::builder().setting("MAX_DELIVERIES_PER_DRIVER", 100).start().await;
+    let operator = server.operator().await;
+    for order_id in operator.create_orders(10).await {
+        let (path, body) = (format!("admin/orders/{order_id}/assign"), json!({"driver_id": DRIVER}));
+        let (one, other, third) = tokio::join!(
+            operator.post_keyed(&path, "assign-1", &body),
+            operator.post_keyed(&path, "assign-1", &body),
+            operator.post_keyed(&path, "assign-1", &body)
+        );
+        assert_eq!((one.status, other.status, third.status), (200, 200, 200), "{} {}", one.text, other.text);
+        assert_eq!((&one.body, &one.body), (&other.body, &third.body));
+    }
+}

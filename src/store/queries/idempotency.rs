@@ -16,8 +16,16 @@ pub fn find(
     keys::table.find((account.0, route, key)).select(IdempotencyRow::as_select()).first(conn).optional()
 }
 
-pub fn insert(conn: &mut Db, new: &IdempotencyRow) -> QueryResult<usize> {
-    diesel::insert_into(keys::table).values(new).execute(conn)
+/// Takes a key: 0 where somebody has it. Waits for another transaction that is taking it.
+pub fn claim(conn: &mut Db, new: &IdempotencyRow) -> QueryResult<usize> {
+    diesel::insert_into(keys::table).values(new).on_conflict_do_nothing().execute(conn)
+}
+
+/// Writes the answer to a key that this transaction took.
+pub fn answer(conn: &mut Db, row: &IdempotencyRow) -> QueryResult<usize> {
+    diesel::update(keys::table.find((row.account_id, &row.route, &row.idempotency_key)))
+        .set((keys::status.eq(row.status), keys::response.eq(&row.response)))
+        .execute(conn)
 }
 
 pub fn remove(conn: &mut Db, account: AccountId, route: &str, key: &str) -> QueryResult<usize> {
