@@ -62,8 +62,7 @@ async fn driver(
         return refuse(&req, payload, CloseCode::Policy, &sockets);
     }
     let last_event_id = query.0.get("last_event_id").and_then(Value::as_str).map(last_event_id);
-    let ends_at = claims.session_ends_at();
-    let client = Client::new(&principal, driver, last_event_id, ends_at, sockets.clients.clone());
+    let client = Client::new(&principal, driver, last_event_id, claims, sockets.clients.clone());
     let response = session::upgrade(&req, payload, client, &sockets.driver_limits, &sockets.reaper)?;
     if response.status() == StatusCode::SERVICE_UNAVAILABLE && !sockets.reaper.is_draining() {
         context.metrics.connections_limited.increment(1);

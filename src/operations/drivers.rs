@@ -5,32 +5,12 @@ use crate::domain::event::Announcement;
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::position::Position;
+use crate::operations::authentication::principal;
 use crate::operations::error::{Error, Refusal};
 use crate::operations::orders;
+use crate::operations::tokens::VerifiedClaims;
 use crate::store::{Account, Conn, Driver, DriverChange, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
-
-/// Drivers who are not offline and of whom no position was measured since `before`.
-pub fn silent_since(
-    conn: &mut Conn<'_>,
-    before: DateTime<Utc>,
-) -> Result<Vec<(DriverId, AccountId)>, StoreError> {
-    sql!(conn, drivers::silent_since(before.naive_utc()))
-}
-
-/// Sets a driver offline unless a position was measured since `before` after all.
-pub fn set_silent_offline(
-    tx: &mut Tx<'_>,
-    driver: DriverId,
-    before: DateTime<Utc>,
-    deliveries_max: i64,
-) -> Result<Option<DriverStatus>, Error> {
-    let row = lock(tx, driver)?;
-    if row.position_at.is_some_and(|at| at >= before.naive_utc()) {
-        return Ok(None);
-    }
-    settle(tx, &row, Wants::Offline, deliveries_max).map(Some)
-}
 
 /// What an operator changes; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
@@ -54,14 +34,47 @@ pub fn set_wish(
     settle(tx, &row, wants, deliveries_max)
 }
 
-/// The driver's app has connected: an offline driver becomes available. A pause stays a pause.
-pub fn connected(tx: &mut Tx<'_>, driver: DriverId, deliveries_max: i64) -> Result<DriverStatus, Error> {
+/// The driver's app has connected: an offline driver becomes available. A pause stays a pause. False, and nothing is
+/// changed, where its token is no good any more: the driver may have been suspended after the door looked at it and before the
+/// session was registered, so that nobody told the session. Suspending locks the same row, so one of the two comes first.
+pub fn connected(
+    tx: &mut Tx<'_>,
+    driver: DriverId,
+    claims: &VerifiedClaims,
+    deliveries_max: i64,
+) -> Result<bool, Error> {
     let row = lock(tx, driver)?;
+    if principal(tx.conn(), claims)?.is_none() {
+        return Ok(false);
+    }
     let wants = match row.wants {
         Wants::Offline => Wants::Online,
         other => other,
     };
-    settle(tx, &row, wants, deliveries_max)
+    settle(tx, &row, wants, deliveries_max)?;
+    Ok(true)
+}
+
+/// Drivers who are not offline and of whom no position was measured since `before`.
+pub fn silent_since(
+    conn: &mut Conn<'_>,
+    before: DateTime<Utc>,
+) -> Result<Vec<(DriverId, AccountId)>, StoreError> {
+    sql!(conn, drivers::silent_since(before.naive_utc()))
+}
+
+/// Sets a driver offline unless a position was measured since `before` after all.
+pub fn set_silent_offline(
+    tx: &mut Tx<'_>,
+    driver: DriverId,
+    before: DateTime<Utc>,
+    deliveries_max: i64,
+) -> Result<Option<DriverStatus>, Error> {
+    let row = lock(tx, driver)?;
+    if row.position_at.is_some_and(|at| at >= before.naive_utc()) {
+        return Ok(None);
+    }
+    settle(tx, &row, Wants::Offline, deliveries_max).map(Some)
 }
 
 /// Brings a driver's status in line with their wish and what they hold. To be called after every change of what they

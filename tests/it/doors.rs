@@ -194,6 +194,22 @@ async fn a_suspended_driver_is_closed_with_4001_and_kept_out() {
     door.connect().await;
 }
 
+/// Suspended after the door looked at the account and before the session was known to anybody: nobody can tell it.
+#[tokio::test]
+async fn a_driver_who_is_suspended_while_connecting_is_closed_with_4001() {
+    let server = Server::start_default().await;
+    let door = server.door(DRIVER).await;
+    let held = server.database().hold(
+        "UPDATE drivers SET wants = 'offline', status = 'offline' WHERE id = 123; \
+         UPDATE accounts SET is_suspended = TRUE WHERE username = 'driver123'",
+    );
+    let mut app = door.open().await.expect("the handshake completes before a close");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    drop(held);
+    app.expect_close(4001).await;
+    assert_eq!(server.operator().await.driver(DRIVER).await["status"], "offline");
+}
+
 #[tokio::test]
 async fn too_many_handshakes_of_an_address_get_429_before_the_upgrade() {
     let server = Server::builder().setting("HANDSHAKES_PER_MINUTE_PER_ADDRESS", 5).start().await;

@@ -15,12 +15,12 @@ use crate::domain::ids::{AccountId, DriverId, EventId};
 use crate::domain::position::Fix;
 use crate::metrics::Metrics;
 use crate::operations::authentication::{self, Principal};
-use crate::operations::tokens::{TokenKeys, Use};
+use crate::operations::tokens::{TokenKeys, Use, VerifiedClaims};
 use crate::operations::{self, drivers, orders};
 use crate::store::{Chain, Database, Job, Mark, StoreError, Tx, page_of, reads, standing};
 use actix::Addr;
 use bytestring::ByteString;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -57,19 +57,19 @@ pub struct Client {
     session: Uuid,
     // state
     last_event_id: Option<EventId>,
-    expires_at: DateTime<Utc>,
+    claims: VerifiedClaims,
     delivery: Delivery,
     // peers
     context: Arc<ClientContext>,
 }
 
 impl Client {
-    /// `last_event_id` is what the client named at the door; `expires_at` is when its token ends, leeway included.
+    /// `last_event_id` is what the client named at the door, `claims` what its token says.
     pub fn new(
         principal: &Principal,
         driver: DriverId,
         last_event_id: Option<EventId>,
-        expires_at: DateTime<Utc>,
+        claims: VerifiedClaims,
         context: Arc<ClientContext>,
     ) -> Self {
         Self {
@@ -79,7 +79,7 @@ impl Client {
             public_id: principal.public_id,
             session: Uuid::nil(),
             last_event_id,
-            expires_at,
+            claims,
             delivery: Delivery::default(),
             context,
         }
@@ -98,20 +98,21 @@ impl Conversation for Client {
             driver: Some(self.driver),
             contract: self.contract,
             handle: link.handle(),
-            expires_at: self.expires_at,
+            expires_at: self.claims.session_ends_at(),
         };
         let context = self.context.clone();
-        let (account, driver) = (self.account, self.driver);
+        let (account, driver, claims) = (self.account, self.driver, self.claims.clone());
         let opening = async move {
             if context.dispatcher.send(register).await.is_err() {
                 return Err(StoreError::Unavailable("the dispatcher is gone").into());
             }
             context.recorder.flush_marks().await;
             let inner = context.clone();
-            context.database.write(move |tx| open(tx, account, driver, &inner)).await
+            context.database.write(move |tx| open(tx, account, driver, &claims, &inner)).await
         };
         link.wait(opening, |client, outcome, link| match outcome {
-            Ok(standing) => client.begin(standing, link),
+            Ok(Some(standing)) => client.begin(standing, link),
+            Ok(None) => link.close(CloseCode::AuthenticationFailed, "access revoked"),
             Err(error) => client.give_up(&error, link),
         });
     }
@@ -162,16 +163,20 @@ impl Conversation for Client {
     }
 }
 
-/// What opening a session decides and reads: the driver is there, and where their events stand.
+/// What opening a session decides and reads: the driver is there, and where their events stand. `None` where the token was
+/// revoked since the door looked at it.
 fn open(
     tx: &mut Tx<'_>,
     account: AccountId,
     driver: DriverId,
+    claims: &VerifiedClaims,
     context: &ClientContext,
-) -> Result<Standing, operations::Error> {
-    drivers::connected(tx, driver, context.deliveries_max)?;
+) -> Result<Option<Standing>, operations::Error> {
+    if !drivers::connected(tx, driver, claims, context.deliveries_max)? {
+        return Ok(None);
+    }
     let now = tx.now();
-    Ok(standing(tx.conn(), account, now, context.replay_events_max, context.replay_age_max)?)
+    Ok(Some(standing(tx.conn(), account, now, context.replay_events_max, context.replay_age_max)?))
 }
 
 fn shown(job: &Job) -> DriverOrder {

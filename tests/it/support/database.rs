@@ -116,6 +116,20 @@ impl Database {
         done.unwrap_or_else(|error| panic!("{error}\n{sql}"));
     }
 
+    /// Runs `sql` in a transaction that stays open, and holds its locks, until the value is dropped, which commits it.
+    pub fn hold(&self, sql: &str) -> Held {
+        let mut held = match self.sqlite() {
+            Some(conn) => Held::Sqlite(conn),
+            None => Held::Postgres(self.postgres()),
+        };
+        let done = match &mut held {
+            Held::Sqlite(conn) => conn.batch_execute(&format!("BEGIN IMMEDIATE; {sql}")),
+            Held::Postgres(conn) => conn.batch_execute(&format!("BEGIN; {sql}")),
+        };
+        done.unwrap_or_else(|error| panic!("{error}\n{sql}"));
+        held
+    }
+
     pub fn locations_stored(&self) -> i64 {
         self.number("SELECT COUNT(*) AS value FROM driver_locations")
     }
@@ -161,6 +175,24 @@ impl Database {
 
     fn postgres(&self) -> PgConnection {
         PgConnection::establish(&self.url).expect("the test's database can be reached")
+    }
+}
+
+/// A transaction of the test's own.
+pub enum Held {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let committed = match self {
+            Held::Sqlite(conn) => conn.batch_execute("COMMIT"),
+            Held::Postgres(conn) => conn.batch_execute("COMMIT"),
+        };
+        if let Err(error) = committed {
+            eprintln!("the test's transaction was not committed: {error}");
+        }
     }
 }
 
