@@ -53,7 +53,7 @@ impl Connections {
             .test_on_check_out(false)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connection_customizer(Box::new(SqlitePragmas { query_only }))
+            .connection_customizer(Box::new(SqlitePragmas { busy_timeout: timeout, query_only }))
             .build_unchecked(ConnectionManager::new(path.to_string_lossy()));
         Connections::Sqlite(pool)
     }
@@ -91,6 +91,7 @@ impl Pooled {
 
 #[derive(Debug)]
 struct SqlitePragmas {
+    busy_timeout: Duration,
     query_only: bool,
 }
 
@@ -98,11 +99,12 @@ impl CustomizeConnection<SqliteConnection, ConnectionError> for SqlitePragmas {
     fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), ConnectionError> {
         // busy_timeout first: switching to WAL may itself have to wait for another process. Checkpoints are the business of
         // `checkpoint`; it looks at the log's size, so the log is cut when it starts anew.
-        conn.batch_execute(
-            "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+        let busy_ms = self.busy_timeout.as_millis();
+        conn.batch_execute(&format!(
+            "PRAGMA busy_timeout = {busy_ms}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
              PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; \
              PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 1048576;",
-        )
+        ))
         .and_then(|()| match self.query_only {
             true => conn.batch_execute("PRAGMA query_only = ON"),
             false => Ok(()),

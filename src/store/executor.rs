@@ -182,7 +182,8 @@ impl Database {
         F: FnMut(&mut Conn<'_>) -> Result<T, E> + Send + 'static,
     {
         // Behind decisions where both share the threads.
-        let job = move |conn: &mut Conn<'_>| repeat(|| query(conn));
+        let timeout = self.inner.options.timeout;
+        let job = move |conn: &mut Conn<'_>| repeat(timeout, || query(conn));
         self.run(&self.inner.reads, Urgency::Low, Patience::TimeOut, job).await
     }
 
@@ -201,7 +202,7 @@ impl Database {
     {
         let inner = self.inner.clone();
         self.run(queue, urgency, patience, move |conn| {
-            let (value, announcements) = repeat(|| {
+            let (value, announcements) = repeat(inner.options.timeout, || {
                 let now = inner.clock.now();
                 transaction(conn, durability, |conn| -> Result<_, E> {
                     let mut tx = Tx::new(conn, now);
@@ -332,10 +333,17 @@ fn work(queue: &Queue, connections: &Connections, timeout: Duration) {
     }
 }
 
-fn repeat<T, E: OperationError>(mut attempt: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+/// No attempt begins after `timeout`: the caller gives up some time after that, and what is done then is done behind its back.
+fn repeat<T, E: OperationError>(
+    timeout: Duration,
+    mut attempt: impl FnMut() -> Result<T, E>,
+) -> Result<T, E> {
+    let began = Instant::now();
     for number in 1..ATTEMPTS_MAX {
         match attempt() {
-            Err(error) if error.store_error().is_some_and(StoreError::is_transient) => {
+            Err(error)
+                if error.store_error().is_some_and(StoreError::is_transient) && began.elapsed() < timeout =>
+            {
                 std::thread::sleep(BACK_OFF * number);
             }
             decided => return decided,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use crate::support::database::LocationRow;
-use crate::support::{DRIVER, DriverApp, Server, wait_until};
+use crate::support::{DRIVER, DriverApp, NewOrder, Server, wait_until};
 
 /// How far two clocks' readings of one moment may lie apart here: a loaded machine, and rows that keep whole seconds.
 const SLACK_SECS: i64 = 30;
@@ -186,4 +186,31 @@ async fn positions_that_cannot_be_stored_are_counted_as_dropped() {
     .await;
     server.database().execute("ALTER TABLE gone RENAME TO driver_locations");
     assert_only_the_next_is_stored(&server, &mut app).await;
+}
+
+/// Another program holds the database longer than the server waits. A batch that was given up was once written all the same,
+/// after it had been queued again, and an order was made after its 503.
+#[tokio::test]
+async fn what_was_refused_is_not_done_later() {
+    let server = Server::builder().setting("DB_TIMEOUT_MS", 500).start().await;
+    let operator = server.operator().await;
+    let mut app = server.driver(DRIVER).await;
+    let orders = "SELECT COUNT(*) AS value FROM jobs";
+    let before = server.database().number(orders);
+    let held = server.database().hold_all();
+    for _ in 0..10 {
+        app.locate(12.9, 77.6);
+    }
+    app.sync().await;
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    let body = NewOrder::default().body();
+    let began = std::time::Instant::now();
+    operator.api().post("admin/orders", body).await.expect_problem(503);
+    assert!(began.elapsed() < std::time::Duration::from_secs(2), "{:?}", began.elapsed());
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    drop(held);
+    wait_until("the positions are stored", async || server.database().locations_stored() >= 10).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(server.database().locations_stored(), 10);
+    assert_eq!(server.database().number(orders), before);
 }

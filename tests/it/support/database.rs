@@ -130,6 +130,15 @@ impl Database {
         held
     }
 
+    /// Nobody else writes orders or positions until the value is dropped.
+    pub fn hold_all(&self) -> Held {
+        match self.postgres {
+            // SQLite's transaction is enough.
+            None => self.hold(""),
+            Some(_) => self.hold("LOCK TABLE jobs, driver_locations IN EXCLUSIVE MODE"),
+        }
+    }
+
     pub fn locations_stored(&self) -> i64 {
         self.number("SELECT COUNT(*) AS value FROM driver_locations")
     }
