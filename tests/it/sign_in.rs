@@ -153,3 +153,32 @@ async fn too_many_logins_of_an_account_are_refused_for_a_while() {
     }
     panic!("twenty guesses in a row and nobody stopped them");
 }
+
+/// A refresh under way has written a successor that the revocation did not see when it began.
+#[tokio::test]
+async fn a_reuse_revokes_what_is_being_issued_at_the_same_time() {
+    let server = Server::start_default().await;
+    let api = server.anonymous();
+    let login = json!({"username": "driver123", "password": "password123"});
+    let mut tokens = vec![api.post("auth/login", login).await.expect(200).body["refresh_token"].clone()];
+    for round in 0..2 {
+        let next = api.post("auth/refresh", json!({"refresh_token": tokens[round]})).await.expect(200);
+        tokens.push(next.body["refresh_token"].clone());
+    }
+    let newest =
+        tokens::claims(tokens[2].as_str().expect("a token"))["jti"].as_str().expect("an id").to_owned();
+    let held = server.database().hold(&format!(
+        "UPDATE refresh_tokens SET used_at = issued_at, successor = 'next' WHERE id = '{newest}'; \
+         INSERT INTO refresh_tokens (id, family, account_id, issued_at, expires_at) \
+         SELECT 'next', family, account_id, issued_at, expires_at FROM refresh_tokens WHERE id = '{newest}'"
+    ));
+    let reuse = async { api.post("auth/refresh", json!({"refresh_token": tokens[0]})).await };
+    let release = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        drop(held);
+    };
+    let (refused, ()) = tokio::join!(reuse, release);
+    refused.expect_problem(401);
+    let alive = "SELECT COUNT(*) AS value FROM refresh_tokens WHERE id = 'next' AND revoked_at IS NULL";
+    assert_eq!(server.database().number(alive), 0);
+}

@@ -22,14 +22,23 @@ pub fn mark_used(conn: &mut Db, id: &str, successor: &str, at: NaiveDateTime) ->
         .execute(conn)
 }
 
+/// Until none is left: on PostgreSQL an UPDATE waits for a refresh that holds one of these rows, but does not see the successor
+/// which that has written. One that finds nothing to do tells that none is under way, since it would have met the row it holds.
 pub fn revoke_family(conn: &mut Db, family: &str, at: NaiveDateTime) -> QueryResult<usize> {
-    diesel::update(
-        refresh_tokens::table
-            .filter(refresh_tokens::family.eq(family))
-            .filter(refresh_tokens::revoked_at.is_null()),
-    )
-    .set(refresh_tokens::revoked_at.eq(at))
-    .execute(conn)
+    let mut revoked = 0;
+    loop {
+        let found = diesel::update(
+            refresh_tokens::table
+                .filter(refresh_tokens::family.eq(family))
+                .filter(refresh_tokens::revoked_at.is_null()),
+        )
+        .set(refresh_tokens::revoked_at.eq(at))
+        .execute(conn)?;
+        if found == 0 {
+            return Ok(revoked);
+        }
+        revoked += found;
+    }
 }
 
 pub fn revoke_account(conn: &mut Db, account: AccountId, at: NaiveDateTime) -> QueryResult<usize> {
