@@ -9,7 +9,7 @@ use crate::actors::session::{Ended, Lane, SessionHandle};
 use crate::clock::SharedClock;
 use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
-use crate::domain::driver::{DriverStatus, Wants};
+use crate::domain::driver::DriverStatus;
 use crate::domain::event::{Announcement, Event};
 use crate::domain::ids::{AccountId, DriverId, EventId};
 use crate::metrics::Metrics;
@@ -319,9 +319,9 @@ impl Dispatcher {
             for (driver, account) in away {
                 let presence = presence.clone();
                 let set = database
-                    .write(move |tx| match presence.is_connected(account) {
-                        true => Ok(None),
-                        false => drivers::set_silent_offline(tx, driver, before, deliveries_max),
+                    .write(move |tx| {
+                        let is_back = || presence.is_connected(account);
+                        drivers::set_silent_offline(tx, driver, before, is_back, deliveries_max)
                     })
                     .await;
                 log_offline(driver, &set);
@@ -337,9 +337,9 @@ impl Dispatcher {
         let deliveries_max = self.deliveries_max;
         let offline = async move {
             database
-                .write(move |tx| match presence.is_connected(account) {
-                    true => Ok(None),
-                    false => drivers::set_wish(tx, driver, Wants::Offline, deliveries_max).map(Some),
+                .write(move |tx| {
+                    let is_back = || presence.is_connected(account);
+                    drivers::say_goodbye(tx, driver, is_back, deliveries_max)
                 })
                 .await
         };

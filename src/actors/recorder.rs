@@ -126,26 +126,26 @@ impl RecorderHandle {
 }
 
 impl Shared {
+    /// In batches, as everything in bulk: decisions go between them.
     async fn write_marks(&self) {
         let _one_at_a_time = self.writing_marks.lock().await;
-        let marks = std::mem::take(&mut *lock(&self.marks));
-        if marks.is_empty() {
-            return;
-        }
-        let marks = Arc::new(marks);
-        let written = {
-            let marks = marks.clone();
-            self.database.write_soon(move |tx| bulk::mark(tx, &marks)).await
-        };
-        match written {
-            Ok(()) => {
-                self.waiting_marks.fetch_sub(marks.len(), Ordering::Release);
-            }
-            Err::<(), StoreError>(error) => {
-                log::warn!("confirmations could not be written, trying again: {}", Chain(&error));
-                let mut queued = lock(&self.marks);
-                queued.splice(0..0, marks.iter().cloned());
-            }
+        let mut marks = std::mem::take(&mut *lock(&self.marks));
+        while !marks.is_empty() {
+            let rest = marks.split_off(marks.len().min(BATCH_ROWS));
+            let batch = Arc::new(marks);
+            let written = {
+                let batch = batch.clone();
+                self.database.write_soon(move |tx| bulk::mark(tx, &batch)).await
+            };
+            match written {
+                Ok(()) => self.waiting_marks.fetch_sub(batch.len(), Ordering::Release),
+                Err::<(), StoreError>(error) => {
+                    log::warn!("confirmations could not be written, trying again: {}", Chain(&error));
+                    lock(&self.marks).splice(0..0, batch.iter().cloned().chain(rest));
+                    return;
+                }
+            };
+            marks = rest;
         }
     }
 }
@@ -183,7 +183,8 @@ impl Actor for Recorder {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(self.options.flush_interval, |recorder, ctx| {
             let shared = recorder.shared.clone();
-            if shared.waiting_marks.load(Ordering::Acquire) > 0 {
+            // One writer at a time is enough; while the database is away, more would only wait in line before those who ask.
+            if shared.waiting_marks.load(Ordering::Acquire) > 0 && shared.writing_marks.try_lock().is_ok() {
                 actix::spawn(async move { shared.write_marks().await });
             }
             recorder.flush(ctx);

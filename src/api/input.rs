@@ -15,11 +15,15 @@ use futures_core::Stream;
 use serde_json::Value;
 use std::future::{Ready, poll_fn, ready};
 use std::pin::pin;
+use std::time::Duration;
 
 /// More than the longest batch or address needs. Larger: 413.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Of a body that is too large so much is read and thrown away: closing at once would cost a client our answer.
 const BODY_BYTES_DISCARDED_MAX: usize = 4 * BODY_BYTES_MAX;
+
+/// A quarter of a megabyte over a bad phone's network. Whoever sends slower holds a connection for nothing.
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
@@ -57,7 +61,11 @@ impl FromRequest for Body {
         let media_type = req.content_type().to_ascii_lowercase();
         let is_json = media_type == "application/json" || media_type.ends_with("+json");
         let payload = payload.take();
-        Box::pin(async move { Ok(Body { bytes: read(payload).await?, is_json }) })
+        Box::pin(async move {
+            let bytes = tokio::time::timeout(BODY_TIMEOUT, read(payload)).await;
+            let slow = |_| Problem::new(ErrorCode::BodyTooSlow, "The body did not come in time.");
+            Ok(Body { bytes: bytes.map_err(slow)??, is_json })
+        })
     }
 }
 

@@ -143,7 +143,10 @@ impl From<operations::Error> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::Transient(_) | StoreError::Repeat => {
+            StoreError::Unavailable(_)
+            | StoreError::Unable(_)
+            | StoreError::Transient(_)
+            | StoreError::Repeat => {
                 log::warn!("a request was put off: {}", Chain(&error));
                 Self::new(
                     ErrorCode::Unavailable,

@@ -30,6 +30,8 @@ use tokio::signal::unix::{SignalKind, signal};
 const SWEEP: Duration = Duration::from_secs(1);
 /// A client that does not take its answer or end its connection is cut after this.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Database, log, listeners, and requests that are no sessions.
+const OTHER_FILES: u64 = 200;
 /// How often it is looked after that no other server has the database.
 const LOCK_INTERVAL: Duration = Duration::from_secs(5);
 /// How often histograms are folded; samples pile up between, also where nobody scrapes.
@@ -58,12 +60,14 @@ struct Parts {
 pub async fn serve(settings: Settings) -> Outcome {
     let settings = Arc::new(settings);
     let prometheus = install_metrics()?;
+    let tls = settings.listen.tls.as_ref().map(tls::server_config).transpose()?;
+    raise_file_limit(&settings);
     hold(ServeLock::take(&place(&settings.database.url))?);
     let foundation = Foundation::open(&settings)?;
     let log_ins = start_up::prepare(&settings, &foundation).await?;
     let tokens = Arc::new(token_keys(&settings)?);
     let database = foundation.database.clone();
-    let outcome = run(settings, foundation, tokens, prometheus, log_ins).await;
+    let outcome = run(settings, foundation, tokens, prometheus, log_ins, tls).await;
     let stopping_since = outcome.as_ref().map_or_else(|_| Instant::now(), |since| *since);
     let patience = STOP_TIMEOUT.saturating_sub(stopping_since.elapsed()).max(DATABASE_TIMEOUT_MIN);
     if !database.close_within(patience) {
@@ -80,6 +84,7 @@ async fn run(
     tokens: Arc<TokenKeys>,
     prometheus: PrometheusHandle,
     log_ins: LogIns,
+    tls: Option<rustls::ServerConfig>,
 ) -> Result<Instant, Box<dyn Error>> {
     let presence = Arc::new(Presence::default());
     let parts = start_actors(&settings, &foundation, &presence, &prometheus);
@@ -111,7 +116,7 @@ async fn run(
         prometheus,
         draining: parts.draining.clone(),
     };
-    let (server, addresses) = bind(&settings, context, sockets)?;
+    let (server, addresses) = bind(&settings, context, sockets, tls)?;
     start_up::announce(&settings, &addresses, &log_ins);
     log::info!("started addresses={addresses:?} profile={}", settings.profile);
     keep_house(&parts);
@@ -122,6 +127,21 @@ async fn run(
     stop(&parts, handle).await;
     serving.await??;
     Ok(stopping_since)
+}
+
+/// A session takes two descriptors. What a shell allows by default would end a fleet of five hundred.
+fn raise_file_limit(settings: &Settings) {
+    let wanted = 2 * settings.limits.connections_max.get() as u64 + OTHER_FILES;
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(limit) if limit >= wanted => {}
+        Ok(limit) => log::warn!(
+            "this process may open {limit} files, which is enough for {} connections and not for MAX_CONNECTIONS={}; \
+             raise the limit (ulimit -n, LimitNOFILE)",
+            limit.saturating_sub(OTHER_FILES) / 2,
+            settings.limits.connections_max
+        ),
+        Err(error) => log::warn!("the limit of open files could not be raised: {error}"),
+    }
 }
 
 /// Looks after the lock on a thread of its own until the process ends.
@@ -206,6 +226,7 @@ fn bind(
     settings: &Arc<Settings>,
     context: Context,
     sockets: Sockets,
+    tls: Option<rustls::ServerConfig>,
 ) -> Result<(Server, Vec<SocketAddr>), Box<dyn Error>> {
     let context = web::Data::new(context);
     let sockets = web::Data::new(sockets);
@@ -224,8 +245,8 @@ fn bind(
     .shutdown_timeout(REQUESTS_TIMEOUT_SECS)
     .disable_signals();
     for address in &settings.listen.bind {
-        let bound = match &settings.listen.tls {
-            Some(files) => server.bind_rustls_0_23(address, tls::server_config(files)?),
+        let bound = match &tls {
+            Some(tls) => server.bind_rustls_0_23(address, tls.clone()),
             None => server.bind(address),
         };
         server = bound.map_err(|error| format!("can't listen on {address}: {error}"))?;

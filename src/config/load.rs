@@ -58,9 +58,9 @@ impl Settings {
             let expected = "no longer than EVENT_RETENTION_DAYS: what is pruned can't be replayed";
             reader.problem("REPLAY_HOURS_MAX", Some(&given), expected);
         }
-        if self.delivery.drain + self.sessions.close_timeout > Duration::from_secs(9) {
+        if self.delivery.drain + self.sessions.close_timeout > Duration::from_secs(6) {
             let expected =
-                "at most 9 s together with CLOSE_TIMEOUT_MS: the process ends within 10 s of being told to";
+                "at most 6 s together with CLOSE_TIMEOUT_MS: the process ends within 10 s of being told to";
             let given =
                 reader.given("DRAIN_SECS").unwrap_or_else(|| self.delivery.drain.as_secs().to_string());
             reader.problem("DRAIN_SECS", Some(&given), expected);

@@ -174,6 +174,11 @@ pub fn from_environment() -> Result<Settings, SettingsProblems> {
         problems.push(problem);
         HashMap::new()
     });
+    for name in
+        file.keys().filter(|name| *name != "RUST_LOG" && !SETTINGS.iter().any(|known| known.name == **name))
+    {
+        log::warn!(".env names {name}, which is no setting of this version");
+    }
     let mut environment = HashMap::new();
     for setting in SETTINGS {
         match std::env::var_os(setting.name).map(|value| value.into_string()) {

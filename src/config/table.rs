@@ -365,7 +365,7 @@ pub const SETTINGS: &[Setting] = &[
         "DRAIN_SECS",
         "3",
         "Time over which sockets are closed with 1001 when the server stops, so that not all come back at once. With \
-         CLOSE_TIMEOUT_MS at most 9 s, since the process ends within 10.",
+         CLOSE_TIMEOUT_MS at most 6 s, since the process ends within 10.",
     )
     .unit("seconds"),
     new(

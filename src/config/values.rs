@@ -39,6 +39,21 @@ pub enum DatabaseUrl {
     Postgres(String),
 }
 
+/// Whether libpq will find the host where we do. What it can't read it quotes in its message, and that may be a password.
+fn is_encoded(url: &str) -> bool {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    let before_query = rest.split('?').next().unwrap_or(rest);
+    let escapes = rest.split('%').skip(1);
+    let are_hex =
+        |escape: &str| escape.len() >= 2 && escape.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit);
+    let authority = before_query.split('/').next().unwrap_or(before_query);
+    let is_one_place = before_query.matches('@').count() == authority.matches('@').count();
+    is_one_place
+        && authority.matches('@').count() <= 1
+        && !before_query.contains('#')
+        && escapes.into_iter().all(are_hex)
+}
+
 impl DatabaseUrl {
     pub(super) const EXPECTED: &'static str =
         "sqlite://PATH (such as sqlite://fleetwire.db) or postgres://USER:PASSWORD@HOST/DATABASE";
@@ -50,6 +65,11 @@ impl DatabaseUrl {
         let is_postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
         if !is_postgres || text.contains(char::is_whitespace) || text.contains('\0') {
             return Err(Self::EXPECTED.to_owned());
+        }
+        if !is_encoded(text) {
+            return Err(
+                "a user name and password in which @ / ? # % : are percent-encoded, %40 for @".to_owned()
+            );
         }
         Ok(DatabaseUrl::Postgres(text.to_owned()))
     }
@@ -282,9 +302,7 @@ mod tests {
     fn no_password_of_a_database_is_shown() {
         for url in [
             "postgres://fleet:hunter2@db.example/fleet",
-            "postgres://fleet:hun/ter2@db.example/fleet",
-            "postgres://fleet:hu@hunter2@db.example/fleet",
-            "postgres://fleet:hu?hunter2@db.example/fleet",
+            "postgres://fleet:hunter2%40@db.example/fleet",
             "postgres://fleet@db.example/fleet?password=hunter2&sslmode=disable",
             "postgres://db.example/fleet?user=fleet&password=hunter2",
         ] {
@@ -292,6 +310,20 @@ mod tests {
             let shown = format!("{url} {url:?}");
             assert!(!shown.contains("ter2"), "{shown}");
             assert!(shown.contains("db.example/fleet"), "{shown}");
+        }
+    }
+
+    /// libpq can't read these, and quotes the piece that it stumbled over in its message.
+    #[test]
+    fn a_password_that_is_not_encoded_is_refused_without_being_shown() {
+        for url in [
+            "postgres://fleet:hun/ter2@db.example/fleet",
+            "postgres://fleet:hu@hunter2@db.example/fleet",
+            "postgres://fleet:hunter2%zz@db.example/fleet",
+            "postgres://fleet:hunter2#@db.example/fleet",
+        ] {
+            let refused = DatabaseUrl::parse(url).unwrap_err();
+            assert!(refused.contains("percent-encoded") && !refused.contains("ter2"), "{refused}");
         }
     }
 

@@ -48,6 +48,7 @@ error_codes! {
     BadRequest, "bad_request", 400, No, "The request can't be read";
     NotJson, "not_json", 400, No, "The body is not JSON";
     InvalidIdempotencyKey, "invalid_idempotency_key", 400, No, "The Idempotency-Key can't be used";
+    BodyTooSlow, "body_too_slow", 408, Later, "The body did not come in time";
     BodyTooLarge, "body_too_large", 413, No, "The body is too large";
     UnsupportedMediaType, "unsupported_media_type", 415, No, "The body has another media type than application/json";
     InvalidFields, "invalid_fields", 422, No, "Fields are missing or wrong";

@@ -63,15 +63,31 @@ pub fn silent_since(
     sql!(conn, drivers::silent_since(before.naive_utc()))
 }
 
-/// Sets a driver offline unless a position was measured since `before` after all.
+/// The driver's app said goodbye: they go offline, unless they are back. That is asked with the row locked: connecting locks it,
+/// too, after `is_back` has become true, so whichever of the two comes second is right.
+pub fn say_goodbye(
+    tx: &mut Tx<'_>,
+    driver: DriverId,
+    is_back: impl FnOnce() -> bool,
+    deliveries_max: i64,
+) -> Result<Option<DriverStatus>, Error> {
+    let row = lock(tx, driver)?;
+    if is_back() {
+        return Ok(None);
+    }
+    settle(tx, &row, Wants::Offline, deliveries_max).map(Some)
+}
+
+/// Sets a driver offline unless they are back or a position was measured since `before` after all.
 pub fn set_silent_offline(
     tx: &mut Tx<'_>,
     driver: DriverId,
     before: DateTime<Utc>,
+    is_back: impl FnOnce() -> bool,
     deliveries_max: i64,
 ) -> Result<Option<DriverStatus>, Error> {
     let row = lock(tx, driver)?;
-    if row.position_at.is_some_and(|at| at >= before.naive_utc()) {
+    if is_back() || row.position_at.is_some_and(|at| at >= before.naive_utc()) {
         return Ok(None);
     }
     settle(tx, &row, Wants::Offline, deliveries_max).map(Some)

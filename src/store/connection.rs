@@ -8,7 +8,8 @@ use diesel::r2d2::{
 };
 use diesel::sqlite::SqliteConnection;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A connection in use.
 pub enum Conn<'a> {
@@ -59,14 +60,15 @@ impl Connections {
     }
 
     /// `size` connections to PostgreSQL, tested when they are taken: one round trip, for which a restart of the
-    /// database costs no request its answer.
-    pub fn postgres(url: &str, size: u32, timeout: Duration) -> Self {
+    /// database costs no request its answer. A statement that takes longer than `statement_timeout` is ended.
+    pub fn postgres(url: &str, size: u32, timeout: Duration, statement_timeout: Option<Duration>) -> Self {
         let pool = Pool::builder()
             .max_size(size)
             .min_idle(Some(1))
             .connection_timeout(timeout)
-            .connection_customizer(Box::new(PostgresSettings { lock_timeout: timeout }))
-            .build_unchecked(ConnectionManager::new(url));
+            .error_handler(Box::new(OneLineNowAndThen::default()))
+            .connection_customizer(Box::new(PostgresSettings { lock_timeout: timeout, statement_timeout }))
+            .build_unchecked(ConnectionManager::new(with_time_outs(url, timeout)));
         Connections::Postgres(pool)
     }
 
@@ -116,17 +118,74 @@ impl CustomizeConnection<SqliteConnection, ConnectionError> for SqlitePragmas {
 #[derive(Debug)]
 struct PostgresSettings {
     lock_timeout: Duration,
+    statement_timeout: Option<Duration>,
 }
 
 impl CustomizeConnection<PgConnection, ConnectionError> for PostgresSettings {
     fn on_acquire(&self, conn: &mut PgConnection) -> Result<(), ConnectionError> {
         let lock_ms = self.lock_timeout.as_millis();
-        // A statement that takes longer than four lock time-outs is stuck, not slow.
-        let statement_ms = lock_ms * 4;
+        // 0 is no limit.
+        let statement_ms = self.statement_timeout.unwrap_or_default().as_millis();
         conn.batch_execute(&format!(
             "SET TIME ZONE 'UTC'; SET lock_timeout = {lock_ms}; SET statement_timeout = {statement_ms}; \
              SET application_name = 'fleetwire';"
         ))
         .map_err(ConnectionError::QueryError)
+    }
+}
+
+/// libpq waits for ever by itself: for a host that does not answer when connecting, and for one that vanishes later. What the
+/// URL says itself stays.
+pub(super) fn with_time_outs(url: &str, timeout: Duration) -> String {
+    let (secs, ms) = (timeout.as_secs().max(2), timeout.as_millis() * 4);
+    let mut url = url.to_owned();
+    for (name, value) in [
+        ("connect_timeout", secs.to_string()),
+        ("tcp_user_timeout", ms.to_string()),
+        ("keepalives_idle", "10".to_owned()),
+        ("keepalives_interval", "5".to_owned()),
+        ("keepalives_count", "2".to_owned()),
+    ] {
+        if !url.contains(&format!("{name}=")) {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            url = format!("{url}{separator}{name}={value}");
+        }
+    }
+    url
+}
+
+/// A pool that can't connect reports it for each of its attempts; once a second is enough to know.
+#[derive(Debug, Default)]
+struct OneLineNowAndThen {
+    last: Mutex<Option<Instant>>,
+}
+
+impl<E: std::error::Error> r2d2::HandleError<E> for OneLineNowAndThen {
+    fn handle_error(&self, error: E) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
+            *last = Some(Instant::now());
+            // libpq writes several lines.
+            let text = error.to_string().replace(['\n', '\t'], " ");
+            log::warn!("no connection to the database: {}", text.trim());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_outs_are_added_where_the_url_has_none() {
+        let url = with_time_outs("postgres://u@h/db?connect_timeout=7", Duration::from_millis(2500));
+        assert_eq!(
+            url,
+            "postgres://u@h/db?connect_timeout=7&tcp_user_timeout=10000&keepalives_idle=10\
+             &keepalives_interval=5&keepalives_count=2"
+        );
+        assert!(
+            with_time_outs("postgres://u@h/db", Duration::from_secs(1)).contains("db?connect_timeout=2&")
+        );
     }
 }

@@ -9,9 +9,13 @@ pub enum StoreError {
     /// The queue is full, no connection is to be had, or the answer did not come in time.
     #[error("the database is not available: {0}")]
     Unavailable(&'static str),
-    /// A deadlock, a serialisation failure, a busy database or a lost connection: the whole operation is repeated.
+    /// A deadlock, a serialisation failure or a busy database: the whole operation is repeated. A lost connection is tried once
+    /// more, in vain, and ends in 503: whether it had committed nobody knows.
     #[error("the database asks to repeat")]
     Transient(#[source] DieselError),
+    /// The database is there and can't do it just now: it is full, read-only, or too slow.
+    #[error("the database can't do it now")]
+    Unable(#[source] DieselError),
     /// The operation met a race that it resolves by being run once more.
     #[error("the operation met a change under way")]
     Repeat,
@@ -54,7 +58,7 @@ impl OperationError for StoreError {
 impl StoreError {
     /// Whether waiting may help: the database is away or busy. Anything else it will refuse again.
     pub fn may_pass(&self) -> bool {
-        self.is_transient() || matches!(self, StoreError::Unavailable(_))
+        self.is_transient() || matches!(self, StoreError::Unavailable(_) | StoreError::Unable(_))
     }
 
     pub fn is_transient(&self) -> bool {
@@ -78,9 +82,26 @@ impl From<DieselError> for StoreError {
             DieselError::DatabaseError(_, info) if asks_to_repeat(info.message()) => {
                 StoreError::Transient(error)
             }
+            DieselError::DatabaseError(_, info) if is_unable(info.message()) => StoreError::Unable(error),
             _ => StoreError::Database(error),
         }
     }
+}
+
+/// SQLITE_FULL, SQLITE_READONLY, SQLITE_IOERR; PostgreSQL's 53100, 25006, 57014 and 57P03. An operator can do something about
+/// it, and until then the same request is worth another try.
+fn is_unable(message: &str) -> bool {
+    [
+        "disk is full",
+        "No space left",
+        "readonly database",
+        "read-only",
+        "disk I/O error",
+        "statement timeout",
+        "the database system is",
+    ]
+    .iter()
+    .any(|known| message.contains(known))
 }
 
 /// diesel has no kind for these: SQLite's SQLITE_BUSY, PostgreSQL's 40P01 and 55P03, and a server that went away.

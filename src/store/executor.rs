@@ -108,7 +108,7 @@ impl Database {
             }
             Where::Postgres(url) => {
                 let (shared, bulk) = (queue(), queue());
-                let connections = Connections::postgres(url, size + 1, timeout);
+                let connections = Connections::postgres(url, size + 1, timeout, Some(timeout));
                 start("db", size, &shared, connections.clone());
                 start("db-bulk", 1, &bulk, connections);
                 (shared.clone(), shared, bulk)
@@ -244,8 +244,9 @@ impl Database {
             return Err(StoreError::Unavailable("too many operations are waiting").into());
         }
         let answered = match patience {
-            // The queue, the connection and the locks have a time-out each.
-            Patience::TimeOut => tokio::time::timeout(self.inner.options.timeout * 4, answer).await,
+            // The queue, the connection, the locks and each statement have this time-out of their own; a little more lets their
+            // better reason come first.
+            Patience::TimeOut => tokio::time::timeout(self.inner.options.timeout * 6 / 5, answer).await,
             Patience::UntilDecided => Ok(answer.await),
         };
         match answered {

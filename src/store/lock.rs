@@ -1,5 +1,6 @@
 //! One `serve` for each database. The other subcommands run beside it.
 
+use crate::store::connection::with_time_outs;
 use crate::store::executor::Where;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -33,6 +34,7 @@ const ADVISORY_KEY: i64 = 0x0066_6c65_6574_7769;
 /// the keep-alives below where a whole machine went away.
 const PATIENCE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(100);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const KEEP_ALIVES: &str =
     "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2";
 
@@ -64,7 +66,8 @@ impl ServeLock {
 }
 
 fn lock_file(path: &Path) -> Result<File, ServeLockError> {
-    let mut name = path.to_owned().into_os_string();
+    // By whatever name the file is called: two names of one file are one database.
+    let mut name = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
     name.push(".lock");
     let path = PathBuf::from(name);
     let failed = |source| ServeLockError::File { path: path.clone(), source };
@@ -77,7 +80,8 @@ fn lock_file(path: &Path) -> Result<File, ServeLockError> {
 }
 
 fn lock_session(url: &str, patience: Duration) -> Result<PgConnection, ServeLockError> {
-    let mut connection = PgConnection::establish(url).map_err(ServeLockError::Connect)?;
+    let mut connection =
+        PgConnection::establish(&with_time_outs(url, CONNECT_TIMEOUT)).map_err(ServeLockError::Connect)?;
     connection.batch_execute(KEEP_ALIVES).map_err(ServeLockError::Query)?;
     let began = Instant::now();
     let mut said = false;

@@ -32,7 +32,7 @@ pub fn migrate(at: &Where, timeout: Duration) -> Result<Vec<String>, MigrationEr
             make_private(path);
             Connections::sqlite(path, 1, timeout, false)
         }
-        Where::Postgres(url) => Connections::postgres(url, 1, timeout),
+        Where::Postgres(url) => Connections::postgres(url, 1, timeout, None),
     };
     match connections.take().map_err(MigrationError::Open)? {
         Pooled::Sqlite(mut conn) => run(&mut *conn, SQLITE),

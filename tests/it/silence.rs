@@ -25,7 +25,7 @@ async fn an_order_goes_to_the_nearest_available_driver_or_to_nobody() {
     assert_eq!(operator.order(order_id).await["driver_id"], DRIVER);
     operator.api().post(&path, json!({})).await.expect_problem(409);
 
-    let mut app = server.driver(DRIVER).await;
+    let app = server.driver(DRIVER).await;
     app.send(json!({"type": "location_update", "data": {"latitude": 0.0, "longitude": 0.0}}));
     wait_until("the driver is far away", async || operator.driver(DRIVER).await["latitude"] == 0.0).await;
     let path = format!("admin/orders/{}/auto-assign", order_to_match(&server).await);

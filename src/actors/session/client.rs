@@ -285,6 +285,9 @@ impl Client {
     /// What the client says meanwhile is handled afterwards, so a replay comes before the answer to what follows it. The
     /// continuation is not run while the client does not read: a long replay goes at the client's pace.
     fn read(&mut self, read: Read, link: &mut Link<'_, Self>) {
+        if !link.is_open() {
+            return;
+        }
         let (database, account) = (self.context.database.clone(), self.account);
         let reading = async move { database.read(move |conn| page_of(conn, account, read)).await };
         link.wait(reading, |client, outcome: Result<Page, StoreError>, link| match outcome {
