@@ -269,7 +269,7 @@ pub const SETTINGS: &[Setting] = &[
          every few seconds at worst.",
     )
     .unit("handshakes a minute"),
-    new(Limits, "LOGINS_PER_MINUTE_PER_ADDRESS", "60", "Log-ins from one address; over it 429 with Retry-After.")
+    new(Limits, "LOGINS_PER_MINUTE_PER_ADDRESS", "600", "Log-ins from one address, which many phones of a carrier share; over it 429.")
         .unit("log-ins a minute"),
     new(
         Limits,
