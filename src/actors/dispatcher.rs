@@ -1,17 +1,14 @@
-//! The dispatcher: the registry of all sessions, by account. Hears what was committed and hands it to whom it concerns.
+//! The dispatcher: who comes and goes. Lets sessions into the registry and out of it, ends what has expired, looks for
+//! announcements that got lost and for drivers who are not heard of any more.
 //!
-//! Sessions register when they open and leave by account *and* session id, so that a late goodbye of an old session
-//! can't remove the new one. An announcement that got lost on its way here is found by the repair look.
+//! It owns no event: those are handed from the database's thread to the sessions by the registry itself.
 
-use crate::actors::presence::Presence;
-use crate::actors::session::client::{Client, ToClient};
-use crate::actors::session::{Ended, Lane, SessionHandle};
+use crate::actors::registry::{Registered, Registry};
+use crate::actors::session::Ended;
 use crate::clock::SharedClock;
-use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::driver::DriverStatus;
-use crate::domain::event::{Announcement, Event};
-use crate::domain::ids::{AccountId, DriverId, EventId};
+use crate::domain::ids::{AccountId, DriverId};
 use crate::metrics::Metrics;
 use crate::operations::{self, drivers};
 use crate::store::{Chain, Database, StoreError, newest_events};
@@ -32,14 +29,13 @@ const ANNOUNCED_WITHIN: TimeDelta = TimeDelta::seconds(1);
 pub struct Dispatcher {
     // peers
     database: Database,
-    presence: Arc<Presence>,
+    registry: Arc<Registry>,
     clock: SharedClock,
     metrics: Arc<Metrics>,
     // limits
     deliveries_max: i64,
     offline_after: TimeDelta,
     // state
-    accounts: HashMap<AccountId, Connected>,
     /// When accounts that are not connected any more left, as far as it matters; who is not here left before we began.
     left_at: HashMap<AccountId, DateTime<Utc>>,
     began_at: DateTime<Utc>,
@@ -64,25 +60,10 @@ impl RepairLook {
     }
 }
 
-/// The sessions of one account.
-#[derive(Default)]
-struct Connected {
-    sessions: Vec<Registered>,
-    /// The highest id that was announced here.
-    announced: EventId,
-}
-
-struct Registered {
-    handle: SessionHandle<Client>,
-    contract: Contract,
-    driver: Option<DriverId>,
-    expires_at: DateTime<Utc>,
-}
-
 impl Dispatcher {
     pub fn new(
         database: Database,
-        presence: Arc<Presence>,
+        registry: Arc<Registry>,
         clock: SharedClock,
         metrics: Arc<Metrics>,
         deliveries_max: i64,
@@ -91,12 +72,11 @@ impl Dispatcher {
         let began_at = clock.now();
         Self {
             database,
-            presence,
+            registry,
             clock,
             metrics,
             deliveries_max,
             offline_after,
-            accounts: HashMap::new(),
             left_at: HashMap::new(),
             began_at,
             repair: RepairLook::default(),
@@ -109,7 +89,7 @@ impl Actor for Dispatcher {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(REPAIR_INTERVAL, |dispatcher, ctx| {
-            dispatcher.close_expired();
+            dispatcher.registry.close_expired(dispatcher.clock.now());
             dispatcher.repair_look(ctx);
         });
         ctx.run_interval(SILENCE_INTERVAL, |dispatcher, ctx| dispatcher.look_for_silent_drivers(ctx));
@@ -121,29 +101,19 @@ impl Actor for Dispatcher {
 #[rtype(result = "()")]
 pub struct Register {
     pub account: AccountId,
-    pub driver: Option<DriverId>,
-    pub contract: Contract,
-    pub handle: SessionHandle<Client>,
-    /// When its token ends, leeway included.
-    pub expires_at: DateTime<Utc>,
+    pub session: Registered,
 }
 
 impl Handler<Register> for Dispatcher {
     type Result = ();
 
-    fn handle(&mut self, new: Register, _: &mut Self::Context) {
-        let connected = self.accounts.entry(new.account).or_default();
-        if new.contract.is_exclusive() {
-            for older in connected.sessions.extract_if(.., |older| older.contract == new.contract) {
-                let driver = older.driver.map_or(0, i64::from);
-                log::info!("session ghosted driver={driver} session={}", older.handle.session_id());
-                older.handle.close(CloseCode::LoggedInElsewhere, CloseCode::LoggedInElsewhere.reason());
-                self.metrics.sessions_ghosted.increment(1);
-            }
+    fn handle(&mut self, Register { account, session }: Register, _: &mut Self::Context) {
+        for older in self.registry.enter(account, session) {
+            let driver = older.driver.map_or(0, i64::from);
+            log::info!("session ghosted driver={driver} session={}", older.handle.session_id());
+            older.handle.close(CloseCode::LoggedInElsewhere, CloseCode::LoggedInElsewhere.reason());
+            self.metrics.sessions_ghosted.increment(1);
         }
-        let Register { account, driver, contract, handle, expires_at } = new;
-        connected.sessions.push(Registered { handle, contract, driver, expires_at });
-        self.presence.set(account, connected.sessions.len());
         self.left_at.remove(&account);
     }
 }
@@ -161,15 +131,7 @@ impl Handler<Deregister> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, gone: Deregister, ctx: &mut Self::Context) {
-        let Some(connected) = self.accounts.get_mut(&gone.account) else { return };
-        let is_it = |registered: &Registered| registered.handle.session_id() == gone.session;
-        let Some(index) = connected.sessions.iter().position(is_it) else { return };
-        let left = connected.sessions.swap_remove(index);
-        self.presence.set(gone.account, connected.sessions.len());
-        if !connected.sessions.is_empty() {
-            return;
-        }
-        self.accounts.remove(&gone.account);
+        let Some(left) = self.registry.leave(gone.account, gone.session) else { return };
         self.left_at.insert(gone.account, self.clock.now());
         let said_goodbye = gone.ended == Ended::PeerClosed(Some(CloseCode::Normal.number()));
         if let Some(driver) = left.driver.filter(|_| said_goodbye && left.contract.goodbye_is_offline()) {
@@ -191,73 +153,16 @@ impl Handler<Renewed> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, renewed: Renewed, _: &mut Self::Context) {
-        let connected = self.accounts.get_mut(&renewed.account);
-        let sessions = connected.into_iter().flat_map(|connected| &mut connected.sessions);
-        for session in sessions.filter(|session| session.handle.session_id() == renewed.session) {
-            session.expires_at = renewed.expires_at;
-        }
-    }
-}
-
-/// What a database thread has just committed.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Announce(pub Vec<Announcement>);
-
-impl Handler<Announce> for Dispatcher {
-    type Result = ();
-
-    fn handle(&mut self, Announce(announcements): Announce, _: &mut Self::Context) {
-        for announcement in announcements {
-            match announcement {
-                Announcement::Event(event) => self.deliver(event),
-                Announcement::AccessRevoked(account) => self.close_all_of(account),
-            }
-        }
+        self.registry.renew(renewed.account, renewed.session, renewed.expires_at);
     }
 }
 
 impl Dispatcher {
-    fn deliver(&mut self, event: Event) {
-        let Some(connected) = self.accounts.get_mut(&event.account) else { return };
-        connected.announced = connected.announced.max(event.id);
-        let mut encoded: Vec<(Contract, bytestring::ByteString)> = Vec::with_capacity(1);
-        for session in &connected.sessions {
-            let known = encoded.iter().find(|(contract, _)| *contract == session.contract);
-            let text = match known {
-                Some((_, text)) => text.clone(),
-                None => {
-                    let text = bytestring::ByteString::from(session.contract.event(&event));
-                    encoded.push((session.contract, text.clone()));
-                    text
-                }
-            };
-            let bytes = text.len();
-            // A session that can't take it is on its way out; it resumes from the store.
-            let _ = session.handle.send(ToClient::Event(event.clone(), text), bytes, Lane::Durable);
-        }
-    }
-
-    fn close_all_of(&mut self, account: AccountId) {
-        for session in self.accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions) {
-            session.handle.close(CloseCode::AuthenticationFailed, "access revoked");
-        }
-    }
-
-    fn close_expired(&mut self) {
-        let now = self.clock.now();
-        for session in self.accounts.values().flat_map(|connected| &connected.sessions) {
-            if session.expires_at <= now {
-                session.handle.close(CloseCode::AuthenticationFailed, "token expired");
-            }
-        }
-    }
-
     /// Compares what was announced with what the store has, for what got lost between commit and announcement.
     fn repair_look(&mut self, ctx: &mut Context<Self>) {
         self.metrics.database_queue.set(self.database.waiting() as f64);
         let until = self.clock.now() - ANNOUNCED_WITHIN;
-        if self.accounts.is_empty() {
+        if self.registry.is_empty() {
             return self.repair.done(until);
         }
         let (database, since) = (self.database.clone(), self.repair.since(until));
@@ -265,27 +170,11 @@ impl Dispatcher {
         ctx.spawn(look.into_actor(self).map(move |newest, dispatcher, _| match newest {
             Ok(newest) => {
                 dispatcher.repair.done(until);
-                dispatcher.repair(newest);
+                let lost = dispatcher.registry.repair(newest);
+                dispatcher.metrics.announcements_repaired.increment(lost);
             }
             Err::<_, StoreError>(error) => log::warn!("the repair look failed: {error}"),
         }));
-    }
-
-    fn repair(&mut self, newest: Vec<(AccountId, EventId)>) {
-        for (account, id) in newest {
-            let Some(connected) = self.accounts.get_mut(&account) else { continue };
-            if connected.announced >= id {
-                continue;
-            }
-            // Nothing was announced here yet: the sessions have read the store themselves, and know.
-            if connected.announced > EventId::NONE {
-                self.metrics.announcements_repaired.increment(1);
-            }
-            connected.announced = id;
-            for session in &connected.sessions {
-                let _ = session.handle.send(ToClient::HeardOf(id), 0, Lane::Durable);
-            }
-        }
     }
 
     /// A driver with neither connection nor position for a while becomes offline.
@@ -310,17 +199,18 @@ impl Dispatcher {
         before: DateTime<Utc>,
         ctx: &mut Context<Self>,
     ) {
-        let is_away =
-            |account: &AccountId| !self.accounts.contains_key(account) && !self.left_at.contains_key(account);
+        let is_away = |account: &AccountId| {
+            !self.registry.is_connected(*account) && !self.left_at.contains_key(account)
+        };
         let away: Vec<_> = silent.into_iter().filter(|(_, account)| is_away(account)).collect();
-        let (database, presence) = (self.database.clone(), self.presence.clone());
+        let (database, registry) = (self.database.clone(), self.registry.clone());
         let deliveries_max = self.deliveries_max;
         let setting = async move {
             for (driver, account) in away {
-                let presence = presence.clone();
+                let registry = registry.clone();
                 let set = database
                     .write(move |tx| {
-                        let is_back = || presence.is_connected(account);
+                        let is_back = || registry.is_connected(account);
                         drivers::set_silent_offline(tx, driver, before, is_back, deliveries_max)
                     })
                     .await;
@@ -333,12 +223,12 @@ impl Dispatcher {
     /// The driver's app said goodbye. If they are back by the time this is decided, they stay online: connecting is a
     /// decision on the same row, so one of the two comes first.
     fn go_offline(&self, account: AccountId, driver: DriverId, ctx: &mut Context<Self>) {
-        let (database, presence) = (self.database.clone(), self.presence.clone());
+        let (database, registry) = (self.database.clone(), self.registry.clone());
         let deliveries_max = self.deliveries_max;
         let offline = async move {
             database
                 .write(move |tx| {
-                    let is_back = || presence.is_connected(account);
+                    let is_back = || registry.is_connected(account);
                     drivers::say_goodbye(tx, driver, is_back, deliveries_max)
                 })
                 .await

@@ -13,6 +13,7 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Instant;
 
 /// What an extractor that has to ask the database returns.
 pub(super) type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
@@ -82,8 +83,16 @@ async fn authenticate(req: HttpRequest) -> Result<Principal, Problem> {
         log::debug!("a token was refused reason=\"{reason}\"");
         Problem::unauthorized()
     })?;
+    let began = match ctx.principals.find(claims.sub, Instant::now()) {
+        Ok(recent) => {
+            return Some(recent).filter(|who| who.is_meant_by(&claims)).ok_or_else(Problem::unauthorized);
+        }
+        Err(began) => began,
+    };
     let principal = ctx.read(move |conn| authentication::principal(conn, &claims)).await?;
-    principal.ok_or_else(Problem::unauthorized)
+    let principal = principal.ok_or_else(Problem::unauthorized)?;
+    ctx.principals.keep(&principal, began, Instant::now());
+    Ok(principal)
 }
 
 /// From the header alone: a URL of REST carries no token.

@@ -23,13 +23,14 @@ mod fields;
 mod health;
 mod input;
 mod operators;
+mod principals;
 pub mod problem;
 #[cfg(test)]
 mod route_tests;
 mod rules;
 pub mod sockets;
 
-use crate::actors::presence::Presence;
+use crate::actors::registry::Registry;
 use crate::clock::SharedClock;
 use crate::config::{LimitSettings, Settings};
 use crate::domain::ids::AccountId;
@@ -49,6 +50,8 @@ pub use around::{around, cors};
 pub use client_address::client_address;
 
 use self::problem::Problem;
+pub use principals::Principals;
+
 use operators::{customers, drivers, orders};
 
 /// What handlers work with. Made once; every worker has the same.
@@ -59,7 +62,8 @@ pub struct Context {
     pub tokens: Arc<TokenKeys>,
     pub passwords: Passwords,
     pub limiters: Limiters,
-    pub presence: Arc<Presence>,
+    pub registry: Arc<Registry>,
+    pub principals: Arc<Principals>,
     pub metrics: Arc<Metrics>,
     pub prometheus: PrometheusHandle,
     /// The server is stopping: no new work is wanted.

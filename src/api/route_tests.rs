@@ -1,7 +1,7 @@
 //! All routes together on a database with the demo data: the shapes, the refusals, and what is kept between requests.
 
-use crate::actors::presence::Presence;
-use crate::api::{Context, Limiters, around, configure, cors};
+use crate::actors::registry::Registry;
+use crate::api::{Context, Limiters, Principals, around, configure, cors};
 use crate::clock::{Clock, Manual};
 use crate::config::Settings;
 use crate::domain::ids::DriverId;
@@ -83,7 +83,8 @@ impl Server {
             limiters: Limiters::new(&settings.limits),
             tokens: Arc::new(TokenKeys::new(b"thirty-two bytes for these tests", lifetimes, None)),
             passwords: Passwords::default(),
-            presence: Arc::new(Presence::default()),
+            registry: Arc::new(Registry::default()),
+            principals: Arc::new(Principals::default()),
             metrics,
             prometheus: PrometheusBuilder::new().build_recorder().handle(),
             draining: Arc::new(AtomicBool::new(false)),

@@ -1,16 +1,17 @@
 //! The server: its parts made in order, and torn down in reverse.
 
-use crate::actors::dispatcher::{Announce, Dispatcher};
-use crate::actors::presence::Presence;
+use crate::actors::dispatcher::Dispatcher;
 use crate::actors::recorder::{self, RecorderHandle, RecorderOptions};
+use crate::actors::registry::Registry;
 use crate::actors::session::client::ClientContext;
 use crate::actors::session::{self, Activity, Reaper, TransportLimits, TransportMetrics};
 use crate::api::sockets::Sockets;
-use crate::api::{self, Context, Limiters};
+use crate::api::{self, Context, Limiters, Principals};
 use crate::app::start_up::{self, LogIns};
 use crate::app::{Foundation, Outcome, commands, deliveries_max, place, time_delta, tls, token_keys};
 use crate::config::Settings;
 use crate::contracts::close_codes::CloseCode;
+use crate::domain::event::Announcement;
 use crate::metrics::Metrics;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
@@ -86,8 +87,10 @@ async fn run(
     log_ins: LogIns,
     tls: Option<rustls::ServerConfig>,
 ) -> Result<Instant, Box<dyn Error>> {
-    let presence = Arc::new(Presence::default());
-    let parts = start_actors(&settings, &foundation, &presence, &prometheus);
+    let registry = Arc::new(Registry::default());
+    let principals = Arc::new(Principals::default());
+    publish(&foundation.database, registry.clone(), principals.clone());
+    let parts = start_actors(&settings, &foundation, &registry, &prometheus);
     let clients = ClientContext {
         database: foundation.database.clone(),
         dispatcher: parts.dispatcher.clone(),
@@ -111,7 +114,8 @@ async fn run(
         clock: foundation.clock,
         tokens,
         passwords: Passwords::default(),
-        presence,
+        registry,
+        principals,
         metrics: foundation.metrics,
         prometheus,
         draining: parts.draining.clone(),
@@ -171,7 +175,7 @@ fn install_metrics() -> Result<PrometheusHandle, Box<dyn Error>> {
 fn start_actors(
     settings: &Arc<Settings>,
     foundation: &Foundation,
-    presence: &Arc<Presence>,
+    registry: &Arc<Registry>,
     prometheus: &PrometheusHandle,
 ) -> Parts {
     let database = foundation.database.clone();
@@ -183,16 +187,13 @@ fn start_actors(
     let recorder = recorder::start(options, database.clone(), foundation.metrics.clone());
     let dispatcher = Dispatcher::new(
         database.clone(),
-        presence.clone(),
+        registry.clone(),
         foundation.clock.clone(),
         foundation.metrics.clone(),
         deliveries_max(settings),
         time_delta(settings.recorder.driver_offline_after),
     );
     let dispatcher = Dispatcher::start_in_arbiter(&Arbiter::new().handle(), |_| dispatcher);
-    let announce_to = dispatcher.clone();
-    // What is committed is bounded by the database's queue, so this mailbox is, too.
-    database.publish_to(move |announcements| announce_to.do_send(Announce(announcements)));
     Parts {
         settings: settings.clone(),
         database,
@@ -203,6 +204,18 @@ fn start_actors(
         metrics: foundation.metrics.clone(),
         prometheus: prometheus.clone(),
     }
+}
+
+/// Says what was committed to whom it concerns, on the thread that committed it and before the answer.
+fn publish(database: &Database, registry: Arc<Registry>, principals: Arc<Principals>) {
+    database.publish_to(move |announcements| {
+        for announcement in &announcements {
+            if let Announcement::AccessRevoked(account) = announcement {
+                principals.forget(*account);
+            }
+        }
+        registry.publish(announcements);
+    });
 }
 
 fn limits(settings: &Settings, activity: Activity) -> TransportLimits {

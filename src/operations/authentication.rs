@@ -49,6 +49,15 @@ impl Principal {
         }
     }
 
+    /// Whether a token that was verified is this account's, and was not revoked since it was issued.
+    pub fn is_meant_by(&self, claims: &VerifiedClaims) -> bool {
+        let revoked = claims.issuer == Issuer::Own && claims.issued_at < self.tokens_valid_from;
+        let differs = claims.role.is_some_and(|role| role != self.role)
+            || claims.driver_id.is_some_and(|id| Some(DriverId(id)) != self.driver)
+            || claims.customer_id.is_some_and(|id| Some(CustomerId(id)) != self.customer);
+        claims.sub == self.public_id && !revoked && !differs
+    }
+
     /// When a token made now says it was issued. A password changed this very second revokes what was issued before
     /// in it, so the new ones are dated to the next.
     pub fn issue_time(&self, now: DateTime<Utc>) -> DateTime<Utc> {
@@ -59,18 +68,10 @@ impl Principal {
 /// The account behind verified claims; `None` where there is none, it is suspended, its tokens were revoked, or the
 /// token says something else than the account.
 pub fn principal(conn: &mut Conn<'_>, claims: &VerifiedClaims) -> Result<Option<Principal>, StoreError> {
-    let Some(account) = sql!(conn, accounts::by_public_id(&claims.sub.to_string()))? else {
-        return Ok(None);
-    };
-    let revoked = claims.issuer == Issuer::Own && claims.issued_at < account.tokens_valid_from;
-    if account.is_suspended || revoked {
-        return Ok(None);
-    }
+    let account = sql!(conn, accounts::by_public_id(&claims.sub.to_string()))?;
+    let Some(account) = account.filter(|account| !account.is_suspended) else { return Ok(None) };
     let principal = principal_of(conn, account)?;
-    let differs = claims.role.is_some_and(|role| role != principal.role)
-        || claims.driver_id.is_some_and(|id| Some(DriverId(id)) != principal.driver)
-        || claims.customer_id.is_some_and(|id| Some(CustomerId(id)) != principal.customer);
-    Ok((!differs).then_some(principal))
+    Ok(principal.is_meant_by(claims).then_some(principal))
 }
 
 /// An account with the ids that its role gives it.

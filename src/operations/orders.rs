@@ -280,7 +280,7 @@ fn claim(tx: &mut Tx<'_>, job: &Job, driver: &Driver) -> Result<Job, Error> {
         rejected_by: (job.rejected_by == Some(driver.id)).then_some(None),
         ..JobChange::default()
     };
-    let claimed = sql!(tx, jobs::advance(id, JobStatus::Requested, JobStatus::Assigned, &change))?;
+    let claimed = sql!(tx, jobs::advance(job, JobStatus::Assigned, &change))?;
     let job = match claimed {
         Updated::Updated(job) => job,
         Updated::NotInState(job) => return Err(Refusal::OrderState(job.status).into()),
@@ -315,7 +315,7 @@ fn lock_free(
 }
 
 fn advance(tx: &mut Tx<'_>, job: &Job, to: JobStatus, change: &JobChange<'_>) -> Result<Job, Error> {
-    match sql!(tx, jobs::advance(job.id, job.status, to, change))? {
+    match sql!(tx, jobs::advance(job, to, change))? {
         Updated::Updated(job) => Ok(job),
         // The row was locked when its status was read, so this does not happen; if it did, once more is right.
         Updated::NotInState(_) | Updated::NotFound => Err(StoreError::Repeat.into()),

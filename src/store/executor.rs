@@ -12,6 +12,7 @@ use crate::store::connection::{Conn, Connections};
 use crate::store::error::{OperationError, StoreError};
 use crate::store::queue::{Queue, Task, Urgency};
 use crate::store::tx::Tx;
+use chrono::SubsecRound;
 use diesel::Connection;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
@@ -203,7 +204,8 @@ impl Database {
         let inner = self.inner.clone();
         self.run(queue, urgency, patience, move |conn| {
             let (value, announcements) = repeat(inner.options.timeout, || {
-                let now = inner.clock.now();
+                // PostgreSQL keeps microseconds; what is said before the commit is what is read after it.
+                let now = inner.clock.now().trunc_subsecs(6);
                 transaction(conn, durability, |conn| -> Result<_, E> {
                     let mut tx = Tx::new(conn, now);
                     let value = operation(&mut tx)?;

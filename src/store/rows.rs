@@ -97,7 +97,7 @@ pub struct Customer {
     pub time_zone: Option<String>,
 }
 
-#[derive(Clone, Debug, Queryable, Selectable)]
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = jobs)]
 pub struct Job {
     pub id: JobId,
@@ -168,6 +168,26 @@ pub struct JobChange<'a> {
     pub cancelled_by: Option<&'a str>,
     pub cancel_reason: Option<&'a str>,
     pub rejected_by: Option<Option<i64>>,
+}
+
+impl JobChange<'_> {
+    /// The job as it is after the move.
+    pub fn applied_to(&self, job: &Job, status: JobStatus) -> Job {
+        let text = |new: Option<&str>, old: &Option<String>| new.map(str::to_owned).or_else(|| old.clone());
+        Job {
+            status,
+            driver_id: self.driver_id.map_or(job.driver_id, |id| id.map(DriverId)),
+            assigned_at: self.assigned_at.unwrap_or(job.assigned_at),
+            set_out_at: self.set_out_at.unwrap_or(job.set_out_at),
+            started_at: self.started_at.or(job.started_at),
+            completed_at: self.completed_at.or(job.completed_at),
+            cancelled_at: self.cancelled_at.or(job.cancelled_at),
+            cancelled_by: text(self.cancelled_by, &job.cancelled_by),
+            cancel_reason: text(self.cancel_reason, &job.cancel_reason),
+            rejected_by: self.rejected_by.map_or(job.rejected_by, |id| id.map(DriverId)),
+            ..job.clone()
+        }
+    }
 }
 
 #[derive(Clone, Debug, Queryable, Selectable)]

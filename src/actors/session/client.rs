@@ -3,6 +3,7 @@
 
 use crate::actors::dispatcher::{Deregister, Dispatcher, Register, Renewed};
 use crate::actors::recorder::RecorderHandle;
+use crate::actors::registry::Registered;
 use crate::actors::session::{Conversation, Ended, Link, Sent};
 use crate::clock::SharedClock;
 use crate::contracts::close_codes::CloseCode;
@@ -93,8 +94,7 @@ impl Conversation for Client {
     fn opened(&mut self, link: &mut Link<'_, Self>) {
         self.session = link.session_id();
         log::info!("session opened driver={} session={}", self.driver, self.session);
-        let register = Register {
-            account: self.account,
+        let session = Registered {
             driver: Some(self.driver),
             contract: self.contract,
             handle: link.handle(),
@@ -103,6 +103,7 @@ impl Conversation for Client {
         let context = self.context.clone();
         let (account, driver, claims) = (self.account, self.driver, self.claims.clone());
         let opening = async move {
+            let register = Register { account, session };
             if context.dispatcher.send(register).await.is_err() {
                 return Err(StoreError::Unavailable("the dispatcher is gone").into());
             }

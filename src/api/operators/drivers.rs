@@ -1,6 +1,6 @@
 //! `admin/drivers`: who drives, and what an operator changes of them.
 
-use crate::actors::presence::Presence;
+use crate::actors::registry::Registry;
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
 use crate::api::extract::Admin;
 use crate::api::fields::{Fields, Object};
@@ -75,19 +75,19 @@ pub async fn change(
         patch.password_hash = Some(ctx.passwords.hash(password).await?);
     }
     let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
-    let presence = ctx.presence.clone();
+    let registry = ctx.registry.clone();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
         drivers::patch(tx, id, &patch, deliveries_max)?;
-        changed(tx, id, &presence)
+        changed(tx, id, &registry)
     })
     .await
 }
 
-fn changed(tx: &mut Tx<'_>, id: DriverId, presence: &Presence) -> Result<DriverItem, Error> {
+fn changed(tx: &mut Tx<'_>, id: DriverId, registry: &Registry) -> Result<DriverItem, Error> {
     let now = tx.now();
     let standing = reads::driver(tx.conn(), id)?.ok_or(Refusal::NotFound("driver"))?;
-    Ok(item(standing, presence, now))
+    Ok(item(standing, registry, now))
 }
 
 fn patch(object: &Object) -> Result<(DriverPatch, Option<Password>), Problem> {
@@ -111,7 +111,7 @@ pub async fn list(ctx: web::Data<Context>, _: Admin, query: Query) -> Answered {
     let rows = ctx.read(move |conn| reads::drivers(conn, after, limit as i64 + 1)).await?;
     let now = ctx.clock.now();
     let cursor = |(driver, _, _): &DriverStanding| driver.id.to_string();
-    Ok(json(&page(rows, limit, cursor, |standing| item(standing, &ctx.presence, now))))
+    Ok(json(&page(rows, limit, cursor, |standing| item(standing, &ctx.registry, now))))
 }
 
 /// `GET admin/drivers/{id}`.
@@ -119,16 +119,16 @@ pub async fn show(ctx: web::Data<Context>, _: Admin, id: web::Path<DriverId>) ->
     let id = id.into_inner();
     let found = ctx.read(move |conn| reads::driver(conn, id)).await?;
     let standing = found.ok_or_else(|| Problem::not_found("driver"))?;
-    Ok(json(&item(standing, &ctx.presence, ctx.clock.now())))
+    Ok(json(&item(standing, &ctx.registry, ctx.clock.now())))
 }
 
-fn item((driver, account, jobs): DriverStanding, presence: &Presence, now: DateTime<Utc>) -> DriverItem {
+fn item((driver, account, jobs): DriverStanding, registry: &Registry, now: DateTime<Utc>) -> DriverItem {
     // What an operator or the demo data put there does not age.
     let measured_at = driver.position_at.filter(|_| driver.position_measured);
     let age_secs = measured_at.map(|at| (now - at.and_utc()).num_seconds().max(0));
     DriverItem {
         driver_id: driver.id,
-        connected: presence.is_connected(account.id),
+        connected: registry.is_connected(account.id),
         user_id: account.public_id,
         name: account.name,
         username: account.username,

@@ -1,0 +1,153 @@
+//! The registry: every session, by account. The dispatcher lets sessions in and out; committed events are handed to them
+//! right here, on the database thread that committed them, since a detour by the dispatcher's thread would cost the
+//! phone a twentieth of a millisecond.
+//!
+//! A session leaves by account *and* session id, so that a late goodbye of an old session can't remove the new one. The
+//! lock is held while messages are put into sessions' outboxes, which never blocks.
+
+use crate::actors::session::client::{Client, ToClient};
+use crate::actors::session::{Lane, SessionHandle};
+use crate::contracts::Contract;
+use crate::contracts::close_codes::CloseCode;
+use crate::domain::event::{Announcement, Event};
+use crate::domain::ids::{AccountId, DriverId, EventId};
+use bytestring::ByteString;
+use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use uuid::Uuid;
+
+#[derive(Default)]
+pub struct Registry {
+    accounts: Mutex<HashMap<AccountId, Connected>>,
+}
+
+/// The sessions of one account; there is at least one.
+#[derive(Default)]
+struct Connected {
+    sessions: Vec<Registered>,
+    /// The highest id that was announced here.
+    announced: EventId,
+}
+
+/// A session that hears of its account's events.
+pub struct Registered {
+    pub handle: SessionHandle<Client>,
+    pub contract: Contract,
+    pub driver: Option<DriverId>,
+    /// When its token ends, leeway included.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Registry {
+    pub fn is_connected(&self, account: AccountId) -> bool {
+        self.accounts().contains_key(&account)
+    }
+
+    /// Whether nobody is connected at all.
+    pub fn is_empty(&self) -> bool {
+        self.accounts().is_empty()
+    }
+
+    /// Hands what was committed to whom it concerns.
+    pub fn publish(&self, announcements: Vec<Announcement>) {
+        for announcement in announcements {
+            match announcement {
+                Announcement::Event(event) => self.deliver(&event),
+                Announcement::AccessRevoked(account) => self.close_all_of(account),
+            }
+        }
+    }
+
+    /// Lets a session in, and returns those that have to go for it.
+    pub(super) fn enter(&self, account: AccountId, new: Registered) -> Vec<Registered> {
+        let mut accounts = self.accounts();
+        let connected = accounts.entry(account).or_default();
+        let is_ghost = |older: &mut Registered| new.contract.is_exclusive() && older.contract == new.contract;
+        let ghosts = connected.sessions.extract_if(.., is_ghost).collect();
+        connected.sessions.push(new);
+        ghosts
+    }
+
+    /// Lets a session out. Returns it where it was the account's last.
+    pub(super) fn leave(&self, account: AccountId, session: Uuid) -> Option<Registered> {
+        let mut accounts = self.accounts();
+        let connected = accounts.get_mut(&account)?;
+        let index = connected.sessions.iter().position(|other| other.handle.session_id() == session)?;
+        let left = connected.sessions.swap_remove(index);
+        if !connected.sessions.is_empty() {
+            return None;
+        }
+        accounts.remove(&account);
+        Some(left)
+    }
+
+    /// A session has brought a fresh token.
+    pub(super) fn renew(&self, account: AccountId, session: Uuid, expires_at: DateTime<Utc>) {
+        let mut accounts = self.accounts();
+        let sessions = accounts.get_mut(&account).into_iter().flat_map(|connected| &mut connected.sessions);
+        for registered in sessions.filter(|other| other.handle.session_id() == session) {
+            registered.expires_at = expires_at;
+        }
+    }
+
+    pub(super) fn close_expired(&self, now: DateTime<Utc>) {
+        for session in self.accounts().values().flat_map(|connected| &connected.sessions) {
+            if session.expires_at <= now {
+                session.handle.close(CloseCode::AuthenticationFailed, "token expired");
+            }
+        }
+    }
+
+    /// Tells sessions of events that were not announced here, and returns how many announcements were lost.
+    pub(super) fn repair(&self, newest: Vec<(AccountId, EventId)>) -> u64 {
+        let mut accounts = self.accounts();
+        let mut lost = 0;
+        for (account, id) in newest {
+            let Some(connected) = accounts.get_mut(&account) else { continue };
+            if connected.announced >= id {
+                continue;
+            }
+            // Nothing was announced here yet: the sessions have read the store themselves, and know.
+            lost += u64::from(connected.announced > EventId::NONE);
+            connected.announced = id;
+            for session in &connected.sessions {
+                let _ = session.handle.send(ToClient::HeardOf(id), 0, Lane::Durable);
+            }
+        }
+        lost
+    }
+
+    /// An event is encoded once for all sessions of a contract.
+    fn deliver(&self, event: &Event) {
+        let mut accounts = self.accounts();
+        let Some(connected) = accounts.get_mut(&event.account) else { return };
+        connected.announced = connected.announced.max(event.id);
+        let mut encoded: Vec<(Contract, ByteString)> = Vec::with_capacity(1);
+        for session in &connected.sessions {
+            let known = encoded.iter().find(|(contract, _)| *contract == session.contract);
+            let text = match known {
+                Some((_, text)) => text.clone(),
+                None => {
+                    let text = ByteString::from(session.contract.event(event));
+                    encoded.push((session.contract, text.clone()));
+                    text
+                }
+            };
+            let bytes = text.len();
+            // A session that can't take it is on its way out; it resumes from the store.
+            let _ = session.handle.send(ToClient::Event(event.clone(), text), bytes, Lane::Durable);
+        }
+    }
+
+    fn close_all_of(&self, account: AccountId) {
+        for session in self.accounts().get(&account).into_iter().flat_map(|connected| &connected.sessions) {
+            session.handle.close(CloseCode::AuthenticationFailed, "access revoked");
+        }
+    }
+
+    // What stands under the lock is whole at every moment, so a poisoned one is, too.
+    fn accounts(&self) -> MutexGuard<'_, HashMap<AccountId, Connected>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
