@@ -7,4 +7,5 @@ pub mod ids;
 pub mod job;
 pub mod money;
 pub mod position;
+pub mod ride;
 pub mod role;

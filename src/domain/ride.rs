@@ -1,0 +1,368 @@
+//! What a ride is beside being a job: its public id, the words that apps have for its status, which vehicles it takes,
+//! what it costs and how long a driver needs. Pure: operations and contracts ask, nothing here remembers.
+
+use crate::domain::job::JobStatus;
+use crate::domain::money::Money;
+use crate::domain::position::Position;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use std::borrow::Borrow;
+use std::fmt;
+use uuid::Uuid;
+
+/// The id by which apps know a ride: a UUID of ours, or what the matching app chose. Names the newest job under it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct RideId(String);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a ride id is 1 to {} of the characters A-Z a-z 0-9 - _ .", RideId::CHARS_MAX)]
+pub struct InvalidRideId;
+
+impl RideId {
+    pub const CHARS_MAX: usize = 64;
+
+    pub fn new(text: impl Into<String>) -> Result<Self, InvalidRideId> {
+        let text = text.into();
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        match (1..=Self::CHARS_MAX).contains(&text.len()) && text.bytes().all(allowed) {
+            true => Ok(Self(text)),
+            false => Err(InvalidRideId),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Uuid> for RideId {
+    fn from(id: Uuid) -> Self {
+        Self(id.to_string())
+    }
+}
+
+impl TryFrom<String> for RideId {
+    type Error = InvalidRideId;
+
+    fn try_from(text: String) -> Result<Self, InvalidRideId> {
+        Self::new(text)
+    }
+}
+
+impl Borrow<str> for RideId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RideId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The ride type that every vehicle may serve; also what a ride from the matching app has.
+pub const ANY_VEHICLE: &str = "any";
+
+/// Whether a vehicle may serve a ride.
+pub fn takes(ride_type: &str, vehicle_type: &str) -> bool {
+    let ride_type = ride_type.to_lowercase();
+    ride_type == ANY_VEHICLE || ride_type == vehicle_type.to_lowercase()
+}
+
+/// A ride's status as the hailing apps say it.
+pub const fn ride_word(status: JobStatus) -> &'static str {
+    match status {
+        JobStatus::Requested => "requested",
+        JobStatus::Assigned | JobStatus::EnRoute => "accepted",
+        JobStatus::Arrived => "arrived",
+        JobStatus::InProgress => "started",
+        JobStatus::Completed => "completed",
+        JobStatus::Cancelled => "cancelled",
+        JobStatus::Unmatched => "no_drivers",
+    }
+}
+
+/// The same ride's status as the matching app's booking has it.
+pub const fn booking_word(status: JobStatus) -> &'static str {
+    match status {
+        JobStatus::Requested => "pending",
+        JobStatus::Assigned | JobStatus::EnRoute | JobStatus::Arrived => "confirmed",
+        JobStatus::InProgress => "in_progress",
+        JobStatus::Completed => "completed",
+        JobStatus::Cancelled | JobStatus::Unmatched => "cancelled",
+    }
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            pub const ALL: &[$name] = &[$($name::$variant),+];
+
+            /// The word on the wire and in the database.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word),+ }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(word: String) -> Result<Self, String> {
+                let known = Self::ALL.iter().find(|known| known.as_str() == word);
+                known.copied().ok_or_else(|| format!("unknown word for {}: {word}", stringify!($name)))
+            }
+        }
+    };
+}
+
+words! {
+    /// Why an offer ended without the driver who had it.
+    Unavailable {
+        /// Another driver has the ride.
+        Taken = "taken",
+        /// The driver did not answer in time.
+        Expired = "expired",
+        /// The ride was cancelled.
+        Cancelled = "cancelled",
+        /// The driver can't have it any more: they took another ride, or went offline.
+        Withdrawn = "withdrawn",
+    }
+}
+
+words! {
+    /// Who ended a ride before its end. A driver does not: they put it back.
+    CancelledBy {
+        Passenger = "passenger",
+        Admin = "admin",
+        System = "system",
+    }
+}
+
+words! {
+    /// Why a ride was cancelled, where an app should tell it from somebody's decision.
+    CancelCode {
+        /// The search found nobody.
+        NoDrivers = "no_drivers",
+    }
+}
+
+/// Where a ride's driver is, as those who follow it are told.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sighting {
+    pub position: Position,
+    /// Degrees clockwise from north.
+    pub heading: Option<f64>,
+    /// As the driver's app sent it; its unit is the app's.
+    pub speed: Option<f64>,
+    /// Rises with each position of this ride.
+    pub sequence: u64,
+    pub age_secs: u64,
+}
+
+/// What rides cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tariff {
+    pub base: Money,
+    pub per_km: Money,
+}
+
+/// What an amount on the wire may be at most.
+const FARE_MINOR_MAX: i128 = 100_000_000_000;
+
+impl Tariff {
+    /// The fare for a way of so many metres, to the nearest hundredth.
+    pub fn fare(self, distance_m: f64) -> Money {
+        // From here on whole numbers: two servers must not disagree by a hundredth. NaN counts as no way at all.
+        let metres = i128::from(distance_m.max(0.0).round() as u64);
+        let way = (i128::from(self.per_km.minor()) * metres + 500) / 1000;
+        let minor = (i128::from(self.base.minor()) + way).clamp(0, FARE_MINOR_MAX);
+        Money::from_minor(minor as i64)
+    }
+}
+
+/// How vehicles get about, while no routing service says more.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Travel {
+    detour_factor: f64,
+    speed_kmh: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a detour factor is from 1 to 10 and a speed from 1 to 300 km/h")]
+pub struct InvalidTravel;
+
+impl Travel {
+    /// `detour_factor` is how much longer streets are than the great circle.
+    pub fn new(detour_factor: f64, speed_kmh: f64) -> Result<Self, InvalidTravel> {
+        match (1.0..=10.0).contains(&detour_factor) && (1.0..=300.0).contains(&speed_kmh) {
+            true => Ok(Self { detour_factor, speed_kmh }),
+            false => Err(InvalidTravel),
+        }
+    }
+
+    /// Metres by street.
+    pub fn distance_m(self, from: Position, to: Position) -> f64 {
+        from.distance_m(to) * self.detour_factor
+    }
+
+    /// Whole minutes, rounded up. At least 1: on the wire 0 stands for unknown.
+    pub fn minutes(self, from: Position, to: Position) -> u32 {
+        let metres_a_minute = self.speed_kmh * 1000.0 / 60.0;
+        (self.distance_m(from, to) / metres_a_minute).ceil().max(1.0) as u32
+    }
+}
+
+/// No vehicle is faster over a leg of a track, in metres a second …
+const LEG_SPEED_MAX: f64 = 70.0;
+/// … which says nothing over less time: a phone with a wrong clock has all its positions at one instant.
+const LEG_TIME_MIN: TimeDelta = TimeDelta::seconds(30);
+
+/// The length in metres of a recorded track, oldest first: the sum of its great-circle legs. A leg that no vehicle can
+/// have driven is a fault of the measurement, which no passenger should pay for; it does not count.
+pub fn track_length_m(track: impl IntoIterator<Item = (DateTime<Utc>, Position)>) -> f64 {
+    let mut length = 0.0;
+    let mut last: Option<(DateTime<Utc>, Position)> = None;
+    for (at, position) in track {
+        if let Some((left_at, from)) = last {
+            let leg = from.distance_m(position);
+            let seconds = (at - left_at).max(LEG_TIME_MIN).as_seconds_f64();
+            if leg <= LEG_SPEED_MAX * seconds {
+                length += leg;
+            }
+        }
+        last = Some((at, position));
+    }
+    length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeZone;
+    use proptest::prelude::*;
+
+    fn at(latitude: f64, longitude: f64) -> Position {
+        Position::new(latitude, longitude).expect("in range")
+    }
+
+    fn second(second: i64) -> DateTime<Utc> {
+        Utc.timestamp_opt(1_800_000_000 + second, 0).single().expect("a time")
+    }
+
+    fn tariff() -> Tariff {
+        Tariff { base: Money::from_minor(50_000), per_km: Money::from_minor(10_050) }
+    }
+
+    #[test]
+    fn a_ride_id_is_1_to_64_of_its_characters() {
+        let longest = "x".repeat(64);
+        for good in ["1", "12345", "A-b_c.9", longest.as_str(), "0190a5f0-7a7e-7bd0-8d0c-9f1d8a1f2b3c"] {
+            assert_eq!(RideId::new(good).map(|id| id.to_string()), Ok(good.to_owned()));
+        }
+        let too_long = "x".repeat(65);
+        for bad in ["", "a b", "a/b", "é", "a\0", "%20", "a\n", too_long.as_str()] {
+            assert_eq!(RideId::new(bad), Err(InvalidRideId), "{bad:?}");
+        }
+        assert!(serde_json::from_str::<RideId>(r#""a/b""#).is_err(), "not out of a row either");
+    }
+
+    #[test]
+    fn each_status_has_the_words_of_the_table() {
+        let words = JobStatus::ALL.map(|status| (ride_word(status), booking_word(status)));
+        assert_eq!(
+            words,
+            [
+                ("requested", "pending"),
+                ("accepted", "confirmed"),
+                ("accepted", "confirmed"),
+                ("arrived", "confirmed"),
+                ("started", "in_progress"),
+                ("completed", "completed"),
+                ("cancelled", "cancelled"),
+                ("no_drivers", "cancelled"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_ride_takes_its_vehicle_in_any_case_and_any_takes_all() {
+        assert!(takes("moto", "Moto") && takes("ANY", "truck") && takes("any", ""));
+        assert!(!takes("moto", "sedan") && !takes("sedan", "any"));
+    }
+
+    #[test]
+    fn words_are_read_back_from_rows() {
+        for reason in Unavailable::ALL {
+            assert_eq!(Unavailable::try_from(reason.as_str().to_owned()), Ok(*reason));
+            assert_eq!(serde_json::to_value(reason).expect("a word"), reason.as_str());
+        }
+        assert!(Unavailable::try_from("gone".to_owned()).is_err());
+    }
+
+    #[test]
+    fn a_fare_is_base_and_way_to_the_nearest_hundredth() {
+        assert_eq!(tariff().fare(0.0).minor(), 50_000);
+        assert_eq!(tariff().fare(1000.0).minor(), 60_050);
+        // 1 m is 10.05 hundredths.
+        assert_eq!(tariff().fare(1.4).minor(), 50_010);
+        assert_eq!(tariff().fare(f64::NAN).minor(), 50_000);
+        assert_eq!(tariff().fare(f64::INFINITY).minor(), 100_000_000_000);
+    }
+
+    #[test]
+    fn arrival_is_in_whole_minutes_and_never_0() {
+        let travel = Travel::new(1.5, 30.0).expect("valid");
+        let here = at(3.848, 11.5021);
+        assert_eq!(travel.minutes(here, here), 1);
+        // 0.01° of latitude is 1,112 m: 1,668 m by street, 3.3 minutes.
+        assert_eq!(travel.minutes(here, at(3.858, 11.5021)), 4);
+        assert!(travel.minutes(at(-90.0, 0.0), at(90.0, 0.0)) > 60_000);
+        for (detour, speed) in [(0.9, 30.0), (1.3, 0.0), (f64::NAN, 30.0), (1.3, f64::INFINITY)] {
+            assert_eq!(Travel::new(detour, speed), Err(InvalidTravel), "{detour} {speed}");
+        }
+    }
+
+    #[test]
+    fn a_position_far_off_in_a_track_is_not_paid_for() {
+        let honest = [(0, at(3.848, 11.50)), (10, at(3.849, 11.50)), (20, at(3.850, 11.50))];
+        let track = |points: &[(i64, Position)]| {
+            track_length_m(points.iter().map(|(secs, position)| (second(*secs), *position)))
+        };
+        let length = track(&honest);
+        assert!((222.0..223.0).contains(&length), "{length}");
+        let spiked = [honest[0], (5, at(4.848, 11.50)), honest[1], honest[2]];
+        assert!(track(&spiked) <= length);
+        assert_eq!(track(&[]) + track(&honest[..1]), 0.0);
+    }
+
+    #[test]
+    fn a_track_of_a_phone_with_a_wrong_clock_still_counts() {
+        let track = (0..10).map(|step| (second(0), at(3.848 + f64::from(step) * 0.001, 11.5)));
+        let length = track_length_m(track);
+        assert!((1000.0..1002.0).contains(&length), "{length}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_longer_way_never_costs_less(a in 0.0f64..1e7, b in 0.0f64..1e7) {
+            let (short, long) = if a < b { (a, b) } else { (b, a) };
+            prop_assert!(tariff().fare(short) <= tariff().fare(long));
+            prop_assert!(tariff().fare(short) >= tariff().base);
+        }
+
+        #[test]
+        fn any_fare_can_be_read_back(base in 0i64..=i64::MAX, per_km in 0i64..=i64::MAX, metres in 0.0f64..1e12) {
+            let fare = Tariff { base: Money::from_minor(base), per_km: Money::from_minor(per_km) }.fare(metres);
+            let text = serde_json::to_string(&fare).expect("a number");
+            prop_assert_eq!(serde_json::from_str::<Money>(&text).expect("an amount"), fare);
+        }
+    }
+}
