@@ -1,0 +1,88 @@
+//! An offer: a proposal of one ride to one driver, as rows keep it, and what follows from that row and the time alone.
+
+use crate::domain::ids::DriverId;
+use crate::domain::ride::Unavailable;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// What is kept of an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    pub driver: DriverId,
+    pub offered_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    /// When the driver's device confirmed it.
+    pub confirmed_at: Option<DateTime<Utc>>,
+    /// None while it is open.
+    pub outcome: Option<Outcome>,
+}
+
+/// How an offer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Accepted,
+    Declined,
+    Closed(Unavailable),
+}
+
+impl Outcome {
+    pub const ALL: [Outcome; 6] = [
+        Outcome::Accepted,
+        Outcome::Declined,
+        Outcome::Closed(Unavailable::Taken),
+        Outcome::Closed(Unavailable::Expired),
+        Outcome::Closed(Unavailable::Cancelled),
+        Outcome::Closed(Unavailable::Withdrawn),
+    ];
+
+    /// As the database has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Accepted => "accepted",
+            Outcome::Declined => "declined",
+            Outcome::Closed(reason) => reason.as_str(),
+        }
+    }
+}
+
+impl TryFrom<String> for Outcome {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|outcome| outcome.as_str() == word);
+        known.ok_or_else(|| format!("unknown outcome of an offer: {word}"))
+    }
+}
+
+impl Offer {
+    /// Whether the driver may still answer it: its time counts, also before anybody has noticed that it has passed.
+    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+        self.outcome.is_none() && now < self.expires_at
+    }
+
+    /// When the device's time to confirm it ends; None where it has confirmed in time.
+    pub fn receipt_ends(&self, receipt: TimeDelta) -> Option<DateTime<Utc>> {
+        let ends = self.offered_at + receipt;
+        match self.confirmed_at {
+            Some(at) if at < ends => None,
+            _ => Some(ends),
+        }
+    }
+
+    /// Whether it keeps others from being asked: open, and the device has it or may still say so.
+    pub fn holds_place(&self, now: DateTime<Utc>, receipt: TimeDelta) -> bool {
+        self.outcome.is_none() && self.receipt_ends(receipt).is_none_or(|ends| now < ends)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_read_back_from_rows() {
+        for outcome in Outcome::ALL {
+            assert_eq!(Outcome::try_from(outcome.as_str().to_owned()), Ok(outcome));
+        }
+        assert!(Outcome::try_from("open".to_owned()).is_err());
+    }
+}
