@@ -2,12 +2,18 @@
 
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::ids::EventId;
-use crate::domain::position::Fix;
+use crate::domain::money::Money;
+use crate::domain::position::{Fix, Position};
+use crate::domain::ride::RideId;
+use serde_json::Value;
 
-/// A message from a client, understood.
+/// A message from a client, understood. A contract gives only those that it has.
 #[derive(Debug, PartialEq)]
 pub enum Inbound {
-    Ping,
+    Ping {
+        /// The client's own time, a text or a number, where the contract echoes it.
+        timestamp: Option<Value>,
+    },
     Position(Fix),
     /// The app says that it has processed an event.
     Ack(EventId),
@@ -15,6 +21,38 @@ pub enum Inbound {
     Resume(EventId),
     /// A fresh token for the session that is open.
     Authenticate(String),
+    /// Follow a ride.
+    JoinRide(RideId),
+    /// No longer follow it.
+    LeaveRide(RideId),
+    /// The driver wants work.
+    DriverOnline,
+    /// The driver wants no more work.
+    DriverOffline,
+    /// Words for the other participant of a ride.
+    Chat {
+        ride_id: RideId,
+        text: String,
+    },
+    /// A search for the ride whose socket this is.
+    FindDriver(Box<FindDriver>),
+    /// The end of the ride whose socket this is.
+    CancelRide,
+}
+
+/// What the matching app asks for. What it did not say is computed, or stays unknown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FindDriver {
+    pub pickup: Position,
+    pub dropoff: Position,
+    pub pickup_address: Option<String>,
+    pub dropoff_address: Option<String>,
+    pub distance_km: Option<f64>,
+    /// Whole minutes, rounded up.
+    pub estimated_duration_minutes: Option<u32>,
+    pub fare: Option<Money>,
+    /// Kept with the ride; identifies nobody.
+    pub passenger_phone: Option<String>,
 }
 
 /// A message that is answered with an `error`; the socket stays open.

@@ -4,13 +4,20 @@
 pub mod close_codes;
 pub mod driver_app;
 pub mod driver_rest;
+mod envelope;
 pub mod error_codes;
 mod inbound;
+mod number;
 pub mod operators;
+mod reading;
+pub mod ride_hailing;
+pub mod ride_rest;
 pub mod time;
 pub mod tracks;
+#[cfg(test)]
+mod vectors;
 
-pub use inbound::{BadMessage, Inbound};
+pub use inbound::{BadMessage, FindDriver, Inbound};
 
 use crate::domain::event::Event;
 use chrono::{DateTime, Utc};
@@ -19,6 +26,7 @@ use chrono::{DateTime, Utc};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contract {
     DriverApp,
+    RideHailing,
 }
 
 impl Contract {
@@ -26,6 +34,7 @@ impl Contract {
     pub fn name(self) -> &'static str {
         match self {
             Contract::DriverApp => driver_app::NAME,
+            Contract::RideHailing => ride_hailing::NAME,
         }
     }
 
@@ -33,6 +42,8 @@ impl Contract {
     pub fn is_exclusive(self) -> bool {
         match self {
             Contract::DriverApp => true,
+            // A phone and a browser.
+            Contract::RideHailing => false,
         }
     }
 
@@ -40,6 +51,8 @@ impl Contract {
     pub fn goodbye_is_offline(self) -> bool {
         match self {
             Contract::DriverApp => true,
+            // They say driver_offline.
+            Contract::RideHailing => false,
         }
     }
 
@@ -47,6 +60,7 @@ impl Contract {
     pub fn parse(self, text: &str, now: DateTime<Utc>) -> Result<Inbound, BadMessage> {
         match self {
             Contract::DriverApp => driver_app::parse(text, now),
+            Contract::RideHailing => ride_hailing::parse(text, now),
         }
     }
 
@@ -54,6 +68,7 @@ impl Contract {
     pub fn event(self, event: &Event) -> String {
         match self {
             Contract::DriverApp => driver_app::event(event),
+            Contract::RideHailing => ride_hailing::event(event),
         }
     }
 }

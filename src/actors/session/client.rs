@@ -128,13 +128,23 @@ impl Conversation for Client {
         };
         match inbound {
             Inbound::Position(fix) => self.position(&fix, link),
-            Inbound::Ping => self.send(ByteString::from_static(driver_app::pong()), link),
+            Inbound::Ping { .. } => self.send(ByteString::from_static(driver_app::pong()), link),
             Inbound::Ack(id) => {
                 let steps = self.delivery.acked(id);
                 self.carry_out(steps, None, link);
             }
             Inbound::Resume(last) => self.resume(last, link),
             Inbound::Authenticate(token) => self.authenticate(token, link),
+            Inbound::JoinRide(_)
+            | Inbound::LeaveRide(_)
+            | Inbound::DriverOnline
+            | Inbound::DriverOffline
+            | Inbound::Chat { .. }
+            | Inbound::FindDriver(_)
+            | Inbound::CancelRide => {
+                let bad = BadMessage::new(ErrorCode::UnknownType, "this contract has no such message");
+                self.refuse(&bad, link);
+            }
         }
     }
 

@@ -1,0 +1,241 @@
+//! Writing in the plain envelope, `{"type","data","timestamp"}`, that the driver app and the hailing apps share: what
+//! both say in the same words, every durable event among it.
+
+use crate::contracts::inbound::BadMessage;
+use crate::contracts::number::JsNumber;
+use crate::contracts::time::WireTime;
+use crate::domain::event::{Event, EventBody, RideAssignment, RideOffer};
+use crate::domain::ids::{EventId, JobId};
+use crate::domain::ride::RideId;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
+#[derive(Serialize)]
+struct Envelope<'a, D: Serialize> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<EventId>,
+    data: &'a D,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Metadata<'a>>,
+    timestamp: WireTime,
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    ride_id: &'a RideId,
+}
+
+impl<D: Serialize> Envelope<'_, D> {
+    fn text(&self) -> String {
+        serde_json::to_string(self).expect("messages have string keys only")
+    }
+}
+
+/// A message that is no event.
+pub fn text<D: Serialize>(kind: &'static str, data: &D, now: DateTime<Utc>) -> String {
+    Envelope { kind, id: None, data, metadata: None, timestamp: WireTime(now) }.text()
+}
+
+pub fn error(bad: &BadMessage, now: DateTime<Utc>) -> String {
+    #[derive(Serialize)]
+    struct Error<'a> {
+        code: &'a str,
+        message: &'a str,
+    }
+    text("error", &Error { code: bad.code.as_str(), message: &bad.message }, now)
+}
+
+pub fn resume_failed(oldest: EventId, newest: EventId, now: DateTime<Utc>) -> String {
+    #[derive(Serialize)]
+    struct ResumeFailed {
+        oldest_id: EventId,
+        newest_id: EventId,
+    }
+    text("resume_failed", &ResumeFailed { oldest_id: oldest, newest_id: newest }, now)
+}
+
+pub fn authenticated(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    #[derive(Serialize)]
+    struct Authenticated {
+        expires_at: WireTime,
+    }
+    text("authenticated", &Authenticated { expires_at: WireTime(expires_at) }, now)
+}
+
+/// A durable event under its number. The timestamp is when it happened.
+pub fn event(event: &Event) -> String {
+    write(event, Some(event.id))
+}
+
+/// The same for somebody whose account it is not of: an admin who watches. The number would say nothing to them.
+pub fn watched_event(event: &Event) -> String {
+    write(event, None)
+}
+
+fn write(event: &Event, id: Option<EventId>) -> String {
+    let at = WireTime(event.created_at);
+    let out = Out { kind: event.body.name(), id, at };
+    match &event.body {
+        EventBody::OrderAssigned(order) => out.text(order),
+        EventBody::OrderCancelled { order_id, reason } => {
+            out.text(&OrderCancelled { order_id: *order_id, reason })
+        }
+        EventBody::RideRequested(offer) => {
+            let metadata = Some(Metadata { ride_id: &offer.ride_id });
+            out.text_with(&RideRequested::from(offer), metadata)
+        }
+        EventBody::RideUnavailable { ride_id, reason } => {
+            out.text(&RideUnavailable { ride_id, reason: reason.as_str() })
+        }
+        EventBody::RideAccepted(assignment) => out.text(&RideAccepted::from(&**assignment)),
+        EventBody::DriverArrived { ride_id, driver } => {
+            out.text(&DriverArrived { ride_id, driver_id: *driver })
+        }
+        EventBody::RideStarted { ride_id } => out.text(&RideStarted { ride_id, started_at: at }),
+        EventBody::RideCompleted { ride_id, final_fare } => {
+            let final_fare = JsNumber(final_fare.major());
+            out.text(&RideCompleted { ride_id, final_fare, completed_at: at })
+        }
+        EventBody::RideCancelled { ride_id, cancelled_by, reason, code } => {
+            let (cancelled_by, code) = (cancelled_by.as_str(), code.map(|code| code.as_str()));
+            out.text(&RideCancelled { ride_id, cancelled_by, reason, code })
+        }
+        EventBody::DriverCancelled { ride_id, driver, reason } => {
+            out.text(&DriverCancelled { ride_id, driver_id: *driver, reason })
+        }
+        EventBody::ChatMessage { ride_id, from, text } => {
+            out.text(&ChatMessage { ride_id, from: *from, text })
+        }
+    }
+}
+
+/// What all events have on the wire. Their names there are the ones in the database.
+struct Out {
+    kind: &'static str,
+    id: Option<EventId>,
+    at: WireTime,
+}
+
+impl Out {
+    fn text<D: Serialize>(&self, data: &D) -> String {
+        self.text_with(data, None)
+    }
+
+    fn text_with<D: Serialize>(&self, data: &D, metadata: Option<Metadata<'_>>) -> String {
+        Envelope { kind: self.kind, id: self.id, data, metadata, timestamp: self.at }.text()
+    }
+}
+
+#[derive(Serialize)]
+struct OrderCancelled<'a> {
+    order_id: JobId,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct RideRequested<'a> {
+    ride_id: &'a RideId,
+    passenger_id: Uuid,
+    ride_type: &'a str,
+    pickup_latitude: f64,
+    pickup_longitude: f64,
+    dropoff_latitude: f64,
+    dropoff_longitude: f64,
+    estimated_fare: JsNumber,
+    expires_at: WireTime,
+}
+
+impl<'a> From<&'a RideOffer> for RideRequested<'a> {
+    fn from(offer: &'a RideOffer) -> Self {
+        Self {
+            ride_id: &offer.ride_id,
+            passenger_id: offer.passenger,
+            ride_type: &offer.ride_type,
+            pickup_latitude: offer.pickup.latitude(),
+            pickup_longitude: offer.pickup.longitude(),
+            dropoff_latitude: offer.dropoff.latitude(),
+            dropoff_longitude: offer.dropoff.longitude(),
+            estimated_fare: JsNumber(offer.estimated_fare.major()),
+            expires_at: WireTime(offer.expires_at),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RideUnavailable<'a> {
+    ride_id: &'a RideId,
+    reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct RideAccepted<'a> {
+    ride_id: &'a RideId,
+    driver_id: Uuid,
+    driver_name: &'a str,
+    vehicle_type: &'a str,
+    vehicle_plate: &'a str,
+    vehicle_color: &'a str,
+    driver_rating: f64,
+    estimated_arrival: u32,
+}
+
+impl<'a> From<&'a RideAssignment> for RideAccepted<'a> {
+    fn from(assignment: &'a RideAssignment) -> Self {
+        let driver = &assignment.driver;
+        Self {
+            ride_id: &assignment.ride_id,
+            driver_id: driver.public_id,
+            driver_name: &driver.name,
+            vehicle_type: &driver.vehicle_type,
+            vehicle_plate: driver.plate.as_deref().unwrap_or_default(),
+            vehicle_color: driver.color.as_deref().unwrap_or_default(),
+            driver_rating: driver.rating,
+            estimated_arrival: assignment.estimated_arrival.unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct DriverArrived<'a> {
+    ride_id: &'a RideId,
+    driver_id: Uuid,
+}
+
+#[derive(Serialize)]
+struct RideStarted<'a> {
+    ride_id: &'a RideId,
+    started_at: WireTime,
+}
+
+#[derive(Serialize)]
+struct RideCompleted<'a> {
+    ride_id: &'a RideId,
+    final_fare: JsNumber,
+    completed_at: WireTime,
+}
+
+#[derive(Serialize)]
+struct RideCancelled<'a> {
+    ride_id: &'a RideId,
+    cancelled_by: &'static str,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct DriverCancelled<'a> {
+    ride_id: &'a RideId,
+    driver_id: Uuid,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct ChatMessage<'a> {
+    ride_id: &'a RideId,
+    from: Uuid,
+    text: &'a str,
+}

@@ -1,0 +1,211 @@
+//! The hailing apps' REST side: the shapes of its answers, and the one body that is read in bulk. A ride reads the same
+//! here and in `ride_joined`.
+
+use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::inbound::BadMessage;
+use crate::contracts::number::JsNumber;
+use crate::contracts::reading;
+use crate::contracts::time::WireTime;
+use crate::domain::event::DriverCard;
+use crate::domain::money::Money;
+use crate::domain::position::{Fix, Position};
+use crate::domain::ride::RideId;
+use chrono::{DateTime, Utc};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+/// Positions in one request: what a phone gathers in a quarter of an hour.
+pub const POSITIONS_MAX: usize = 100;
+
+/// A ride. What was not said is `""` or 0; what has not happened is null. People are named by their account's UUID.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ride {
+    pub ride_id: RideId,
+    /// A word of [`crate::domain::ride::ride_word`].
+    pub status: &'static str,
+    pub ride_type: String,
+    pub passenger_id: Uuid,
+    pub pickup_latitude: f64,
+    pub pickup_longitude: f64,
+    pub dropoff_latitude: f64,
+    pub dropoff_longitude: f64,
+    pub pickup_address: String,
+    pub dropoff_address: String,
+    #[serde(serialize_with = "js_money")]
+    pub estimated_fare: Money,
+    #[serde(serialize_with = "js_number")]
+    pub distance_km: f64,
+    pub scheduled_at: Option<WireTime>,
+    #[serde(serialize_with = "js_money_or_null")]
+    pub final_fare: Option<Money>,
+    pub driver: Option<RideDriver>,
+    pub requested_at: WireTime,
+    pub accepted_at: Option<WireTime>,
+    pub arrived_at: Option<WireTime>,
+    pub started_at: Option<WireTime>,
+    pub completed_at: Option<WireTime>,
+    pub cancelled_at: Option<WireTime>,
+}
+
+/// The driver of a ride, with where they were seen last.
+#[derive(Clone, Debug, Serialize)]
+pub struct RideDriver {
+    pub driver_id: Uuid,
+    pub driver_name: String,
+    pub driver_phone: String,
+    pub vehicle_type: String,
+    pub vehicle_plate: String,
+    pub vehicle_color: String,
+    pub driver_rating: f64,
+    pub latitude: f64,
+    pub longitude: f64,
+}
+
+impl From<DriverCard> for RideDriver {
+    fn from(card: DriverCard) -> Self {
+        Self {
+            driver_id: card.public_id,
+            driver_name: card.name,
+            driver_phone: card.phone.unwrap_or_default(),
+            vehicle_type: card.vehicle_type,
+            vehicle_plate: card.plate.unwrap_or_default(),
+            vehicle_color: card.color.unwrap_or_default(),
+            driver_rating: card.rating,
+            latitude: card.position.map_or(0.0, Position::latitude),
+            longitude: card.position.map_or(0.0, Position::longitude),
+        }
+    }
+}
+
+/// What `GET ws/stats` answers.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Stats {
+    pub total_connections: u64,
+    pub online_drivers: u64,
+    pub active_rides: u64,
+}
+
+/// What `PUT driver/location` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PositionsTaken {
+    pub accepted: usize,
+    pub rejected: Vec<Rejected>,
+}
+
+/// A position that was not taken: its place in the request, from 0, and an error code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rejected {
+    pub index: usize,
+    pub code: &'static str,
+}
+
+/// Reads the body of `PUT driver/location`, one position or a list of them, oldest first. A bad one among them does not
+/// cost the others: each is there or rejected. The error is of a body that can't be taken as a whole.
+pub fn positions(body: &str, now: DateTime<Utc>) -> Result<(Vec<Fix>, Vec<Rejected>), BadMessage> {
+    let not_json = |error: serde_json::Error| BadMessage::new(ErrorCode::NotJson, error.to_string());
+    let whole: &RawValue = serde_json::from_str(body).map_err(not_json)?;
+    let list: Vec<&RawValue> = match whole.get().starts_with('[') {
+        true => serde_json::from_str(whole.get()).map_err(not_json)?,
+        false => vec![whole],
+    };
+    if list.len() > POSITIONS_MAX {
+        let message = format!("a request has at most {POSITIONS_MAX} positions");
+        return Err(BadMessage::new(ErrorCode::InvalidFields, message));
+    }
+    let (mut fixes, mut rejected) = (Vec::with_capacity(list.len()), Vec::new());
+    for (index, one) in list.into_iter().enumerate() {
+        match reading::fix(one.get(), now) {
+            Ok(fix) => fixes.push(fix),
+            Err(bad) => rejected.push(Rejected { index, code: bad.code.as_str() }),
+        }
+    }
+    Ok((fixes, rejected))
+}
+
+fn js_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    JsNumber(*number).serialize(serializer)
+}
+
+fn js_money<S: Serializer>(amount: &Money, serializer: S) -> Result<S::Ok, S::Error> {
+    JsNumber(amount.major()).serialize(serializer)
+}
+
+fn js_money_or_null<S: Serializer>(amount: &Option<Money>, serializer: S) -> Result<S::Ok, S::Error> {
+    amount.map(|amount| JsNumber(amount.major())).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contracts::vectors::{assignment, now, person, ride};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_ride_has_the_fields_of_the_contract_whatever_has_happened() {
+        let ride = serde_json::to_value(ride()).expect("JSON");
+        let expected = json!({
+            "ride_id": "0190a5f0-7a7e-7bd0-8d0c-9f1d8a1f2b3c", "status": "requested", "ride_type": "moto",
+            "passenger_id": person(1), "pickup_latitude": 3.848, "pickup_longitude": 11.5021,
+            "dropoff_latitude": 3.858, "dropoff_longitude": 11.5121, "pickup_address": "Rond-point Nlongkak",
+            "dropoff_address": "", "estimated_fare": 1500, "distance_km": 2, "scheduled_at": null,
+            "final_fare": null, "driver": null, "requested_at": "2025-12-19T03:00:00.000Z", "accepted_at": null,
+            "arrived_at": null, "started_at": null, "completed_at": null, "cancelled_at": null,
+        });
+        assert_eq!(ride, expected);
+    }
+
+    #[test]
+    fn money_is_whole_where_it_is_whole() {
+        let ride = Ride {
+            estimated_fare: Money::from_minor(150_050),
+            final_fare: Some(Money::from_minor(160_000)),
+            ..ride()
+        };
+        let ride = serde_json::to_value(ride).expect("JSON");
+        assert_eq!((&ride["estimated_fare"], &ride["final_fare"]), (&json!(1500.5), &json!(1600)));
+    }
+
+    #[test]
+    fn what_is_not_known_of_a_driver_is_empty_or_0() {
+        let card = assignment(&ride().ride_id).driver;
+        let card = DriverCard { phone: None, plate: None, color: None, rating: 5.0, position: None, ..card };
+        let expected = json!({
+            "driver_id": person(7), "driver_name": "John Doe", "driver_phone": "", "vehicle_type": "moto",
+            "vehicle_plate": "", "vehicle_color": "", "driver_rating": 5.0, "latitude": 0.0, "longitude": 0.0,
+        });
+        assert_eq!(serde_json::to_value(RideDriver::from(card)).expect("JSON"), expected);
+    }
+
+    #[test]
+    fn one_position_or_a_list_of_them() {
+        let one = r#" {"latitude": 3.848, "longitude": 11.5021, "speed": 25} "#;
+        let (fixes, rejected) = positions(one, now()).expect("readable");
+        assert_eq!((fixes.len(), fixes[0].speed, rejected.len()), (1, Some(25.0), 0));
+        let list = r#"[{"latitude": 3.8, "longitude": 11.5, "timestamp": "2025-12-19T02:59:00Z"},
+            {"latitude": 91, "longitude": 0}, 7, {"latitude": 3.9, "longitude": 11.5},
+            {"latitude": 3.9, "longitude": 11.5, "timestamp": "noon"}]"#;
+        let (fixes, rejected) = positions(list, now()).expect("readable");
+        let minutes: Vec<i64> = fixes.iter().map(|fix| (now() - fix.measured_at).num_minutes()).collect();
+        assert_eq!(minutes, [1, 0], "its own time, and ours");
+        let rejected = serde_json::to_value(rejected).expect("JSON");
+        let expected = json!([
+            {"index": 1, "code": "invalid_position"}, {"index": 2, "code": "invalid_position"},
+            {"index": 4, "code": "invalid_timestamp"},
+        ]);
+        assert_eq!(rejected, expected);
+        assert_eq!(positions("[]", now()), Ok((Vec::new(), Vec::new())));
+    }
+
+    #[test]
+    fn a_body_that_is_no_json_or_too_long_is_refused_as_a_whole() {
+        let code = |body: &str| positions(body, now()).expect_err(body).code;
+        for body in ["", "[", "{}{}", "[1,]"] {
+            assert_eq!(code(body), ErrorCode::NotJson, "{body}");
+        }
+        let many =
+            |count: usize| Value::from(vec![json!({"latitude": 1, "longitude": 2}); count]).to_string();
+        assert_eq!(code(&many(POSITIONS_MAX + 1)), ErrorCode::InvalidFields);
+        assert_eq!(positions(&many(POSITIONS_MAX), now()).expect("readable").0.len(), POSITIONS_MAX);
+    }
+}
