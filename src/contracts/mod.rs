@@ -11,6 +11,7 @@ mod number;
 pub mod operators;
 mod reading;
 pub mod ride_hailing;
+pub mod ride_matching;
 pub mod ride_rest;
 pub mod time;
 pub mod tracks;
@@ -27,6 +28,7 @@ use chrono::{DateTime, Utc};
 pub enum Contract {
     DriverApp,
     RideHailing,
+    RideMatching,
 }
 
 impl Contract {
@@ -35,6 +37,7 @@ impl Contract {
         match self {
             Contract::DriverApp => driver_app::NAME,
             Contract::RideHailing => ride_hailing::NAME,
+            Contract::RideMatching => ride_matching::NAME,
         }
     }
 
@@ -42,8 +45,8 @@ impl Contract {
     pub fn is_exclusive(self) -> bool {
         match self {
             Contract::DriverApp => true,
-            // A phone and a browser.
-            Contract::RideHailing => false,
+            // A phone and a browser; a socket for each ride.
+            Contract::RideHailing | Contract::RideMatching => false,
         }
     }
 
@@ -52,7 +55,7 @@ impl Contract {
         match self {
             Contract::DriverApp => true,
             // They say driver_offline.
-            Contract::RideHailing => false,
+            Contract::RideHailing | Contract::RideMatching => false,
         }
     }
 
@@ -61,14 +64,16 @@ impl Contract {
         match self {
             Contract::DriverApp => driver_app::parse(text, now),
             Contract::RideHailing => ride_hailing::parse(text, now),
+            Contract::RideMatching => ride_matching::parse(text),
         }
     }
 
-    /// Event to text.
+    /// Event to text. A matching socket is sent only what [`ride_matching::is_of`] its ride.
     pub fn event(self, event: &Event) -> String {
         match self {
             Contract::DriverApp => driver_app::event(event),
             Contract::RideHailing => ride_hailing::event(event),
+            Contract::RideMatching => ride_matching::event(event),
         }
     }
 }

@@ -182,6 +182,30 @@ pub fn sighting(position: Position) -> Sighting {
     Sighting { position, heading: Some(45.0), speed: Some(25.0), sequence: 3, age_secs: 0 }
 }
 
+/// One of each event that a ride has, for a passenger or a driver.
+pub fn events_of(ride: &RideId) -> Vec<EventBody> {
+    vec![
+        EventBody::RideRequested(offer(ride)),
+        EventBody::RideUnavailable { ride_id: ride.clone(), reason: Unavailable::Taken },
+        EventBody::RideAccepted(Box::new(assignment(ride))),
+        EventBody::DriverArrived { ride_id: ride.clone(), driver: person(7) },
+        EventBody::RideStarted { ride_id: ride.clone() },
+        EventBody::RideCompleted { ride_id: ride.clone(), final_fare: Money::from_minor(15_000) },
+        cancelled(ride, CancelledBy::Passenger, "Changed my mind", None),
+        cancelled(ride, CancelledBy::System, "No drivers available nearby", Some(CancelCode::NoDrivers)),
+        EventBody::DriverCancelled {
+            ride_id: ride.clone(),
+            driver: person(7),
+            reason: "Flat tyre".to_owned(),
+        },
+        EventBody::ChatMessage {
+            ride_id: ride.clone(),
+            from: person(1),
+            text: "I am at the gate".to_owned(),
+        },
+    ]
+}
+
 /// A ride that was just asked for.
 pub fn ride() -> Ride {
     Ride {

@@ -1,0 +1,371 @@
+//! The ride matching contract (a Flutter passenger app): its flat socket messages, both ways. One socket is one ride, so
+//! of an account's events only those of that ride are sent on it ([`is_of`]).
+//!
+//! Dart tells 150 from 150.0, so each number keeps one of the two forms: money and degrees always have a decimal point,
+//! ids, headings and speeds never.
+
+use crate::contracts::envelope;
+use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::inbound::{BadMessage, FindDriver, Inbound};
+use crate::contracts::reading::{Message, invalid, is_shown};
+use crate::contracts::time::WireTime;
+use crate::domain::event::{Event, EventBody, RideAssignment};
+use crate::domain::ids::{DriverId, EventId, JobId};
+use crate::domain::money::Money;
+use crate::domain::position::Position;
+use crate::domain::ride::{CancelCode, CancelledBy, RideId, Sighting};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::ops::RangeInclusive;
+use uuid::Uuid;
+
+/// The name under which confirmations are kept.
+pub const NAME: &str = "ride_matching";
+
+/// More fits on no screen.
+const ADDRESS_CHARS_MAX: usize = 200;
+/// A number with an extension and some punctuation.
+const PHONE_CHARS_MAX: usize = 40;
+/// Half of the way around the earth.
+const DISTANCE_KM: RangeInclusive<f64> = 0.0..=20_000.0;
+/// Ten days.
+const DURATION_MINUTES: RangeInclusive<f64> = 0.0..=14_400.0;
+
+/// Reads a client's message.
+pub fn parse(text: &str) -> Result<Inbound, BadMessage> {
+    let message = Message::read(text)?;
+    match &*message.kind {
+        // Answered with the server's time.
+        "ping" => Ok(Inbound::Ping { timestamp: None }),
+        "find_driver" => find_driver(text).map(|asked| Inbound::FindDriver(Box::new(asked))),
+        "cancel_ride" => Ok(Inbound::CancelRide),
+        _ => message.common(),
+    }
+}
+
+fn find_driver(text: &str) -> Result<FindDriver, BadMessage> {
+    let object: Map<String, Value> =
+        serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+    let mut form = Form { object: &object, problems: Vec::new(), is_off_earth: false };
+    let (pickup, dropoff) = (form.position("pickup"), form.position("dropoff"));
+    let pickup_address = form.text("pickup_address", ADDRESS_CHARS_MAX);
+    let dropoff_address = form.text("dropoff_address", ADDRESS_CHARS_MAX);
+    let distance_km = form.number("distance_km", DISTANCE_KM);
+    let duration = form.number("estimated_duration_minutes", DURATION_MINUTES);
+    let fare = form.money("fare_amount");
+    let passenger_phone = form.text("passenger_phone", PHONE_CHARS_MAX);
+    match (pickup, dropoff, form.problems.is_empty()) {
+        (Some(pickup), Some(dropoff), true) => Ok(FindDriver {
+            pickup,
+            dropoff,
+            pickup_address,
+            dropoff_address,
+            distance_km,
+            estimated_duration_minutes: duration.map(|minutes| minutes.ceil() as u32),
+            fare,
+            passenger_phone,
+        }),
+        _ => Err(form.refusal()),
+    }
+}
+
+/// Reads flat fields; all that is wrong is said at once.
+struct Form<'a> {
+    object: &'a Map<String, Value>,
+    problems: Vec<String>,
+    is_off_earth: bool,
+}
+
+impl<'a> Form<'a> {
+    /// Null is absent.
+    fn present(&self, name: &str) -> Option<&'a Value> {
+        self.object.get(name).filter(|value| !value.is_null())
+    }
+
+    fn position(&mut self, which: &str) -> Option<Position> {
+        let degrees = |field: &str| self.present(&format!("{which}_{field}")).map_or(f64::NAN, as_f64);
+        match Position::new(degrees("latitude"), degrees("longitude")) {
+            Ok(position) => Some(position),
+            Err(_) => {
+                self.is_off_earth = true;
+                self.problems.push(format!(
+                    "{which}_latitude must be a number from -90 to 90 and {which}_longitude one from -180 to 180"
+                ));
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, name: &str, range: RangeInclusive<f64>) -> Option<f64> {
+        let number = as_f64(self.present(name)?);
+        if range.contains(&number) {
+            return Some(number);
+        }
+        self.problems.push(format!("{name} must be a number from {} to {}", range.start(), range.end()));
+        None
+    }
+
+    fn money(&mut self, name: &str) -> Option<Money> {
+        match Money::from_major(as_f64(self.present(name)?)) {
+            Ok(amount) => Some(amount),
+            Err(error) => {
+                self.problems.push(format!("{name}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// An empty text says nothing, as if it was absent.
+    fn text(&mut self, name: &str, chars_max: usize) -> Option<String> {
+        match self.present(name)?.as_str() {
+            Some(text) if text.trim().is_empty() => None,
+            Some(text) if is_shown(text, chars_max) => Some(text.to_owned()),
+            _ => {
+                self.problems.push(format!("{name} must be a text of at most {chars_max} characters"));
+                None
+            }
+        }
+    }
+
+    fn refusal(&self) -> BadMessage {
+        let code = match self.is_off_earth {
+            true => ErrorCode::InvalidPosition,
+            false => ErrorCode::InvalidFields,
+        };
+        BadMessage::new(code, self.problems.join("; "))
+    }
+}
+
+/// What is no number is in no range.
+fn as_f64(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(f64::NAN)
+}
+
+/// Whether an event goes to the sockets of this ride.
+pub fn is_of(event: &Event, ride: &RideId) -> bool {
+    event.body.ride_id() == Some(ride)
+}
+
+#[derive(Serialize)]
+struct Flat<'a, F: Serialize> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<EventId>,
+    #[serde(flatten)]
+    fields: &'a F,
+}
+
+fn flat<F: Serialize>(kind: &'static str, id: Option<EventId>, fields: &F) -> String {
+    serde_json::to_string(&Flat { kind, id, fields }).expect("messages have string keys only")
+}
+
+/// The first message. An anonymous ride comes with the key that lets its passenger in again.
+pub fn connection_established(ride: &RideId, ride_key: Option<&str>) -> String {
+    #[derive(Serialize)]
+    struct Established<'a> {
+        message: &'static str,
+        ride_id: &'a RideId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ride_key: Option<&'a str>,
+    }
+    let message = "Connected to ride matching service";
+    flat("connection_established", None, &Established { message, ride_id: ride, ride_key })
+}
+
+pub fn pong(now: DateTime<Utc>) -> String {
+    #[derive(Serialize)]
+    struct Pong {
+        timestamp: WireTime,
+    }
+    flat("pong", None, &Pong { timestamp: WireTime(now) })
+}
+
+pub fn searching(ride: &RideId) -> String {
+    search("Searching for available drivers...", ride, None)
+}
+
+fn search(message: &'static str, ride: &RideId, id: Option<EventId>) -> String {
+    #[derive(Serialize)]
+    struct Searching<'a> {
+        message: &'static str,
+        ride_id: &'a RideId,
+    }
+    flat("searching", id, &Searching { message, ride_id: ride })
+}
+
+/// Also the current state after a reconnect; then it has no number.
+pub fn driver_assigned(assignment: &RideAssignment, id: Option<EventId>) -> String {
+    #[derive(Serialize)]
+    struct Assigned<'a> {
+        message: &'static str,
+        booking_id: JobId,
+        driver: Driver<'a>,
+    }
+    #[derive(Serialize)]
+    struct Driver<'a> {
+        id: DriverId,
+        name: &'a str,
+        phone: &'a str,
+        vehicle_type: &'a str,
+        vehicle_registration: &'a str,
+        rating: f64,
+        latitude: f64,
+        longitude: f64,
+    }
+    let card = &assignment.driver;
+    let driver = Driver {
+        id: card.id,
+        name: &card.name,
+        phone: card.phone.as_deref().unwrap_or_default(),
+        vehicle_type: &card.vehicle_type,
+        vehicle_registration: card.plate.as_deref().unwrap_or_default(),
+        rating: card.rating,
+        latitude: card.position.map_or(0.0, Position::latitude),
+        longitude: card.position.map_or(0.0, Position::longitude),
+    };
+    flat(
+        "driver_assigned",
+        id,
+        &Assigned { message: "Driver found!", booking_id: assignment.booking_id, driver },
+    )
+}
+
+/// Also the current state after a reconnect; then it has no number.
+pub fn driver_arrived(ride: &RideId, id: Option<EventId>) -> String {
+    #[derive(Serialize)]
+    struct Arrived<'a> {
+        ride_id: &'a RideId,
+    }
+    flat("driver_arrived", id, &Arrived { ride_id: ride })
+}
+
+/// Also the current state after a reconnect; then it has no number.
+pub fn ride_started(ride: &RideId, started_at: DateTime<Utc>, id: Option<EventId>) -> String {
+    #[derive(Serialize)]
+    struct Started<'a> {
+        ride_id: &'a RideId,
+        started_at: WireTime,
+    }
+    flat("ride_started", id, &Started { ride_id: ride, started_at: WireTime(started_at) })
+}
+
+/// Where the driver is. What the driver's app did not say is 0.
+pub fn driver_location(ride: &RideId, sighting: &Sighting) -> String {
+    #[derive(Serialize)]
+    struct Location<'a> {
+        ride_id: &'a RideId,
+        latitude: f64,
+        longitude: f64,
+        heading: i64,
+        speed: i64,
+    }
+    let whole = |number: Option<f64>| number.unwrap_or_default().round() as i64;
+    let location = Location {
+        ride_id: ride,
+        latitude: sighting.position.latitude(),
+        longitude: sighting.position.longitude(),
+        heading: whole(sighting.heading),
+        speed: whole(sighting.speed),
+    };
+    flat("driver_location", None, &location)
+}
+
+pub fn error(bad: &BadMessage) -> String {
+    #[derive(Serialize)]
+    struct Error<'a> {
+        message: &'a str,
+        code: &'static str,
+    }
+    flat("error", None, &Error { message: &bad.message, code: bad.code.as_str() })
+}
+
+pub fn resume_failed(oldest: EventId, newest: EventId) -> String {
+    #[derive(Serialize)]
+    struct ResumeFailed {
+        oldest_id: EventId,
+        newest_id: EventId,
+    }
+    flat("resume_failed", None, &ResumeFailed { oldest_id: oldest, newest_id: newest })
+}
+
+pub fn authenticated(expires_at: DateTime<Utc>) -> String {
+    #[derive(Serialize)]
+    struct Authenticated {
+        expires_at: WireTime,
+    }
+    flat("authenticated", None, &Authenticated { expires_at: WireTime(expires_at) })
+}
+
+/// A durable event of a ride, as its passenger hears it.
+pub fn event(event: &Event) -> String {
+    let id = Some(event.id);
+    match &event.body {
+        EventBody::RideAccepted(assignment) => driver_assigned(assignment, id),
+        EventBody::DriverArrived { ride_id, .. } => driver_arrived(ride_id, id),
+        EventBody::RideStarted { ride_id } => ride_started(ride_id, event.created_at, id),
+        EventBody::RideCompleted { ride_id, final_fare } => {
+            ride_completed(ride_id, *final_fare, event.created_at, id)
+        }
+        EventBody::RideCancelled { code: Some(CancelCode::NoDrivers), .. } => no_drivers(id),
+        EventBody::RideCancelled { ride_id, cancelled_by, reason, code: None } => {
+            ride_cancelled(ride_id, *cancelled_by, reason, id)
+        }
+        // An app that does not know of drivers who give up would go on showing one; it knows what searching is.
+        EventBody::DriverCancelled { ride_id, .. } => {
+            search("The driver cancelled. Searching for another driver...", ride_id, id)
+        }
+        EventBody::ChatMessage { ride_id, from, text } => chat_message(ride_id, *from, text, id),
+        // Not a passenger's; the filter keeps them from these sockets.
+        EventBody::OrderAssigned(_)
+        | EventBody::OrderCancelled { .. }
+        | EventBody::RideRequested(_)
+        | EventBody::RideUnavailable { .. } => envelope::event(event),
+    }
+}
+
+fn ride_completed(ride: &RideId, final_fare: Money, at: DateTime<Utc>, id: Option<EventId>) -> String {
+    #[derive(Serialize)]
+    struct Completed<'a> {
+        ride_id: &'a RideId,
+        final_fare: Money,
+        completed_at: WireTime,
+    }
+    flat("ride_completed", id, &Completed { ride_id: ride, final_fare, completed_at: WireTime(at) })
+}
+
+fn no_drivers(id: Option<EventId>) -> String {
+    #[derive(Serialize)]
+    struct NoDrivers {
+        message: &'static str,
+    }
+    flat("no_drivers", id, &NoDrivers { message: "No drivers available nearby" })
+}
+
+fn ride_cancelled(ride: &RideId, by: CancelledBy, reason: &str, id: Option<EventId>) -> String {
+    #[derive(Serialize)]
+    struct Cancelled<'a> {
+        message: &'static str,
+        ride_id: &'a RideId,
+        cancelled_by: &'static str,
+        reason: &'a str,
+    }
+    let cancelled =
+        Cancelled { message: "The ride was cancelled", ride_id: ride, cancelled_by: by.as_str(), reason };
+    flat("ride_cancelled", id, &cancelled)
+}
+
+fn chat_message(ride: &RideId, from: Uuid, text: &str, id: Option<EventId>) -> String {
+    #[derive(Serialize)]
+    struct Chat<'a> {
+        ride_id: &'a RideId,
+        from: Uuid,
+        text: &'a str,
+    }
+    flat("chat_message", id, &Chat { ride_id: ride, from, text })
+}
+
+#[cfg(test)]
+#[path = "ride_matching_tests.rs"]
+mod tests;
