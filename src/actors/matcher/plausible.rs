@@ -1,0 +1,363 @@
+//! Decides which positions of a driver may enter the index. A phone in a tunnel or between high buildings says now and
+//! then that it is in another town, and a search would send a driver from there. Pure: no clock, no I/O; whoever tells of
+//! a refused position takes the reason from the verdict.
+//!
+//! Invariant: what enters could be reached from what entered before it, or follows so many others from the same place
+//! that the place before was the wrong one.
+
+use crate::domain::position::{Fix, Position};
+
+/// What is believed of a driver's device.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// A larger radius of uncertainty says nothing about who is near.
+    pub accuracy_max_m: f64,
+    /// Metres a second along a great circle. No vehicle goes faster.
+    pub speed_max_mps: f64,
+    /// What a position may be off without any time having passed: satellites drift, and times come in whole seconds.
+    pub drift_max_m: f64,
+    /// As many positions in a row, each in reach of the one before, are believed wherever they are.
+    pub believed_after: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // Towers of a rural mobile network are kilometres apart; a radius of 10 km still has its centre right.
+            accuracy_max_m: 1_000.0,
+            // 360 km/h: twice what the fastest do on a motorway.
+            speed_max_mps: 100.0,
+            // An order more than open sky has, a tenth of the shortest radius in use.
+            drift_max_m: 300.0,
+            // Half a minute for apps that send every 10 s. One wrong position is common, two happen.
+            believed_after: 3,
+        }
+    }
+}
+
+/// Where and when a device saw itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sighting {
+    pub position: Position,
+    /// Radius of uncertainty in metres; none is none known.
+    pub accuracy_m: Option<f64>,
+    /// Milliseconds since 1970.
+    pub measured_at_ms: i64,
+}
+
+impl From<&Fix> for Sighting {
+    fn from(fix: &Fix) -> Self {
+        Self {
+            position: fix.position,
+            accuracy_m: fix.accuracy_m,
+            measured_at_ms: fix.measured_at.timestamp_millis(),
+        }
+    }
+}
+
+/// What becomes of a position.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Verdict {
+    /// Enters: in reach of the one before, or the first.
+    Plausible,
+    /// Enters: out of reach of what was believed, but confirmed by as many as it takes.
+    Confirmed,
+    /// Does not enter: the device does not know where it is.
+    Inaccurate { accuracy_m: f64 },
+    /// Does not enter: measured before the newest that did.
+    Outdated { by_ms: i64 },
+    /// Does not enter: nobody drives that far in that time.
+    Jump { distance_m: f64, elapsed_ms: i64 },
+}
+
+impl Verdict {
+    pub fn enters(self) -> bool {
+        matches!(self, Verdict::Plausible | Verdict::Confirmed)
+    }
+
+    /// For traces and as a metric's label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Plausible => "plausible",
+            Verdict::Confirmed => "confirmed",
+            Verdict::Inaccurate { .. } => "inaccurate",
+            Verdict::Outdated { .. } => "outdated",
+            Verdict::Jump { .. } => "jump",
+        }
+    }
+}
+
+/// What is known of one driver's way. Positions that no device measured (seeded, or set by an operator) are no sightings:
+/// a driver begins anew after one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Trail {
+    /// The newest that entered.
+    believed: Option<Sighting>,
+    doubted: Option<Doubted>,
+}
+
+/// The newest position out of reach of what is believed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Doubted {
+    sighting: Sighting,
+    /// How many in a row, this one included, lie in reach of each other.
+    count: u32,
+}
+
+impl Trail {
+    /// Judges the driver's next position, and remembers it.
+    pub fn judge(&mut self, sighting: Sighting, limits: &Limits) -> Verdict {
+        if let Some(accuracy_m) = sighting.accuracy_m
+            && !(0.0..=limits.accuracy_max_m).contains(&accuracy_m)
+        {
+            return Verdict::Inaccurate { accuracy_m };
+        }
+        let Some(believed) = self.believed else {
+            return self.believe(sighting, Verdict::Plausible);
+        };
+        let elapsed_ms = sighting.measured_at_ms.saturating_sub(believed.measured_at_ms);
+        if elapsed_ms < 0 {
+            return Verdict::Outdated { by_ms: elapsed_ms.saturating_neg() };
+        }
+        if limits.reaches(&believed, &sighting) {
+            return self.believe(sighting, Verdict::Plausible);
+        }
+        let doubted = limits.confirm(self.doubted, sighting);
+        if doubted.count >= limits.believed_after {
+            return self.believe(sighting, Verdict::Confirmed);
+        }
+        self.doubted = Some(doubted);
+        Verdict::Jump { distance_m: believed.position.distance_m(sighting.position), elapsed_ms }
+    }
+
+    fn believe(&mut self, sighting: Sighting, verdict: Verdict) -> Verdict {
+        *self = Self { believed: Some(sighting), doubted: None };
+        verdict
+    }
+}
+
+impl Limits {
+    /// Whether a vehicle at the first can have been at the second when that was measured.
+    fn reaches(&self, from: &Sighting, to: &Sighting) -> bool {
+        let elapsed_secs = to.measured_at_ms.saturating_sub(from.measured_at_ms) as f64 / 1_000.0;
+        let uncertainty_m = from.accuracy_m.unwrap_or(0.0) + to.accuracy_m.unwrap_or(0.0);
+        let reach_m = self.speed_max_mps * elapsed_secs + self.drift_max_m + uncertainty_m;
+        from.position.distance_m(to.position) <= reach_m
+    }
+
+    /// A doubted position after what was doubted before it. What was sent twice says nothing new, and what was measured
+    /// earlier comes too late.
+    fn confirm(&self, before: Option<Doubted>, sighting: Sighting) -> Doubted {
+        match before {
+            Some(before) if sighting.measured_at_ms <= before.sighting.measured_at_ms => before,
+            Some(before) if self.reaches(&before.sighting, &sighting) => {
+                Doubted { sighting, count: before.count.saturating_add(1) }
+            }
+            _ => Doubted { sighting, count: 1 },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: Limits =
+        Limits { accuracy_max_m: 1_000.0, speed_max_mps: 100.0, drift_max_m: 300.0, believed_after: 3 };
+    const JOHANNESBURG: (f64, f64) = (-26.2041, 28.0473);
+    const PRETORIA: (f64, f64) = (-25.7479, 28.2293);
+    const DURBAN: (f64, f64) = (-29.8587, 31.0218);
+
+    fn seen((latitude, longitude): (f64, f64), secs: i64) -> Sighting {
+        let position = Position::new(latitude, longitude).expect("in range");
+        Sighting { position, accuracy_m: Some(10.0), measured_at_ms: secs * 1_000 }
+    }
+
+    /// The verdicts of a whole day.
+    fn judged(sightings: &[Sighting]) -> Vec<&'static str> {
+        let mut trail = Trail::default();
+        sightings.iter().map(|sighting| trail.judge(*sighting, &LIMITS).as_str()).collect()
+    }
+
+    #[test]
+    fn one_wrong_position_changes_nothing() {
+        let verdicts = judged(&[
+            seen(JOHANNESBURG, 0),
+            seen(PRETORIA, 10),
+            seen(JOHANNESBURG, 20),
+            seen(PRETORIA, 30),
+            seen(DURBAN, 40),
+            seen(JOHANNESBURG, 50),
+        ]);
+        assert_eq!(verdicts, ["plausible", "jump", "plausible", "jump", "jump", "plausible"]);
+    }
+
+    #[test]
+    fn a_jump_says_how_far_and_in_what_time() {
+        let mut trail = Trail::default();
+        assert!(trail.judge(seen(JOHANNESBURG, 0), &LIMITS).enters());
+        let verdict = trail.judge(seen(PRETORIA, 10), &LIMITS);
+        let Verdict::Jump { distance_m, elapsed_ms: 10_000 } = verdict else { panic!("{verdict:?}") };
+        assert!((53_000.0..54_000.0).contains(&distance_m), "{distance_m}");
+        assert!(!verdict.enters());
+    }
+
+    /// Of the first position nobody knows whether it was right: phones begin with where they were yesterday, or with
+    /// 0° 0°.
+    #[test]
+    fn a_new_place_is_believed_at_the_third_position() {
+        let verdicts = judged(&[
+            seen((0.0, 0.0), 0),
+            seen(DURBAN, 10),
+            seen(DURBAN, 20),
+            seen((-29.86, 31.03), 30),
+            seen((-29.861, 31.031), 40),
+            seen((0.0, 0.0), 50),
+        ]);
+        assert_eq!(verdicts, ["plausible", "jump", "jump", "confirmed", "plausible", "jump"]);
+    }
+
+    #[test]
+    fn positions_in_changing_places_confirm_nothing() {
+        let far_apart = [JOHANNESBURG, PRETORIA, DURBAN, PRETORIA, DURBAN, PRETORIA, DURBAN];
+        let sightings: Vec<Sighting> =
+            far_apart.iter().zip((0..).step_by(10)).map(|(place, secs)| seen(*place, secs)).collect();
+        assert_eq!(judged(&sightings)[1..], ["jump"; 6]);
+    }
+
+    #[test]
+    fn a_position_sent_again_does_not_confirm_itself() {
+        let verdicts = judged(&[
+            seen(JOHANNESBURG, 0),
+            seen(DURBAN, 10),
+            seen(DURBAN, 10),
+            seen(DURBAN, 10),
+            seen(DURBAN, 9),
+            seen(DURBAN, 20),
+            seen(DURBAN, 30),
+        ]);
+        assert_eq!(verdicts[1..], ["jump", "jump", "jump", "jump", "jump", "confirmed"]);
+    }
+
+    #[test]
+    fn what_is_older_than_what_entered_is_outdated() {
+        let mut trail = Trail::default();
+        trail.judge(seen(JOHANNESBURG, 100), &LIMITS);
+        assert_eq!(trail.judge(seen(JOHANNESBURG, 40), &LIMITS), Verdict::Outdated { by_ms: 60_000 });
+        assert_eq!(trail.judge(seen(JOHANNESBURG, 100), &LIMITS), Verdict::Plausible);
+        let ancient = Sighting { measured_at_ms: i64::MIN, ..seen(DURBAN, 0) };
+        assert_eq!(trail.judge(ancient, &LIMITS), Verdict::Outdated { by_ms: i64::MAX });
+    }
+
+    #[test]
+    fn accuracy_beyond_the_limit_never_enters_and_leaves_no_trace() {
+        let mut trail = Trail::default();
+        for accuracy_m in [1_000.1, f64::INFINITY, f64::NAN, -1.0] {
+            let verdict = trail.judge(Sighting { accuracy_m: Some(accuracy_m), ..seen(DURBAN, 5) }, &LIMITS);
+            assert_eq!(verdict.as_str(), "inaccurate", "{accuracy_m}");
+            assert_eq!(trail, Trail::default());
+        }
+        let vague = Sighting { accuracy_m: Some(1_000.0), ..seen(DURBAN, 5) };
+        assert_eq!(trail.judge(vague, &LIMITS), Verdict::Plausible);
+    }
+
+    /// 0.01° of latitude are 1,112 m; 300 m and 5 s at 100 m/s make 800 m of them plausible.
+    #[test]
+    fn what_both_positions_may_be_off_counts() {
+        let with = |before_m, after_m| {
+            let mut trail = Trail::default();
+            trail.judge(Sighting { accuracy_m: before_m, ..seen((10.0, 10.0), 0) }, &LIMITS);
+            trail.judge(Sighting { accuracy_m: after_m, ..seen((10.01, 10.0), 5) }, &LIMITS).as_str()
+        };
+        assert_eq!(with(None, None), "jump");
+        assert_eq!(with(Some(150.0), Some(150.0)), "jump");
+        assert_eq!(with(Some(160.0), Some(160.0)), "plausible");
+        assert_eq!(with(None, Some(320.0)), "plausible");
+    }
+
+    #[test]
+    fn crossing_the_date_line_is_no_jump() {
+        assert_eq!(judged(&[seen((-16.8, 179.9999), 0), seen((-16.8, -179.9999), 1)]), ["plausible"; 2]);
+    }
+
+    /// Seconds since the one before, the share of the speed limit, and the direction.
+    fn legs() -> impl Strategy<Value = Vec<(i64, f64, f64)>> {
+        prop::collection::vec((0..600i64, 0.0..1.0f64, 0.0..std::f64::consts::TAU), 1..60)
+    }
+
+    proptest! {
+        #[test]
+        fn no_driver_below_the_limit_is_refused(
+            start in (-80.0..80.0f64, -180.0..=180.0f64),
+            legs in legs(),
+        ) {
+            use geo::{Destination, Haversine, Point};
+            let mut trail = Trail::default();
+            let (mut place, mut secs) = (Point::new(start.1, start.0), 0);
+            for (elapsed, share, direction) in legs {
+                secs += elapsed;
+                let way_m = share * LIMITS.speed_max_mps * elapsed as f64;
+                place = Haversine.destination(place, direction.to_degrees(), way_m);
+                let verdict = trail.judge(seen((place.y(), place.x()), secs), &LIMITS);
+                prop_assert_eq!(verdict, Verdict::Plausible);
+            }
+        }
+
+        /// Whatever is sent: the way from one position that entered to the next could be driven, or three in a row lay
+        /// in reach of each other; and in between nothing that was refused changed what is believed.
+        #[test]
+        fn what_enters_could_be_reached_or_was_confirmed(
+            sent in prop::collection::vec((0..4usize, -0.02..0.02f64, -30..300i64, 0.0..1_200.0f64), 1..80),
+        ) {
+            let places = [JOHANNESBURG, PRETORIA, DURBAN, (-26.25, 28.1)];
+            let mut trail = Trail::default();
+            let mut entered: Option<Sighting> = None;
+            let mut refused: Vec<Sighting> = Vec::new();
+            let mut secs = 0;
+            for (place, north, elapsed, accuracy_m) in sent {
+                secs += elapsed;
+                let sighting = Sighting {
+                    accuracy_m: Some(accuracy_m),
+                    ..seen((places[place].0 + north, places[place].1), secs)
+                };
+                let verdict = trail.judge(sighting, &LIMITS);
+                prop_assert_eq!(trail.believed, if verdict.enters() { Some(sighting) } else { entered });
+                match verdict {
+                    Verdict::Plausible => {
+                        prop_assert!(entered.is_none_or(|before| is_drivable(&before, &sighting)));
+                    }
+                    Verdict::Confirmed => {
+                        prop_assert!(refused.len() >= 2, "confirmed by {:?}", refused);
+                        let row = [refused[refused.len() - 2], refused[refused.len() - 1], sighting];
+                        for pair in row.windows(2) {
+                            prop_assert!(is_drivable(&pair[0], &pair[1]), "{:?}", pair);
+                        }
+                    }
+                    Verdict::Jump { .. } => {
+                        prop_assert!(entered.is_some_and(|before| !is_drivable(&before, &sighting)));
+                        if refused.last().is_none_or(|last| last.measured_at_ms < sighting.measured_at_ms) {
+                            refused.push(sighting);
+                        }
+                    }
+                    Verdict::Outdated { .. } => {
+                        prop_assert!(entered.is_some_and(|before| before.measured_at_ms > sighting.measured_at_ms));
+                    }
+                    Verdict::Inaccurate { .. } => prop_assert!(accuracy_m > LIMITS.accuracy_max_m),
+                }
+                if verdict.enters() {
+                    entered = Some(sighting);
+                    refused.clear();
+                }
+            }
+        }
+    }
+
+    /// The rule in other words: the time it takes at full speed, less what the positions may be off.
+    fn is_drivable(from: &Sighting, to: &Sighting) -> bool {
+        let off_m = 300.0 + from.accuracy_m.unwrap_or(0.0) + to.accuracy_m.unwrap_or(0.0);
+        let way_m = (from.position.distance_m(to.position) - off_m).max(0.0);
+        way_m / 100.0 <= (to.measured_at_ms - from.measured_at_ms) as f64 / 1_000.0 + 1e-6
+    }
+}
