@@ -53,6 +53,10 @@ metrics! {
     event_confirm_seconds: Histogram = histogram, describe_histogram, "fleetwire_event_confirm_seconds";
     /// Announcements that the repair look had to find.
     announcements_repaired: Counter = counter, describe_counter, "fleetwire_announcements_repaired_total";
+    /// Positions that were stored and kept out of the matcher's index: a jump, or hopelessly inaccurate.
+    positions_implausible: Counter = counter, describe_counter, "fleetwire_positions_implausible_total";
+    /// Drivers who can be matched.
+    drivers_matchable: Gauge = gauge, describe_gauge, "fleetwire_drivers_matchable";
     /// Time of a database operation on its thread.
     database_seconds: Histogram = histogram, describe_histogram, "fleetwire_database_seconds";
     /// Database operations waiting for a thread.

@@ -55,6 +55,8 @@ impl Registry {
             match announcement {
                 Announcement::Event(event) => self.deliver(&event),
                 Announcement::AccessRevoked(account) => self.close_all_of(account),
+                // The matcher's.
+                Announcement::DriverChanged(_) => {}
             }
         }
     }

@@ -22,6 +22,7 @@ pub mod extract;
 mod fields;
 mod health;
 mod input;
+mod nearby;
 mod operators;
 mod principals;
 pub mod problem;
@@ -30,16 +31,20 @@ mod route_tests;
 mod rules;
 pub mod sockets;
 
+use crate::actors::matcher::{Candidate, Matcher, Nearest};
 use crate::actors::registry::Registry;
 use crate::clock::SharedClock;
 use crate::config::{LimitSettings, Settings};
-use crate::domain::ids::AccountId;
+use crate::contracts::error_codes::ErrorCode;
+use crate::domain::ids::{AccountId, DriverId};
+use crate::domain::position::Position;
 use crate::metrics::Metrics;
 use crate::operations;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
 use crate::rate_limit::{KeyedLimiter, Rate};
 use crate::store::{Conn, Database, StoreError, Tx};
+use actix::Addr;
 use actix_web::{HttpRequest, Resource, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::IpAddr;
@@ -64,6 +69,7 @@ pub struct Context {
     pub limiters: Limiters,
     pub registry: Arc<Registry>,
     pub principals: Arc<Principals>,
+    pub matcher: Addr<Matcher>,
     pub metrics: Arc<Metrics>,
     pub prometheus: PrometheusHandle,
     /// The server is stopping: no new work is wanted.
@@ -71,6 +77,22 @@ pub struct Context {
 }
 
 impl Context {
+    /// The nearest available drivers, of any vehicle.
+    async fn nearest(
+        &self,
+        at: Position,
+        radius_m: f64,
+        count: usize,
+        except: Vec<DriverId>,
+    ) -> Result<Vec<Candidate>, Problem> {
+        self.search(Nearest { at, radius_m, count, vehicle_type: None, except }).await
+    }
+
+    async fn search(&self, search: Nearest) -> Result<Vec<Candidate>, Problem> {
+        let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not there.");
+        self.matcher.send(search).await.map_err(gone)
+    }
+
     fn deliveries_max(&self) -> i64 {
         i64::from(self.settings.limits.deliveries_per_driver_max.get())
     }
@@ -138,6 +160,8 @@ pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
     cfg.service(at("/api/v1/orders/{id}/status").put(driver_app::set_order_status));
     cfg.service(at("/api/v1/earnings/today").get(driver_app::earnings_today));
     cfg.service(at("/api/v1/earnings/history").get(driver_app::earnings_history));
+
+    cfg.service(at("/api/v1/drivers/nearby").get(nearby::nearby));
 
     cfg.service(at("/api/v1/admin/drivers").get(drivers::list).post(drivers::create));
     cfg.service(at("/api/v1/admin/drivers/{id}").get(drivers::show).patch(drivers::change));

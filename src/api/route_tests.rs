@@ -1,16 +1,18 @@
 //! All routes together on a database with the demo data: the shapes, the refusals, and what is kept between requests.
 
+use crate::actors::matcher::{self, Changed};
 use crate::actors::registry::Registry;
 use crate::api::{Context, Limiters, Principals, around, configure, cors};
 use crate::clock::{Clock, Manual};
 use crate::config::Settings;
+use crate::domain::event::Announcement;
 use crate::domain::ids::DriverId;
 use crate::domain::role::Role;
 use crate::metrics::Metrics;
 use crate::operations::accounts::{self, Person};
 use crate::operations::passwords::{Password, Passwords, hash_now};
 use crate::operations::tokens::{Subject, TokenKeys, TokenLifetimes};
-use crate::operations::{Error, seed};
+use crate::operations::{self, Error, seed};
 use crate::store::{Database, Durability, NewLocation, Options, Tx, Where, migrate, sql};
 use actix_web::http::header::{ALLOW, AUTHORIZATION, ETAG, HeaderMap, LINK, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::middleware::from_fn;
@@ -77,8 +79,24 @@ impl Server {
         let database = Database::open(&at, options, Arc::new(clock.clone()), metrics.clone());
         let lifetimes =
             TokenLifetimes { access: settings.tokens.access_ttl, refresh: settings.tokens.refresh_ttl };
+        let hash = hash_now(&Password::claimed(seed::DEMO_PASSWORD)).unwrap();
+        let seeded: Result<(), operations::Error> =
+            database.write(move |tx| seed::seed(tx, &hash, &hash, 5)).await;
+        seeded.unwrap();
+        let shared = Arc::new(clock.clone());
+        let age_max = TimeDelta::seconds(120);
+        let matcher = matcher::start(database.clone(), shared, metrics.clone(), age_max).await.unwrap();
+        let changes = matcher.matcher.clone();
+        database.publish_to(move |announcements| {
+            let driver = |announcement| match announcement {
+                Announcement::DriverChanged(driver) => Some(driver),
+                _ => None,
+            };
+            changes.do_send(Changed(announcements.into_iter().filter_map(driver).collect()));
+        });
         let ctx = web::Data::new(Context {
             database,
+            matcher: matcher.matcher,
             clock: Arc::new(clock.clone()),
             limiters: Limiters::new(&settings.limits),
             tokens: Arc::new(TokenKeys::new(b"thirty-two bytes for these tests", lifetimes, None)),
@@ -90,8 +108,6 @@ impl Server {
             draining: Arc::new(AtomicBool::new(false)),
             settings,
         });
-        let hash = hash_now(&Password::claimed(seed::DEMO_PASSWORD)).unwrap();
-        ctx.write(move |tx| seed::seed(tx, &hash, &hash, 5)).await.unwrap();
         Server { ctx, clock, directory }
     }
 

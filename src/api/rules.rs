@@ -123,6 +123,21 @@ pub fn longitude(value: &Value) -> Result<f64, String> {
     degrees.ok_or_else(|| "must be a number from -180 to 180".to_owned())
 }
 
+pub fn number_from_0_to(max: f64) -> impl Fn(&Value) -> Result<f64, String> {
+    move |value| {
+        let number = value.as_f64().filter(|number| (0.0..=max).contains(number));
+        number.ok_or_else(|| format!("must be a number from 0 to {max}"))
+    }
+}
+
+/// A rule for a number, where it comes as the text of a query.
+pub fn in_query<T>(rule: impl Fn(&Value) -> Result<T, String>) -> impl Fn(&Value) -> Result<T, String> {
+    move |value| {
+        let number = value.as_str().and_then(|text| text.parse::<serde_json::Number>().ok());
+        rule(&number.map_or(Value::Null, Value::Number))
+    }
+}
+
 /// An IANA name, such as `Africa/Douala`.
 pub fn time_zone(value: &Value) -> Result<Tz, String> {
     let zone = value.as_str().and_then(|name| name.parse().ok());

@@ -1,6 +1,7 @@
 //! The server: its parts made in order, and torn down in reverse.
 
 use crate::actors::dispatcher::Dispatcher;
+use crate::actors::matcher::{self, Changed, Matcher};
 use crate::actors::recorder::{self, RecorderHandle, RecorderOptions};
 use crate::actors::registry::Registry;
 use crate::actors::session::client::ClientContext;
@@ -12,6 +13,7 @@ use crate::app::{Foundation, Outcome, commands, deliveries_max, place, time_delt
 use crate::config::Settings;
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::event::Announcement;
+use crate::domain::ids::DriverId;
 use crate::metrics::Metrics;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
@@ -89,12 +91,20 @@ async fn run(
 ) -> Result<Instant, Box<dyn Error>> {
     let registry = Arc::new(Registry::default());
     let principals = Arc::new(Principals::default());
-    publish(&foundation.database, registry.clone(), principals.clone());
+    let matcher = matcher::start(
+        foundation.database.clone(),
+        foundation.clock.clone(),
+        foundation.metrics.clone(),
+        time_delta(settings.recorder.position_age_max),
+    )
+    .await?;
+    publish(&foundation.database, registry.clone(), principals.clone(), matcher.matcher.clone());
     let parts = start_actors(&settings, &foundation, &registry, &prometheus);
     let clients = ClientContext {
         database: foundation.database.clone(),
         dispatcher: parts.dispatcher.clone(),
         recorder: parts.recorder.clone(),
+        matcher: matcher.clone(),
         clock: foundation.clock.clone(),
         tokens: tokens.clone(),
         metrics: foundation.metrics.clone(),
@@ -116,6 +126,7 @@ async fn run(
         passwords: Passwords::default(),
         registry,
         principals,
+        matcher: matcher.matcher,
         metrics: foundation.metrics,
         prometheus,
         draining: parts.draining.clone(),
@@ -206,13 +217,25 @@ fn start_actors(
     }
 }
 
-/// Says what was committed to whom it concerns, on the thread that committed it and before the answer.
-fn publish(database: &Database, registry: Arc<Registry>, principals: Arc<Principals>) {
+/// Says what was committed to whom it concerns, on the thread that committed it and before the answer. What is committed
+/// is bounded by the database's queue, so the matcher's mailbox is, too.
+fn publish(
+    database: &Database,
+    registry: Arc<Registry>,
+    principals: Arc<Principals>,
+    matcher: Addr<Matcher>,
+) {
     database.publish_to(move |announcements| {
+        let mut changed: Vec<DriverId> = Vec::new();
         for announcement in &announcements {
-            if let Announcement::AccessRevoked(account) = announcement {
-                principals.forget(*account);
+            match announcement {
+                Announcement::AccessRevoked(account) => principals.forget(*account),
+                Announcement::DriverChanged(driver) => changed.push(*driver),
+                Announcement::Event(_) => {}
             }
+        }
+        if !changed.is_empty() {
+            matcher.do_send(Changed(changed));
         }
         registry.publish(announcements);
     });

@@ -7,6 +7,7 @@ pub mod driver_rest;
 mod envelope;
 pub mod error_codes;
 mod inbound;
+pub mod nearby;
 mod number;
 pub mod operators;
 mod reading;

@@ -202,6 +202,8 @@ pub enum Announcement {
     Event(Event),
     /// The account was suspended or its password was changed: its sessions end.
     AccessRevoked(AccountId),
+    /// What decides whether a driver can be matched has changed.
+    DriverChanged(DriverId),
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Making accounts.
 
 use crate::domain::driver::{DriverStatus, Wants};
+use crate::domain::event::Announcement;
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
 use crate::domain::position::Position;
 use crate::domain::role::Role;
@@ -71,8 +72,10 @@ pub fn create_driver(
         latitude: details.position.map(Position::latitude),
         longitude: details.position.map(Position::longitude),
         position_at: details.position.map(|_| tx.at()),
+        changed_at: tx.at(),
     };
     sql!(tx, drivers::insert(&row)).map_err(raced)?;
+    tx.announce(Announcement::DriverChanged(id));
     Ok(Created { id, account, public_id })
 }
 

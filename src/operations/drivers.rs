@@ -124,8 +124,18 @@ pub(super) fn settle_holding(
         status: (driver.status != follows).then_some(follows.as_str()),
         ..DriverChange::default()
     };
-    sql!(tx, drivers::change(driver.id, &change))?;
+    write(tx, driver.id, &change)?;
     Ok(follows)
+}
+
+/// Writes a change and tells the matcher of it.
+pub(super) fn write(tx: &mut Tx<'_>, driver: DriverId, change: &DriverChange) -> Result<(), StoreError> {
+    if *change != DriverChange::default() {
+        let at = tx.at();
+        sql!(tx, drivers::change(driver, change, at))?;
+        tx.announce(Announcement::DriverChanged(driver));
+    }
+    Ok(())
 }
 
 pub(super) fn lock(tx: &mut Tx<'_>, driver: DriverId) -> Result<Driver, Error> {
@@ -169,11 +179,14 @@ pub fn patch(
         position_measured: patch.position.map(|_| false),
         ..DriverChange::default()
     };
-    sql!(tx, drivers::change(id, &change))?;
+    write(tx, id, &change)?;
     let wants = if suspends { Wants::Offline } else { patch.wants.unwrap_or(row.wants) };
     settle(tx, &row, wants, deliveries_max)?;
     if let Some(suspended) = patch.suspended {
         sql!(tx, accounts::set_suspended(account, suspended))?;
+        let at = tx.at();
+        sql!(tx, drivers::touch(id, at))?;
+        tx.announce(Announcement::DriverChanged(id));
     }
     if let Some(hash) = &patch.password_hash {
         let (now, at) = (tx.now(), tx.at());

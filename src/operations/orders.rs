@@ -8,8 +8,7 @@ use crate::domain::money::Money;
 use crate::domain::position::Position;
 use crate::operations::drivers;
 use crate::operations::error::{Error, Refusal};
-use crate::store::{Driver, Job, JobChange, NewJob, StoreError, Tx, Updated, sql};
-use chrono::TimeDelta;
+use crate::store::{Conn, Driver, Job, JobChange, NewJob, StoreError, Tx, Updated, sql};
 use uuid::Uuid;
 
 #[derive(Clone, Debug)]
@@ -106,22 +105,37 @@ pub fn assign(
     Ok(jobs)
 }
 
-/// Which drivers are near enough and were heard of lately enough.
-#[derive(Clone, Copy, Debug)]
-pub struct Reach {
-    pub radius_m: f64,
-    pub position_age_max: TimeDelta,
+/// What a search for an order's driver has to know: where it begins, and who gave the order back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    pub pickup: Position,
+    pub except: Vec<DriverId>,
 }
 
-/// Assigns an order to the nearest available driver.
-pub fn auto_assign(tx: &mut Tx<'_>, id: JobId, reach: Reach, deliveries_max: i64) -> Result<Job, Error> {
+/// `None` where there is no such order, it is not pending, or its pickup is not known: assigning it will say which.
+pub fn search_for(conn: &mut Conn<'_>, id: JobId) -> Result<Option<Search>, StoreError> {
+    let job = sql!(conn, jobs::find(id))?.filter(|job| job.kind == JobKind::Delivery);
+    let Some(pickup) = job.and_then(|job| position(job.pickup_latitude, job.pickup_longitude)) else {
+        return Ok(None);
+    };
+    let except = sql!(conn, jobs::declined_by(id))?.into_iter().map(DriverId).collect();
+    Ok(Some(Search { pickup, except }))
+}
+
+/// Assigns an order to the first of `candidates` who is still free.
+pub fn assign_nearest(
+    tx: &mut Tx<'_>,
+    id: JobId,
+    candidates: &[DriverId],
+    deliveries_max: i64,
+) -> Result<Job, Error> {
     let job = lock(tx, id)?;
     if transition(job.kind, job.status, Move::Assign) == Outcome::Refused {
         return Err(Refusal::OrderState(job.status).into());
     }
-    let pickup = position(job.pickup_latitude, job.pickup_longitude).ok_or(Refusal::NoPickupPosition)?;
-    for driver in nearest(tx, id, pickup, reach)? {
-        match assign(tx, &[id], driver, deliveries_max) {
+    position(job.pickup_latitude, job.pickup_longitude).ok_or(Refusal::NoPickupPosition)?;
+    for driver in candidates {
+        match assign(tx, &[id], *driver, deliveries_max) {
             Ok(mut jobs) => return jobs.pop().ok_or_else(|| Refusal::NoDrivers.into()),
             // Taken since the search; the next nearest one is asked.
             Err(Error::Refused(
@@ -131,21 +145,6 @@ pub fn auto_assign(tx: &mut Tx<'_>, id: JobId, reach: Reach, deliveries_max: i64
         }
     }
     Err(Refusal::NoDrivers.into())
-}
-
-/// Available drivers within reach of the pickup who did not give this order back, nearest first.
-fn nearest(tx: &mut Tx<'_>, id: JobId, pickup: Position, reach: Reach) -> Result<Vec<DriverId>, Error> {
-    let declined = sql!(tx, jobs::declined_by(id))?;
-    let measured_since = tx.at() - reach.position_age_max;
-    let mut near: Vec<(f64, DriverId)> = sql!(tx, drivers::available(measured_since, &declined))?
-        .into_iter()
-        .filter_map(|driver| {
-            let distance_m = position(driver.latitude, driver.longitude)?.distance_m(pickup);
-            (distance_m <= reach.radius_m).then_some((distance_m, driver.id))
-        })
-        .collect();
-    near.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
-    Ok(near.into_iter().map(|(_, driver)| driver).collect())
 }
 
 /// The operator takes an order back from its driver, who hears of it as of a cancellation.

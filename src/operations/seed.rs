@@ -144,7 +144,7 @@ fn seed_driver(
         position_measured: Some(false),
         ..DriverChange::default()
     };
-    sql!(tx, drivers::change(id, &change))?;
+    drivers::write(tx, id, &change)?;
     drivers::set_wish(tx, id, Wants::Online, deliveries_max)?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::store::connection::Conn;
 use crate::store::error::StoreError;
 use crate::store::rows::{Account, Customer, Driver, Job, Location};
 use crate::store::sql;
-use chrono::NaiveDateTime;
+use chrono::{DateTime, NaiveDateTime, Utc};
 use std::collections::HashMap;
 
 /// A driver, their account, and the ids of their open jobs, ascending.
@@ -21,6 +21,27 @@ pub fn driver(conn: &mut Conn<'_>, id: DriverId) -> Result<Option<DriverStanding
 pub fn drivers(conn: &mut Conn<'_>, after: DriverId, limit: i64) -> Result<Vec<DriverStanding>, StoreError> {
     let page = sql!(conn, drivers::page(after, limit))?;
     with_jobs(conn, page)
+}
+
+/// Drivers as the matcher sees them, ascending by id, after `after`.
+pub fn matchable_drivers(
+    conn: &mut Conn<'_>,
+    after: DriverId,
+    limit: i64,
+) -> Result<Vec<(Driver, Account)>, StoreError> {
+    sql!(conn, drivers::page(after, limit))
+}
+
+pub fn matchable_driver(conn: &mut Conn<'_>, id: DriverId) -> Result<Option<(Driver, Account)>, StoreError> {
+    sql!(conn, drivers::find(id))
+}
+
+/// Drivers of whom more than the position changed since.
+pub fn drivers_changed_since(
+    conn: &mut Conn<'_>,
+    since: DateTime<Utc>,
+) -> Result<Vec<(Driver, Account)>, StoreError> {
+    sql!(conn, drivers::changed_since(since.naive_utc()))
 }
 
 fn with_jobs(

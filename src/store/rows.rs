@@ -74,6 +74,7 @@ pub struct NewDriver<'a> {
     pub latitude: Option<f64>,
     pub longitude: Option<f64>,
     pub position_at: Option<NaiveDateTime>,
+    pub changed_at: NaiveDateTime,
 }
 
 /// What is changed of a driver; `None` leaves it as it is.

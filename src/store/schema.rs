@@ -36,6 +36,7 @@ diesel::table! {
         speed -> Nullable<Double>,
         position_at -> Nullable<Timestamp>,
         position_measured -> Bool,
+        changed_at -> Nullable<Timestamp>,
     }
 }
 

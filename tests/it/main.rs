@@ -11,6 +11,7 @@ mod earnings;
 mod frames;
 mod idempotency;
 mod kills;
+mod matching;
 mod orders;
 mod positions;
 mod replay;

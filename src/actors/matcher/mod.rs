@@ -1,6 +1,17 @@
-//! The matcher's parts. Owns who can be matched and where they are: `index` finds the nearest, `plausible` decides which
-//! positions may enter it, `vehicle` makes vehicle types small.
+//! The matcher: who can be matched, where they are, and who of them is near.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `actor` | the actor: the newest positions, what changed in the store, searches |
+//! | `fleet` | the drivers in memory, and which of them stand in the index |
+//! | `index` | the nearest of many |
+//! | `plausible` | which positions may enter the index |
+//! | `vehicle` | vehicle types made small |
 
+mod actor;
+mod fleet;
 pub mod index;
 pub mod plausible;
 pub mod vehicle;
+
+pub use actor::{Candidate, Changed, Matcher, MatcherHandle, Nearest, start};

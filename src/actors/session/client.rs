@@ -2,6 +2,7 @@
 //! `domain::delivery` and in the contract; this carries it out.
 
 use crate::actors::dispatcher::{Deregister, Dispatcher, Register, Renewed};
+use crate::actors::matcher::MatcherHandle;
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::registry::Registered;
 use crate::actors::session::{Conversation, Ended, Link, Sent};
@@ -30,6 +31,7 @@ pub struct ClientContext {
     pub database: Database,
     pub dispatcher: Addr<Dispatcher>,
     pub recorder: RecorderHandle,
+    pub matcher: MatcherHandle,
     pub clock: SharedClock,
     pub tokens: Arc<TokenKeys>,
     pub metrics: Arc<Metrics>,
@@ -204,6 +206,7 @@ impl Client {
     }
 
     fn position(&mut self, fix: &Fix, link: &mut Link<'_, Self>) {
+        self.context.matcher.moved(self.driver, fix);
         if self.context.recorder.record(self.driver, fix).is_err() {
             let bad =
                 BadMessage::new(ErrorCode::Busy, "the position was not taken; send the next one as usual");

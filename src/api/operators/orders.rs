@@ -11,14 +11,15 @@ use crate::contracts::driver_rest::{ORDER_STATUSES, order_word};
 use crate::contracts::operators::{Batch, OrderItem};
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::money::Money;
-use crate::operations::orders::{self, CancelledBy, NewOrder, Reach};
+use crate::operations::orders::{self, CancelledBy, NewOrder, Search};
 use crate::operations::{Error, Refusal};
 use crate::store::{Job, reads};
 use actix_web::web;
-use chrono::TimeDelta;
 
 /// How far from the pickup a driver is looked for.
 const AUTO_ASSIGN_RADIUS_M: f64 = 10_000.0;
+/// How many of the nearest are tried: each may be taken by another order since the search.
+const AUTO_ASSIGN_TRIES: usize = 20;
 
 const CANCELLED_BY: [(&str, CancelledBy); 3] = [
     ("customer", CancelledBy::Customer),
@@ -110,11 +111,16 @@ pub async fn auto_assign(
     body: Body,
 ) -> Answered {
     let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
-    let position_age_max =
-        TimeDelta::from_std(ctx.settings.recorder.position_age_max).unwrap_or(TimeDelta::MAX);
-    let reach = Reach { radius_m: AUTO_ASSIGN_RADIUS_M, position_age_max };
     let key = once.key(&ctx, &caller, &body);
-    decide(&ctx, key, OK, move |tx| Ok(item(orders::auto_assign(tx, id, reach, deliveries_max)?))).await
+    let candidates: Vec<DriverId> = match ctx.read(move |conn| orders::search_for(conn, id)).await? {
+        Some(Search { pickup, except }) => {
+            let nearest = ctx.nearest(pickup, AUTO_ASSIGN_RADIUS_M, AUTO_ASSIGN_TRIES, except).await?;
+            nearest.into_iter().map(|candidate| candidate.driver).collect()
+        }
+        None => Vec::new(),
+    };
+    decide(&ctx, key, OK, move |tx| Ok(item(orders::assign_nearest(tx, id, &candidates, deliveries_max)?)))
+        .await
 }
 
 /// `POST admin/orders/{id}/unassign`.

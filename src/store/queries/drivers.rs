@@ -55,23 +55,6 @@ pub fn within(conn: &mut Db, first: i64, last: i64) -> QueryResult<Vec<(Driver, 
         .load(conn)
 }
 
-/// Those a job may be matched to, with a position that was measured since `measured_since` or by no app, except
-/// `declined`.
-pub fn available(conn: &mut Db, measured_since: NaiveDateTime, declined: &[i64]) -> QueryResult<Vec<Driver>> {
-    let is_fresh =
-        drivers::position_measured.eq(false).or(drivers::position_at.ge(measured_since).assume_not_null());
-    drivers::table
-        .inner_join(accounts::table)
-        .filter(drivers::status.eq("available"))
-        .filter(drivers::is_verified.eq(true))
-        .filter(accounts::is_suspended.eq(false))
-        .filter(drivers::latitude.is_not_null())
-        .filter(is_fresh)
-        .filter(drivers::id.ne_all(declined))
-        .select(Driver::as_select())
-        .load(conn)
-}
-
 /// Those who are not offline, and whose newest position was measured before `before` or who have none.
 pub fn silent_since(conn: &mut Db, before: NaiveDateTime) -> QueryResult<Vec<(DriverId, AccountId)>> {
     let is_old = drivers::position_measured.eq(true).and(drivers::position_at.lt(before).assume_not_null());
@@ -82,12 +65,27 @@ pub fn silent_since(conn: &mut Db, before: NaiveDateTime) -> QueryResult<Vec<(Dr
         .load(conn)
 }
 
-pub fn change(conn: &mut Db, id: DriverId, change: &DriverChange) -> QueryResult<usize> {
+/// Changes a driver at the time `at`.
+pub fn change(conn: &mut Db, id: DriverId, change: &DriverChange, at: NaiveDateTime) -> QueryResult<usize> {
     // diesel refuses an UPDATE that sets nothing.
     if *change == DriverChange::default() {
         return Ok(0);
     }
-    diesel::update(drivers::table.find(id.0)).set(change).execute(conn)
+    diesel::update(drivers::table.find(id.0)).set((drivers::changed_at.eq(at), change)).execute(conn)
+}
+
+/// Notes that the driver's account changed.
+pub fn touch(conn: &mut Db, id: DriverId, at: NaiveDateTime) -> QueryResult<usize> {
+    diesel::update(drivers::table.find(id.0)).set(drivers::changed_at.eq(at)).execute(conn)
+}
+
+/// Those who changed since.
+pub fn changed_since(conn: &mut Db, since: NaiveDateTime) -> QueryResult<Vec<(Driver, Account)>> {
+    drivers::table
+        .inner_join(accounts::table)
+        .filter(drivers::changed_at.ge(since))
+        .select((Driver::as_select(), Account::as_select()))
+        .load(conn)
 }
 
 /// Every id that is in use, ascending.
