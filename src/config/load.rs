@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,8 +13,11 @@ use super::secret::{JwtSecret, SecretSource};
 use super::values::{AllowedOrigins, Currency, DatabaseUrl, Durability, Profile, TrustedProxies};
 use super::{
     DatabaseSettings, DeliverySettings, LimitSettings, ListenSettings, OutsideIssuer, RecorderSettings,
-    RegionSettings, RetentionSettings, SessionSettings, Settings, TlsFiles, TokenSettings, are_loopback,
+    RegionSettings, RetentionSettings, RideSettings, SessionSettings, Settings, TlsFiles, TokenSettings,
+    are_loopback,
 };
+use crate::domain::money::Money;
+use crate::domain::ride::{Tariff, Travel};
 
 const HOUR_SECS: u64 = 3600;
 const DAY_SECS: u64 = 24 * HOUR_SECS;
@@ -45,6 +49,7 @@ impl Settings {
             sessions: sessions(&mut reader),
             delivery: delivery(&mut reader),
             recorder: recorder(&mut reader),
+            rides: rides(&mut reader),
             retention: retention(&mut reader),
         };
         settings.check_together(&mut reader);
@@ -262,6 +267,27 @@ fn recorder(reader: &mut Reader<'_>) -> RecorderSettings {
     }
 }
 
+fn rides(reader: &mut Reader<'_>) -> RideSettings {
+    let tariff =
+        Tariff { base: reader.value("FARE_BASE", amount), per_km: reader.value("FARE_PER_KM", amount) };
+    let detour_factor = reader.value("DETOUR_FACTOR", number(1.0..=10.0));
+    let speed_kmh = reader.value("TRAVEL_SPEED_KMH", number(1.0..=300.0));
+    let travel = Travel::new(detour_factor, speed_kmh).expect("both are within Travel's own bounds");
+    RideSettings { tariff, travel }
+}
+
+fn amount(text: &str) -> Result<Money, String> {
+    let amount = text.parse().ok().and_then(|major| Money::from_major(major).ok());
+    amount.ok_or_else(|| "a number from 0 to 1000000000 with at most two decimals".to_owned())
+}
+
+fn number(bounds: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, String> {
+    move |text| {
+        let number = text.parse().ok().filter(|number| bounds.contains(number));
+        number.ok_or_else(|| format!("a number from {} to {}", bounds.start(), bounds.end()))
+    }
+}
+
 fn retention(reader: &mut Reader<'_>) -> RetentionSettings {
     let mut days = |name| {
         let days: u64 = reader.value(name, whole(1..=3650));
@@ -312,6 +338,21 @@ mod tests {
         let mut problems = problems(given);
         assert_eq!(problems.len(), 1, "{problems:?}");
         problems.remove(0)
+    }
+
+    #[test]
+    fn what_rides_cost_is_an_amount_and_the_way_is_at_least_the_great_circle() {
+        let settings = load(&[("FARE_BASE", "500.5"), ("DETOUR_FACTOR", "1")]).unwrap();
+        assert_eq!(settings.rides.tariff.base.minor(), 50_050);
+        for (name, wrong) in [
+            ("FARE_BASE", "-1"),
+            ("FARE_PER_KM", "0.001"),
+            ("FARE_PER_KM", "NaN"),
+            ("DETOUR_FACTOR", "0.9"),
+            ("TRAVEL_SPEED_KMH", "inf"),
+        ] {
+            assert!(problem(&[(name, wrong)]).contains(name), "{name}={wrong}");
+        }
     }
 
     #[test]
@@ -384,8 +425,10 @@ mod tests {
     #[test]
     fn every_setting_that_is_read_as_something_refuses_what_it_is_not() {
         let any_text = ["TLS_CERT_FILE", "TLS_KEY_FILE", "JWT_PUBLIC_KEY_FILE", "JWT_ISSUER", "JWT_AUDIENCE"];
+        let decimals = ["FARE_BASE", "FARE_PER_KM", "DETOUR_FACTOR", "TRAVEL_SPEED_KMH"];
         for setting in SETTINGS.iter().filter(|setting| !any_text.contains(&setting.name)) {
-            for nonsense in ["~", "-1", "1.5"] {
+            let fraction = if decimals.contains(&setting.name) { "1,5" } else { "1.5" };
+            for nonsense in ["~", "-1", fraction] {
                 let problem = problem(&[(setting.name, nonsense)]);
                 assert!(problem.starts_with(&format!("{}=", setting.name)), "{problem}");
             }

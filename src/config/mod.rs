@@ -23,6 +23,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use self::secret::SecretSource;
+use crate::domain::ride::{Tariff, Travel};
 
 pub use self::example::env_example;
 pub use self::reader::{Problem, SettingsProblems};
@@ -30,7 +31,7 @@ pub use self::table::{SETTINGS, Section, Setting};
 pub use self::values::{AllowedOrigins, Currency, DatabaseUrl, Durability, Profile, TrustedProxies};
 
 /// Everything that can be set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     pub profile: Profile,
     pub listen: ListenSettings,
@@ -41,6 +42,7 @@ pub struct Settings {
     pub sessions: SessionSettings,
     pub delivery: DeliverySettings,
     pub recorder: RecorderSettings,
+    pub rides: RideSettings,
     pub retention: RetentionSettings,
 }
 
@@ -158,6 +160,13 @@ pub struct RecorderSettings {
     /// Of a driver to whom a job may be matched.
     pub position_age_max: Duration,
     pub driver_offline_after: Duration,
+}
+
+/// What rides cost, and how long drivers need.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RideSettings {
+    pub tariff: Tariff,
+    pub travel: Travel,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,7 @@ pub enum Section {
     Sessions,
     Delivery,
     Positions,
+    Rides,
     Retention,
 }
 
@@ -28,6 +29,7 @@ impl Section {
             Section::Sessions => "Sessions",
             Section::Delivery => "Delivery",
             Section::Positions => "Positions",
+            Section::Rides => "Rides",
             Section::Retention => "Retention",
         }
     }
@@ -405,6 +407,35 @@ pub const SETTINGS: &[Setting] = &[
         "A driver with neither connection nor position for so long becomes offline.",
     )
     .unit("seconds"),
+    new(
+        Rides,
+        "FARE_BASE",
+        "2",
+        "What a ride costs before its first kilometre, in CURRENCY with at most two decimals, where the app names no fare. An \
+         example: every operator has a tariff of their own.",
+    )
+    .unit("CURRENCY"),
+    new(
+        Rides,
+        "FARE_PER_KM",
+        "1",
+        "And what each kilometre by street adds to it.",
+    )
+    .unit("CURRENCY a kilometre"),
+    new(
+        Rides,
+        "DETOUR_FACTOR",
+        "1.3",
+        "How much longer streets are than the great circle, from 1 to 10, for fares and arrival times while no routing service \
+         says more. Street grids of cities have 1.2 to 1.4.",
+    ),
+    new(
+        Rides,
+        "TRAVEL_SPEED_KMH",
+        "25",
+        "How fast a vehicle gets on in the city, stops included, from 1 to 300: what arrival times are made of.",
+    )
+    .unit("km/h"),
     new(
         Retention,
         "EVENT_RETENTION_DAYS",
