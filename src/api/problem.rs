@@ -4,6 +4,7 @@
 use crate::api::fields::FieldProblem;
 use crate::contracts::driver_rest::order_word;
 use crate::contracts::error_codes::{ErrorCode, Retry};
+use crate::domain::ride::ride_word;
 use crate::operations::passwords::PasswordError;
 use crate::operations::{self, Refusal};
 use crate::rate_limit::RetryAfter;
@@ -25,7 +26,7 @@ const RETRY_AFTER_SECS: u64 = 1;
 pub struct Problem {
     code: ErrorCode,
     detail: String,
-    /// The order's present state, where a 409 is about it.
+    /// The order's or the ride's present state, where a 409 is about it.
     state: Option<&'static str>,
     errors: Vec<FieldProblem>,
     retry_after_secs: Option<u64>,
@@ -169,6 +170,11 @@ impl From<Refusal> for Problem {
                 let detail = format!("The order is {state}.");
                 Self { state: Some(state), ..Self::new(ErrorCode::OrderState, detail) }
             }
+            Refusal::RideState(state) => {
+                let state = ride_word(state);
+                let detail = format!("The ride is {state}.");
+                Self { state: Some(state), ..Self::new(ErrorCode::RideState, detail) }
+            }
             other => Self::new(code_of(other), sentence),
         }
     }
@@ -178,6 +184,9 @@ fn code_of(refusal: Refusal) -> ErrorCode {
     match refusal {
         Refusal::NotFound(_) => ErrorCode::NotFound,
         Refusal::OrderState(_) => ErrorCode::OrderState,
+        Refusal::RideState(_) => ErrorCode::RideState,
+        Refusal::RideTaken => ErrorCode::RideTaken,
+        Refusal::AlreadyRated => ErrorCode::AlreadyRated,
         Refusal::DriverSuspended => ErrorCode::DriverSuspended,
         Refusal::DriverBusy => ErrorCode::DriverBusy,
         Refusal::DriverFull => ErrorCode::DriverFull,
@@ -229,6 +238,12 @@ mod tests {
         assert_eq!((body["code"].as_str(), body["state"].as_str()), (Some("order_state"), Some("picked_up")));
         assert_eq!(body["status"], 409);
         assert!(body.get("errors").is_none());
+    }
+
+    #[actix_web::test]
+    async fn a_ride_has_words_of_its_own_for_its_state() {
+        let body = body(&Problem::from(Refusal::RideState(JobStatus::InProgress))).await;
+        assert_eq!((body["code"].as_str(), body["state"].as_str()), (Some("ride_state"), Some("started")));
     }
 
     #[actix_web::test]

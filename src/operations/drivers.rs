@@ -7,9 +7,9 @@ use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::position::Position;
 use crate::operations::authentication::principal;
 use crate::operations::error::{Error, Refusal};
-use crate::operations::orders;
 use crate::operations::tokens::VerifiedClaims;
-use crate::store::{Account, Conn, Driver, DriverChange, StoreError, Tx, sql};
+use crate::operations::{orders, rides};
+use crate::store::{Account, Conn, Driver, DriverChange, Job, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
 
 /// What an operator changes; `None` leaves it as it is.
@@ -200,21 +200,29 @@ pub fn patch(
     Ok(sql!(tx, drivers::find(id))?.ok_or(Refusal::NotFound("driver"))?)
 }
 
-/// Takes back the orders of a driver that were not picked up. Returns the ids of those that were looked at.
+/// Takes back the orders of a driver that were not picked up, and a ride that has not started. Returns the ids of those that were looked at.
 fn take_back(tx: &mut Tx<'_>, driver: DriverId) -> Result<Vec<JobId>, Error> {
+    const REASON: &str = "The driver was suspended";
     let held: Vec<JobId> = sql!(tx, jobs::held(driver))?.into_iter().map(|(id, _, _)| id).collect();
     for id in &held {
-        let job = sql!(tx, jobs::lock(*id))?;
-        if let Some(job) = job
-            && job.kind == JobKind::Delivery
-            && job.driver_id == Some(driver)
-            && job.status.is_held()
-            && job.status != JobStatus::InProgress
-        {
-            orders::release(tx, job, "The driver was suspended", None)?;
+        let job = sql!(tx, jobs::lock(*id))?.filter(|job| is_to_take_back(job, driver));
+        match job.map(|job| (job.kind, job)) {
+            Some((JobKind::Delivery, job)) => {
+                orders::release(tx, job, REASON, None)?;
+            }
+            Some((JobKind::Ride, _)) => {
+                if let Some(ride) = sql!(tx, rides::find(*id))? {
+                    rides::release(tx, &ride, driver, REASON)?;
+                }
+            }
+            Some((JobKind::Service, _)) | None => {}
         }
     }
     Ok(held)
+}
+
+fn is_to_take_back(job: &Job, driver: DriverId) -> bool {
+    job.driver_id == Some(driver) && job.status.is_held() && job.status != JobStatus::InProgress
 }
 
 /// An order may have been assigned after the orders were locked and before the driver was. Jobs are locked before

@@ -19,6 +19,13 @@ pub enum Refusal {
     /// The lifecycle does not have the move from the state that the order is in.
     #[error("the order's state does not allow it")]
     OrderState(JobStatus),
+    /// The same of a ride.
+    #[error("the ride's state does not allow it")]
+    RideState(JobStatus),
+    #[error("another driver has the ride")]
+    RideTaken,
+    #[error("the ride was rated before")]
+    AlreadyRated,
     #[error("the driver is suspended")]
     DriverSuspended,
     #[error("the driver is on a ride or a service")]

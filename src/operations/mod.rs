@@ -10,6 +10,7 @@ pub mod idempotency;
 pub mod orders;
 pub mod passwords;
 pub mod retention;
+pub mod rides;
 pub mod seed;
 pub mod tokens;
 

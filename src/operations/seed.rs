@@ -2,15 +2,15 @@
 
 use crate::domain::driver::Wants;
 use crate::domain::ids::{CustomerId, DriverId};
-use crate::domain::job::JobStatus;
+use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::money::Money;
 use crate::domain::position::Position;
 use crate::domain::role::Role;
 use crate::operations::accounts::{self, DriverDetails, Person};
-use crate::operations::drivers;
 use crate::operations::error::Error;
 use crate::operations::orders::{self, CancelledBy, NewOrder};
-use crate::store::{Conn, DriverChange, StoreError, Tx, sql};
+use crate::operations::{drivers, rides};
+use crate::store::{Conn, DriverChange, Job, StoreError, Tx, sql};
 use std::f64::consts::PI;
 
 pub const DEMO_PASSWORD: &str = "password123";
@@ -149,19 +149,29 @@ fn seed_driver(
     Ok(())
 }
 
-/// Cancels the open demo orders that a driver holds, so that the demo drivers are free again.
+/// Cancels the open demo orders and rides that a driver holds, so that the demo drivers are free again.
 fn release_demo_orders(tx: &mut Tx<'_>, deliveries_max: i64) -> Result<(), Error> {
     for job in sql!(tx, jobs::open_demo())? {
         if job.status.is_held() {
-            orders::cancel(tx, job.id, "The demo data was restored", CancelledBy::Admin, deliveries_max)?;
+            end(tx, &job, "The demo data was restored", deliveries_max)?;
         }
     }
     Ok(())
 }
 
+fn end(tx: &mut Tx<'_>, job: &Job, reason: &str, deliveries_max: i64) -> Result<(), Error> {
+    match job.kind {
+        JobKind::Ride => rides::end_demo(tx, job.id, reason, deliveries_max),
+        JobKind::Delivery | JobKind::Service => {
+            orders::cancel(tx, job.id, reason, CancelledBy::Admin, deliveries_max).map(drop)
+        }
+    }
+}
+
 fn seed_orders(tx: &mut Tx<'_>) -> Result<(), Error> {
     let open = sql!(tx, jobs::open_demo())?;
-    let pending = open.iter().filter(|job| job.status == JobStatus::Requested).count();
+    let is_pending = |job: &&Job| job.kind == JobKind::Delivery && job.status == JobStatus::Requested;
+    let pending = open.iter().filter(is_pending).count();
     for (restaurant_name, pickup_address, delivery_address, earnings, distance_km) in
         MENU.into_iter().take(ORDERS.saturating_sub(pending))
     {
@@ -203,7 +213,7 @@ fn revive(
 /// names and numbers are free. Returns how many there were.
 pub fn remove(tx: &mut Tx<'_>, deliveries_max: i64) -> Result<usize, Error> {
     for job in sql!(tx, jobs::open_demo())? {
-        orders::cancel(tx, job.id, "The demo data was removed", CancelledBy::Admin, deliveries_max)?;
+        end(tx, &job, "The demo data was removed", deliveries_max)?;
     }
     let demo = sql!(tx, accounts::demo())?;
     let valid_from = tx.now().timestamp() + 1;

@@ -2,9 +2,10 @@
 
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus};
+use crate::domain::ride::RideId;
 use crate::store::connection::Conn;
 use crate::store::error::StoreError;
-use crate::store::rows::{Account, Customer, Driver, Job, Location};
+use crate::store::rows::{Account, Customer, Driver, Job, Location, Ride};
 use crate::store::sql;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use std::collections::HashMap;
@@ -101,6 +102,72 @@ pub fn track(
         Some(_) => sql!(conn, locations::track(driver, from, to, limit)).map(Some),
         None => Ok(None),
     }
+}
+
+/// A ride, its passenger's account, and the driver who has it.
+#[derive(Clone, Debug)]
+pub struct RideStanding {
+    pub ride: Ride,
+    /// None for a ride that nobody with an account asked for.
+    pub passenger: Option<Account>,
+    pub driver: Option<(Driver, Account)>,
+}
+
+/// The newest ride under this id.
+pub fn ride(conn: &mut Conn<'_>, ride_id: &RideId) -> Result<Option<RideStanding>, StoreError> {
+    let Some(id) = sql!(conn, rides::id_of(ride_id.as_str()))? else { return Ok(None) };
+    let found = sql!(conn, rides::find(id))?.into_iter().collect();
+    Ok(with_people(conn, found)?.pop())
+}
+
+/// Whose rides a list is of.
+#[derive(Clone, Copy, Debug)]
+pub enum RidesOf {
+    Passenger(CustomerId),
+    Driver(DriverId),
+    Everybody,
+}
+
+/// Newest first, before the id `before`.
+pub fn rides(
+    conn: &mut Conn<'_>,
+    of: RidesOf,
+    statuses: Option<&[JobStatus]>,
+    before: JobId,
+    limit: i64,
+) -> Result<Vec<RideStanding>, StoreError> {
+    let (passenger, driver) = match of {
+        RidesOf::Passenger(passenger) => (Some(passenger), None),
+        RidesOf::Driver(driver) => (None, Some(driver)),
+        RidesOf::Everybody => (None, None),
+    };
+    let page = sql!(conn, rides::page(passenger, driver, statuses, before, limit))?;
+    with_people(conn, page)
+}
+
+/// Adds to rides who takes part in them, in the same order.
+pub fn with_people(conn: &mut Conn<'_>, rides: Vec<Ride>) -> Result<Vec<RideStanding>, StoreError> {
+    let passengers: Vec<i64> = rides.iter().filter_map(|ride| ride.job.customer_id).map(i64::from).collect();
+    let drivers: Vec<i64> = rides.iter().filter_map(|ride| ride.job.driver_id).map(i64::from).collect();
+    let passengers: HashMap<CustomerId, Account> = sql!(conn, rides::passengers(&passengers))?
+        .into_iter()
+        .map(|(customer, account)| (customer.id, account))
+        .collect();
+    let drivers: HashMap<DriverId, (Driver, Account)> = sql!(conn, rides::drivers(&drivers))?
+        .into_iter()
+        .map(|(driver, account)| (driver.id, (driver, account)))
+        .collect();
+    let standing = |ride: Ride| RideStanding {
+        passenger: ride.job.customer_id.and_then(|id| passengers.get(&id).cloned()),
+        driver: ride.job.driver_id.and_then(|id| drivers.get(&id).cloned()),
+        ride,
+    };
+    Ok(rides.into_iter().map(standing).collect())
+}
+
+/// Whether a driver gave this job back or let it pass.
+pub fn has_declined(conn: &mut Conn<'_>, job: JobId, driver: DriverId) -> Result<bool, StoreError> {
+    Ok(sql!(conn, jobs::declined_by(job))?.contains(&driver.0))
 }
 
 /// The first demo accounts that can log in, in the order they were made.

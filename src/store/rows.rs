@@ -3,6 +3,7 @@
 use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId};
 use crate::domain::job::{JobKind, JobStatus};
+use crate::domain::ride::RideId;
 use crate::domain::role::Role;
 use crate::store::schema::*;
 use chrono::NaiveDateTime;
@@ -126,6 +127,23 @@ pub struct Job {
     pub rejected_by: Option<DriverId>,
 }
 
+/// A ride: the job, and what rides have beside it.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = jobs)]
+pub struct Ride {
+    #[diesel(embed)]
+    pub job: Job,
+    /// The id by which apps know it.
+    #[diesel(column_name = public_id)]
+    pub ride_id: RideId,
+    pub ride_type: Option<String>,
+    pub passenger_phone: Option<String>,
+    pub estimated_fare_minor: Option<i64>,
+    pub final_fare_minor: Option<i64>,
+    pub scheduled_at: Option<NaiveDateTime>,
+    pub arrived_at: Option<NaiveDateTime>,
+}
+
 /// A completed job, for earnings.
 #[derive(Clone, Debug, Queryable)]
 pub struct CompletedJob {
@@ -155,6 +173,17 @@ pub struct NewJob<'a> {
     pub is_demo: bool,
 }
 
+#[derive(Debug, Insertable)]
+#[diesel(table_name = jobs)]
+pub struct NewRide<'a> {
+    #[diesel(embed)]
+    pub job: NewJob<'a>,
+    pub ride_type: &'a str,
+    pub passenger_phone: Option<&'a str>,
+    pub estimated_fare_minor: i64,
+    pub scheduled_at: Option<NaiveDateTime>,
+}
+
 /// What a move writes beside the status. `Some(None)` clears a column.
 #[derive(Debug, Default, AsChangeset)]
 #[diesel(table_name = jobs)]
@@ -169,6 +198,7 @@ pub struct JobChange<'a> {
     pub cancelled_by: Option<&'a str>,
     pub cancel_reason: Option<&'a str>,
     pub rejected_by: Option<Option<i64>>,
+    pub final_fare_minor: Option<i64>,
 }
 
 impl JobChange<'_> {

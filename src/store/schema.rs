@@ -76,6 +76,11 @@ diesel::table! {
         cancel_reason -> Nullable<Text>,
         rejected_by -> Nullable<BigInt>,
         is_demo -> Bool,
+        ride_type -> Nullable<Text>,
+        passenger_phone -> Nullable<Text>,
+        estimated_fare_minor -> Nullable<BigInt>,
+        final_fare_minor -> Nullable<BigInt>,
+        scheduled_at -> Nullable<Timestamp>,
     }
 }
 
@@ -84,6 +89,15 @@ diesel::table! {
         job_id -> BigInt,
         driver_id -> BigInt,
         declined_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    ride_ratings (job_id) {
+        job_id -> BigInt,
+        stars -> BigInt,
+        comment -> Nullable<Text>,
+        rated_at -> Timestamp,
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId};
 use crate::domain::job::{JobKind, JobStatus};
+use crate::domain::ride::RideId;
 use crate::domain::role::Role;
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, Queryable};
@@ -34,5 +35,5 @@ macro_rules! read_as {
 }
 
 read_as!(BigInt, i64, |id| Ok(id.into()) => AccountId, CustomerId, DriverId, EventId, JobId);
-read_as!(Text, String, |word| Ok(Self::try_from(word)?) => DriverStatus, Wants, JobKind, JobStatus);
+read_as!(Text, String, |word| Ok(Self::try_from(word)?) => DriverStatus, Wants, JobKind, JobStatus, RideId);
 read_as!(Text, String, |word| Ok(word.parse()?) => Role);

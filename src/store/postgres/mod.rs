@@ -32,3 +32,5 @@ pub mod jobs;
 pub mod locations;
 #[path = "../queries/refresh_tokens.rs"]
 pub mod refresh_tokens;
+#[path = "../queries/rides.rs"]
+pub mod rides;

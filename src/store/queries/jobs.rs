@@ -106,7 +106,7 @@ pub fn held_by_any(conn: &mut Db, drivers: &[i64]) -> QueryResult<Vec<(DriverId,
 pub fn open_demo(conn: &mut Db) -> QueryResult<Vec<Job>> {
     jobs::table
         .filter(jobs::is_demo.eq(true))
-        .filter(jobs::status.ne_all([JobStatus::Completed, JobStatus::Cancelled].map(JobStatus::as_str)))
+        .filter(jobs::status.eq(JobStatus::Requested.as_str()).or(is_held!()))
         .order(jobs::id)
         .select(Job::as_select())
         .load(conn)

@@ -1,0 +1,231 @@
+//! The driver's side of a ride: taken by one of them, let pass, carried out or given back.
+
+use super::{account_of, advance, card, is_for, lock, moves, position, public_id, standing, tell_passenger};
+use crate::domain::event::{EventBody, RideAssignment};
+use crate::domain::ids::DriverId;
+use crate::domain::job::{JobStatus, Move, Outcome, transition};
+use crate::domain::money::Money;
+use crate::domain::ride::{RideId, Travel};
+use crate::operations::drivers;
+use crate::operations::error::{Error, Refusal};
+use crate::store::reads::{self, RideStanding};
+use crate::store::{Account, Driver, Job, JobChange, Ride, Tx, sql};
+
+/// What the driver makes of a ride of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriverStep {
+    Arrive,
+    Start,
+    Complete,
+}
+
+/// A driver takes a ride: one wins. Taking what one has changes nothing.
+pub fn accept(
+    tx: &mut Tx<'_>,
+    ride_id: &RideId,
+    driver: DriverId,
+    travel: Travel,
+    deliveries_max: i64,
+) -> Result<RideStanding, Error> {
+    let ride = lock(tx, ride_id)?;
+    let job = &ride.job;
+    let is_theirs = job.driver_id == Some(driver);
+    if is_theirs && job.status.is_held() {
+        return standing(tx, job.id);
+    }
+    if is_theirs {
+        return Err(Refusal::RideState(job.status).into());
+    }
+    let row = drivers::lock(tx, driver)?;
+    if !is_for(&ride, &row, tx.now()) || reads::has_declined(tx.conn(), job.id, driver)? {
+        return Err(Refusal::NotFound("ride").into());
+    }
+    if job.driver_id.is_some() && job.status != JobStatus::Cancelled {
+        return Err(Refusal::RideTaken.into());
+    }
+    let to = moves(job, Move::Assign)?;
+    let account = sql!(tx, accounts::find(row.account_id))?.ok_or(Refusal::NotFound("driver"))?;
+    if account.is_suspended {
+        return Err(Refusal::DriverSuspended.into());
+    }
+    let mut holding = drivers::holding(tx, driver)?;
+    if holding.deliveries > 0 || holding.rides > 0 || holding.services_under_way > 0 {
+        return Err(Refusal::DriverBusy.into());
+    }
+    let change = JobChange {
+        driver_id: Some(Some(driver.0)),
+        assigned_at: Some(Some(tx.at())),
+        ..JobChange::default()
+    };
+    let claimed = advance(tx, job, to, &change)?;
+    holding.rides += 1;
+    drivers::settle_holding(tx, &row, row.wants, holding, deliveries_max)?;
+    let accepted = EventBody::RideAccepted(Box::new(assignment(&ride, &row, &account, travel)));
+    tell_passenger(tx, &claimed, accepted.clone())?;
+    tx.record(account.id, Some(claimed.id), accepted);
+    standing(tx, claimed.id)
+}
+
+/// A driver does not want a ride, and is not asked again. One who has it gives it back, until it has started.
+pub fn decline(
+    tx: &mut Tx<'_>,
+    ride_id: &RideId,
+    driver: DriverId,
+    reason: &str,
+    deliveries_max: i64,
+) -> Result<RideStanding, Error> {
+    let ride = lock(tx, ride_id)?;
+    let (id, at) = (ride.job.id, tx.at());
+    if ride.job.driver_id == Some(driver) {
+        release(tx, &ride, driver, reason)?;
+        drivers::settle_held(tx, driver, deliveries_max)?;
+        return standing(tx, id);
+    }
+    if reads::has_declined(tx.conn(), id, driver)? {
+        return Ok(unbound(standing(tx, id)?));
+    }
+    let row = drivers::lock(tx, driver)?;
+    if !is_for(&ride, &row, tx.now()) {
+        return Err(Refusal::NotFound("ride").into());
+    }
+    match ride.job.status {
+        JobStatus::Requested => {
+            sql!(tx, jobs::decline(id, driver, at))?;
+            standing(tx, id)
+        }
+        ended @ (JobStatus::Cancelled | JobStatus::Unmatched) => Err(Refusal::RideState(ended).into()),
+        _ => Err(Refusal::RideTaken.into()),
+    }
+}
+
+/// The same by a driver who has it, or who repeats that they gave it back.
+pub fn give_back(
+    tx: &mut Tx<'_>,
+    ride_id: &RideId,
+    driver: DriverId,
+    reason: &str,
+    deliveries_max: i64,
+) -> Result<RideStanding, Error> {
+    let ride = lock(tx, ride_id)?;
+    match ride.job.driver_id == Some(driver) || ride.job.rejected_by == Some(driver) {
+        true => decline(tx, ride_id, driver, reason, deliveries_max),
+        false => Err(Refusal::NotFound("ride").into()),
+    }
+}
+
+/// Puts a ride back to requested and remembers its driver as one who does not want it. The driver's status is the
+/// caller's to settle.
+pub(in crate::operations) fn release(
+    tx: &mut Tx<'_>,
+    ride: &Ride,
+    driver: DriverId,
+    reason: &str,
+) -> Result<Job, Error> {
+    let to = moves(&ride.job, Move::Release)?;
+    let change = JobChange {
+        driver_id: Some(None),
+        assigned_at: Some(None),
+        set_out_at: Some(None),
+        arrived_at: Some(None),
+        rejected_by: Some(Some(driver.0)),
+        ..JobChange::default()
+    };
+    let job = advance(tx, &ride.job, to, &change)?;
+    let at = tx.at();
+    sql!(tx, jobs::decline(job.id, driver, at))?;
+    if let Some((_, account)) = sql!(tx, drivers::find(driver))? {
+        let body = EventBody::DriverCancelled {
+            ride_id: ride.ride_id.clone(),
+            driver: public_id(&account),
+            reason: reason.to_owned(),
+        };
+        tell_passenger(tx, &job, body)?;
+    }
+    Ok(job)
+}
+
+/// A driver moves a ride of theirs on. Repeating the move that led to the present state changes nothing.
+pub fn step(
+    tx: &mut Tx<'_>,
+    ride_id: &RideId,
+    driver: DriverId,
+    step: DriverStep,
+    deliveries_max: i64,
+) -> Result<RideStanding, Error> {
+    let ride = lock(tx, ride_id)?;
+    let job = &ride.job;
+    if job.driver_id != Some(driver) {
+        return Err(Refusal::NotFound("ride").into());
+    }
+    let the_move = match step {
+        DriverStep::Arrive => Move::Arrive,
+        DriverStep::Start => Move::Start,
+        DriverStep::Complete => Move::Complete,
+    };
+    let to = match transition(job.kind, job.status, the_move) {
+        Outcome::Moves(to) => to,
+        Outcome::Already => return standing(tx, job.id),
+        Outcome::Refused => return Err(Refusal::RideState(job.status).into()),
+    };
+    let (account, fare) = (account_of(tx, driver)?, final_fare(&ride));
+    let (at, ride_id) = (tx.at(), ride.ride_id.clone());
+    let (change, body) = match step {
+        DriverStep::Arrive => (
+            JobChange { arrived_at: Some(Some(at)), ..JobChange::default() },
+            EventBody::DriverArrived { ride_id, driver: public_id(&account) },
+        ),
+        // Who starts without having said so has arrived.
+        DriverStep::Start => (
+            JobChange {
+                arrived_at: ride.arrived_at.is_none().then_some(Some(at)),
+                started_at: Some(at),
+                ..JobChange::default()
+            },
+            EventBody::RideStarted { ride_id },
+        ),
+        DriverStep::Complete => (
+            JobChange {
+                completed_at: Some(at),
+                final_fare_minor: Some(fare.minor()),
+                ..JobChange::default()
+            },
+            EventBody::RideCompleted { ride_id, final_fare: fare },
+        ),
+    };
+    let job = advance(tx, job, to, &change)?;
+    if !to.is_held() {
+        drivers::settle_held(tx, driver, deliveries_max)?;
+    }
+    tell_passenger(tx, &job, body.clone())?;
+    tx.record(account.id, Some(job.id), body);
+    standing(tx, job.id)
+}
+
+fn assignment(ride: &Ride, driver: &Driver, account: &Account, travel: Travel) -> RideAssignment {
+    let card = card(driver, account);
+    let pickup = position(ride.job.pickup_latitude, ride.job.pickup_longitude);
+    let way = card.position.zip(pickup);
+    RideAssignment {
+        ride_id: ride.ride_id.clone(),
+        booking_id: ride.job.id,
+        estimated_arrival: way.map(|(from, to)| travel.minutes(from, to)),
+        driver: card,
+    }
+}
+
+/// What was estimated, as long as nobody asks for the fare of the way that was driven.
+fn final_fare(ride: &Ride) -> Money {
+    Money::from_minor(ride.estimated_fare_minor.unwrap_or(ride.job.earnings_minor))
+}
+
+/// What a driver sees who gave a ride back: nothing of when and by whom it was carried out.
+fn unbound(mut standing: RideStanding) -> RideStanding {
+    standing.driver = None;
+    let Ride { job, arrived_at, final_fare_minor, .. } = &mut standing.ride;
+    if job.driver_id.take().is_some() && job.status != JobStatus::Cancelled {
+        job.status = JobStatus::Requested;
+    }
+    (job.assigned_at, job.started_at, job.completed_at) = (None, None, None);
+    (*arrived_at, *final_fare_minor) = (None, None);
+    standing
+}

@@ -1,0 +1,249 @@
+//! Rides: asked for, taken by one driver, carried out, given back, cancelled and rated. Rows are locked as everywhere:
+//! the ride, then the driver. Who takes part hears of each move by a durable event; who does not hears that there is
+//! no such ride.
+
+mod driving;
+mod rating;
+
+pub(super) use driving::release;
+pub use driving::{DriverStep, accept, decline, give_back, step};
+pub use rating::{Stars, rate};
+
+use crate::domain::driver::Wants;
+use crate::domain::event::{DriverCard, EventBody};
+use crate::domain::ids::{CustomerId, DriverId, JobId};
+use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
+use crate::domain::money::Money;
+use crate::domain::position::Position;
+use crate::domain::ride::{ANY_VEHICLE, CancelledBy, RideId, Tariff, Travel, takes};
+use crate::operations::drivers;
+use crate::operations::error::{Error, Refusal};
+use crate::store::reads::{self, RideStanding};
+use crate::store::{
+    Account, Conn, Driver, Job, JobChange, NewJob, NewRide, Ride, StoreError, Tx, Updated, sql,
+};
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// What a passenger asks for. What they did not say of fare and way is estimated.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub ride_type: String,
+    pub pickup: Position,
+    pub dropoff: Position,
+    pub pickup_address: String,
+    pub dropoff_address: String,
+    pub fare: Option<Money>,
+    pub distance_km: Option<f64>,
+    pub scheduled_at: Option<DateTime<Utc>>,
+}
+
+/// Who ends a ride before its goal. A driver does not: they give it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Canceller {
+    Passenger(CustomerId),
+    Admin,
+}
+
+/// Who looks at a ride.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    Passenger(CustomerId),
+    Driver(DriverId),
+    Admin,
+}
+
+pub fn request(
+    tx: &mut Tx<'_>,
+    passenger: CustomerId,
+    request: &Request,
+    tariff: Tariff,
+    travel: Travel,
+) -> Result<RideStanding, Error> {
+    let found = sql!(tx, customers::find(passenger))?;
+    let (_, account) = found.ok_or(Refusal::NotFound("customer"))?;
+    let estimated_km = travel.distance_m(request.pickup, request.dropoff) / 1000.0;
+    let distance_km = request.distance_km.unwrap_or(estimated_km);
+    let fare = request.fare.unwrap_or_else(|| tariff.fare(distance_km * 1000.0));
+    let job = NewJob {
+        public_id: Uuid::new_v4().to_string(),
+        kind: JobKind::Ride.as_str(),
+        status: JobStatus::Requested.as_str(),
+        customer_id: Some(passenger.0),
+        restaurant_name: "",
+        pickup_address: &request.pickup_address,
+        pickup_latitude: Some(request.pickup.latitude()),
+        pickup_longitude: Some(request.pickup.longitude()),
+        dropoff_address: &request.dropoff_address,
+        dropoff_latitude: Some(request.dropoff.latitude()),
+        dropoff_longitude: Some(request.dropoff.longitude()),
+        earnings_minor: fare.minor(),
+        distance_km,
+        requested_at: tx.at(),
+        is_demo: account.is_demo,
+    };
+    let row = NewRide {
+        job,
+        ride_type: &request.ride_type,
+        passenger_phone: account.phone_number.as_deref(),
+        estimated_fare_minor: fare.minor(),
+        scheduled_at: request.scheduled_at.map(|at| at.naive_utc()),
+    };
+    let id = sql!(tx, rides::insert(&row))?;
+    standing(tx, id)
+}
+
+/// The ride as `viewer` may see it: who takes part in it or could take it, and admins.
+pub fn view(
+    conn: &mut Conn<'_>,
+    ride_id: &RideId,
+    viewer: Viewer,
+    now: DateTime<Utc>,
+) -> Result<Option<RideStanding>, StoreError> {
+    let Some(found) = reads::ride(conn, ride_id)? else { return Ok(None) };
+    let job = &found.ride.job;
+    let may_see = match viewer {
+        Viewer::Admin => true,
+        Viewer::Passenger(passenger) => job.customer_id == Some(passenger),
+        Viewer::Driver(driver) if job.driver_id == Some(driver) => true,
+        Viewer::Driver(_) if job.status != JobStatus::Requested => false,
+        Viewer::Driver(driver) => match sql!(conn, drivers::find(driver))? {
+            Some((row, _)) => is_for(&found.ride, &row, now) && !reads::has_declined(conn, job.id, driver)?,
+            None => false,
+        },
+    };
+    Ok(may_see.then_some(found))
+}
+
+/// Whether a driver could take a ride: until offers go out, any verified one does who wants work and whose vehicle
+/// fits. A ride for later is nobody's before it is due.
+fn is_for(ride: &Ride, driver: &Driver, now: DateTime<Utc>) -> bool {
+    let ride_type = ride.ride_type.as_deref().unwrap_or(ANY_VEHICLE);
+    let is_due = ride.scheduled_at.is_none_or(|at| at <= now.naive_utc());
+    is_due && driver.is_verified && driver.wants == Wants::Online && takes(ride_type, &driver.vehicle_type)
+}
+
+/// Ends a ride before its goal: the passenger until it starts, an admin until it is completed. Cancelling what is
+/// cancelled changes nothing.
+pub fn cancel(
+    tx: &mut Tx<'_>,
+    ride_id: &RideId,
+    by: Canceller,
+    reason: &str,
+    deliveries_max: i64,
+) -> Result<RideStanding, Error> {
+    let ride = lock(tx, ride_id)?;
+    let job = &ride.job;
+    let cancelled_by = match by {
+        Canceller::Passenger(passenger) if job.customer_id != Some(passenger) => {
+            return Err(Refusal::NotFound("ride").into());
+        }
+        Canceller::Passenger(_) if job.status == JobStatus::InProgress => {
+            return Err(Refusal::RideState(job.status).into());
+        }
+        Canceller::Passenger(_) => CancelledBy::Passenger,
+        Canceller::Admin => CancelledBy::Admin,
+    };
+    let id = job.id;
+    end(tx, ride, cancelled_by, reason, deliveries_max)?;
+    standing(tx, id)
+}
+
+/// Ends a ride of the demo data.
+pub(super) fn end_demo(tx: &mut Tx<'_>, id: JobId, reason: &str, deliveries_max: i64) -> Result<(), Error> {
+    let ride = sql!(tx, rides::lock(id))?.ok_or(Refusal::NotFound("ride"))?;
+    end(tx, ride, CancelledBy::Admin, reason, deliveries_max)
+}
+
+fn end(
+    tx: &mut Tx<'_>,
+    ride: Ride,
+    cancelled_by: CancelledBy,
+    reason: &str,
+    deliveries_max: i64,
+) -> Result<(), Error> {
+    let to = match transition(ride.job.kind, ride.job.status, Move::Cancel) {
+        Outcome::Moves(to) => to,
+        Outcome::Already => return Ok(()),
+        Outcome::Refused => return Err(Refusal::RideState(ride.job.status).into()),
+    };
+    let change = JobChange {
+        cancelled_at: Some(tx.at()),
+        cancelled_by: Some(cancelled_by.as_str()),
+        cancel_reason: Some(reason),
+        ..JobChange::default()
+    };
+    let job = advance(tx, &ride.job, to, &change)?;
+    let (ride_id, reason) = (ride.ride_id, reason.to_owned());
+    let body = EventBody::RideCancelled { ride_id, cancelled_by, reason, code: None };
+    if let Some(driver) = job.driver_id {
+        let account = account_of(tx, driver)?;
+        tx.record(account.id, Some(job.id), body.clone());
+        drivers::settle_held(tx, driver, deliveries_max)?;
+    }
+    tell_passenger(tx, &job, body)
+}
+
+/// A driver as the passenger of their ride sees them.
+pub fn card(driver: &Driver, account: &Account) -> DriverCard {
+    DriverCard {
+        public_id: public_id(account),
+        id: driver.id,
+        name: account.name.clone(),
+        phone: account.phone_number.clone(),
+        vehicle_type: driver.vehicle_type.clone(),
+        plate: driver.vehicle_registration.clone(),
+        color: driver.vehicle_color.clone(),
+        rating: driver.rating,
+        position: position(driver.latitude, driver.longitude),
+    }
+}
+
+fn moves(job: &Job, step: Move) -> Result<JobStatus, Error> {
+    match transition(job.kind, job.status, step) {
+        Outcome::Moves(to) => Ok(to),
+        Outcome::Already | Outcome::Refused => Err(Refusal::RideState(job.status).into()),
+    }
+}
+
+fn advance(tx: &mut Tx<'_>, job: &Job, to: JobStatus, change: &JobChange<'_>) -> Result<Job, Error> {
+    match sql!(tx, jobs::advance(job, to, change))? {
+        Updated::Updated(job) => Ok(job),
+        // The row was locked when its status was read, so this does not happen; if it did, once more is right.
+        Updated::NotInState(_) | Updated::NotFound => Err(StoreError::Repeat.into()),
+    }
+}
+
+fn lock(tx: &mut Tx<'_>, ride_id: &RideId) -> Result<Ride, Error> {
+    let id = sql!(tx, rides::id_of(ride_id.as_str()))?.ok_or(Refusal::NotFound("ride"))?;
+    Ok(sql!(tx, rides::lock(id))?.ok_or(Refusal::NotFound("ride"))?)
+}
+
+fn standing(tx: &mut Tx<'_>, id: JobId) -> Result<RideStanding, Error> {
+    let ride = sql!(tx, rides::find(id))?.ok_or(Refusal::NotFound("ride"))?;
+    let standing = reads::with_people(tx.conn(), vec![ride])?.pop();
+    Ok(standing.ok_or(Refusal::NotFound("ride"))?)
+}
+
+fn account_of(tx: &mut Tx<'_>, driver: DriverId) -> Result<Account, Error> {
+    let (_, account) = sql!(tx, drivers::find(driver))?.ok_or(Refusal::NotFound("driver"))?;
+    Ok(account)
+}
+
+fn tell_passenger(tx: &mut Tx<'_>, job: &Job, body: EventBody) -> Result<(), Error> {
+    if let Some(customer) = job.customer_id
+        && let Some((customer, _)) = sql!(tx, customers::find(customer))?
+    {
+        tx.record(customer.account_id, Some(job.id), body);
+    }
+    Ok(())
+}
+
+/// The UUID by which the wire knows an account.
+fn public_id(account: &Account) -> Uuid {
+    account.public_id.parse().unwrap_or_default()
+}
+
+fn position(latitude: Option<f64>, longitude: Option<f64>) -> Option<Position> {
+    Position::new(latitude?, longitude?).ok()
+}

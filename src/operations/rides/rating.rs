@@ -1,0 +1,73 @@
+//! What a passenger says of a ride, and what that makes of the driver's rating.
+
+use super::{lock, standing};
+use crate::domain::ids::CustomerId;
+use crate::domain::job::JobStatus;
+use crate::domain::ride::RideId;
+use crate::operations::drivers;
+use crate::operations::error::{Error, Refusal};
+use crate::store::reads::RideStanding;
+use crate::store::{Tx, sql};
+
+/// The passenger rates a completed ride, once. The driver's rating becomes the mean of theirs.
+pub fn rate(
+    tx: &mut Tx<'_>,
+    ride_id: &RideId,
+    passenger: CustomerId,
+    stars: Stars,
+    comment: Option<&str>,
+) -> Result<RideStanding, Error> {
+    let ride = lock(tx, ride_id)?;
+    let job = &ride.job;
+    if job.customer_id != Some(passenger) {
+        return Err(Refusal::NotFound("ride").into());
+    }
+    if job.status != JobStatus::Completed {
+        return Err(Refusal::RideState(job.status).into());
+    }
+    let (stars, at) = (i64::from(stars.0), tx.at());
+    if sql!(tx, rides::rate(job.id, stars, comment, at))? == 0 {
+        return Err(Refusal::AlreadyRated.into());
+    }
+    if let Some(driver) = job.driver_id {
+        drivers::lock(tx, driver)?;
+        let (mean, count) = sql!(tx, rides::rating_of(driver))?;
+        let (mean, count) = mean_with(mean, count, stars);
+        sql!(tx, rides::set_rating(driver, mean, count))?;
+    }
+    standing(tx, job.id)
+}
+
+/// 1 to 5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stars(u8);
+
+impl Stars {
+    pub fn new(stars: i64) -> Option<Self> {
+        u8::try_from(stars).ok().filter(|stars| (1..=5).contains(stars)).map(Self)
+    }
+}
+
+/// A mean of `count` ratings with one more. What a driver begins with is no rating, so the first one replaces it.
+fn mean_with(mean: f64, count: i64, stars: i64) -> (f64, i64) {
+    let sum = mean * count as f64 + stars as f64;
+    (sum / (count + 1) as f64, count + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rating_replaces_what_a_driver_begins_with() {
+        assert_eq!(mean_with(5.0, 0, 2), (2.0, 1));
+        assert_eq!(mean_with(2.0, 1, 5), (3.5, 2));
+        assert_eq!(mean_with(3.5, 2, 5), (4.0, 3));
+    }
+
+    #[test]
+    fn stars_are_1_to_5() {
+        assert!((1..=5).all(|stars| Stars::new(stars).is_some()));
+        assert!([0, 6, -1, 257, i64::MAX].into_iter().all(|stars| Stars::new(stars).is_none()));
+    }
+}

@@ -1,0 +1,114 @@
+//! Rides: jobs with what rides have beside. They move as all jobs do, by `jobs::advance`.
+
+use super::Db;
+use crate::domain::ids::{CustomerId, DriverId, JobId};
+use crate::domain::job::{JobKind, JobStatus};
+use crate::store::rows::{Account, Customer, Driver, NewRide, Ride};
+use crate::store::schema::{accounts, customers, drivers, jobs, ride_ratings};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+pub fn insert(conn: &mut Db, new: &NewRide<'_>) -> QueryResult<JobId> {
+    diesel::insert_into(jobs::table).values(new).returning(jobs::id).get_result(conn)
+}
+
+/// The newest ride under an id that an app gave.
+pub fn id_of(conn: &mut Db, ride_id: &str) -> QueryResult<Option<JobId>> {
+    jobs::table
+        .filter(jobs::public_id.eq(ride_id))
+        .filter(jobs::kind.eq(JobKind::Ride.as_str()))
+        .order(jobs::id.desc())
+        .select(jobs::id)
+        .first(conn)
+        .optional()
+}
+
+pub fn find(conn: &mut Db, id: JobId) -> QueryResult<Option<Ride>> {
+    jobs::table
+        .find(id.0)
+        .filter(jobs::kind.eq(JobKind::Ride.as_str()))
+        .select(Ride::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// Reads the row and keeps it from others until the transaction ends.
+pub fn lock(conn: &mut Db, id: JobId) -> QueryResult<Option<Ride>> {
+    let ride = jobs::table.find(id.0).filter(jobs::kind.eq(JobKind::Ride.as_str()));
+    for_update!(ride.select(Ride::as_select())).first(conn).optional()
+}
+
+/// Newest first, before the id `before`; of a passenger, of a driver or of all, in one of `statuses` or in any.
+pub fn page(
+    conn: &mut Db,
+    passenger: Option<CustomerId>,
+    driver: Option<DriverId>,
+    statuses: Option<&[JobStatus]>,
+    before: JobId,
+    limit: i64,
+) -> QueryResult<Vec<Ride>> {
+    let mut query = jobs::table
+        .filter(jobs::kind.eq(JobKind::Ride.as_str()))
+        .filter(jobs::id.lt(before.0))
+        .order(jobs::id.desc())
+        .limit(limit)
+        .select(Ride::as_select())
+        .into_boxed();
+    if let Some(passenger) = passenger {
+        query = query.filter(jobs::customer_id.eq(passenger.0));
+    }
+    if let Some(driver) = driver {
+        query = query.filter(jobs::driver_id.eq(driver.0));
+    }
+    if let Some(statuses) = statuses {
+        query = query.filter(jobs::status.eq_any(statuses.iter().map(|status| status.as_str())));
+    }
+    query.load(conn)
+}
+
+/// The passengers among these customers.
+pub fn passengers(conn: &mut Db, ids: &[i64]) -> QueryResult<Vec<(Customer, Account)>> {
+    customers::table
+        .inner_join(accounts::table)
+        .filter(customers::id.eq_any(ids))
+        .select((Customer::as_select(), Account::as_select()))
+        .load(conn)
+}
+
+pub fn drivers(conn: &mut Db, ids: &[i64]) -> QueryResult<Vec<(Driver, Account)>> {
+    drivers::table
+        .inner_join(accounts::table)
+        .filter(drivers::id.eq_any(ids))
+        .select((Driver::as_select(), Account::as_select()))
+        .load(conn)
+}
+
+/// Rates a ride unless it was rated: 1 or 0 rows.
+pub fn rate(
+    conn: &mut Db,
+    id: JobId,
+    stars: i64,
+    comment: Option<&str>,
+    at: NaiveDateTime,
+) -> QueryResult<usize> {
+    diesel::insert_into(ride_ratings::table)
+        .values((
+            ride_ratings::job_id.eq(id.0),
+            ride_ratings::stars.eq(stars),
+            ride_ratings::comment.eq(comment),
+            ride_ratings::rated_at.eq(at),
+        ))
+        .on_conflict_do_nothing()
+        .execute(conn)
+}
+
+/// A driver's rating and of how many rides it is the mean.
+pub fn rating_of(conn: &mut Db, driver: DriverId) -> QueryResult<(f64, i64)> {
+    drivers::table.find(driver.0).select((drivers::rating, drivers::rating_count)).first(conn)
+}
+
+pub fn set_rating(conn: &mut Db, driver: DriverId, rating: f64, count: i64) -> QueryResult<usize> {
+    diesel::update(drivers::table.find(driver.0))
+        .set((drivers::rating.eq(rating), drivers::rating_count.eq(count)))
+        .execute(conn)
+}
