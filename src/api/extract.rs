@@ -4,7 +4,7 @@
 use crate::api::Context;
 use crate::api::problem::Problem;
 use crate::contracts::error_codes::ErrorCode;
-use crate::domain::ids::DriverId;
+use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::role::Role;
 use crate::operations::authentication::{self, Principal};
 use crate::operations::tokens::Use;
@@ -38,6 +38,12 @@ pub struct DriverCaller {
     pub principal: Principal,
 }
 
+/// A passenger's app.
+pub struct PassengerCaller {
+    pub customer: CustomerId,
+    pub principal: Principal,
+}
+
 impl Admitted for Caller {
     fn admit(principal: Principal) -> Result<Self, Problem> {
         Ok(Self(principal))
@@ -66,6 +72,15 @@ impl Admitted for DriverCaller {
     fn admit(principal: Principal) -> Result<Self, Problem> {
         match principal.driver {
             Some(driver) => Ok(Self { driver, principal }),
+            None => Err(forbidden(principal.role)),
+        }
+    }
+}
+
+impl Admitted for PassengerCaller {
+    fn admit(principal: Principal) -> Result<Self, Problem> {
+        match principal.customer {
+            Some(customer) => Ok(Self { customer, principal }),
             None => Err(forbidden(principal.role)),
         }
     }
@@ -114,7 +129,7 @@ macro_rules! extracted {
         }
     )+};
 }
-extracted!(Caller, Admin, Operator, DriverCaller);
+extracted!(Caller, Admin, Operator, DriverCaller, PassengerCaller);
 
 #[cfg(test)]
 mod tests {

@@ -37,10 +37,7 @@ pub struct Body {
 impl Body {
     /// The JSON object that it is: 415, 400 or 422 if it is none.
     pub fn object(&self) -> Result<Object, Problem> {
-        if !self.is_json && !self.bytes.is_empty() {
-            let detail = "Send JSON, with Content-Type: application/json.";
-            return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail));
-        }
+        self.refuse_other_media()?;
         match serde_json::from_slice(&self.bytes) {
             Ok(Value::Object(object)) => Ok(object),
             Ok(_) => Err(Problem::new(ErrorCode::InvalidFields, "The body must be a JSON object.")),
@@ -48,6 +45,30 @@ impl Body {
             Err(error) => {
                 let detail = format!("Line {}, column {} of the body.", error.line(), error.column());
                 Err(Problem::new(ErrorCode::NotJson, detail))
+            }
+        }
+    }
+}
+
+impl Body {
+    /// The same where there need not be one.
+    pub fn object_or_none(&self) -> Result<Object, Problem> {
+        if self.bytes.is_empty() { Ok(Object::new()) } else { self.object() }
+    }
+
+    /// The text that it is, for a contract to read.
+    pub fn json_text(&self) -> Result<&str, Problem> {
+        self.refuse_other_media()?;
+        let not_text = |_| Problem::new(ErrorCode::NotJson, "The body is not UTF-8.");
+        std::str::from_utf8(&self.bytes).map_err(not_text)
+    }
+
+    fn refuse_other_media(&self) -> Result<(), Problem> {
+        match self.is_json || self.bytes.is_empty() {
+            true => Ok(()),
+            false => {
+                let detail = "Send JSON, with Content-Type: application/json.";
+                Err(Problem::new(ErrorCode::UnsupportedMediaType, detail))
             }
         }
     }

@@ -10,7 +10,7 @@
 //! | `answer` | decisions under a key, pages, JSON |
 //! | `problem` | what a refused request is answered with |
 //! | `around` | what is the same for every request: the log line, CORS, what the framework refuses |
-//! | `auth`, `driver_app`, `operators`, `health`, `console` | the handlers |
+//! | `auth`, `driver_app`, `rides`, `operators`, `health`, `console` | the handlers |
 
 mod answer;
 mod around;
@@ -26,12 +26,14 @@ mod nearby;
 mod operators;
 mod principals;
 pub mod problem;
+mod rides;
 #[cfg(test)]
 mod route_tests;
 mod rules;
 pub mod sockets;
 
 use crate::actors::matcher::{Candidate, Matcher, Nearest};
+use crate::actors::recorder::RecorderHandle;
 use crate::actors::registry::Registry;
 use crate::clock::SharedClock;
 use crate::config::{LimitSettings, Settings};
@@ -68,6 +70,7 @@ pub struct Context {
     pub passwords: Passwords,
     pub limiters: Limiters,
     pub registry: Arc<Registry>,
+    pub recorder: RecorderHandle,
     pub principals: Arc<Principals>,
     pub matcher: Addr<Matcher>,
     pub metrics: Arc<Metrics>,
@@ -163,6 +166,18 @@ pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
 
     cfg.service(at("/api/v1/drivers/nearby").get(nearby::nearby));
 
+    cfg.service(at("/api/v1/driver/location").put(rides::set_location));
+    cfg.service(at("/api/v1/rides").get(rides::list).post(rides::create));
+    cfg.service(at("/api/v1/rides/{ride_id}").get(rides::show));
+    cfg.service(at("/api/v1/rides/{ride_id}/accept").post(rides::accept));
+    cfg.service(at("/api/v1/rides/{ride_id}/decline").post(rides::decline));
+    cfg.service(at("/api/v1/rides/{ride_id}/arrive").post(rides::arrive));
+    cfg.service(at("/api/v1/rides/{ride_id}/start").post(rides::start));
+    cfg.service(at("/api/v1/rides/{ride_id}/complete").post(rides::complete));
+    cfg.service(at("/api/v1/rides/{ride_id}/cancel").post(rides::cancel));
+    cfg.service(at("/api/v1/rides/{ride_id}/rate").post(rides::rate));
+
+    cfg.service(at("/api/v1/admin/rides").get(rides::list_all));
     cfg.service(at("/api/v1/admin/drivers").get(drivers::list).post(drivers::create));
     cfg.service(at("/api/v1/admin/drivers/{id}").get(drivers::show).patch(drivers::change));
     cfg.service(at("/api/v1/admin/drivers/{id}/locations").get(drivers::locations));

@@ -1,6 +1,7 @@
 //! All routes together on a database with the demo data: the shapes, the refusals, and what is kept between requests.
 
 use crate::actors::matcher::{self, Changed};
+use crate::actors::recorder::{self, RecorderOptions};
 use crate::actors::registry::Registry;
 use crate::api::{Context, Limiters, Principals, around, configure, cors};
 use crate::clock::{Clock, Manual};
@@ -94,7 +95,13 @@ impl Server {
             };
             changes.do_send(Changed(announcements.into_iter().filter_map(driver).collect()));
         });
+        let options = RecorderOptions {
+            queue_max: 100,
+            flush_interval: Duration::from_millis(10),
+            live_position_interval: TIMEOUT,
+        };
         let ctx = web::Data::new(Context {
+            recorder: recorder::start(options, database.clone(), metrics.clone()),
             database,
             matcher: matcher.matcher,
             clock: Arc::new(clock.clone()),

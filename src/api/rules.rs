@@ -5,6 +5,7 @@ use crate::domain::driver::Wants;
 use crate::domain::money::Money;
 use crate::domain::position::Position;
 use crate::operations::passwords::Password;
+use crate::operations::rides::Stars;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
@@ -29,6 +30,21 @@ pub fn name(value: &Value) -> Result<String, String> {
 
 pub fn reason(value: &Value) -> Result<String, String> {
     text(value, REASON_CHARS_MAX)
+}
+
+/// The same where an app may send the empty text for nothing.
+pub fn name_or_empty(value: &Value) -> Result<String, String> {
+    if value.as_str() == Some("") { Ok(String::new()) } else { name(value) }
+}
+
+pub fn reason_or_empty(value: &Value) -> Result<String, String> {
+    if value.as_str() == Some("") { Ok(String::new()) } else { reason(value) }
+}
+
+/// A rating.
+pub fn stars(value: &Value) -> Result<Stars, String> {
+    let stars = value.as_i64().and_then(Stars::new);
+    stars.ok_or_else(|| "must be a whole number from 1 to 5".to_owned())
 }
 
 fn text(value: &Value, chars_max: usize) -> Result<String, String> {

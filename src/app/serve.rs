@@ -125,6 +125,7 @@ async fn run(
         tokens,
         passwords: Passwords::default(),
         registry,
+        recorder: parts.recorder.clone(),
         principals,
         matcher: matcher.matcher,
         metrics: foundation.metrics,

@@ -16,6 +16,7 @@ mod orders;
 mod positions;
 mod replay;
 mod rest_input;
+mod rides;
 mod sign_in;
 mod silence;
 mod stopping;

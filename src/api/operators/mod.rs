@@ -34,7 +34,7 @@ fn new_person(fields: &mut Fields<'_>) -> Option<NewPerson> {
 }
 
 /// Where a list by id goes on. `None` where there is no cursor.
-fn id_cursor<Id: From<i64>>(fields: &mut Fields<'_>) -> Option<Id> {
+pub(super) fn id_cursor<Id: From<i64>>(fields: &mut Fields<'_>) -> Option<Id> {
     let rule = |value: &Value| {
         let id = value.as_str().and_then(|text| text.parse().ok()).filter(|id| *id > 0);
         id.map(Id::from).ok_or_else(|| "must be the next_cursor of the page before".to_owned())

@@ -53,6 +53,12 @@ struct Number {
 }
 
 #[derive(QueryableByName)]
+struct Word {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+#[derive(QueryableByName)]
 struct Location {
     #[diesel(sql_type = BigInt)]
     driver_id: i64,
@@ -164,6 +170,15 @@ impl Database {
              WHERE drivers.id = {driver_id} AND confirmed_at IS NULL ORDER BY event_id"
         );
         self.rows::<Number>(&sql).into_iter().map(|row| row.value).collect()
+    }
+
+    /// The names of an account's events, in their order.
+    pub fn event_names(&self, username: &str) -> Vec<String> {
+        let sql = format!(
+            "SELECT events.name AS value FROM events JOIN accounts ON accounts.id = events.account_id \
+             WHERE accounts.username = '{username}' ORDER BY events.event_id"
+        );
+        self.rows::<Word>(&sql).into_iter().map(|row| row.value).collect()
     }
 
     /// The numbers of each account's events: with no gap and none twice, `events` is also what they span.

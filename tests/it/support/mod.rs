@@ -8,6 +8,7 @@ pub mod driver_app;
 pub mod operator;
 pub mod process;
 pub mod raw_socket;
+pub mod rides;
 pub mod server;
 pub mod shape;
 pub mod tokens;

@@ -175,6 +175,12 @@ impl Server {
         Api::new(self.port).with_token(self.driver_token(driver_id).await)
     }
 
+    /// REST with a passenger's token.
+    pub async fn passenger_api(&self, customer_id: i64) -> Api {
+        let token = self.command(&["token", "--customer", &customer_id.to_string()]).await;
+        Api::new(self.port).with_token(token.trim().to_owned())
+    }
+
     pub fn anonymous(&self) -> Api {
         Api::new(self.port)
     }

@@ -1,0 +1,354 @@
+//! Rides by REST, for passengers, drivers and operators. What a ride may become is decided in `operations::rides`.
+
+use crate::actors::recorder::RecorderHandle;
+use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
+use crate::api::extract::{Admin, Caller, DriverCaller, PassengerCaller};
+use crate::api::fields::{Fields, Object};
+use crate::api::input::{Body, Once, Query};
+use crate::api::operators::id_cursor;
+use crate::api::problem::Problem;
+use crate::api::{Context, rules};
+use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::ride_rest::{self, PositionsTaken, Rejected, RideDriver};
+use crate::domain::ids::{DriverId, JobId};
+use crate::domain::job::JobStatus;
+use crate::domain::money::Money;
+use crate::domain::position::Fix;
+use crate::domain::ride::{RideId, ride_word};
+use crate::domain::role::Role;
+use crate::operations::authentication::Principal;
+use crate::operations::rides::{self, Canceller, DriverStep, Request, Viewer};
+use crate::store::reads::{self, RideStanding, RidesOf};
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+
+/// A ride's statuses as lists are filtered by them.
+const STATUSES: [(&str, &[JobStatus]); 7] = [
+    ("requested", &[JobStatus::Requested]),
+    ("accepted", &[JobStatus::Assigned, JobStatus::EnRoute]),
+    ("arrived", &[JobStatus::Arrived]),
+    ("started", &[JobStatus::InProgress]),
+    ("completed", &[JobStatus::Completed]),
+    ("cancelled", &[JobStatus::Cancelled]),
+    ("no_drivers", &[JobStatus::Unmatched]),
+];
+
+/// `POST rides`: a passenger asks for one.
+pub async fn create(ctx: web::Data<Context>, caller: PassengerCaller, once: Once, body: Body) -> Answered {
+    let request = request(&body.object()?)?;
+    let (passenger, settings) = (caller.customer, ctx.settings.rides);
+    let key = once.key(&ctx, &caller.principal, &body);
+    decide(&ctx, key, CREATED, move |tx| {
+        Ok(shown(rides::request(tx, passenger, &request, settings.tariff, settings.travel)?))
+    })
+    .await
+}
+
+fn request(object: &Object) -> Result<Request, Problem> {
+    let mut fields = Fields::of(object);
+    let ride_type = fields.required("ride_type", rules::name);
+    for name in ["pickup_latitude", "pickup_longitude", "dropoff_latitude", "dropoff_longitude"] {
+        if !fields.has(name) {
+            fields.refuse(name, "is missing");
+        }
+    }
+    let pickup = fields.position("pickup_latitude", "pickup_longitude");
+    let dropoff = fields.position("dropoff_latitude", "dropoff_longitude");
+    let pickup_address = fields.optional("pickup_address", rules::name_or_empty).unwrap_or_default();
+    let dropoff_address = fields.optional("dropoff_address", rules::name_or_empty).unwrap_or_default();
+    let fare = fields.optional("estimated_fare", rules::money);
+    let distance_km = fields.optional("distance_km", rules::distance_km);
+    let scheduled_at = fields.optional("scheduled_at", rules::instant);
+    fields.finish(|| {
+        Some(Request {
+            ride_type: ride_type?,
+            pickup: pickup?,
+            dropoff: dropoff?,
+            pickup_address,
+            dropoff_address,
+            fare,
+            distance_km,
+            scheduled_at,
+        })
+    })
+}
+
+/// `GET rides`: the caller's own, newest first.
+pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
+    let of = match viewer(&caller)? {
+        Viewer::Passenger(passenger) => RidesOf::Passenger(passenger),
+        Viewer::Driver(driver) => RidesOf::Driver(driver),
+        Viewer::Admin => return Err(forbidden(caller.role)),
+    };
+    list_of(&ctx, of, &query).await
+}
+
+/// `GET admin/rides`: everybody's, newest first.
+pub async fn list_all(ctx: web::Data<Context>, _: Admin, query: Query) -> Answered {
+    list_of(&ctx, RidesOf::Everybody, &query).await
+}
+
+async fn list_of(ctx: &Context, of: RidesOf, query: &Query) -> Answered {
+    let mut fields = Fields::of(&query.0);
+    let statuses = fields.optional("status", rules::word(&STATUSES));
+    let (before, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
+    let before = fields.finish(|| Some(before.unwrap_or(JobId(i64::MAX))))?;
+    let rows = ctx.read(move |conn| reads::rides(conn, of, statuses, before, limit as i64 + 1)).await?;
+    Ok(json(&page(rows, limit, |standing| standing.ride.job.id.to_string(), shown)))
+}
+
+/// `GET rides/{ride_id}`.
+pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<RideId>) -> Answered {
+    let (id, viewer, now) = (id.into_inner(), viewer(&caller)?, ctx.clock.now());
+    let found = ctx.read(move |conn| rides::view(conn, &id, viewer, now)).await?;
+    Ok(json(&shown(found.ok_or_else(|| Problem::not_found("ride"))?)))
+}
+
+/// `POST rides/{ride_id}/accept`.
+pub async fn accept(
+    ctx: web::Data<Context>,
+    caller: DriverCaller,
+    id: web::Path<RideId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let (id, driver, deliveries_max) = (id.into_inner(), caller.driver, ctx.deliveries_max());
+    let travel = ctx.settings.rides.travel;
+    let key = once.key(&ctx, &caller.principal, &body);
+    decide(&ctx, key, OK, move |tx| Ok(shown(rides::accept(tx, &id, driver, travel, deliveries_max)?))).await
+}
+
+/// `POST rides/{ride_id}/decline`.
+pub async fn decline(
+    ctx: web::Data<Context>,
+    caller: DriverCaller,
+    id: web::Path<RideId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let reason = reason(&body)?;
+    let (id, driver, deliveries_max) = (id.into_inner(), caller.driver, ctx.deliveries_max());
+    let key = once.key(&ctx, &caller.principal, &body);
+    decide(&ctx, key, OK, move |tx| Ok(shown(rides::decline(tx, &id, driver, &reason, deliveries_max)?)))
+        .await
+}
+
+/// `POST rides/{ride_id}/arrive`.
+pub async fn arrive(
+    ctx: web::Data<Context>,
+    caller: DriverCaller,
+    id: web::Path<RideId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    step(&ctx, &caller, id.into_inner(), DriverStep::Arrive, &once, &body).await
+}
+
+/// `POST rides/{ride_id}/start`.
+pub async fn start(
+    ctx: web::Data<Context>,
+    caller: DriverCaller,
+    id: web::Path<RideId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    step(&ctx, &caller, id.into_inner(), DriverStep::Start, &once, &body).await
+}
+
+/// `POST rides/{ride_id}/complete`.
+pub async fn complete(
+    ctx: web::Data<Context>,
+    caller: DriverCaller,
+    id: web::Path<RideId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    step(&ctx, &caller, id.into_inner(), DriverStep::Complete, &once, &body).await
+}
+
+async fn step(
+    ctx: &Context,
+    caller: &DriverCaller,
+    id: RideId,
+    step: DriverStep,
+    once: &Once,
+    body: &Body,
+) -> Answered {
+    let (driver, deliveries_max) = (caller.driver, ctx.deliveries_max());
+    let key = once.key(ctx, &caller.principal, body);
+    decide(ctx, key, OK, move |tx| Ok(shown(rides::step(tx, &id, driver, step, deliveries_max)?))).await
+}
+
+/// `POST rides/{ride_id}/cancel`: by its passenger, its driver (who gives it back) or an admin.
+pub async fn cancel(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    id: web::Path<RideId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let by = viewer(&caller)?;
+    let reason = reason(&body)?;
+    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let key = once.key(&ctx, &caller, &body);
+    decide(&ctx, key, OK, move |tx| {
+        let cancelled = match by {
+            Viewer::Driver(driver) => rides::give_back(tx, &id, driver, &reason, deliveries_max),
+            Viewer::Passenger(passenger) => {
+                rides::cancel(tx, &id, Canceller::Passenger(passenger), &reason, deliveries_max)
+            }
+            Viewer::Admin => rides::cancel(tx, &id, Canceller::Admin, &reason, deliveries_max),
+        };
+        Ok(shown(cancelled?))
+    })
+    .await
+}
+
+/// `POST rides/{ride_id}/rate`.
+pub async fn rate(
+    ctx: web::Data<Context>,
+    caller: PassengerCaller,
+    id: web::Path<RideId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let object = body.object()?;
+    let mut fields = Fields::of(&object);
+    let stars = fields.required("rating", rules::stars);
+    let comment = fields.optional("comment", rules::reason);
+    let stars = fields.finish(|| stars)?;
+    let (id, passenger) = (id.into_inner(), caller.customer);
+    let key = once.key(&ctx, &caller.principal, &body);
+    decide(&ctx, key, OK, move |tx| Ok(shown(rides::rate(tx, &id, passenger, stars, comment.as_deref())?)))
+        .await
+}
+
+/// `PUT driver/location`: one position or up to a hundred. Each is taken or rejected for itself.
+pub async fn set_location(ctx: web::Data<Context>, caller: DriverCaller, body: Body) -> Answered {
+    let bad = |message| Problem::new(ErrorCode::NotJson, message);
+    let text = body.json_text()?;
+    let read = ride_rest::positions(text, ctx.clock.now());
+    let (fixes, rejected) = read.map_err(|wrong| match wrong.code {
+        // What the parser says of it may hold what was sent.
+        ErrorCode::NotJson => bad("The body can't be read."),
+        code => Problem::new(code, wrong.message),
+    })?;
+    let taken = record(&ctx.recorder, caller.driver, &fixes, rejected);
+    Ok(HttpResponse::build(StatusCode::ACCEPTED).json(taken))
+}
+
+/// Hands positions to the recorder. Those that it has no room for are rejected at the places they had in the request.
+fn record(
+    recorder: &RecorderHandle,
+    driver: DriverId,
+    fixes: &[Fix],
+    mut rejected: Vec<Rejected>,
+) -> PositionsTaken {
+    let places = places(fixes.len(), &rejected);
+    let mut accepted = 0;
+    for (fix, index) in fixes.iter().zip(places) {
+        match recorder.record(driver, fix) {
+            Ok(()) => accepted += 1,
+            Err(_) => rejected.push(Rejected { index, code: ErrorCode::Busy.as_str() }),
+        }
+    }
+    rejected.sort_by_key(|rejected| rejected.index);
+    PositionsTaken { accepted, rejected }
+}
+
+/// Where in the request the positions stood that were not rejected.
+fn places(count: usize, rejected: &[Rejected]) -> Vec<usize> {
+    let is_rejected = |index: &usize| rejected.iter().any(|one| one.index == *index);
+    (0..count + rejected.len()).filter(|index| !is_rejected(index)).collect()
+}
+
+/// As whom somebody has to do with rides. Programs of the operator's have no part in one.
+fn viewer(principal: &Principal) -> Result<Viewer, Problem> {
+    match (principal.customer, principal.driver, principal.role) {
+        (Some(passenger), _, _) => Ok(Viewer::Passenger(passenger)),
+        (_, Some(driver), _) => Ok(Viewer::Driver(driver)),
+        (_, _, Role::Admin) => Ok(Viewer::Admin),
+        (_, _, role) => Err(forbidden(role)),
+    }
+}
+
+fn forbidden(role: Role) -> Problem {
+    Problem::new(ErrorCode::Forbidden, format!("The role {role} may not do that."))
+}
+
+/// Why somebody does not want the ride; they need not say.
+fn reason(body: &Body) -> Result<String, Problem> {
+    let object = body.object_or_none()?;
+    let mut fields = Fields::of(&object);
+    let reason = fields.optional("reason", rules::reason_or_empty).unwrap_or_default();
+    fields.finish(|| Some(reason))
+}
+
+fn shown(standing: RideStanding) -> ride_rest::Ride {
+    let RideStanding { ride, passenger, driver } = standing;
+    let job = ride.job;
+    let passenger_id = passenger.and_then(|account| account.public_id.parse().ok()).unwrap_or_default();
+    let fare = ride.estimated_fare_minor.unwrap_or(job.earnings_minor);
+    ride_rest::Ride {
+        ride_id: ride.ride_id,
+        status: ride_word(job.status),
+        ride_type: ride.ride_type.unwrap_or_default(),
+        passenger_id,
+        pickup_latitude: job.pickup_latitude.unwrap_or_default(),
+        pickup_longitude: job.pickup_longitude.unwrap_or_default(),
+        dropoff_latitude: job.dropoff_latitude.unwrap_or_default(),
+        dropoff_longitude: job.dropoff_longitude.unwrap_or_default(),
+        pickup_address: job.pickup_address,
+        dropoff_address: job.dropoff_address,
+        estimated_fare: Money::from_minor(fare),
+        distance_km: job.distance_km,
+        scheduled_at: ride.scheduled_at.map(Into::into),
+        final_fare: ride.final_fare_minor.map(Money::from_minor),
+        driver: driver.map(|(driver, account)| RideDriver::from(rides::card(&driver, &account))),
+        requested_at: job.requested_at.into(),
+        accepted_at: job.assigned_at.map(Into::into),
+        arrived_at: ride.arrived_at.map(Into::into),
+        started_at: job.started_at.map(Into::into),
+        completed_at: job.completed_at.map(Into::into),
+        cancelled_at: job.cancelled_at.map(Into::into),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn asked(body: Value) -> Result<Request, Problem> {
+        let Value::Object(object) = body else { panic!("an object") };
+        request(&object)
+    }
+
+    #[test]
+    fn a_request_needs_a_vehicle_and_both_places_and_no_more() {
+        let whole = json!({"ride_type": "moto", "pickup_latitude": 3.848, "pickup_longitude": 11.5021,
+            "dropoff_latitude": 3.858, "dropoff_longitude": 11.5121, "pickup_address": ""});
+        let request = asked(whole.clone()).expect("all that is needed");
+        assert_eq!((request.pickup_address.as_str(), request.fare), ("", None));
+        for name in ["ride_type", "pickup_latitude", "dropoff_longitude"] {
+            let mut part = whole.clone();
+            part.as_object_mut().expect("an object").remove(name);
+            assert_eq!(asked(part).expect_err(name).code(), ErrorCode::InvalidFields, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_position_keeps_its_place_in_the_request() {
+        let rejected = [1, 3].map(|index| Rejected { index, code: "invalid_position" });
+        assert_eq!(places(3, &rejected), [0, 2, 4]);
+        assert_eq!(places(0, &rejected[..0]), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn every_status_of_a_ride_can_be_asked_for_in_its_word() {
+        for status in JobStatus::ALL {
+            let listed = STATUSES.iter().filter(|(_, statuses)| statuses.contains(&status));
+            assert_eq!(listed.map(|(word, _)| *word).collect::<Vec<_>>(), [ride_word(status)]);
+        }
+    }
+}

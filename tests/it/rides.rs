@@ -1,0 +1,377 @@
+//! The life of a ride over REST, every move that it does not have, and one winner whatever races.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::api::{Api, send};
+use crate::support::rides::{ride_body, ride_id};
+use crate::support::{DRIVER, Server, rounds, wait_until};
+
+/// Of the demo data: `passenger1`, and a customer who has nothing to do with their rides.
+const PASSENGER: i64 = 1;
+const STRANGER: i64 = 123;
+
+#[tokio::test]
+async fn a_ride_is_requested_taken_driven_and_rated() {
+    let server = Server::start_default().await;
+    let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
+    let mut app = server.driver(1).await;
+    let requested = passenger.post("rides", ride_body()).await.expect(201);
+    let ride = ride_id(&requested);
+    assert_eq!(requested.body["status"], "requested");
+    assert_eq!((&requested.body["driver"], &requested.body["dropoff_address"]), (&Value::Null, &json!("")));
+    // 1,570 m as the crow flies, with a detour of 1.3 some 2 km: 2 and 1 for each of them.
+    let fare = requested.body["estimated_fare"].as_f64().expect("a number");
+    assert!((4.0..4.1).contains(&fare), "{fare}");
+    assert_eq!(driver.show_ride(&ride).await.expect(200).body, requested.body);
+
+    let accepted = driver.ride(&ride, "accept").await.expect(200);
+    assert_eq!(accepted.body["driver"]["driver_name"], "John Doe");
+    assert_eq!(driver.ride(&ride, "accept").await.expect(200).body, accepted.body, "once more");
+    assert_eq!(server.operator().await.driver(1).await["status"], "busy");
+    let heard = app.expect("ride_accepted").await;
+    assert_eq!(
+        (&heard["data"]["ride_id"], &heard["data"]["driver_name"]),
+        (&json!(ride), &json!("John Doe"))
+    );
+
+    for (action, status) in [("arrive", "arrived"), ("start", "started"), ("complete", "completed")] {
+        for _ in 0..2 {
+            let moved = driver.ride(&ride, action).await.expect(200);
+            assert_eq!((&moved.body["status"], ride_id(&moved)), (&json!(status), ride.clone()));
+        }
+    }
+    let done = passenger.show_ride(&ride).await.expect(200);
+    assert_eq!(done.body["final_fare"], done.body["estimated_fare"]);
+    for time in ["requested_at", "accepted_at", "arrived_at", "started_at", "completed_at"] {
+        assert!(done.body[time].is_string(), "{time}: {}", done.text);
+    }
+    for event in ["driver_arrived", "ride_started", "ride_completed"] {
+        assert_eq!(app.expect(event).await["data"]["ride_id"], json!(ride));
+    }
+    assert_eq!(server.operator().await.driver(1).await["status"], "available");
+
+    let rated = passenger.post(&format!("rides/{ride}/rate"), json!({"rating": 3, "comment": "Loud"})).await;
+    assert_eq!(rated.expect(200).body["driver"]["driver_rating"], 3.0);
+    let again = passenger.post(&format!("rides/{ride}/rate"), json!({"rating": 3})).await;
+    assert_eq!(again.expect_problem(409).body["code"], "already_rated");
+
+    let events = ["ride_accepted", "driver_arrived", "ride_started", "ride_completed"];
+    assert_eq!(server.database().event_names("passenger1"), events);
+    assert_eq!(server.database().event_names("driver1"), events);
+    for api in [&passenger, &driver] {
+        let mine = api.get("rides").await.expect(200);
+        assert_eq!(mine.body["items"][0]["ride_id"], json!(ride));
+    }
+    let earned = driver.get("earnings/today").await.expect(200);
+    assert_eq!((earned.body["rides"].as_i64(), earned.body["total"].as_f64()), (Some(1), Some(fare)));
+}
+
+#[tokio::test]
+async fn starting_straight_from_accepted_implies_arrival() {
+    let server = Server::start_default().await;
+    let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
+    let ride = passenger.request_ride().await;
+    driver.ride(&ride, "accept").await.expect(200);
+    let refused = driver.ride(&ride, "complete").await.expect_problem(409);
+    assert_eq!((&refused.body["code"], &refused.body["state"]), (&json!("ride_state"), &json!("accepted")));
+    let started = driver.ride(&ride, "start").await.expect(200);
+    assert_eq!(started.body["arrived_at"], started.body["started_at"]);
+    assert_eq!(driver.ride(&ride, "arrive").await.expect_problem(409).body["state"], "started");
+    assert_eq!(driver.ride(&ride, "accept").await.expect(200).body["status"], "started");
+}
+
+#[tokio::test]
+async fn who_has_no_part_in_a_ride_hears_that_there_is_none() {
+    let server = Server::start_default().await;
+    let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
+    let (stranger, other) = (server.passenger_api(STRANGER).await, server.driver_api(2).await);
+    let ride = passenger.request_ride().await;
+    stranger.show_ride(&ride).await.expect_problem(404);
+    stranger.ride(&ride, "cancel").await.expect_problem(404);
+    driver.ride(&ride, "accept").await.expect(200);
+    other.show_ride(&ride).await.expect_problem(404);
+    for action in ["arrive", "start", "complete", "cancel"] {
+        other.ride(&ride, action).await.expect_problem(404);
+    }
+    for action in ["accept", "decline"] {
+        assert_eq!(other.ride(&ride, action).await.expect_problem(409).body["code"], "ride_taken");
+    }
+    stranger.post(&format!("rides/{ride}/rate"), json!({"rating": 5})).await.expect_problem(404);
+    // The role itself may not.
+    for action in ["accept", "decline", "arrive", "start", "complete"] {
+        passenger.ride(&ride, action).await.expect_problem(403);
+    }
+    driver.post("rides", ride_body()).await.expect_problem(403);
+    driver.post(&format!("rides/{ride}/rate"), json!({"rating": 5})).await.expect_problem(403);
+    passenger.get("admin/rides").await.expect_problem(403);
+    passenger.put("driver/location", json!({"latitude": 1, "longitude": 2})).await.expect_problem(403);
+    server.anonymous().show_ride(&ride).await.expect_problem(401);
+    driver.ride("no-such-ride", "accept").await.expect_problem(404);
+    let wrong = passenger.post(&format!("rides/{ride}/rate"), json!({"rating": 6})).await;
+    wrong.expect_problem(422);
+    let early = passenger.post(&format!("rides/{ride}/rate"), json!({"rating": 5})).await;
+    assert_eq!(early.expect_problem(409).body["state"], "accepted");
+    assert_eq!(server.database().event_names("passenger1"), ["ride_accepted"]);
+}
+
+#[tokio::test]
+async fn a_ride_is_for_verified_drivers_who_want_work_and_whose_vehicle_fits() {
+    let server = Server::start_default().await;
+    let operator = server.operator().await;
+    let passenger = server.passenger_api(PASSENGER).await;
+    let (sedan, moto) = (server.driver_api(1).await, server.driver_api(DRIVER).await);
+    let mut body = ride_body();
+    body["ride_type"] = json!("MOTO");
+    let ride = ride_id(&passenger.post("rides", body.clone()).await.expect(201));
+    sedan.show_ride(&ride).await.expect_problem(404);
+    sedan.ride(&ride, "accept").await.expect_problem(404);
+
+    operator.change_driver(DRIVER, json!({"is_verified": false})).await.expect(200);
+    moto.ride(&ride, "accept").await.expect_problem(404);
+    operator.change_driver(DRIVER, json!({"is_verified": true})).await.expect(200);
+    moto.put("driver/status", json!({"status": "offline"})).await.expect(200);
+    moto.ride(&ride, "accept").await.expect_problem(404);
+    moto.put("driver/status", json!({"status": "online"})).await.expect(200);
+    let order_id = operator.assign_new(DRIVER).await;
+    assert_eq!(moto.ride(&ride, "accept").await.expect_problem(409).body["code"], "driver_busy");
+    moto.set_order_status(order_id, "rejected").await.expect(200);
+    moto.ride(&ride, "accept").await.expect(200);
+    // On a ride nobody gets a delivery, nor another ride.
+    let order_id = operator.create_order().await;
+    assert_eq!(operator.assign(order_id, DRIVER).await.expect_problem(409).body["code"], "driver_busy");
+    let second = passenger.request_ride().await;
+    assert_eq!(moto.ride(&second, "accept").await.expect_problem(409).body["code"], "driver_busy");
+
+    body["scheduled_at"] = json!("2100-01-01T00:00:00Z");
+    body["ride_type"] = json!("any");
+    let later = ride_id(&passenger.post("rides", body).await.expect(201));
+    sedan.ride(&later, "accept").await.expect_problem(404);
+}
+
+#[tokio::test]
+async fn who_lets_a_ride_pass_is_not_asked_again() {
+    let server = Server::start_default().await;
+    let passenger = server.passenger_api(PASSENGER).await;
+    let (driver, other) = (server.driver_api(1).await, server.driver_api(2).await);
+    let ride = passenger.request_ride().await;
+    for _ in 0..2 {
+        assert_eq!(driver.ride(&ride, "decline").await.expect(200).body["status"], "requested");
+    }
+    driver.ride(&ride, "accept").await.expect_problem(404);
+    driver.show_ride(&ride).await.expect_problem(404);
+    driver.ride(&ride, "cancel").await.expect_problem(404);
+    other.ride(&ride, "accept").await.expect(200);
+    // Who repeats it learns nothing of who has it.
+    let repeated = driver.ride(&ride, "decline").await.expect(200);
+    assert_eq!((&repeated.body["status"], &repeated.body["driver"]), (&json!("requested"), &Value::Null));
+    assert_eq!(repeated.body["accepted_at"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_driver_who_cancels_puts_the_ride_back_and_the_passenger_hears() {
+    let server = Server::start_default().await;
+    let passenger = server.passenger_api(PASSENGER).await;
+    let (driver, other) = (server.driver_api(1).await, server.driver_api(2).await);
+    let ride = passenger.request_ride().await;
+    driver.ride(&ride, "accept").await.expect(200);
+    driver.ride(&ride, "arrive").await.expect(200);
+    for _ in 0..2 {
+        let back = driver.ride_because(&ride, "cancel", "A flat tyre").await.expect(200);
+        assert_eq!((&back.body["status"], &back.body["driver"]), (&json!("requested"), &Value::Null));
+        assert_eq!((&back.body["accepted_at"], &back.body["arrived_at"]), (&Value::Null, &Value::Null));
+    }
+    assert_eq!(
+        server.database().event_names("passenger1"),
+        ["ride_accepted", "driver_arrived", "driver_cancelled"]
+    );
+    assert_eq!(server.operator().await.driver(1).await["status"], "available");
+    driver.ride(&ride, "accept").await.expect_problem(404);
+    other.ride(&ride, "accept").await.expect(200);
+    other.ride(&ride, "start").await.expect(200);
+    for action in ["cancel", "decline"] {
+        assert_eq!(other.ride(&ride, action).await.expect_problem(409).body["state"], "started");
+    }
+}
+
+#[tokio::test]
+async fn a_passenger_cancels_until_the_start_and_an_admin_until_the_end() {
+    let server = Server::start_default().await;
+    let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
+    let admin = server.operator().await.api().clone();
+    let mut app = server.driver(1).await;
+
+    let searching = passenger.request_ride().await;
+    for _ in 0..2 {
+        let cancelled = passenger.ride_because(&searching, "cancel", "Too long").await.expect(200);
+        assert_eq!(cancelled.body["status"], "cancelled");
+    }
+    assert_eq!(driver.ride(&searching, "accept").await.expect_problem(409).body["state"], "cancelled");
+
+    let taken = passenger.request_ride().await;
+    driver.ride(&taken, "accept").await.expect(200);
+    passenger.ride_because(&taken, "cancel", "Changed my mind").await.expect(200);
+    app.expect("ride_accepted").await;
+    let heard = app.expect("ride_cancelled").await;
+    assert_eq!(heard["data"]["cancelled_by"], "passenger");
+    assert_eq!(heard["data"]["reason"], "Changed my mind");
+    assert_eq!(driver.ride(&taken, "arrive").await.expect_problem(409).body["state"], "cancelled");
+
+    let under_way = passenger.request_ride().await;
+    driver.ride(&under_way, "accept").await.expect(200);
+    driver.ride(&under_way, "start").await.expect(200);
+    assert_eq!(passenger.ride(&under_way, "cancel").await.expect_problem(409).body["state"], "started");
+    admin.ride_because(&under_way, "cancel", "An accident").await.expect(200);
+    let heard = app.events_until(|event| event["type"] == "ride_cancelled").await;
+    assert_eq!(heard.last().expect("an event")["data"]["cancelled_by"], "admin");
+    assert_eq!(server.operator().await.driver(1).await["status"], "available");
+
+    let done = passenger.request_ride().await;
+    for action in ["accept", "start", "complete"] {
+        driver.ride(&done, action).await.expect(200);
+    }
+    assert_eq!(admin.ride(&done, "cancel").await.expect_problem(409).body["state"], "completed");
+
+    let cancelled = admin.get("admin/rides?status=cancelled").await.expect(200);
+    let listed: Vec<&str> = items(&cancelled.body).map(|ride| ride["ride_id"].as_str().unwrap()).collect();
+    assert_eq!(listed, [&under_way, &taken, &searching]);
+    let first = passenger.get("rides?limit=3").await.expect(200);
+    let cursor = first.body["next_cursor"].as_str().expect("there is one more");
+    let rest = passenger.get(&format!("rides?cursor={cursor}")).await.expect(200);
+    assert_eq!((items(&first.body).count(), items(&rest.body).count()), (3, 1));
+    assert_eq!(server.passenger_api(STRANGER).await.get("rides").await.expect(200).body["items"], json!([]));
+}
+
+#[tokio::test]
+async fn suspending_a_driver_puts_their_ride_back() {
+    let server = Server::start_default().await;
+    let operator = server.operator().await;
+    let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
+    let ride = passenger.request_ride().await;
+    driver.ride(&ride, "accept").await.expect(200);
+    operator.change_driver(1, json!({"suspended": true})).await.expect(200);
+    assert_eq!(passenger.show_ride(&ride).await.expect(200).body["status"], "requested");
+    assert_eq!(server.database().event_names("passenger1"), ["ride_accepted", "driver_cancelled"]);
+    driver.ride(&ride, "accept").await.expect_problem(401);
+    assert_eq!(operator.driver(1).await["status"], "offline");
+}
+
+#[tokio::test]
+async fn restoring_the_demo_data_ends_the_rides_of_its_passengers() {
+    let server = Server::start_default().await;
+    let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
+    let ride = passenger.request_ride().await;
+    driver.ride(&ride, "accept").await.expect(200);
+    server.command(&["seed"]).await;
+    assert_eq!(passenger.show_ride(&ride).await.expect(200).body["status"], "cancelled");
+    assert_eq!(server.operator().await.driver(1).await["status"], "available");
+    let pending = server.operator().await.list("admin/orders").await;
+    assert_eq!(pending.iter().filter(|order| order["status"] == "pending").count(), 5);
+
+    let searching = passenger.request_ride().await;
+    server.command(&["seed", "--remove"]).await;
+    let sql = format!(
+        "SELECT COUNT(*) AS value FROM jobs WHERE public_id = '{searching}' AND status = 'cancelled'"
+    );
+    assert_eq!(server.database().number(&sql), 1);
+}
+
+#[tokio::test]
+async fn a_request_with_a_key_makes_one_ride() {
+    let server = Server::start_default().await;
+    let passenger = server.passenger_api(PASSENGER).await;
+    let keyed = async |api: &Api, path: &str, body: &Value| {
+        send(api.request(Method::POST, path).header("Idempotency-Key", "once-1").json(body)).await
+    };
+    let body = ride_body();
+    let (one, other) = tokio::join!(keyed(&passenger, "rides", &body), keyed(&passenger, "rides", &body));
+    assert_eq!((one.status, &one.text), (201, &other.text));
+    assert_eq!(items(&passenger.get("rides").await.expect(200).body).count(), 1);
+    let mut changed = body.clone();
+    changed["estimated_fare"] = json!(1500);
+    keyed(&passenger, "rides", &changed).await.expect_problem(422);
+    let priced = passenger.post("rides", changed).await.expect(201);
+    assert_eq!(priced.body["estimated_fare"], 1500);
+    passenger.post("rides", json!({"ride_type": "any", "pickup_latitude": 91})).await.expect_problem(422);
+
+    let (ride, driver) = (ride_id(&one), server.driver_api(1).await);
+    let path = format!("rides/{ride}/accept");
+    let first = keyed(&driver, &path, &json!({})).await.expect(200);
+    driver.ride(&ride, "start").await.expect(200);
+    assert_eq!(keyed(&driver, &path, &json!({})).await.expect(200).text, first.text);
+}
+
+#[tokio::test]
+async fn positions_come_one_by_one_or_in_batches() {
+    let server = Server::start_default().await;
+    let driver = server.driver_api(1).await;
+    let one = driver.put("driver/location", json!({"latitude": 3.8, "longitude": 11.5})).await.expect(202);
+    assert_eq!(one.body, json!({"accepted": 1, "rejected": []}));
+    let batch = json!([{"latitude": 3.81, "longitude": 11.5}, {"latitude": 91, "longitude": 0},
+        {"latitude": 3.82, "longitude": 11.5, "heading": 90}]);
+    let batch = driver.put("driver/location", batch).await.expect(202);
+    let rejected = json!([{"index": 1, "code": "invalid_position"}]);
+    assert_eq!(batch.body, json!({"accepted": 2, "rejected": rejected}));
+    let many = vec![json!({"latitude": 1, "longitude": 2}); 101];
+    driver.put("driver/location", json!(many)).await.expect_problem(422);
+    wait_until("three positions are stored", async || server.database().locations_stored() == 3).await;
+    assert_eq!(server.database().locations(1)[2].heading, Some(90.0));
+}
+
+/// Five drivers at once, half of whom try the one ride first and the others the other: each ride has one winner, and
+/// nobody has both. `RIDE_ROUNDS` says how often.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_drivers_accept_two_rides_at_once_and_each_ride_has_one_winner() {
+    let server = Server::start_default().await;
+    let passenger = server.passenger_api(PASSENGER).await;
+    let mut drivers = Vec::new();
+    for id in server.more_drivers(5).await {
+        drivers.push(server.driver_api(id).await);
+    }
+    for round in 0..rounds("RIDE_ROUNDS", 8) {
+        let rides = [passenger.request_ride().await, passenger.request_ride().await];
+        let attempts = drivers.iter().enumerate().map(|(at, driver)| {
+            let (first, second) = if at % 2 == 0 { (0, 1) } else { (1, 0) };
+            both(driver, [&rides[first], &rides[second]])
+        });
+        let won: Vec<String> = join_all(attempts).await.into_iter().flatten().collect();
+        for ride in &rides {
+            let winners = won.iter().filter(|winner| *winner == ride).count();
+            assert_eq!(winners, 1, "round {round}: {won:?}");
+        }
+        let with_two = "SELECT COUNT(*) AS value FROM (SELECT driver_id FROM jobs WHERE kind = 'ride' \
+             AND status = 'assigned' GROUP BY driver_id HAVING COUNT(*) > 1) AS twice";
+        assert_eq!(server.database().number(with_two), 0, "round {round}");
+        for ride in &rides {
+            passenger.ride(ride, "cancel").await.expect(200);
+        }
+    }
+    for account in server.database().event_numbers() {
+        let spanned = account.newest_id - account.oldest_id + 1;
+        assert_eq!((account.events, account.distinct_ids), (spanned, spanned), "{}", account.account);
+    }
+}
+
+/// The rides that a driver got of those they tried to take at once; the others were refused for one of two reasons.
+async fn both(driver: &Api, rides: [&String; 2]) -> Vec<String> {
+    let (one, other) = tokio::join!(driver.ride(rides[0], "accept"), driver.ride(rides[1], "accept"));
+    let mut won = Vec::new();
+    for reply in [one, other] {
+        if reply.status == 200 {
+            won.push(ride_id(&reply));
+            continue;
+        }
+        let code = reply.expect_problem(409).body["code"].clone();
+        assert!(["ride_taken", "driver_busy"].contains(&code.as_str().unwrap_or_default()), "{code}");
+    }
+    assert!(won.len() <= 1, "one driver, two rides: {won:?}");
+    won
+}
+
+async fn join_all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    futures_util::future::join_all(futures).await
+}
+
+fn items(page: &Value) -> impl Iterator<Item = &Value> {
+    page["items"].as_array().expect("a page has items").iter()
+}
