@@ -10,6 +10,7 @@ use crate::api::problem::Problem;
 use crate::api::{Context, rules};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::ride_rest::{self, PositionsTaken, Rejected, RideDriver};
+use crate::domain::event::DriverCard;
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
 use crate::domain::money::Money;
@@ -304,7 +305,7 @@ fn shown(standing: RideStanding) -> ride_rest::Ride {
         distance_km: job.distance_km,
         scheduled_at: ride.scheduled_at.map(Into::into),
         final_fare: ride.final_fare_minor.map(Money::from_minor),
-        driver: driver.map(|(driver, account)| RideDriver::from(rides::card(&driver, &account))),
+        driver: driver.map(|(driver, account)| ride_driver(rides::card(&driver, &account), job.status)),
         requested_at: job.requested_at.into(),
         accepted_at: job.assigned_at.map(Into::into),
         arrived_at: ride.arrived_at.map(Into::into),
@@ -312,6 +313,12 @@ fn shown(standing: RideStanding) -> ride_rest::Ride {
         completed_at: job.completed_at.map(Into::into),
         cancelled_at: job.cancelled_at.map(Into::into),
     }
+}
+
+/// Where the driver is, is the ride's business until it ends and not after.
+fn ride_driver(mut card: DriverCard, status: JobStatus) -> RideDriver {
+    card.position = card.position.filter(|_| status.is_held());
+    card.into()
 }
 
 #[cfg(test)]

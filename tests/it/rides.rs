@@ -27,6 +27,7 @@ async fn a_ride_is_requested_taken_driven_and_rated() {
 
     let accepted = driver.ride(&ride, "accept").await.expect(200);
     assert_eq!(accepted.body["driver"]["driver_name"], "John Doe");
+    assert_eq!(accepted.body["driver"]["latitude"], -26.2041);
     assert_eq!(driver.ride(&ride, "accept").await.expect(200).body, accepted.body, "once more");
     assert_eq!(server.operator().await.driver(1).await["status"], "busy");
     let heard = app.expect("ride_accepted").await;
@@ -43,6 +44,7 @@ async fn a_ride_is_requested_taken_driven_and_rated() {
     }
     let done = passenger.show_ride(&ride).await.expect(200);
     assert_eq!(done.body["final_fare"], done.body["estimated_fare"]);
+    assert_eq!(done.body["driver"]["latitude"], 0.0, "where the driver is now is nobody's business any more");
     for time in ["requested_at", "accepted_at", "arrived_at", "started_at", "completed_at"] {
         assert!(done.body[time].is_string(), "{time}: {}", done.text);
     }
