@@ -32,7 +32,7 @@ mod route_tests;
 mod rules;
 pub mod sockets;
 
-use crate::actors::matcher::{Candidate, Matcher, Nearest};
+use crate::actors::matcher::{Candidate, MatcherHandle, Nearest};
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::registry::Registry;
 use crate::clock::SharedClock;
@@ -46,7 +46,6 @@ use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
 use crate::rate_limit::{KeyedLimiter, Rate};
 use crate::store::{Conn, Database, StoreError, Tx};
-use actix::Addr;
 use actix_web::{HttpRequest, Resource, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::IpAddr;
@@ -72,7 +71,7 @@ pub struct Context {
     pub registry: Arc<Registry>,
     pub recorder: RecorderHandle,
     pub principals: Arc<Principals>,
-    pub matcher: Addr<Matcher>,
+    pub matcher: MatcherHandle,
     pub metrics: Arc<Metrics>,
     pub prometheus: PrometheusHandle,
     /// The server is stopping: no new work is wanted.
@@ -93,7 +92,7 @@ impl Context {
 
     async fn search(&self, search: Nearest) -> Result<Vec<Candidate>, Problem> {
         let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not there.");
-        self.matcher.send(search).await.map_err(gone)
+        self.matcher.matcher.send(search).await.map_err(gone)
     }
 
     fn deliveries_max(&self) -> i64 {

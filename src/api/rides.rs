@@ -234,6 +234,9 @@ pub async fn set_location(ctx: web::Data<Context>, caller: DriverCaller, body: B
         ErrorCode::NotJson => bad("The body can't be read."),
         code => Problem::new(code, wrong.message),
     })?;
+    for fix in &fixes {
+        ctx.matcher.moved(caller.driver, fix);
+    }
     let taken = record(&ctx.recorder, caller.driver, &fixes, rejected);
     Ok(HttpResponse::build(StatusCode::ACCEPTED).json(taken))
 }

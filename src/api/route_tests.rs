@@ -103,7 +103,7 @@ impl Server {
         let ctx = web::Data::new(Context {
             recorder: recorder::start(options, database.clone(), metrics.clone()),
             database,
-            matcher: matcher.matcher,
+            matcher,
             clock: Arc::new(clock.clone()),
             limiters: Limiters::new(&settings.limits),
             tokens: Arc::new(TokenKeys::new(b"thirty-two bytes for these tests", lifetimes, None)),

@@ -127,7 +127,7 @@ async fn run(
         registry,
         recorder: parts.recorder.clone(),
         principals,
-        matcher: matcher.matcher,
+        matcher,
         metrics: foundation.metrics,
         prometheus,
         draining: parts.draining.clone(),

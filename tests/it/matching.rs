@@ -48,6 +48,16 @@ async fn a_position_counts_from_the_moment_it_is_told() {
 }
 
 #[tokio::test]
+async fn a_position_told_by_rest_counts_as_soon() {
+    let server = Server::start_default().await;
+    let operator = server.operator().await;
+    let body =
+        json!([{"latitude": -26.2040, "longitude": 28.0473}, {"latitude": -26.2041, "longitude": 28.0473}]);
+    server.driver_api(DRIVER).await.put("driver/location", body).await.expect(202);
+    assert_eq!(ids(&nearby(&operator, CENTRE).await), [1, DRIVER]);
+}
+
+#[tokio::test]
 async fn a_jump_that_no_vehicle_can_make_is_stored_and_does_not_move_the_driver_for_searches() {
     let server = Server::start_default().await;
     let operator = server.operator().await;
