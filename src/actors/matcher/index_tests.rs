@@ -218,6 +218,11 @@ proptest! {
             gap = cell.gap_to(search.steps, gap);
             prop_assert!(search.reaches(gap), "at depth {}: {:?}", depth, gap);
         }
+        // Nor are they nearer than they have to be: the last one is the place itself, to a step or two.
+        let east = (at.longitude() - place.longitude()).abs();
+        let apart = (east.min(360.0 - east), (at.latitude() - place.latitude()).abs());
+        let (east, north) = gap.degrees();
+        prop_assert!((east - apart.0).abs() < 3e-7 && (north - apart.1).abs() < 3e-7, "{:?}", apart);
     }
 }
 
