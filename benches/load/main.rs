@@ -55,6 +55,13 @@ struct Options {
     /// The database of the tool's own server, or of the one at `--url` (for counting its rows).
     #[arg(long)]
     database_url: Option<String>,
+    /// The server at `--url` is another one on a database that Fleetwire has made and seeded. It has no metrics: a row in
+    /// the table stands for a position accepted and stored.
+    #[arg(long, requires_all = ["url", "database_url"])]
+    peer: bool,
+    /// The first process of a database server, whose CPU time is reported beside the server's.
+    #[arg(long)]
+    database_pid: Option<u32>,
     /// Passed by `cargo bench`, and without a meaning here.
     #[arg(long, hide = true)]
     bench: bool,
@@ -87,12 +94,13 @@ async fn measure(options: &Options) -> Result<Report, Failure> {
     let rss_kib_connected = target.rss_kib()?;
 
     let before = target.counters().await?;
-    let cpu_us_before = target.cpu_us()?;
+    let (cpu_us_before, database_cpu_us_before) = (target.cpu_us()?, target.database_cpu_us()?);
     println!("{} s of load", options.secs);
     fleet.start(Duration::from_millis(options.interval_ms));
     let orders = assign(options, &target, &fleet).await?;
     fleet.stop();
     let after = settled(&target, &fleet, before, orders).await?;
+    let database_cpu_us = target.database_cpu_us()?;
     Ok(Report {
         drivers: options.drivers,
         secs: options.secs,
@@ -100,6 +108,9 @@ async fn measure(options: &Options) -> Result<Report, Failure> {
         rss_kib_before,
         rss_kib_connected,
         cpu_us: target.cpu_us()? - cpu_us_before,
+        database_cpu_us: database_cpu_us
+            .zip(database_cpu_us_before)
+            .map(|(now, then)| now.saturating_sub(then)),
         positions_sent: fleet.positions_sent(),
         counters: after.since(before),
         orders,

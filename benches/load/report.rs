@@ -12,6 +12,8 @@ pub struct Report {
     pub rss_kib_before: u64,
     pub rss_kib_connected: u64,
     pub cpu_us: u64,
+    /// A database server's, where there is one that is known.
+    pub database_cpu_us: Option<u64>,
     pub positions_sent: u64,
     pub counters: Counters,
     pub orders: u64,
@@ -37,8 +39,8 @@ impl Report {
         grown as f64 / f64::from(self.drivers)
     }
 
-    fn position_cpu_us(&self) -> f64 {
-        self.cpu_us as f64 / self.counters.stored.max(1) as f64
+    fn for_each_position(&self, cpu_us: u64) -> f64 {
+        cpu_us as f64 / self.counters.stored.max(1) as f64
     }
 }
 
@@ -58,8 +60,11 @@ impl Display for Report {
         writeln!(
             f,
             "CPU of a stored position    {:.1} us (all the server did, shared out)",
-            self.position_cpu_us()
+            self.for_each_position(self.cpu_us)
         )?;
+        if let Some(cpu_us) = self.database_cpu_us {
+            writeln!(f, "and in the database         {:.1} us", self.for_each_position(cpu_us))?;
+        }
         for (name, share) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)] {
             if let Some(latency) = percentile(&latencies, share) {
                 writeln!(f, "assignment to app, {name:<7}  {} us", latency.as_micros())?;

@@ -31,6 +31,8 @@ pub struct Target {
     operator: Operator,
     own: Option<Own>,
     database_url: Option<String>,
+    database_pid: Option<u32>,
+    has_metrics: bool,
 }
 
 /// A server that this tool started: it ends with its value, and so does its directory.
@@ -83,7 +85,8 @@ impl Target {
         let token = run(own.as_ref(), &["token", "--admin"]).await?.trim().to_owned();
         let client = reqwest::Client::builder().timeout(REPLY_MAX).build()?;
         let operator = Operator { client, base: format!("http://{address}"), token };
-        Ok(Target { address, pid, operator, own, database_url })
+        let (database_pid, has_metrics) = (options.database_pid, !options.peer);
+        Ok(Target { address, pid, operator, own, database_url, database_pid, has_metrics })
     }
 
     pub fn address(&self) -> &str {
@@ -115,21 +118,26 @@ impl Target {
 
     /// CPU time of the whole process so far, user and system.
     pub fn cpu_us(&self) -> Result<u64, Failure> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
-        // The name in parentheses may hold anything; after it, the 12th and 13th fields are utime and stime.
-        let (_, fields) = stat.rsplit_once(") ").ok_or("an unknown form of /proc/PID/stat")?;
-        let fields: Vec<&str> = fields.split(' ').collect();
-        Ok((fields[11].parse::<u64>()? + fields[12].parse::<u64>()?) * TICK_US)
+        Ok(Process::read(self.pid)?.own_us)
+    }
+
+    /// CPU time of the database server's processes so far, those that have ended included.
+    pub fn database_cpu_us(&self) -> Result<Option<u64>, Failure> {
+        self.database_pid.map(family_us).transpose()
     }
 
     pub async fn counters(&self) -> Result<Counters, Failure> {
+        let rows = self.database_url.as_deref().map(rows).transpose()?;
+        if !self.has_metrics {
+            let stored = rows.ok_or("a peer without its database")?;
+            return Ok(Counters { accepted: stored, stored, dropped: 0, rows });
+        }
         let metrics = self.operator.metrics().await?;
         let counter = |name: &str| {
             let name = format!("fleetwire_positions_{name}_total");
             let samples = metrics.lines().filter(|line| line.starts_with(&name));
             samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
         };
-        let rows = self.database_url.as_deref().map(rows).transpose()?;
         Ok(Counters {
             accepted: counter("accepted"),
             stored: counter("stored"),
@@ -137,6 +145,35 @@ impl Target {
             rows,
         })
     }
+}
+
+/// What `/proc` says of a process.
+struct Process {
+    parent: u32,
+    own_us: u64,
+    /// Of its children that have ended and of theirs.
+    ended_us: u64,
+}
+
+impl Process {
+    fn read(pid: u32) -> Result<Process, Failure> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        // The name in parentheses may hold anything. After it: the state, the parent, and from the 12th on the ticks.
+        let (_, fields) = stat.rsplit_once(") ").ok_or("an unknown form of /proc/PID/stat")?;
+        let fields: Vec<&str> = fields.split(' ').collect();
+        let us = |field: usize| Ok::<u64, Failure>(fields[field].parse::<u64>()? * TICK_US);
+        Ok(Process { parent: fields[1].parse()?, own_us: us(11)? + us(12)?, ended_us: us(13)? + us(14)? })
+    }
+}
+
+/// CPU time of a process and its children, living and ended.
+fn family_us(pid: u32) -> Result<u64, Failure> {
+    let first = Process::read(pid)?;
+    let pids = std::fs::read_dir("/proc")?.flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    // One that ends while it is looked at is in its parent's time at the next look.
+    let children = pids.filter_map(|pid| Process::read(pid).ok()).filter(|process| process.parent == pid);
+    Ok(first.own_us + first.ended_us + children.map(|child| child.own_us).sum::<u64>())
 }
 
 impl Operator {
