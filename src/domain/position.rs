@@ -3,6 +3,9 @@
 use chrono::{DateTime, Utc};
 use geo::{Distance, Haversine, Point};
 
+/// Half of a great circle of the mean earth.
+const HALF_WAY_AROUND_M: f64 = 6_371_008.8 * std::f64::consts::PI;
+
 /// A place on earth that can't be out of range.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Position {
@@ -35,8 +38,10 @@ impl Position {
 
     /// Great-circle distance in metres (haversine, mean earth radius 6,371,008.8 m).
     pub fn distance_m(self, other: Position) -> f64 {
-        Haversine
-            .distance(Point::new(self.longitude, self.latitude), Point::new(other.longitude, other.latitude))
+        let metres = Haversine
+            .distance(Point::new(self.longitude, self.latitude), Point::new(other.longitude, other.latitude));
+        // For some nearly opposite points the formula takes the arc sine of a little more than one.
+        if metres.is_nan() { HALF_WAY_AROUND_M } else { metres }
     }
 }
 
@@ -67,6 +72,13 @@ mod tests {
             assert!(Position::new(latitude, longitude).is_err(), "{latitude} {longitude}");
         }
         assert!(Position::new(-90.0, 180.0).is_ok());
+    }
+
+    #[test]
+    fn nearly_opposite_points_are_half_way_around() {
+        let here = Position::new(59.424115065699226, -107.08234615624895).expect("in range");
+        let there = Position::new(-59.42411509705067, 72.91765384375105).expect("in range");
+        assert!((here.distance_m(there) - 20_015_114.0).abs() < 1.0);
     }
 
     #[test]

@@ -56,12 +56,13 @@ impl Leaf {
         })
     }
 
-    /// The drivers whose position passes a test. It is tried on all slots in a row and without a branch: so the processor
-    /// fetches the whole leaf from memory at once, where it would wait for one driver after the other.
+    /// The drivers whose position passes a test. It is tried on all slots up to the last driver's, without a branch: so the
+    /// processor fetches them from memory at once, where it would wait for one driver after the other.
     #[inline]
     pub(super) fn drivers_where(&self, test: impl Fn(Position) -> bool) -> impl Iterator<Item = &Packed> {
         let mut left = 0;
-        for (slot, driver) in self.slots.iter().enumerate() {
+        let end = LEAF_SLOTS - self.used.leading_zeros() as usize;
+        for (slot, driver) in self.slots[..end].iter().enumerate() {
             left |= u64::from(test(driver.position)) << slot;
         }
         self.among(left & self.used)
