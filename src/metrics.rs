@@ -57,6 +57,16 @@ metrics! {
     positions_implausible: Counter = counter, describe_counter, "fleetwire_positions_implausible_total";
     /// Drivers who can be matched.
     drivers_matchable: Gauge = gauge, describe_gauge, "fleetwire_drivers_matchable";
+    /// Searches for a ride's driver that go on.
+    searches_open: Gauge = gauge, describe_gauge, "fleetwire_searches_open";
+    /// Offers that drivers have not answered yet.
+    offers_open: Gauge = gauge, describe_gauge, "fleetwire_offers_open";
+    /// Offers made to drivers.
+    offers_made: Counter = counter, describe_counter, "fleetwire_offers_made_total";
+    /// Drivers who could not be bound to the ride that was meant for them.
+    claims_lost: Counter = counter, describe_counter, "fleetwire_claims_lost_total";
+    /// From the beginning of a search to its driver.
+    match_seconds: Histogram = histogram, describe_histogram, "fleetwire_match_seconds";
     /// Time of a database operation on its thread.
     database_seconds: Histogram = histogram, describe_histogram, "fleetwire_database_seconds";
     /// Database operations waiting for a thread.

@@ -56,7 +56,7 @@ impl Registry {
                 Announcement::Event(event) => self.deliver(&event),
                 Announcement::AccessRevoked(account) => self.close_all_of(account),
                 // The matcher's.
-                Announcement::DriverChanged(_) => {}
+                Announcement::DriverChanged(_) | Announcement::Search(_) => {}
             }
         }
     }

@@ -96,7 +96,7 @@ impl Context {
     }
 
     fn deliveries_max(&self) -> i64 {
-        i64::from(self.settings.limits.deliveries_per_driver_max.get())
+        self.settings.deliveries_max()
     }
 
     async fn read<T: Send + 'static>(

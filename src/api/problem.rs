@@ -186,6 +186,7 @@ fn code_of(refusal: Refusal) -> ErrorCode {
         Refusal::OrderState(_) => ErrorCode::OrderState,
         Refusal::RideState(_) => ErrorCode::RideState,
         Refusal::RideTaken => ErrorCode::RideTaken,
+        Refusal::OfferEnded => ErrorCode::OfferEnded,
         Refusal::AlreadyRated => ErrorCode::AlreadyRated,
         Refusal::DriverSuspended => ErrorCode::DriverSuspended,
         Refusal::DriverBusy => ErrorCode::DriverBusy,

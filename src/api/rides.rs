@@ -37,12 +37,9 @@ const STATUSES: [(&str, &[JobStatus]); 7] = [
 /// `POST rides`: a passenger asks for one.
 pub async fn create(ctx: web::Data<Context>, caller: PassengerCaller, once: Once, body: Body) -> Answered {
     let request = request(&body.object()?)?;
-    let (passenger, settings) = (caller.customer, ctx.settings.rides);
+    let (passenger, rules) = (caller.customer, ctx.settings.ride_rules());
     let key = once.key(&ctx, &caller.principal, &body);
-    decide(&ctx, key, CREATED, move |tx| {
-        Ok(shown(rides::request(tx, passenger, &request, settings.tariff, settings.travel)?))
-    })
-    .await
+    decide(&ctx, key, CREATED, move |tx| Ok(shown(rides::request(tx, passenger, &request, &rules)?))).await
 }
 
 fn request(object: &Object) -> Result<Request, Problem> {
@@ -113,10 +110,9 @@ pub async fn accept(
     once: Once,
     body: Body,
 ) -> Answered {
-    let (id, driver, deliveries_max) = (id.into_inner(), caller.driver, ctx.deliveries_max());
-    let travel = ctx.settings.rides.travel;
+    let (id, driver, rules) = (id.into_inner(), caller.driver, ctx.settings.ride_rules());
     let key = once.key(&ctx, &caller.principal, &body);
-    decide(&ctx, key, OK, move |tx| Ok(shown(rides::accept(tx, &id, driver, travel, deliveries_max)?))).await
+    decide(&ctx, key, OK, move |tx| Ok(shown(rides::accept(tx, &id, driver, &rules)?))).await
 }
 
 /// `POST rides/{ride_id}/decline`.

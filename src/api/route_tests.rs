@@ -85,8 +85,7 @@ impl Server {
             database.write(move |tx| seed::seed(tx, &hash, &hash, 5)).await;
         seeded.unwrap();
         let shared = Arc::new(clock.clone());
-        let age_max = TimeDelta::seconds(120);
-        let matcher = matcher::start(database.clone(), shared, metrics.clone(), age_max).await.unwrap();
+        let matcher = matcher::start(database.clone(), shared, metrics.clone(), &settings).await.unwrap();
         let changes = matcher.matcher.clone();
         database.publish_to(move |announcements| {
             let driver = |announcement| match announcement {

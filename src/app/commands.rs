@@ -1,7 +1,7 @@
 //! The subcommands that run beside a server, or without one.
 
 use crate::app::cli::{Admin, IdRange, Seed, Token};
-use crate::app::{Foundation, Outcome, deliveries_max, place, time_delta, token_keys};
+use crate::app::{Foundation, Outcome, place, time_delta, token_keys};
 use crate::config::{Profile, Settings};
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
 use crate::domain::role::Role;
@@ -38,7 +38,7 @@ pub async fn seed(settings: &Settings, options: Seed) -> Outcome {
 }
 
 async fn seed_database(settings: &Settings, database: &Database, options: Seed) -> Outcome {
-    let deliveries_max = deliveries_max(settings);
+    let deliveries_max = settings.deliveries_max();
     if options.remove {
         let removed = database.write(move |tx| seeding::remove(tx, deliveries_max)).await?;
         println!("Removed {removed} demo accounts; their open orders are cancelled.");

@@ -111,10 +111,6 @@ fn token_keys(settings: &Settings) -> Result<TokenKeys, Box<dyn Error>> {
     Ok(TokenKeys::new(secret.as_bytes(), lifetimes, outside))
 }
 
-fn deliveries_max(settings: &Settings) -> i64 {
-    i64::from(settings.limits.deliveries_per_driver_max.get())
-}
-
 /// Settings hold what `std::time` can; far longer than any of them is far enough.
 fn time_delta(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)

@@ -1,7 +1,7 @@
 //! The server: its parts made in order, and torn down in reverse.
 
 use crate::actors::dispatcher::Dispatcher;
-use crate::actors::matcher::{self, Changed, Matcher};
+use crate::actors::matcher::{self, Changed, MatcherHandle, News};
 use crate::actors::recorder::{self, RecorderHandle, RecorderOptions};
 use crate::actors::registry::Registry;
 use crate::actors::session::client::ClientContext;
@@ -9,11 +9,12 @@ use crate::actors::session::{self, Activity, Reaper, TransportLimits, TransportM
 use crate::api::sockets::Sockets;
 use crate::api::{self, Context, Limiters, Principals};
 use crate::app::start_up::{self, LogIns};
-use crate::app::{Foundation, Outcome, commands, deliveries_max, place, time_delta, tls, token_keys};
+use crate::app::{Foundation, Outcome, commands, place, time_delta, tls, token_keys};
 use crate::config::Settings;
 use crate::contracts::close_codes::CloseCode;
-use crate::domain::event::Announcement;
+use crate::domain::event::{Announcement, Event, EventBody};
 use crate::domain::ids::DriverId;
+use crate::domain::search::SearchNews;
 use crate::metrics::Metrics;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
@@ -95,10 +96,10 @@ async fn run(
         foundation.database.clone(),
         foundation.clock.clone(),
         foundation.metrics.clone(),
-        time_delta(settings.recorder.position_age_max),
+        &settings,
     )
     .await?;
-    publish(&foundation.database, registry.clone(), principals.clone(), matcher.matcher.clone());
+    publish(&foundation.database, registry.clone(), principals.clone(), matcher.clone());
     let parts = start_actors(&settings, &foundation, &registry, &prometheus);
     let clients = ClientContext {
         database: foundation.database.clone(),
@@ -108,7 +109,7 @@ async fn run(
         clock: foundation.clock.clone(),
         tokens: tokens.clone(),
         metrics: foundation.metrics.clone(),
-        deliveries_max: deliveries_max(&settings),
+        deliveries_max: settings.deliveries_max(),
         replay_events_max: settings.delivery.replay_events_max.get(),
         replay_age_max: time_delta(settings.delivery.replay_age_max),
     };
@@ -202,7 +203,7 @@ fn start_actors(
         registry.clone(),
         foundation.clock.clone(),
         foundation.metrics.clone(),
-        deliveries_max(settings),
+        settings.deliveries_max(),
         time_delta(settings.recorder.driver_offline_after),
     );
     let dispatcher = Dispatcher::start_in_arbiter(&Arbiter::new().handle(), |_| dispatcher);
@@ -224,22 +225,34 @@ fn publish(
     database: &Database,
     registry: Arc<Registry>,
     principals: Arc<Principals>,
-    matcher: Addr<Matcher>,
+    matcher: MatcherHandle,
 ) {
     database.publish_to(move |announcements| {
-        let mut changed: Vec<DriverId> = Vec::new();
+        let (mut changed, mut news): (Vec<DriverId>, Vec<SearchNews>) = Default::default();
         for announcement in &announcements {
             match announcement {
                 Announcement::AccessRevoked(account) => principals.forget(*account),
                 Announcement::DriverChanged(driver) => changed.push(*driver),
-                Announcement::Event(_) => {}
+                Announcement::Search(one) => news.push(one.clone()),
+                Announcement::Event(event) => expect_receipt(event, &matcher),
             }
         }
+        // Whoever took a ride is its driver first, and then no longer free for others.
+        if !news.is_empty() {
+            matcher.matcher.do_send(News(news));
+        }
         if !changed.is_empty() {
-            matcher.do_send(Changed(changed));
+            matcher.matcher.do_send(Changed(changed));
         }
         registry.publish(announcements);
     });
+}
+
+/// Before the session hears of the offer: its device may answer at once.
+fn expect_receipt(event: &Event, matcher: &MatcherHandle) {
+    if let (EventBody::RideRequested(offer), Some(job)) = (&event.body, event.job) {
+        matcher.offered(event.account, event.id, job, offer.expires_at);
+    }
 }
 
 fn limits(settings: &Settings, activity: Activity) -> TransportLimits {

@@ -1,6 +1,6 @@
 //! What is checked and prepared before the first client is let in, and what is said about it.
 
-use crate::app::{Foundation, deliveries_max};
+use crate::app::Foundation;
 use crate::config::{Profile, Settings};
 use crate::operations::passwords::{Password, hash_now, matches_now};
 use crate::operations::{self, accounts, seed};
@@ -39,7 +39,7 @@ pub async fn prepare(settings: &Settings, foundation: &Foundation) -> Result<Log
     let is_new = !any?;
     if is_new {
         let hash = hash_now(&Password::new(seed::DEMO_PASSWORD)?)?;
-        let deliveries_max = deliveries_max(settings);
+        let deliveries_max = settings.deliveries_max();
         let seeded: Result<(), operations::Error> =
             database.write(move |tx| seed::seed(tx, &hash, &hash, deliveries_max)).await;
         seeded?;

@@ -14,7 +14,7 @@ const HEAD: &str = "\
 pub fn env_example() -> String {
     let mut text = HEAD.to_owned();
     let mut section = None;
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         if section != Some(setting.section) {
             section = Some(setting.section);
             text.push_str(&format!("\n# --- {} ---\n", setting.section.title()));

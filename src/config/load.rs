@@ -6,23 +6,27 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::reader::{Defaults, Reader, SettingsProblems, flag, millis, one_of, secs, text, whole};
 use super::secret::{JwtSecret, SecretSource};
 use super::values::{AllowedOrigins, Currency, DatabaseUrl, Durability, Profile, TrustedProxies};
 use super::{
-    DatabaseSettings, DeliverySettings, LimitSettings, ListenSettings, OutsideIssuer, RecorderSettings,
-    RegionSettings, RetentionSettings, RideSettings, SessionSettings, Settings, TlsFiles, TokenSettings,
-    are_loopback,
+    DatabaseSettings, DeliverySettings, LimitSettings, ListenSettings, MatchSettings, OutsideIssuer,
+    RecorderSettings, RegionSettings, RetentionSettings, RideSettings, SessionSettings, Settings, TlsFiles,
+    TokenSettings, are_loopback,
 };
 use crate::domain::money::Money;
 use crate::domain::ride::{Tariff, Travel};
+use crate::domain::search_policy::{Mode, Radii};
 
 const HOUR_SECS: u64 = 3600;
 const DAY_SECS: u64 = 24 * HOUR_SECS;
 const TEN_YEARS_SECS: u64 = 3650 * DAY_SECS;
 const COUNT_MAX: u64 = 1_000_000;
+/// Positions are no better than the least; nobody comes for a ride from further away than the most.
+const SEARCH_RADIUS_M: RangeInclusive<f64> = 50.0..=200_000.0;
 
 impl Settings {
     /// Reads every setting through `lookup`.
@@ -50,6 +54,7 @@ impl Settings {
             delivery: delivery(&mut reader),
             recorder: recorder(&mut reader),
             rides: rides(&mut reader),
+            matching: matching(&mut reader),
             retention: retention(&mut reader),
         };
         settings.check_together(&mut reader);
@@ -274,6 +279,38 @@ fn rides(reader: &mut Reader<'_>) -> RideSettings {
     let speed_kmh = reader.value("TRAVEL_SPEED_KMH", number(1.0..=300.0));
     let travel = Travel::new(detour_factor, speed_kmh).expect("both are within Travel's own bounds");
     RideSettings { tariff, travel }
+}
+
+fn matching(reader: &mut Reader<'_>) -> MatchSettings {
+    let receipt_ms: i64 = reader.value("OFFER_RECEIPT_MS", whole(100..=60_000));
+    let offer_receipt = TimeDelta::milliseconds(receipt_ms);
+    let mut longer_than_receipt = |name| {
+        let secs: i64 = reader.value(name, whole(1..=HOUR_SECS));
+        let duration = TimeDelta::seconds(secs);
+        if duration <= offer_receipt {
+            let given = reader.given(name).unwrap_or_else(|| secs.to_string());
+            let expected = "more than OFFER_RECEIPT_MS: a device needs that long to say that it has an offer";
+            reader.problem(name, Some(&given), expected);
+        }
+        duration
+    };
+    MatchSettings {
+        offer_window: longer_than_receipt("OFFER_WINDOW_SECS"),
+        search_span: longer_than_receipt("SEARCH_DEADLINE_SECS"),
+        offer_receipt,
+        mode: reader.value("MATCH_MODE", one_of(&[("auto", Mode::Auto), ("offer", Mode::Offer)])),
+        offer_batch_size: reader.value("OFFER_BATCH_SIZE", count_usize(100)),
+        offers_per_driver_max: reader.value("MAX_OFFERS_PER_DRIVER", count_usize(100)),
+        radii: reader.value("SEARCH_RADIUS_M", radii),
+    }
+}
+
+fn radii(text: &str) -> Result<Radii, String> {
+    let steps: Result<Vec<f64>, _> = text.split(',').map(|step| step.trim().parse()).collect();
+    let radii = steps.ok().filter(|steps| steps.iter().all(|step| SEARCH_RADIUS_M.contains(step)));
+    radii.and_then(|steps| Radii::new(steps).ok()).ok_or_else(|| {
+        "metres from 50 to 200000, or growing steps of them such as 3000,5000,10000".to_owned()
+    })
 }
 
 fn amount(text: &str) -> Result<Money, String> {

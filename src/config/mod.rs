@@ -20,10 +20,12 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use self::secret::SecretSource;
-use crate::domain::ride::{Tariff, Travel};
+use crate::domain::ride::{Rules, Tariff, Travel};
+use crate::domain::search_policy::{Mode, Patience, Policy, Radii};
 
 pub use self::example::env_example;
 pub use self::reader::{Problem, SettingsProblems};
@@ -43,6 +45,7 @@ pub struct Settings {
     pub delivery: DeliverySettings,
     pub recorder: RecorderSettings,
     pub rides: RideSettings,
+    pub matching: MatchSettings,
     pub retention: RetentionSettings,
 }
 
@@ -169,6 +172,54 @@ pub struct RideSettings {
     pub travel: Travel,
 }
 
+/// How a ride's driver is found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MatchSettings {
+    pub mode: Mode,
+    pub offer_batch_size: NonZeroUsize,
+    /// More than `offer_receipt`.
+    pub offer_window: TimeDelta,
+    pub offer_receipt: TimeDelta,
+    pub offers_per_driver_max: NonZeroUsize,
+    /// More than `offer_receipt`.
+    pub search_span: TimeDelta,
+    pub radii: Radii,
+}
+
+/// Who has come near since the last look hears of a ride within this.
+const LOOK_EVERY: TimeDelta = TimeDelta::seconds(3);
+
+impl MatchSettings {
+    /// The rules of a search.
+    pub fn policy(&self, patience: Patience) -> Policy {
+        Policy {
+            mode: self.mode,
+            patience,
+            batch_size: self.offer_batch_size,
+            window: self.offer_window,
+            receipt: self.offer_receipt,
+            radii: self.radii.clone(),
+            driver_offers_max: self.offers_per_driver_max,
+            look_every: LOOK_EVERY,
+        }
+    }
+}
+
+impl Settings {
+    pub fn deliveries_max(&self) -> i64 {
+        i64::from(self.limits.deliveries_per_driver_max.get())
+    }
+
+    pub fn ride_rules(&self) -> Rules {
+        Rules {
+            tariff: self.rides.tariff,
+            travel: self.rides.travel,
+            search_span: self.matching.search_span,
+            deliveries_max: self.deliveries_max(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetentionSettings {
     pub events: Duration,
@@ -189,7 +240,7 @@ pub fn from_environment() -> Result<Settings, SettingsProblems> {
         log::warn!(".env names {name}, which is no setting of this version");
     }
     let mut environment = HashMap::new();
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         match std::env::var_os(setting.name).map(|value| value.into_string()) {
             None => {}
             Some(Ok(value)) => {

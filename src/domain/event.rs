@@ -4,6 +4,7 @@ use crate::domain::ids::{AccountId, DriverId, EventId, JobId};
 use crate::domain::money::Money;
 use crate::domain::position::Position;
 use crate::domain::ride::{CancelCode, CancelledBy, RideId, Unavailable};
+use crate::domain::search::SearchNews;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -204,6 +205,8 @@ pub enum Announcement {
     AccessRevoked(AccountId),
     /// What decides whether a driver can be matched has changed.
     DriverChanged(DriverId),
+    /// A search for a ride's driver has begun, or something has happened to it.
+    Search(SearchNews),
 }
 
 #[cfg(test)]

@@ -46,6 +46,10 @@ id! {
     JobId
 }
 id! {
+    /// The row of a search for a ride's driver.
+    SearchId
+}
+id! {
     /// The number of a durable event within one account: 1, 2, 3 … with no gap. 0 stands before the first.
     EventId
 }

@@ -39,6 +39,8 @@ pub enum Move {
     /// The driver gives it back, or the operator takes it back: it is requested again.
     Release,
     Cancel,
+    /// The search for a driver has found nobody.
+    GiveUp,
 }
 
 /// What a move leads to.
@@ -74,6 +76,10 @@ pub fn transition(kind: JobKind, from: JobStatus, step: Move) -> Outcome {
 
         (Move::Cancel, Requested | Assigned | EnRoute | Arrived | InProgress) => Moves(Cancelled),
         (Move::Cancel, Cancelled) => Already,
+
+        // Of the others nobody is searched for: they wait for an operator.
+        (Move::GiveUp, Requested) if kind == JobKind::Ride => Moves(Unmatched),
+        (Move::GiveUp, Unmatched) => Already,
 
         _ => Refused,
     }
@@ -156,8 +162,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MOVES: [Move; 7] =
-        [Move::Assign, Move::SetOut, Move::Arrive, Move::Start, Move::Complete, Move::Release, Move::Cancel];
+    const MOVES: [Move; 8] = [
+        Move::Assign,
+        Move::SetOut,
+        Move::Arrive,
+        Move::Start,
+        Move::Complete,
+        Move::Release,
+        Move::Cancel,
+        Move::GiveUp,
+    ];
 
     #[test]
     fn picked_up_straight_from_assigned_is_allowed_and_delivered_is_not() {
@@ -171,6 +185,19 @@ mod tests {
     fn after_pickup_an_order_is_neither_given_back_nor_assigned_again() {
         for step in [Move::Release, Move::Assign, Move::SetOut] {
             assert_eq!(transition(JobKind::Delivery, JobStatus::InProgress, step), Outcome::Refused);
+        }
+    }
+
+    #[test]
+    fn only_a_ride_is_given_up_and_only_while_nobody_has_it() {
+        for (kind, from, expected) in [
+            (JobKind::Ride, JobStatus::Requested, Outcome::Moves(JobStatus::Unmatched)),
+            (JobKind::Ride, JobStatus::Unmatched, Outcome::Already),
+            (JobKind::Ride, JobStatus::Assigned, Outcome::Refused),
+            (JobKind::Delivery, JobStatus::Requested, Outcome::Refused),
+            (JobKind::Service, JobStatus::Requested, Outcome::Refused),
+        ] {
+            assert_eq!(transition(kind, from, Move::GiveUp), expected, "{kind:?} {from:?}");
         }
     }
 

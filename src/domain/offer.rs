@@ -59,6 +59,18 @@ impl Offer {
         self.outcome.is_none() && now < self.expires_at
     }
 
+    /// What the driver hears of it who asks again for what they missed: the reason where they can't have the ride any more, None
+    /// where they may still answer, or have it.
+    pub fn replayed_as(&self, now: DateTime<Utc>) -> Option<Unavailable> {
+        match self.outcome {
+            Some(Outcome::Accepted) => None,
+            Some(Outcome::Declined) => Some(Unavailable::Withdrawn),
+            Some(Outcome::Closed(reason)) => Some(reason),
+            None if self.is_open(now) => None,
+            None => Some(Unavailable::Expired),
+        }
+    }
+
     /// When the device's time to confirm it ends; None where it has confirmed in time.
     pub fn receipt_ends(&self, receipt: TimeDelta) -> Option<DateTime<Utc>> {
         let ends = self.offered_at + receipt;
@@ -77,6 +89,27 @@ impl Offer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_comes_back_is_not_shown_a_ride_that_they_can_not_have() {
+        let at = |secs: i64| DateTime::from_timestamp(1_000_000 + secs, 0).expect("a time");
+        let open = Offer {
+            driver: DriverId(1),
+            offered_at: at(0),
+            expires_at: at(15),
+            confirmed_at: None,
+            outcome: None,
+        };
+        for (outcome, now, expected) in [
+            (None, at(14), None),
+            (None, at(15), Some(Unavailable::Expired)),
+            (Some(Outcome::Accepted), at(99), None),
+            (Some(Outcome::Declined), at(1), Some(Unavailable::Withdrawn)),
+            (Some(Outcome::Closed(Unavailable::Taken)), at(1), Some(Unavailable::Taken)),
+        ] {
+            assert_eq!(Offer { outcome, ..open }.replayed_as(now), expected, "{outcome:?}");
+        }
+    }
 
     #[test]
     fn outcomes_are_read_back_from_rows() {

@@ -220,6 +220,17 @@ impl Travel {
     }
 }
 
+/// What is set for all rides.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rules {
+    pub tariff: Tariff,
+    pub travel: Travel,
+    /// How long a ride's driver is looked for.
+    pub search_span: TimeDelta,
+    /// Deliveries that make a driver busy.
+    pub deliveries_max: i64,
+}
+
 /// No vehicle is faster over a leg of a track, in metres a second …
 const LEG_SPEED_MAX: f64 = 70.0;
 /// … which says nothing over less time: a phone with a wrong clock has all its positions at one instant.

@@ -38,6 +38,26 @@ pub enum Patience {
     WhileAnybodyIsLeft,
 }
 
+impl Patience {
+    /// As the database has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Patience::UntilDeadline => "until_deadline",
+            Patience::WhileAnybodyIsLeft => "while_anybody_is_left",
+        }
+    }
+}
+
+impl TryFrom<String> for Patience {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        let known = [Patience::UntilDeadline, Patience::WhileAnybodyIsLeft];
+        let found = known.into_iter().find(|patience| patience.as_str() == word);
+        found.ok_or_else(|| format!("unknown patience of a search: {word}"))
+    }
+}
+
 /// How far a search looks: in steps, the next one when nobody within the last is left. Metres.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Radii(Vec<f64>);
@@ -81,6 +101,14 @@ mod tests {
         {
             assert_eq!(Radii::new(bad.clone()), Err(InvalidRadii), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn patience_is_read_back_from_rows() {
+        for patience in [Patience::UntilDeadline, Patience::WhileAnybodyIsLeft] {
+            assert_eq!(Patience::try_from(patience.as_str().to_owned()), Ok(patience));
+        }
+        assert!(Patience::try_from("for_ever".to_owned()).is_err());
     }
 
     #[test]

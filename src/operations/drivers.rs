@@ -97,20 +97,11 @@ pub fn set_silent_offline(
 /// hold; locks the driver's row, so the jobs' rows must be locked before.
 pub fn settle_held(tx: &mut Tx<'_>, driver: DriverId, deliveries_max: i64) -> Result<DriverStatus, Error> {
     let row = lock(tx, driver)?;
-    settle(tx, &row, row.wants, deliveries_max)
+    let holding = holding(tx, driver)?;
+    settle_holding(tx, &row, row.wants, holding, deliveries_max)
 }
 
-fn settle(
-    tx: &mut Tx<'_>,
-    driver: &Driver,
-    wants: Wants,
-    deliveries_max: i64,
-) -> Result<DriverStatus, Error> {
-    let holding = holding(tx, driver.id)?;
-    settle_holding(tx, driver, wants, holding, deliveries_max)
-}
-
-/// The same where what they hold is known. `driver` is the row as it was locked.
+/// The same where what they hold now is known. `driver` is the row as it was locked.
 pub(super) fn settle_holding(
     tx: &mut Tx<'_>,
     driver: &Driver,
@@ -118,14 +109,41 @@ pub(super) fn settle_holding(
     holding: Holding,
     deliveries_max: i64,
 ) -> Result<DriverStatus, Error> {
-    let follows = status(wants, holding, deliveries_max);
-    let change = DriverChange {
-        wants: (driver.wants != wants).then_some(wants.as_str()),
-        status: (driver.status != follows).then_some(follows.as_str()),
-        ..DriverChange::default()
-    };
+    let change = change_of(driver, wants, status(wants, holding, deliveries_max));
+    // With the first delivery a driver is no longer to be had for rides, and is again after the last.
+    if change == DriverChange::default() && holding.deliveries <= 1 {
+        touch(tx, driver.id)?;
+    }
     write(tx, driver.id, &change)?;
+    Ok(status(wants, holding, deliveries_max))
+}
+
+/// The same where they hold what they held, and may want something else.
+fn settle(
+    tx: &mut Tx<'_>,
+    driver: &Driver,
+    wants: Wants,
+    deliveries_max: i64,
+) -> Result<DriverStatus, Error> {
+    let follows = status(wants, holding(tx, driver.id)?, deliveries_max);
+    write(tx, driver.id, &change_of(driver, wants, follows))?;
     Ok(follows)
+}
+
+fn change_of(driver: &Driver, wants: Wants, status: DriverStatus) -> DriverChange {
+    DriverChange {
+        wants: (driver.wants != wants).then_some(wants.as_str()),
+        status: (driver.status != status).then_some(status.as_str()),
+        ..DriverChange::default()
+    }
+}
+
+/// Tells the matcher that something beside the driver's own row has changed.
+fn touch(tx: &mut Tx<'_>, driver: DriverId) -> Result<(), StoreError> {
+    let at = tx.at();
+    sql!(tx, drivers::touch(driver, at))?;
+    tx.announce(Announcement::DriverChanged(driver));
+    Ok(())
 }
 
 /// Writes a change and tells the matcher of it.
@@ -184,9 +202,7 @@ pub fn patch(
     settle(tx, &row, wants, deliveries_max)?;
     if let Some(suspended) = patch.suspended {
         sql!(tx, accounts::set_suspended(account, suspended))?;
-        let at = tx.at();
-        sql!(tx, drivers::touch(id, at))?;
-        tx.announce(Announcement::DriverChanged(id));
+        touch(tx, id)?;
     }
     if let Some(hash) = &patch.password_hash {
         let (now, at) = (tx.now(), tx.at());

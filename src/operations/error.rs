@@ -24,6 +24,8 @@ pub enum Refusal {
     RideState(JobStatus),
     #[error("another driver has the ride")]
     RideTaken,
+    #[error("the offer of the ride has ended")]
+    OfferEnded,
     #[error("the ride was rated before")]
     AlreadyRated,
     #[error("the driver is suspended")]

@@ -11,6 +11,7 @@ pub mod orders;
 pub mod passwords;
 pub mod retention;
 pub mod rides;
+pub mod searches;
 pub mod seed;
 pub mod tokens;
 

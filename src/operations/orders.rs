@@ -115,7 +115,7 @@ pub struct Search {
 /// `None` where there is no such order, it is not pending, or its pickup is not known: assigning it will say which.
 pub fn search_for(conn: &mut Conn<'_>, id: JobId) -> Result<Option<Search>, StoreError> {
     let job = sql!(conn, jobs::find(id))?.filter(|job| job.kind == JobKind::Delivery);
-    let Some(pickup) = job.and_then(|job| position(job.pickup_latitude, job.pickup_longitude)) else {
+    let Some(pickup) = job.and_then(|job| job.pickup()) else {
         return Ok(None);
     };
     let except = sql!(conn, jobs::declined_by(id))?.into_iter().map(DriverId).collect();
@@ -133,7 +133,7 @@ pub fn assign_nearest(
     if transition(job.kind, job.status, Move::Assign) == Outcome::Refused {
         return Err(Refusal::OrderState(job.status).into());
     }
-    position(job.pickup_latitude, job.pickup_longitude).ok_or(Refusal::NoPickupPosition)?;
+    job.pickup().ok_or(Refusal::NoPickupPosition)?;
     for driver in candidates {
         match assign(tx, &[id], *driver, deliveries_max) {
             Ok(mut jobs) => return jobs.pop().ok_or_else(|| Refusal::NoDrivers.into()),
@@ -356,8 +356,4 @@ pub fn summary(job: &Job) -> OrderSummary {
         earnings: Money::from_minor(job.earnings_minor),
         distance_km: job.distance_km,
     }
-}
-
-fn position(latitude: Option<f64>, longitude: Option<f64>) -> Option<Position> {
-    Position::new(latitude?, longitude?).ok()
 }

@@ -1,8 +1,9 @@
 //! Reading an account's events for delivery: where the history stands, and pages of it.
 
 use crate::domain::delivery::{Page, Read, Selection, Standing};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, EventBody};
 use crate::domain::ids::{AccountId, EventId};
+use crate::domain::offer::Offer;
 use crate::store::connection::Conn;
 use crate::store::error::StoreError;
 use crate::store::rows::EventRow;
@@ -34,8 +35,13 @@ pub fn standing(
     Ok(Standing { oldest, newest, unconfirmed_after, not_before: not_before.and_utc(), left_out })
 }
 
-/// The page that a session asked for.
-pub fn page_of(conn: &mut Conn<'_>, account: AccountId, read: Read) -> Result<Page, StoreError> {
+/// The page that a session asked for. Offers that are over by `now` read so.
+pub fn page_of(
+    conn: &mut Conn<'_>,
+    account: AccountId,
+    read: Read,
+    now: DateTime<Utc>,
+) -> Result<Page, StoreError> {
     // One more than a page tells whether it is the last.
     let limit = PAGE_EVENTS + 1;
     let mut rows = match read.selection {
@@ -47,8 +53,20 @@ pub fn page_of(conn: &mut Conn<'_>, account: AccountId, read: Read) -> Result<Pa
     };
     let complete = rows.len() < limit as usize;
     rows.truncate(PAGE_EVENTS as usize);
-    let events = rows.into_iter().map(event).collect::<Result<_, _>>()?;
+    let mut events = Vec::with_capacity(rows.len());
+    for row in rows {
+        events.push(as_it_is_now(conn, event(row)?, now)?);
+    }
     Ok(Page { read, events, complete })
+}
+
+fn as_it_is_now(conn: &mut Conn<'_>, event: Event, now: DateTime<Utc>) -> Result<Event, StoreError> {
+    let (EventBody::RideRequested(_), Some(job)) = (&event.body, event.job) else { return Ok(event) };
+    let offer = sql!(conn, offers::of_account(job, event.account))?.map(Offer::from);
+    Ok(match offer.and_then(|offer| offer.replayed_as(now)) {
+        Some(reason) => Event { body: event.body.with_offer_closed(reason), ..event },
+        None => event,
+    })
 }
 
 /// The newest id of each account that has events made within [`since`, `until`).

@@ -8,7 +8,7 @@ use crate::store::error::StoreError;
 use crate::store::rows::{Account, Customer, Driver, Job, Location, Ride};
 use crate::store::sql;
 use chrono::{DateTime, NaiveDateTime, Utc};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A driver, their account, and the ids of their open jobs, ascending.
 pub type DriverStanding = (Driver, Account, Vec<JobId>);
@@ -24,25 +24,62 @@ pub fn drivers(conn: &mut Conn<'_>, after: DriverId, limit: i64) -> Result<Vec<D
     with_jobs(conn, page)
 }
 
-/// Drivers as the matcher sees them, ascending by id, after `after`.
+/// A driver as the matcher sees them.
+#[derive(Clone, Debug)]
+pub struct Matchable {
+    pub driver: Driver,
+    pub account: Account,
+    /// Holds deliveries.
+    pub is_carrying: bool,
+}
+
+/// Ascending by id, after `after`.
 pub fn matchable_drivers(
     conn: &mut Conn<'_>,
     after: DriverId,
     limit: i64,
-) -> Result<Vec<(Driver, Account)>, StoreError> {
-    sql!(conn, drivers::page(after, limit))
+) -> Result<Vec<Matchable>, StoreError> {
+    let page = sql!(conn, drivers::page(after, limit))?;
+    matchable(conn, page)
 }
 
-pub fn matchable_driver(conn: &mut Conn<'_>, id: DriverId) -> Result<Option<(Driver, Account)>, StoreError> {
-    sql!(conn, drivers::find(id))
+/// These drivers, as far as there are such.
+pub fn matchable_among(conn: &mut Conn<'_>, ids: &[DriverId]) -> Result<Vec<Matchable>, StoreError> {
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        found.extend(sql!(conn, drivers::find(*id))?);
+    }
+    matchable(conn, found)
 }
 
 /// Drivers of whom more than the position changed since.
 pub fn drivers_changed_since(
     conn: &mut Conn<'_>,
     since: DateTime<Utc>,
-) -> Result<Vec<(Driver, Account)>, StoreError> {
-    sql!(conn, drivers::changed_since(since.naive_utc()))
+) -> Result<Vec<Matchable>, StoreError> {
+    let changed = sql!(conn, drivers::changed_since(since.naive_utc()))?;
+    matchable(conn, changed)
+}
+
+fn matchable(conn: &mut Conn<'_>, drivers: Vec<(Driver, Account)>) -> Result<Vec<Matchable>, StoreError> {
+    let carrying: HashSet<DriverId> = match &drivers[..] {
+        // A single driver's statement stays prepared, a list's does not.
+        [(one, _)] => sql!(conn, jobs::held(one.id))?
+            .into_iter()
+            .filter(|(_, kind, _)| *kind == JobKind::Delivery)
+            .map(|_| one.id)
+            .collect(),
+        several => {
+            let ids: Vec<i64> = several.iter().map(|(driver, _)| driver.id.0).collect();
+            sql!(conn, jobs::carrying_among(&ids))?.into_iter().collect()
+        }
+    };
+    let with = |(driver, account): (Driver, Account)| Matchable {
+        is_carrying: carrying.contains(&driver.id),
+        driver,
+        account,
+    };
+    Ok(drivers.into_iter().map(with).collect())
 }
 
 fn with_jobs(

@@ -1,10 +1,14 @@
 //! The rows of the tables, as queries return them and take them. Times are UTC, money is in minor units.
 
 use crate::domain::driver::{DriverStatus, Wants};
-use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId};
+use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId, SearchId};
 use crate::domain::job::{JobKind, JobStatus};
+use crate::domain::offer::{Offer, Outcome};
+use crate::domain::position::Position;
 use crate::domain::ride::RideId;
 use crate::domain::role::Role;
+use crate::domain::search::SearchRow;
+use crate::domain::search_policy::Patience;
 use crate::store::schema::*;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -127,6 +131,27 @@ pub struct Job {
     pub rejected_by: Option<DriverId>,
 }
 
+impl Job {
+    pub fn pickup(&self) -> Option<Position> {
+        position(self.pickup_latitude, self.pickup_longitude)
+    }
+
+    pub fn dropoff(&self) -> Option<Position> {
+        position(self.dropoff_latitude, self.dropoff_longitude)
+    }
+}
+
+impl Driver {
+    pub fn position(&self) -> Option<Position> {
+        position(self.latitude, self.longitude)
+    }
+}
+
+/// None where a column is empty.
+fn position(latitude: Option<f64>, longitude: Option<f64>) -> Option<Position> {
+    Position::new(latitude?, longitude?).ok()
+}
+
 /// A ride: the job, and what rides have beside it.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = jobs)]
@@ -142,6 +167,74 @@ pub struct Ride {
     pub final_fare_minor: Option<i64>,
     pub scheduled_at: Option<NaiveDateTime>,
     pub arrived_at: Option<NaiveDateTime>,
+}
+
+/// A search for a ride's driver.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = searches)]
+pub struct SearchRecord {
+    pub id: SearchId,
+    pub job_id: JobId,
+    pub patience: Patience,
+    pub opened_at: NaiveDateTime,
+    pub deadline: NaiveDateTime,
+    pub step: i64,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = searches)]
+pub struct NewSearch {
+    pub job_id: i64,
+    pub patience: &'static str,
+    pub opened_at: NaiveDateTime,
+    pub deadline: NaiveDateTime,
+}
+
+/// The offer of a ride to a driver.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = offers)]
+pub struct OfferRow {
+    pub driver_id: DriverId,
+    pub account_id: AccountId,
+    pub offered_at: NaiveDateTime,
+    pub expires_at: NaiveDateTime,
+    pub outcome: Option<Outcome>,
+}
+
+/// When the driver's device confirmed it stands elsewhere.
+impl From<OfferRow> for Offer {
+    fn from(row: OfferRow) -> Self {
+        Self {
+            driver: row.driver_id,
+            offered_at: row.offered_at.and_utc(),
+            expires_at: row.expires_at.and_utc(),
+            confirmed_at: None,
+            outcome: row.outcome,
+        }
+    }
+}
+
+impl From<&SearchRecord> for SearchRow {
+    fn from(row: &SearchRecord) -> Self {
+        Self {
+            opened_at: row.opened_at.and_utc(),
+            deadline: row.deadline.and_utc(),
+            step: usize::try_from(row.step).unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = offers)]
+pub struct NewOffer {
+    pub job_id: i64,
+    pub driver_id: i64,
+    pub search_id: i64,
+    pub account_id: i64,
+    pub offered_at: NaiveDateTime,
+    pub expires_at: NaiveDateTime,
+    pub ended_at: Option<NaiveDateTime>,
+    pub outcome: Option<&'static str>,
 }
 
 /// A completed job, for earnings.

@@ -93,6 +93,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    searches (id) {
+        id -> BigInt,
+        job_id -> BigInt,
+        patience -> Text,
+        opened_at -> Timestamp,
+        deadline -> Timestamp,
+        step -> BigInt,
+        ended_at -> Nullable<Timestamp>,
+        ended_as -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    offers (job_id, driver_id) {
+        job_id -> BigInt,
+        driver_id -> BigInt,
+        search_id -> BigInt,
+        account_id -> BigInt,
+        offered_at -> Timestamp,
+        expires_at -> Timestamp,
+        ended_at -> Nullable<Timestamp>,
+        outcome -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     ride_ratings (job_id) {
         job_id -> BigInt,
         stars -> BigInt,
@@ -158,4 +184,14 @@ diesel::joinable!(drivers -> accounts (account_id));
 diesel::joinable!(customers -> accounts (account_id));
 diesel::joinable!(events -> jobs (job_id));
 diesel::joinable!(jobs -> customers (customer_id));
-diesel::allow_tables_to_appear_in_same_query!(accounts, drivers, customers, jobs, events, job_declines);
+diesel::joinable!(searches -> jobs (job_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    accounts,
+    drivers,
+    customers,
+    jobs,
+    events,
+    job_declines,
+    searches,
+    offers
+);

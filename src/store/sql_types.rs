@@ -1,10 +1,12 @@
 //! How the domain's types are read from columns. The domain itself knows nothing of a database.
 
 use crate::domain::driver::{DriverStatus, Wants};
-use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId};
+use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId, SearchId};
 use crate::domain::job::{JobKind, JobStatus};
+use crate::domain::offer::Outcome;
 use crate::domain::ride::RideId;
 use crate::domain::role::Role;
+use crate::domain::search_policy::Patience;
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, Queryable};
 use diesel::sql_types::{BigInt, SingleValue, Text};
@@ -34,6 +36,6 @@ macro_rules! read_as {
     )+};
 }
 
-read_as!(BigInt, i64, |id| Ok(id.into()) => AccountId, CustomerId, DriverId, EventId, JobId);
-read_as!(Text, String, |word| Ok(Self::try_from(word)?) => DriverStatus, Wants, JobKind, JobStatus, RideId);
+read_as!(BigInt, i64, |id| Ok(id.into()) => AccountId, CustomerId, DriverId, EventId, JobId, SearchId);
+read_as!(Text, String, |word| Ok(Self::try_from(word)?) => DriverStatus, Wants, JobKind, JobStatus, Outcome, Patience, RideId);
 read_as!(Text, String, |word| Ok(word.parse()?) => Role);

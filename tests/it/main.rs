@@ -17,6 +17,7 @@ mod positions;
 mod replay;
 mod rest_input;
 mod rides;
+mod searching;
 mod sign_in;
 mod silence;
 mod stopping;

@@ -13,7 +13,7 @@ const STRANGER: i64 = 123;
 
 #[tokio::test]
 async fn a_ride_is_requested_taken_driven_and_rated() {
-    let server = Server::start_default().await;
+    let server = Server::for_rides(&[1]).await;
     let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
     let mut app = server.driver(1).await;
     let requested = passenger.post("rides", ride_body()).await.expect(201);
@@ -23,11 +23,13 @@ async fn a_ride_is_requested_taken_driven_and_rated() {
     // 1,570 m as the crow flies, with a detour of 1.3 some 2 km: 2 and 1 for each of them.
     let fare = requested.body["estimated_fare"].as_f64().expect("a number");
     assert!((4.0..4.1).contains(&fare), "{fare}");
+    let offer = app.expect("ride_requested").await;
+    assert_eq!(offer["metadata"]["ride_id"], json!(ride));
     assert_eq!(driver.show_ride(&ride).await.expect(200).body, requested.body);
 
     let accepted = driver.ride(&ride, "accept").await.expect(200);
     assert_eq!(accepted.body["driver"]["driver_name"], "John Doe");
-    assert_eq!(accepted.body["driver"]["latitude"], -26.2041);
+    assert_eq!(accepted.body["driver"]["latitude"], 3.8525);
     assert_eq!(driver.ride(&ride, "accept").await.expect(200).body, accepted.body, "once more");
     assert_eq!(server.operator().await.driver(1).await["status"], "busy");
     let heard = app.expect("ride_accepted").await;
@@ -60,7 +62,11 @@ async fn a_ride_is_requested_taken_driven_and_rated() {
 
     let events = ["ride_accepted", "driver_arrived", "ride_started", "ride_completed"];
     assert_eq!(server.database().event_names("passenger1"), events);
-    assert_eq!(server.database().event_names("driver1"), events);
+    let driver_events = server.database().event_names("driver1");
+    assert_eq!(
+        (driver_events[0].as_str(), &driver_events[1..]),
+        ("ride_requested", &events.map(str::to_owned)[..])
+    );
     for api in [&passenger, &driver] {
         let mine = api.get("rides").await.expect(200);
         assert_eq!(mine.body["items"][0]["ride_id"], json!(ride));
@@ -71,10 +77,10 @@ async fn a_ride_is_requested_taken_driven_and_rated() {
 
 #[tokio::test]
 async fn starting_straight_from_accepted_implies_arrival() {
-    let server = Server::start_default().await;
+    let server = Server::for_rides(&[1]).await;
     let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
     let ride = passenger.request_ride().await;
-    driver.ride(&ride, "accept").await.expect(200);
+    driver.take(&ride).await;
     let refused = driver.ride(&ride, "complete").await.expect_problem(409);
     assert_eq!((&refused.body["code"], &refused.body["state"]), (&json!("ride_state"), &json!("accepted")));
     let started = driver.ride(&ride, "start").await.expect(200);
@@ -85,19 +91,22 @@ async fn starting_straight_from_accepted_implies_arrival() {
 
 #[tokio::test]
 async fn who_has_no_part_in_a_ride_hears_that_there_is_none() {
-    let server = Server::start_default().await;
+    let server = Server::for_rides(&[1, 2]).await;
     let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
     let (stranger, other) = (server.passenger_api(STRANGER).await, server.driver_api(2).await);
     let ride = passenger.request_ride().await;
     stranger.show_ride(&ride).await.expect_problem(404);
     stranger.ride(&ride, "cancel").await.expect_problem(404);
-    driver.ride(&ride, "accept").await.expect(200);
+    other.offered(&ride).await;
+    driver.take(&ride).await;
     other.show_ride(&ride).await.expect_problem(404);
     for action in ["arrive", "start", "complete", "cancel"] {
         other.ride(&ride, action).await.expect_problem(404);
     }
+    let far = server.driver_api(3).await;
     for action in ["accept", "decline"] {
         assert_eq!(other.ride(&ride, action).await.expect_problem(409).body["code"], "ride_taken");
+        far.ride(&ride, action).await.expect_problem(404);
     }
     stranger.post(&format!("rides/{ride}/rate"), json!({"rating": 5})).await.expect_problem(404);
     // The role itself may not.
@@ -118,52 +127,56 @@ async fn who_has_no_part_in_a_ride_hears_that_there_is_none() {
 }
 
 #[tokio::test]
-async fn a_ride_is_for_verified_drivers_who_want_work_and_whose_vehicle_fits() {
-    let server = Server::start_default().await;
+async fn a_ride_is_offered_to_verified_drivers_who_want_work_and_whose_vehicle_fits() {
+    let server = Server::for_rides(&[1, DRIVER]).await;
     let operator = server.operator().await;
     let passenger = server.passenger_api(PASSENGER).await;
     let (sedan, moto) = (server.driver_api(1).await, server.driver_api(DRIVER).await);
     let mut body = ride_body();
     body["ride_type"] = json!("MOTO");
+    operator.change_driver(DRIVER, json!({"is_verified": false})).await.expect(200);
     let ride = ride_id(&passenger.post("rides", body.clone()).await.expect(201));
+    moto.ride(&ride, "accept").await.expect_problem(404);
+    operator.change_driver(DRIVER, json!({"is_verified": true})).await.expect(200);
+    moto.offered(&ride).await;
     sedan.show_ride(&ride).await.expect_problem(404);
     sedan.ride(&ride, "accept").await.expect_problem(404);
 
-    operator.change_driver(DRIVER, json!({"is_verified": false})).await.expect(200);
-    moto.ride(&ride, "accept").await.expect_problem(404);
-    operator.change_driver(DRIVER, json!({"is_verified": true})).await.expect(200);
-    moto.put("driver/status", json!({"status": "offline"})).await.expect(200);
-    moto.ride(&ride, "accept").await.expect_problem(404);
+    // Who goes off duty can't answer any more, and hears so.
+    let mut app = server.driver(DRIVER).await;
+    app.expect("ride_requested").await;
+    moto.put("driver/status", json!({"status": "busy"})).await.expect(200);
+    assert_eq!(app.expect("ride_unavailable").await["data"]["reason"], "withdrawn");
+    assert_eq!(moto.ride(&ride, "accept").await.expect_problem(409).body["code"], "offer_ended");
     moto.put("driver/status", json!({"status": "online"})).await.expect(200);
+
+    // With a delivery a driver gets no ride, and without it does.
     let order_id = operator.assign_new(DRIVER).await;
-    assert_eq!(moto.ride(&ride, "accept").await.expect_problem(409).body["code"], "driver_busy");
+    let ride = ride_id(&passenger.post("rides", body.clone()).await.expect(201));
+    app.events_until(|event| event["type"] == "order_assigned").await;
     moto.set_order_status(order_id, "rejected").await.expect(200);
-    moto.ride(&ride, "accept").await.expect(200);
+    moto.take(&ride).await;
     // On a ride nobody gets a delivery, nor another ride.
     let order_id = operator.create_order().await;
     assert_eq!(operator.assign(order_id, DRIVER).await.expect_problem(409).body["code"], "driver_busy");
-    let second = passenger.request_ride().await;
-    assert_eq!(moto.ride(&second, "accept").await.expect_problem(409).body["code"], "driver_busy");
-
-    body["scheduled_at"] = json!("2100-01-01T00:00:00Z");
-    body["ride_type"] = json!("any");
-    let later = ride_id(&passenger.post("rides", body).await.expect(201));
-    sedan.ride(&later, "accept").await.expect_problem(404);
+    let second = ride_id(&passenger.post("rides", body).await.expect(201));
+    moto.ride(&second, "accept").await.expect_problem(404);
 }
 
 #[tokio::test]
 async fn who_lets_a_ride_pass_is_not_asked_again() {
-    let server = Server::start_default().await;
+    let server = Server::for_rides(&[1, 2]).await;
     let passenger = server.passenger_api(PASSENGER).await;
     let (driver, other) = (server.driver_api(1).await, server.driver_api(2).await);
     let ride = passenger.request_ride().await;
+    driver.offered(&ride).await;
     for _ in 0..2 {
         assert_eq!(driver.ride(&ride, "decline").await.expect(200).body["status"], "requested");
     }
     driver.ride(&ride, "accept").await.expect_problem(404);
     driver.show_ride(&ride).await.expect_problem(404);
     driver.ride(&ride, "cancel").await.expect_problem(404);
-    other.ride(&ride, "accept").await.expect(200);
+    other.take(&ride).await;
     // Who repeats it learns nothing of who has it.
     let repeated = driver.ride(&ride, "decline").await.expect(200);
     assert_eq!((&repeated.body["status"], &repeated.body["driver"]), (&json!("requested"), &Value::Null));
@@ -172,11 +185,11 @@ async fn who_lets_a_ride_pass_is_not_asked_again() {
 
 #[tokio::test]
 async fn a_driver_who_cancels_puts_the_ride_back_and_the_passenger_hears() {
-    let server = Server::start_default().await;
+    let server = Server::for_rides(&[1, 2]).await;
     let passenger = server.passenger_api(PASSENGER).await;
     let (driver, other) = (server.driver_api(1).await, server.driver_api(2).await);
     let ride = passenger.request_ride().await;
-    driver.ride(&ride, "accept").await.expect(200);
+    driver.take(&ride).await;
     driver.ride(&ride, "arrive").await.expect(200);
     for _ in 0..2 {
         let back = driver.ride_because(&ride, "cancel", "A flat tyre").await.expect(200);
@@ -189,7 +202,11 @@ async fn a_driver_who_cancels_puts_the_ride_back_and_the_passenger_hears() {
     );
     assert_eq!(server.operator().await.driver(1).await["status"], "available");
     driver.ride(&ride, "accept").await.expect_problem(404);
-    other.ride(&ride, "accept").await.expect(200);
+    // They had an offer that ended when the other one took the ride, so they are not asked twice.
+    assert_eq!(other.ride(&ride, "accept").await.expect_problem(409).body["code"], "offer_ended");
+    server.bring_near(&[3]).await;
+    let other = server.driver_api(3).await;
+    other.take(&ride).await;
     other.ride(&ride, "start").await.expect(200);
     for action in ["cancel", "decline"] {
         assert_eq!(other.ride(&ride, action).await.expect_problem(409).body["state"], "started");
@@ -198,12 +215,13 @@ async fn a_driver_who_cancels_puts_the_ride_back_and_the_passenger_hears() {
 
 #[tokio::test]
 async fn a_passenger_cancels_until_the_start_and_an_admin_until_the_end() {
-    let server = Server::start_default().await;
+    let server = Server::for_rides(&[1]).await;
     let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
     let admin = server.operator().await.api().clone();
     let mut app = server.driver(1).await;
 
     let searching = passenger.request_ride().await;
+    driver.offered(&searching).await;
     for _ in 0..2 {
         let cancelled = passenger.ride_because(&searching, "cancel", "Too long").await.expect(200);
         assert_eq!(cancelled.body["status"], "cancelled");
@@ -211,16 +229,15 @@ async fn a_passenger_cancels_until_the_start_and_an_admin_until_the_end() {
     assert_eq!(driver.ride(&searching, "accept").await.expect_problem(409).body["state"], "cancelled");
 
     let taken = passenger.request_ride().await;
-    driver.ride(&taken, "accept").await.expect(200);
+    driver.take(&taken).await;
     passenger.ride_because(&taken, "cancel", "Changed my mind").await.expect(200);
-    app.expect("ride_accepted").await;
-    let heard = app.expect("ride_cancelled").await;
+    let heard = app.events_until(|event| event["type"] == "ride_cancelled").await.pop().expect("an event");
     assert_eq!(heard["data"]["cancelled_by"], "passenger");
     assert_eq!(heard["data"]["reason"], "Changed my mind");
     assert_eq!(driver.ride(&taken, "arrive").await.expect_problem(409).body["state"], "cancelled");
 
     let under_way = passenger.request_ride().await;
-    driver.ride(&under_way, "accept").await.expect(200);
+    driver.take(&under_way).await;
     driver.ride(&under_way, "start").await.expect(200);
     assert_eq!(passenger.ride(&under_way, "cancel").await.expect_problem(409).body["state"], "started");
     admin.ride_because(&under_way, "cancel", "An accident").await.expect(200);
@@ -229,7 +246,8 @@ async fn a_passenger_cancels_until_the_start_and_an_admin_until_the_end() {
     assert_eq!(server.operator().await.driver(1).await["status"], "available");
 
     let done = passenger.request_ride().await;
-    for action in ["accept", "start", "complete"] {
+    driver.take(&done).await;
+    for action in ["start", "complete"] {
         driver.ride(&done, action).await.expect(200);
     }
     assert_eq!(admin.ride(&done, "cancel").await.expect_problem(409).body["state"], "completed");
@@ -246,11 +264,11 @@ async fn a_passenger_cancels_until_the_start_and_an_admin_until_the_end() {
 
 #[tokio::test]
 async fn suspending_a_driver_puts_their_ride_back() {
-    let server = Server::start_default().await;
+    let server = Server::for_rides(&[1]).await;
     let operator = server.operator().await;
     let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
     let ride = passenger.request_ride().await;
-    driver.ride(&ride, "accept").await.expect(200);
+    driver.take(&ride).await;
     operator.change_driver(1, json!({"suspended": true})).await.expect(200);
     assert_eq!(passenger.show_ride(&ride).await.expect(200).body["status"], "requested");
     assert_eq!(server.database().event_names("passenger1"), ["ride_accepted", "driver_cancelled"]);
@@ -260,10 +278,10 @@ async fn suspending_a_driver_puts_their_ride_back() {
 
 #[tokio::test]
 async fn restoring_the_demo_data_ends_the_rides_of_its_passengers() {
-    let server = Server::start_default().await;
+    let server = Server::for_rides(&[1]).await;
     let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
     let ride = passenger.request_ride().await;
-    driver.ride(&ride, "accept").await.expect(200);
+    driver.take(&ride).await;
     server.command(&["seed"]).await;
     assert_eq!(passenger.show_ride(&ride).await.expect(200).body["status"], "cancelled");
     assert_eq!(server.operator().await.driver(1).await["status"], "available");
@@ -280,7 +298,7 @@ async fn restoring_the_demo_data_ends_the_rides_of_its_passengers() {
 
 #[tokio::test]
 async fn a_request_with_a_key_makes_one_ride() {
-    let server = Server::start_default().await;
+    let server = Server::for_rides(&[1]).await;
     let passenger = server.passenger_api(PASSENGER).await;
     let keyed = async |api: &Api, path: &str, body: &Value| {
         send(api.request(Method::POST, path).header("Idempotency-Key", "once-1").json(body)).await
@@ -298,6 +316,7 @@ async fn a_request_with_a_key_makes_one_ride() {
 
     let (ride, driver) = (ride_id(&one), server.driver_api(1).await);
     let path = format!("rides/{ride}/accept");
+    driver.offered(&ride).await;
     let first = keyed(&driver, &path, &json!({})).await.expect(200);
     driver.ride(&ride, "start").await.expect(200);
     assert_eq!(keyed(&driver, &path, &json!({})).await.expect(200).text, first.text);
@@ -320,18 +339,24 @@ async fn positions_come_one_by_one_or_in_batches() {
     assert_eq!(server.database().locations(1)[2].heading, Some(90.0));
 }
 
-/// Five drivers at once, half of whom try the one ride first and the others the other: each ride has one winner, and
-/// nobody has both. `RIDE_ROUNDS` says how often.
+/// Five drivers who hold offers of two rides try to take both at once, half of them the one first and the others the other:
+/// each ride has one winner, nobody has both, and every loser is told. `RIDE_ROUNDS` says how often.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_drivers_accept_two_rides_at_once_and_each_ride_has_one_winner() {
-    let server = Server::start_default().await;
+    let builder = Server::builder().setting("SEARCH_RADIUS_M", 1000);
+    let server = builder.start_with_drivers(&[]).await;
     let passenger = server.passenger_api(PASSENGER).await;
+    let ids = server.more_drivers(5).await;
+    server.bring_near(&ids).await;
     let mut drivers = Vec::new();
-    for id in server.more_drivers(5).await {
+    for id in ids {
         drivers.push(server.driver_api(id).await);
     }
     for round in 0..rounds("RIDE_ROUNDS", 8) {
         let rides = [passenger.request_ride().await, passenger.request_ride().await];
+        for (driver, ride) in drivers.iter().flat_map(|driver| rides.iter().map(move |ride| (driver, ride))) {
+            driver.offered(ride).await;
+        }
         let attempts = drivers.iter().enumerate().map(|(at, driver)| {
             let (first, second) = if at % 2 == 0 { (0, 1) } else { (1, 0) };
             both(driver, [&rides[first], &rides[second]])
@@ -344,6 +369,10 @@ async fn five_drivers_accept_two_rides_at_once_and_each_ride_has_one_winner() {
         let with_two = "SELECT COUNT(*) AS value FROM (SELECT driver_id FROM jobs WHERE kind = 'ride' \
              AND status = 'assigned' GROUP BY driver_id HAVING COUNT(*) > 1) AS twice";
         assert_eq!(server.database().number(with_two), 0, "round {round}");
+        // Ten offers: two are accepted, eight end in an event.
+        let told = "SELECT COUNT(*) AS value FROM events WHERE name = 'ride_unavailable'";
+        let expected = 8 * (round as i64 + 1);
+        wait_until("every loser is told", async || server.database().number(told) == expected).await;
         for ride in &rides {
             passenger.ride(ride, "cancel").await.expect(200);
         }
@@ -354,7 +383,7 @@ async fn five_drivers_accept_two_rides_at_once_and_each_ride_has_one_winner() {
     }
 }
 
-/// The rides that a driver got of those they tried to take at once; the others were refused for one of two reasons.
+/// The rides that a driver got of those they tried to take at once; the others were refused for one of three reasons.
 async fn both(driver: &Api, rides: [&String; 2]) -> Vec<String> {
     let (one, other) = tokio::join!(driver.ride(rides[0], "accept"), driver.ride(rides[1], "accept"));
     let mut won = Vec::new();
@@ -364,7 +393,8 @@ async fn both(driver: &Api, rides: [&String; 2]) -> Vec<String> {
             continue;
         }
         let code = reply.expect_problem(409).body["code"].clone();
-        assert!(["ride_taken", "driver_busy"].contains(&code.as_str().unwrap_or_default()), "{code}");
+        let known = ["ride_taken", "driver_busy", "offer_ended"];
+        assert!(known.contains(&code.as_str().unwrap_or_default()), "{code}");
     }
     assert!(won.len() <= 1, "one driver, two rides: {won:?}");
     won

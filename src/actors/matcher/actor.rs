@@ -1,31 +1,42 @@
-//! The actor: keeps the fleet in line with what sessions tell and what the store says, and answers searches.
+//! The actor: keeps the fleet in line with what sessions tell and what the store says, answers look-ups, and carries the
+//! open searches through.
 //!
 //! Sessions put positions into a shared map, the newest of each driver, which is emptied a few times a second and before
 //! each search: a position costs no message. Changes in the store are announced after their commit; those that another
-//! process made are found by a look every 2 s.
+//! process made, and announcements that got lost, are found by a look every 2 s. One timer serves all searches.
 
-use crate::actors::matcher::fleet::{Fleet, Sighted, Standing, Wanted};
+use crate::actors::matcher::carry_out::carry_out;
+use crate::actors::matcher::fleet::{Fleet, Shift, Sighted, Standing, Wanted};
 use crate::actors::matcher::plausible::{Sighting, Verdict};
+use crate::actors::matcher::receipts::Receipts;
+use crate::actors::matcher::searches::{Done, Searches};
 use crate::clock::SharedClock;
+use crate::config::Settings;
 use crate::domain::driver::DriverStatus;
-use crate::domain::ids::DriverId;
+use crate::domain::ids::{AccountId, DriverId, EventId, JobId};
 use crate::domain::position::{Fix, Position};
+use crate::domain::ride::Rules;
+use crate::domain::search::{OpenSearch, SearchNews};
 use crate::metrics::Metrics;
-use crate::store::{Account, Chain, Database, Driver, StoreError, reads};
+use crate::operations::{self, searches};
+use crate::store::reads::{self, Matchable};
+use crate::store::{Chain, Conn, Database, StoreError};
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often positions are taken over where nobody searches.
 const TAKE_INTERVAL: Duration = Duration::from_millis(100);
-/// How often changes of other processes are looked for …
+/// How often changes of other processes, lost announcements and rides that are due are looked for …
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// … and how long a transaction may have taken that wrote the time of its change before it committed.
 const TRANSACTION_MAX: TimeDelta = TimeDelta::seconds(30);
 /// Drivers read at a time.
 const PAGE_DRIVERS: i64 = 1000;
+/// Rides for later whose searches are begun in one transaction; more are in the next look's.
+const DUE_MAX: i64 = 50;
 
 /// Positions that wait to be taken over, the newest of each driver.
 type Moves = Mutex<HashMap<DriverId, Sighting>>;
@@ -34,6 +45,7 @@ type Moves = Mutex<HashMap<DriverId, Sighting>>;
 #[derive(Clone)]
 pub struct MatcherHandle {
     moves: Arc<Moves>,
+    receipts: Arc<Receipts>,
     pub matcher: Addr<Matcher>,
 }
 
@@ -47,6 +59,19 @@ impl MatcherHandle {
             *newest = sighting;
         }
     }
+
+    /// An event is about to be handed to the sessions of its account that tells of an offer.
+    pub fn offered(&self, account: AccountId, event: EventId, job: JobId, until: DateTime<Utc>) {
+        self.receipts.awaits(account, event, job, until);
+    }
+
+    /// The driver's device has confirmed events. Each offer is told once, so the mailbox does not grow by more than there are
+    /// offers.
+    pub fn confirmed(&self, driver: DriverId, account: AccountId, events: impl Iterator<Item = EventId>) {
+        for job in events.filter_map(|event| self.receipts.take(account, event)) {
+            self.matcher.do_send(Seen { job, driver });
+        }
+    }
 }
 
 pub struct Matcher {
@@ -55,30 +80,58 @@ pub struct Matcher {
     clock: SharedClock,
     metrics: Arc<Metrics>,
     moves: Arc<Moves>,
+    receipts: Arc<Receipts>,
     // limits
+    rules: Rules,
     position_age_max: TimeDelta,
     // state
     fleet: Fleet,
-    /// Up to when changes in the store were looked at; `None` before all drivers have been read.
+    searches: Searches,
+    /// Read at start, to go on with.
+    unfinished: Vec<OpenSearch>,
+    /// The timer that is set, for the earliest of all searches.
+    wake: Option<(DateTime<Utc>, SpawnHandle)>,
+    /// Up to when changes in the store were looked at; `None` while a look is under way.
     looked_at: Option<DateTime<Utc>>,
 }
 
-/// Starts the matcher on an arbiter of its own, with `fleet` read from the store.
+/// Starts the matcher on an arbiter of its own, with the fleet and the open searches read from the store.
 pub async fn start(
     database: Database,
     clock: SharedClock,
     metrics: Arc<Metrics>,
-    position_age_max: TimeDelta,
+    settings: &Settings,
 ) -> Result<MatcherHandle, StoreError> {
     let looked_at = clock.now();
     let fleet = read_fleet(&database).await?;
-    log::info!("matcher ready drivers={}", fleet.matchable());
-    let moves = Arc::new(Moves::default());
-    let looked_at = Some(looked_at);
-    let matcher =
-        Matcher { database, clock, metrics, moves: moves.clone(), position_age_max, fleet, looked_at };
+    let unfinished = database.read(read_searches).await?;
+    log::info!("matcher ready drivers={} searches={}", fleet.matchable(), unfinished.len());
+    let (moves, receipts) = (Arc::new(Moves::default()), Arc::new(Receipts::default()));
+    let position_age_max = TimeDelta::from_std(settings.recorder.position_age_max).unwrap_or(TimeDelta::MAX);
+    let matcher = Matcher {
+        database,
+        clock,
+        metrics,
+        moves: moves.clone(),
+        receipts: receipts.clone(),
+        rules: settings.ride_rules(),
+        position_age_max,
+        fleet,
+        searches: Searches::new(|patience| settings.matching.policy(patience), position_age_max),
+        unfinished,
+        wake: None,
+        looked_at: Some(looked_at),
+    };
     let matcher = Matcher::start_in_arbiter(&Arbiter::new().handle(), |_| matcher);
-    Ok(MatcherHandle { moves, matcher })
+    Ok(MatcherHandle { moves, receipts, matcher })
+}
+
+fn read_searches(conn: &mut Conn<'_>) -> Result<Vec<OpenSearch>, StoreError> {
+    let mut found = Vec::new();
+    for job in searches::open_jobs(conn)? {
+        found.extend(searches::find(conn, job)?);
+    }
+    Ok(found)
 }
 
 async fn read_fleet(database: &Database) -> Result<Fleet, StoreError> {
@@ -87,32 +140,41 @@ async fn read_fleet(database: &Database) -> Result<Fleet, StoreError> {
     loop {
         let page = database.read(move |conn| reads::matchable_drivers(conn, after, PAGE_DRIVERS)).await?;
         let is_last = (page.len() as i64) < PAGE_DRIVERS;
-        after = page.last().map_or(after, |(driver, _)| driver.id);
-        page.into_iter().for_each(|row| fleet.set(standing(row)));
+        after = page.last().map_or(after, |row| row.driver.id);
+        for row in page {
+            fleet.set(standing(row));
+        }
         if is_last {
             return Ok(fleet);
         }
     }
 }
 
-fn standing((driver, account): (Driver, Account)) -> Standing {
-    let position = driver.latitude.zip(driver.longitude).and_then(|(lat, lon)| Position::new(lat, lon).ok());
-    let position = position.zip(driver.position_at).map(|(position, at)| Sighted {
+fn standing(Matchable { driver, account, is_carrying }: Matchable) -> Standing {
+    let position = driver.position().zip(driver.position_at).map(|(position, at)| Sighted {
         position,
         at_ms: at.and_utc().timestamp_millis(),
         is_measured: driver.position_measured,
     });
     let is_matchable =
         driver.status == DriverStatus::Available && driver.is_verified && !account.is_suspended;
-    Standing { driver: driver.id, vehicle_type: driver.vehicle_type, is_matchable, position }
+    Standing { driver: driver.id, vehicle_type: driver.vehicle_type, is_matchable, is_carrying, position }
 }
 
 impl Actor for Matcher {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(TAKE_INTERVAL, |matcher, _| matcher.take_moves());
-        ctx.run_interval(LOOK_INTERVAL, |matcher, ctx| matcher.look_for_changes(ctx));
+        let now = self.clock.now();
+        for search in std::mem::take(&mut self.unfinished) {
+            self.searches.open(now, search, &self.fleet);
+        }
+        self.follow_up(ctx);
+        ctx.run_interval(TAKE_INTERVAL, |matcher, ctx| {
+            matcher.take_moves();
+            matcher.follow_up(ctx);
+        });
+        ctx.run_interval(LOOK_INTERVAL, |matcher, ctx| matcher.look_at_store(ctx));
     }
 }
 
@@ -127,19 +189,78 @@ impl Handler<Changed> for Matcher {
 
     fn handle(&mut self, Changed(drivers): Changed, _: &mut Self::Context) -> Self::Result {
         let database = self.database.clone();
-        let reading = async move {
-            let mut rows = Vec::with_capacity(drivers.len());
-            for driver in drivers {
-                rows.extend(database.read(move |conn| reads::matchable_driver(conn, driver)).await?);
+        let reading = async move { database.read(move |conn| reads::matchable_among(conn, &drivers)).await };
+        let applied = reading.into_actor(self).map(|rows, matcher, ctx| match rows {
+            Ok(rows) => {
+                matcher.take_over(rows);
+                matcher.follow_up(ctx);
             }
-            Ok(rows)
-        };
-        let applied = reading.into_actor(self).map(|rows, matcher, _| match rows {
-            Ok(rows) => matcher.take_over(rows),
-            // The look for changes finds them when the database is back.
+            // The look at the store finds them when the database is back.
             Err::<_, StoreError>(error) => log::warn!("changed drivers not read: {}", Chain(&error)),
         });
         AtomicResponse::new(Box::pin(applied))
+    }
+}
+
+/// What was committed of searches.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct News(pub Vec<SearchNews>);
+
+impl Handler<News> for Matcher {
+    type Result = ();
+
+    fn handle(&mut self, News(news): News, ctx: &mut Self::Context) {
+        self.take_moves();
+        let now = self.clock.now();
+        for one in news {
+            if let SearchNews::Assigned { job, .. } = one
+                && let Some(opened_at) = self.searches.opened_at(job)
+            {
+                self.metrics.match_seconds.record((now - opened_at).to_std().unwrap_or_default());
+            }
+            self.searches.heard(now, one, &self.fleet);
+        }
+        self.follow_up(ctx);
+    }
+}
+
+/// The driver's device has the offer.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Seen {
+    job: JobId,
+    driver: DriverId,
+}
+
+impl Handler<Seen> for Matcher {
+    type Result = ();
+
+    fn handle(&mut self, Seen { job, driver }: Seen, ctx: &mut Self::Context) {
+        self.searches.confirmed(self.clock.now(), job, driver, &self.fleet);
+        self.follow_up(ctx);
+    }
+}
+
+/// A search's work is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct WorkDone {
+    job: JobId,
+    done: Done,
+}
+
+impl Handler<WorkDone> for Matcher {
+    type Result = ();
+
+    fn handle(&mut self, WorkDone { job, done }: WorkDone, ctx: &mut Self::Context) {
+        match &done {
+            Done::Offered(drivers) => self.metrics.offers_made.increment(drivers.len() as u64),
+            Done::ClaimLost(_) => self.metrics.claims_lost.increment(1),
+            Done::Carried | Done::Failed => {}
+        }
+        self.searches.done(self.clock.now(), job, done, &self.fleet);
+        self.follow_up(ctx);
     }
 }
 
@@ -176,8 +297,8 @@ impl Handler<Nearest> for Matcher {
         let now = self.clock.now();
         let Nearest { at, radius_m, count, vehicle_type, except } = search;
         let measured_since_ms = (now - self.position_age_max).timestamp_millis();
-        let found =
-            self.fleet.nearest(&Wanted { at, radius_m, count, vehicle_type, except, measured_since_ms });
+        let wanted = Wanted { at, radius_m, count, vehicle_type, takes_carrying: true, measured_since_ms };
+        let found = self.fleet.nearest(&wanted, |driver| !except.contains(&driver));
         let candidates = found.into_iter().map(|nearby| Candidate {
             driver: nearby.driver,
             vehicle_type: nearby.vehicle_type,
@@ -193,37 +314,120 @@ impl Handler<Nearest> for Matcher {
 }
 
 impl Matcher {
+    /// What every message ends with: begins the work that searches want done, and sets the timer for the next of them.
+    fn follow_up(&mut self, ctx: &mut Context<Self>) {
+        while let Some((job, work)) = self.searches.next_work() {
+            let (database, rules, matcher) = (self.database.clone(), self.rules, ctx.address());
+            // Beside the actor's context, which asks each of its futures at every message. One for each search at most.
+            actix::spawn(async move {
+                let done = carry_out(database, rules, job, work).await;
+                matcher.do_send(WorkDone { job, done });
+            });
+        }
+        self.metrics.searches_open.set(self.searches.len() as f64);
+        self.metrics.offers_open.set(self.searches.open_offers() as f64);
+        let wanted = self.searches.wake_at();
+        if wanted == self.wake.map(|(at, _)| at) {
+            return;
+        }
+        if let Some((_, timer)) = self.wake.take() {
+            ctx.cancel_future(timer);
+        }
+        self.wake = wanted.map(|at| {
+            let wait = (at - self.clock.now()).to_std().unwrap_or_default();
+            let timer = ctx.run_later(wait, |matcher, ctx| {
+                matcher.wake = None;
+                matcher.take_moves();
+                matcher.searches.tick(matcher.clock.now(), &matcher.fleet);
+                matcher.follow_up(ctx);
+            });
+            (at, timer)
+        });
+    }
+
     fn take_moves(&mut self) {
         let moves = std::mem::take(&mut *self.moves.lock().unwrap_or_else(PoisonError::into_inner));
         for (driver, sighting) in moves {
-            let verdict = self.fleet.moved(driver, sighting);
-            if let Some(verdict @ (Verdict::Jump { .. } | Verdict::Inaccurate { .. })) = verdict {
+            let Some((verdict, shift)) = self.fleet.moved(driver, sighting) else { continue };
+            if let Verdict::Jump { .. } | Verdict::Inaccurate { .. } = verdict {
                 self.metrics.positions_implausible.increment(1);
                 log::debug!("position kept out of the index driver={driver} reason={}", verdict.as_str());
             }
+            self.shifted(driver, shift);
         }
     }
 
-    fn take_over(&mut self, rows: Vec<(Driver, Account)>) {
-        rows.into_iter().for_each(|row| self.fleet.set(standing(row)));
+    fn take_over(&mut self, rows: Vec<Matchable>) {
+        for row in rows {
+            let standing = standing(row);
+            let driver = standing.driver;
+            let shift = self.fleet.set(standing);
+            self.shifted(driver, shift);
+        }
         self.metrics.drivers_matchable.set(self.fleet.matchable() as f64);
     }
 
-    /// Drivers that another process has changed.
-    fn look_for_changes(&mut self, ctx: &mut Context<Self>) {
+    fn shifted(&mut self, driver: DriverId, shift: Shift) {
+        let now = self.clock.now();
+        match shift {
+            Shift::Entered => self.searches.came_online(now, driver, &self.fleet),
+            Shift::Left => self.searches.gone(now, driver, &self.fleet),
+            Shift::Same => {}
+        }
+    }
+
+    /// What another process has changed, what was announced to nobody, and which rides are due.
+    fn look_at_store(&mut self, ctx: &mut Context<Self>) {
         let Some(looked_at) = self.looked_at.take() else { return };
         let (now, since) = (self.clock.now(), looked_at - TRANSACTION_MAX);
-        let database = self.database.clone();
-        let look = async move { database.read(move |conn| reads::drivers_changed_since(conn, since)).await };
-        ctx.spawn(look.into_actor(self).map(move |rows, matcher, _| match rows {
-            Ok(rows) => {
+        self.receipts.let_go(now);
+        let (database, span) = (self.database.clone(), self.rules.search_span);
+        let look = async move {
+            let changed = database.read(move |conn| reads::drivers_changed_since(conn, since)).await?;
+            let open = database.read(searches::open_jobs).await?;
+            if database.read(move |conn| searches::any_due(conn, now)).await? {
+                // Their searches are announced as all are.
+                database.write(move |tx| searches::open_due(tx, span, DUE_MAX)).await?;
+            }
+            Ok::<_, operations::Error>((changed, open))
+        };
+        ctx.spawn(look.into_actor(self).map(move |found, matcher, ctx| match found {
+            Ok((changed, open)) => {
                 matcher.looked_at = Some(now);
-                matcher.take_over(rows);
+                matcher.take_over(changed);
+                matcher.go_on_with(open.into_iter().collect(), ctx);
             }
-            Err::<_, StoreError>(error) => {
+            Err(error) => {
                 matcher.looked_at = Some(looked_at);
-                log::warn!("changed drivers not looked for: {}", Chain(&error));
+                log::warn!("changes in the store not looked for: {}", Chain(&error));
             }
+        }));
+    }
+
+    /// Takes up searches that are open in the store and not known here.
+    fn go_on_with(&mut self, open: HashSet<JobId>, ctx: &mut Context<Self>) {
+        let unknown = self.searches.compare(&open);
+        self.follow_up(ctx);
+        if unknown.is_empty() {
+            return;
+        }
+        let database = self.database.clone();
+        let reading = async move {
+            let read = move |conn: &mut Conn<'_>| -> Result<Vec<OpenSearch>, StoreError> {
+                let found: Result<Vec<_>, _> = unknown.iter().map(|job| searches::find(conn, *job)).collect();
+                Ok(found?.into_iter().flatten().collect())
+            };
+            database.read(read).await
+        };
+        ctx.spawn(reading.into_actor(self).map(|found, matcher, ctx| match found {
+            Ok(found) => {
+                let now = matcher.clock.now();
+                for search in found {
+                    matcher.searches.open(now, search, &matcher.fleet);
+                }
+                matcher.follow_up(ctx);
+            }
+            Err::<_, StoreError>(error) => log::warn!("open searches not read: {}", Chain(&error)),
         }));
     }
 }

@@ -6,7 +6,7 @@ use crate::actors::matcher::plausible::{Limits, Sighting, Trail, Verdict};
 use crate::actors::matcher::vehicle::VehicleTypes;
 use crate::domain::ids::DriverId;
 use crate::domain::position::Position;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What the store says of a driver.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,8 @@ pub struct Standing {
     pub vehicle_type: String,
     /// Available, verified and not suspended.
     pub is_matchable: bool,
+    /// Holds deliveries: may get more of them, and no ride.
+    pub is_carrying: bool,
     pub position: Option<Sighted>,
 }
 
@@ -40,6 +42,8 @@ struct Known {
 pub struct Fleet {
     known: HashMap<DriverId, Known>,
     index: Index,
+    /// Who holds deliveries.
+    carrying: HashSet<DriverId>,
     vehicles: VehicleTypes,
     limits: Limits,
 }
@@ -52,9 +56,19 @@ pub struct Wanted {
     pub count: usize,
     /// `None` takes every vehicle.
     pub vehicle_type: Option<String>,
-    pub except: Vec<DriverId>,
+    /// Whether drivers who hold deliveries will do.
+    pub takes_carrying: bool,
     /// Milliseconds since 1970; older measurements do not count.
     pub measured_since_ms: i64,
+}
+
+/// What has become of a driver's place among those who can have a ride.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shift {
+    Entered,
+    Left,
+    /// Is there as before, or is still not.
+    Same,
 }
 
 /// A driver who was found.
@@ -74,8 +88,13 @@ impl Fleet {
 
     /// Takes over what the store says. A position that was measured is taken from it only where no session has told one:
     /// sessions tell it sooner. One that an operator has set is, where it is the newer.
-    pub fn set(&mut self, standing: Standing) {
-        let Standing { driver, vehicle_type, is_matchable, position } = standing;
+    pub fn set(&mut self, standing: Standing) -> Shift {
+        let Standing { driver, vehicle_type, is_matchable, is_carrying, position } = standing;
+        let was_free = self.is_free(driver);
+        match is_carrying {
+            true => self.carrying.insert(driver),
+            false => self.carrying.remove(&driver),
+        };
         let known = self.known.entry(driver).or_insert_with(|| Known {
             is_matchable,
             vehicle_type: String::new(),
@@ -93,19 +112,35 @@ impl Fleet {
             known.trail = Trail::default();
         }
         self.enter(driver);
+        self.shift(driver, was_free)
     }
 
     /// A driver's app has told a position: it enters the index unless it is older than what is there, hopelessly inaccurate,
     /// or further away than any vehicle can have come.
-    pub fn moved(&mut self, driver: DriverId, sighting: Sighting) -> Option<Verdict> {
+    pub fn moved(&mut self, driver: DriverId, sighting: Sighting) -> Option<(Verdict, Shift)> {
+        let was_free = self.is_free(driver);
         let known = self.known.get_mut(&driver)?;
         let verdict = known.trail.judge(sighting, &self.limits);
-        if verdict.enters() {
-            let Sighting { position, measured_at_ms, .. } = sighting;
-            known.sighted = Some(Sighted { position, at_ms: measured_at_ms, is_measured: true });
-            self.enter(driver);
+        if !verdict.enters() {
+            return Some((verdict, Shift::Same));
         }
-        Some(verdict)
+        let Sighting { position, measured_at_ms, .. } = sighting;
+        known.sighted = Some(Sighted { position, at_ms: measured_at_ms, is_measured: true });
+        self.enter(driver);
+        Some((verdict, self.shift(driver, was_free)))
+    }
+
+    /// Whether a driver can have a ride.
+    pub fn is_free(&self, driver: DriverId) -> bool {
+        self.index.has(driver) && !self.carrying.contains(&driver)
+    }
+
+    fn shift(&self, driver: DriverId, was_free: bool) -> Shift {
+        match (was_free, self.is_free(driver)) {
+            (false, true) => Shift::Entered,
+            (true, false) => Shift::Left,
+            _ => Shift::Same,
+        }
     }
 
     /// Brings the index in line with what is known of a driver.
@@ -121,21 +156,32 @@ impl Fleet {
         }
     }
 
-    /// The nearest who are wanted, the nearest first.
-    pub fn nearest(&self, wanted: &Wanted) -> Vec<Nearby> {
+    /// How far away a driver is, if a search for `wanted` could find them.
+    pub fn distance_if_wanted(&self, driver: DriverId, wanted: &Wanted) -> Option<f64> {
+        let indexed = self.index.get(driver)?;
+        let fits = self.filter(wanted)?;
+        let distance_m = wanted.at.distance_m(indexed.position);
+        (fits(&indexed) && distance_m <= wanted.radius_m).then_some(distance_m)
+    }
+
+    /// What of a driver in the index is asked for beside being near; `None` where nobody has such a vehicle.
+    fn filter(&self, wanted: &Wanted) -> Option<impl Fn(&Indexed) -> bool> {
         let vehicle = match &wanted.vehicle_type {
             None => None,
-            Some(name) => match self.vehicles.find(name) {
-                Some(vehicle) => Some(vehicle),
-                // Nobody has such a vehicle.
-                None => return Vec::new(),
-            },
+            Some(name) => Some(self.vehicles.find(name)?),
         };
-        let is_wanted = |driver: &Indexed| {
-            driver.measured_at_ms >= wanted.measured_since_ms
+        let (since_ms, takes_carrying) = (wanted.measured_since_ms, wanted.takes_carrying);
+        Some(move |driver: &Indexed| {
+            driver.measured_at_ms >= since_ms
                 && vehicle.is_none_or(|vehicle| driver.vehicle == vehicle)
-                && !wanted.except.contains(&driver.driver)
-        };
+                && (takes_carrying || !self.carrying.contains(&driver.driver))
+        })
+    }
+
+    /// The nearest who are wanted and for whom `may` holds, the nearest first.
+    pub fn nearest(&self, wanted: &Wanted, may: impl Fn(DriverId) -> bool) -> Vec<Nearby> {
+        let Some(fits) = self.filter(wanted) else { return Vec::new() };
+        let is_wanted = |driver: &Indexed| fits(driver) && may(driver.driver);
         let found = self.index.nearest(wanted.at, wanted.radius_m, wanted.count, is_wanted);
         found
             .into_iter()
@@ -162,7 +208,7 @@ mod tests {
 
     fn standing(driver: i64, vehicle_type: &str, position: Option<Sighted>) -> Standing {
         let vehicle_type = vehicle_type.to_owned();
-        Standing { driver: DriverId(driver), vehicle_type, is_matchable: true, position }
+        Standing { driver: DriverId(driver), vehicle_type, is_matchable: true, is_carrying: false, position }
     }
 
     fn seeded(latitude: f64) -> Option<Sighted> {
@@ -175,19 +221,19 @@ mod tests {
             radius_m: 10_000.0,
             count: 5,
             vehicle_type: None,
-            except: Vec::new(),
+            takes_carrying: true,
             measured_since_ms: 100_000,
         }
     }
 
     fn drivers(fleet: &Fleet, wanted: &Wanted) -> Vec<i64> {
-        fleet.nearest(wanted).iter().map(|nearby| nearby.driver.0).collect()
+        fleet.nearest(wanted, |_| true).iter().map(|nearby| nearby.driver.0).collect()
     }
 
     fn told(fleet: &mut Fleet, latitude: f64, at_ms: i64) -> Verdict {
         let sighting =
             Sighting { position: at(latitude, 28.0), accuracy_m: Some(5.0), measured_at_ms: at_ms };
-        fleet.moved(DriverId(1), sighting).expect("the driver is known")
+        fleet.moved(DriverId(1), sighting).expect("the driver is known").0
     }
 
     #[test]
@@ -209,7 +255,7 @@ mod tests {
         assert!(matches!(told(&mut fleet, -26.201, 199_000), Verdict::Outdated { .. }));
         let stored = Sighted { position: at(10.0, 28.0), at_ms: 198_000, is_measured: true };
         fleet.set(standing(1, "sedan", Some(stored)));
-        assert_eq!(fleet.nearest(&wanted())[0].distance_m, 0.0);
+        assert_eq!(fleet.nearest(&wanted(), |_| true)[0].distance_m, 0.0);
         // An operator has put the driver somewhere since.
         fleet.set(standing(1, "sedan", Some(Sighted { at_ms: 201_000, is_measured: false, ..stored })));
         assert!(drivers(&fleet, &wanted()).is_empty());
@@ -222,7 +268,7 @@ mod tests {
         // A seeded position says nothing about where the device is.
         assert_eq!(told(&mut fleet, -26.2, 200_000), Verdict::Plausible);
         assert!(matches!(told(&mut fleet, -20.0, 201_000), Verdict::Jump { .. }));
-        assert_eq!(fleet.nearest(&wanted())[0].sighted.at_ms, 200_000);
+        assert_eq!(fleet.nearest(&wanted(), |_| true)[0].sighted.at_ms, 200_000);
         told(&mut fleet, -20.0, 202_000);
         assert_eq!(told(&mut fleet, -20.0, 203_000), Verdict::Confirmed);
         assert!(drivers(&fleet, &wanted()).is_empty());
@@ -241,6 +287,18 @@ mod tests {
     }
 
     #[test]
+    fn who_holds_deliveries_is_found_for_deliveries_only() {
+        let mut fleet = Fleet::default();
+        assert_eq!(fleet.set(standing(1, "sedan", seeded(-26.21))), Shift::Entered);
+        let carrying = Standing { is_carrying: true, ..standing(1, "sedan", seeded(-26.21)) };
+        assert_eq!(fleet.set(carrying.clone()), Shift::Left);
+        assert_eq!(fleet.set(carrying), Shift::Same);
+        assert_eq!(drivers(&fleet, &wanted()), [1]);
+        assert!(drivers(&fleet, &Wanted { takes_carrying: false, ..wanted() }).is_empty());
+        assert_eq!(fleet.set(standing(1, "sedan", seeded(-26.21))), Shift::Entered);
+    }
+
+    #[test]
     fn vehicles_and_exceptions_are_filtered() {
         let mut fleet = Fleet::default();
         fleet.set(standing(1, "sedan", seeded(-26.21)));
@@ -248,6 +306,7 @@ mod tests {
         let moto = Wanted { vehicle_type: Some("moto".to_owned()), ..wanted() };
         assert_eq!(drivers(&fleet, &moto), [2]);
         assert!(drivers(&fleet, &Wanted { vehicle_type: Some("boat".to_owned()), ..wanted() }).is_empty());
-        assert_eq!(drivers(&fleet, &Wanted { except: vec![DriverId(1)], ..wanted() }), [2]);
+        let but_1 = fleet.nearest(&wanted(), |driver| driver != DriverId(1));
+        assert_eq!(but_1.iter().map(|nearby| nearby.driver.0).collect::<Vec<_>>(), [2]);
     }
 }

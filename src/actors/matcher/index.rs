@@ -103,6 +103,10 @@ impl Index {
         self.len() == 0
     }
 
+    pub fn has(&self, driver: DriverId) -> bool {
+        self.slots.get(driver).is_some()
+    }
+
     pub fn get(&self, driver: DriverId) -> Option<Indexed> {
         let slot = self.slots.get(driver)?;
         Some(self.leaves[slot.leaf()].driver(slot.number()))

@@ -2,16 +2,22 @@
 //!
 //! | file | owns |
 //! | --- | --- |
-//! | `actor` | the actor: the newest positions, what changed in the store, searches |
+//! | `actor` | the actor: the newest positions, what changed in the store, time |
+//! | `searches` | the open searches: their state, their timers, what is to be made durable for them |
+//! | `carry_out` | making it durable |
+//! | `receipts` | offers that devices have not confirmed yet |
 //! | `fleet` | the drivers in memory, and which of them stand in the index |
 //! | `index` | the nearest of many |
 //! | `plausible` | which positions may enter the index |
 //! | `vehicle` | vehicle types made small |
 
 mod actor;
+mod carry_out;
 mod fleet;
 pub mod index;
 pub mod plausible;
+mod receipts;
+mod searches;
 pub mod vehicle;
 
-pub use actor::{Candidate, Changed, Matcher, MatcherHandle, Nearest, start};
+pub use actor::{Candidate, Changed, Matcher, MatcherHandle, Nearest, News, start};

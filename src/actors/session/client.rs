@@ -303,7 +303,8 @@ impl Client {
             return;
         }
         let (database, account) = (self.context.database.clone(), self.account);
-        let reading = async move { database.read(move |conn| page_of(conn, account, read)).await };
+        let now = self.context.clock.now();
+        let reading = async move { database.read(move |conn| page_of(conn, account, read, now)).await };
         link.wait(reading, |client, outcome: Result<Page, StoreError>, link| match outcome {
             Ok(page) => {
                 let steps = client.delivery.page(page);
@@ -320,6 +321,7 @@ impl Client {
             self.context.metrics.event_confirm_seconds.record(took);
         }
         self.context.metrics.events_confirmed.increment(sent.len() as u64);
+        self.context.matcher.confirmed(self.driver, self.account, sent.iter().map(|one| one.id));
         self.mark(sent.iter().map(|one| one.id), false);
     }
 

@@ -1,13 +1,17 @@
 //! The driver's side of a ride: taken by one of them, let pass, carried out or given back.
 
-use super::{account_of, advance, card, is_for, lock, moves, position, public_id, standing, tell_passenger};
-use crate::domain::event::{EventBody, RideAssignment};
-use crate::domain::ids::DriverId;
-use crate::domain::job::{JobStatus, Move, Outcome, transition};
+use super::{account_of, advance, card, lock, moves, public_id, standing, tell_passenger};
+use crate::domain::driver::Wants;
+use crate::domain::event::{Announcement, EventBody, RideAssignment};
+use crate::domain::ids::{DriverId, JobId};
+use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
 use crate::domain::money::Money;
-use crate::domain::ride::{RideId, Travel};
-use crate::operations::drivers;
+use crate::domain::offer::{Offer, Outcome};
+use crate::domain::ride::{RideId, Rules, Travel};
+use crate::domain::search::{End, SearchNews};
 use crate::operations::error::{Error, Refusal};
+use crate::operations::searches::takes_vehicle;
+use crate::operations::{drivers, searches};
 use crate::store::reads::{self, RideStanding};
 use crate::store::{Account, Driver, Job, JobChange, Ride, Tx, sql};
 
@@ -19,13 +23,12 @@ pub enum DriverStep {
     Complete,
 }
 
-/// A driver takes a ride: one wins. Taking what one has changes nothing.
+/// A driver takes a ride that is offered to them: one wins. Taking what one has changes nothing.
 pub fn accept(
     tx: &mut Tx<'_>,
     ride_id: &RideId,
     driver: DriverId,
-    travel: Travel,
-    deliveries_max: i64,
+    rules: &Rules,
 ) -> Result<RideStanding, Error> {
     let ride = lock(tx, ride_id)?;
     let job = &ride.job;
@@ -36,17 +39,50 @@ pub fn accept(
     if is_theirs {
         return Err(Refusal::RideState(job.status).into());
     }
+    let offer = sql!(tx, offers::find(job.id, driver))?.map(Offer::from);
+    match offer {
+        None => return Err(Refusal::NotFound("ride").into()),
+        Some(Offer { outcome: Some(_), .. }) if reads::has_declined(tx.conn(), job.id, driver)? => {
+            return Err(Refusal::NotFound("ride").into());
+        }
+        Some(_) if job.driver_id.is_some() && job.status != JobStatus::Cancelled => {
+            return Err(Refusal::RideTaken.into());
+        }
+        Some(_) if job.status != JobStatus::Requested => {
+            return Err(Refusal::RideState(job.status).into());
+        }
+        Some(offer) if !offer.is_open(tx.now()) => return Err(Refusal::OfferEnded.into()),
+        Some(_) => {}
+    }
+    bind(tx, &ride, driver, rules, false)
+}
+
+/// Binds a ride that is searched for to a driver without asking them.
+pub fn claim(tx: &mut Tx<'_>, job: JobId, driver: DriverId, rules: &Rules) -> Result<(), Error> {
+    let (ride, _) = searches::lock_searched(tx, job)?.ok_or(Refusal::NotFound("ride"))?;
+    if reads::has_declined(tx.conn(), job, driver)? {
+        return Err(Refusal::OfferEnded.into());
+    }
+    bind(tx, &ride, driver, rules, true).map(drop)
+}
+
+/// Makes the ride the driver's, if they may still have it.
+fn bind(
+    tx: &mut Tx<'_>,
+    ride: &Ride,
+    driver: DriverId,
+    rules: &Rules,
+    is_claim: bool,
+) -> Result<RideStanding, Error> {
+    let to = moves(&ride.job, Move::Assign)?;
     let row = drivers::lock(tx, driver)?;
-    if !is_for(&ride, &row, tx.now()) || reads::has_declined(tx.conn(), job.id, driver)? {
-        return Err(Refusal::NotFound("ride").into());
-    }
-    if job.driver_id.is_some() && job.status != JobStatus::Cancelled {
-        return Err(Refusal::RideTaken.into());
-    }
-    let to = moves(job, Move::Assign)?;
     let account = sql!(tx, accounts::find(row.account_id))?.ok_or(Refusal::NotFound("driver"))?;
     if account.is_suspended {
         return Err(Refusal::DriverSuspended.into());
+    }
+    // They have gone off duty, and are about to hear that the offer is withdrawn.
+    if !row.is_verified || row.wants != Wants::Online || !takes_vehicle(ride, &row.vehicle_type) {
+        return Err(Refusal::OfferEnded.into());
     }
     let mut holding = drivers::holding(tx, driver)?;
     if holding.deliveries > 0 || holding.rides > 0 || holding.services_under_way > 0 {
@@ -57,16 +93,21 @@ pub fn accept(
         assigned_at: Some(Some(tx.at())),
         ..JobChange::default()
     };
-    let claimed = advance(tx, job, to, &change)?;
+    let bound = advance(tx, &ride.job, to, &change)?;
     holding.rides += 1;
-    drivers::settle_holding(tx, &row, row.wants, holding, deliveries_max)?;
-    let accepted = EventBody::RideAccepted(Box::new(assignment(&ride, &row, &account, travel)));
-    tell_passenger(tx, &claimed, accepted.clone())?;
-    tx.record(account.id, Some(claimed.id), accepted);
-    standing(tx, claimed.id)
+    drivers::settle_holding(tx, &row, row.wants, holding, rules.deliveries_max)?;
+    if is_claim {
+        searches::record_claim(tx, ride, &account, driver)?;
+    }
+    searches::end(tx, ride, End::Assigned(driver))?;
+    let accepted = EventBody::RideAccepted(Box::new(assignment(ride, &row, &account, rules.travel)));
+    tell_passenger(tx, &bound, accepted.clone())?;
+    tx.record(account.id, Some(bound.id), accepted);
+    standing(tx, bound.id)
 }
 
-/// A driver does not want a ride, and is not asked again. One who has it gives it back, until it has started.
+/// A driver does not want a ride that is offered to them, and is not asked again. One who has it gives it back, until it has
+/// started.
 pub fn decline(
     tx: &mut Tx<'_>,
     ride_id: &RideId,
@@ -75,23 +116,22 @@ pub fn decline(
     deliveries_max: i64,
 ) -> Result<RideStanding, Error> {
     let ride = lock(tx, ride_id)?;
-    let (id, at) = (ride.job.id, tx.at());
+    let (job, at) = (ride.job.id, tx.at());
     if ride.job.driver_id == Some(driver) {
         release(tx, &ride, driver, reason)?;
         drivers::settle_held(tx, driver, deliveries_max)?;
-        return standing(tx, id);
+        return standing(tx, job);
     }
-    if reads::has_declined(tx.conn(), id, driver)? {
-        return Ok(unbound(standing(tx, id)?));
+    if reads::has_declined(tx.conn(), job, driver)? {
+        return Ok(unbound(standing(tx, job)?));
     }
-    let row = drivers::lock(tx, driver)?;
-    if !is_for(&ride, &row, tx.now()) {
-        return Err(Refusal::NotFound("ride").into());
-    }
+    sql!(tx, offers::find(job, driver))?.ok_or(Refusal::NotFound("ride"))?;
     match ride.job.status {
         JobStatus::Requested => {
-            sql!(tx, jobs::decline(id, driver, at))?;
-            standing(tx, id)
+            sql!(tx, jobs::decline(job, driver, at))?;
+            sql!(tx, offers::end(job, driver, Outcome::Declined.as_str(), at))?;
+            tx.announce(Announcement::Search(SearchNews::Declined { job, driver }));
+            standing(tx, job)
         }
         ended @ (JobStatus::Cancelled | JobStatus::Unmatched) => Err(Refusal::RideState(ended).into()),
         _ => Err(Refusal::RideTaken.into()),
@@ -113,8 +153,8 @@ pub fn give_back(
     }
 }
 
-/// Puts a ride back to requested and remembers its driver as one who does not want it. The driver's status is the
-/// caller's to settle.
+/// Puts a ride back to requested, remembers its driver as one who does not want it, and looks for another. The driver's
+/// status is the caller's to settle.
 pub(in crate::operations) fn release(
     tx: &mut Tx<'_>,
     ride: &Ride,
@@ -141,6 +181,7 @@ pub(in crate::operations) fn release(
         };
         tell_passenger(tx, &job, body)?;
     }
+    searches::reopen(tx, ride)?;
     Ok(job)
 }
 
@@ -163,9 +204,9 @@ pub fn step(
         DriverStep::Complete => Move::Complete,
     };
     let to = match transition(job.kind, job.status, the_move) {
-        Outcome::Moves(to) => to,
-        Outcome::Already => return standing(tx, job.id),
-        Outcome::Refused => return Err(Refusal::RideState(job.status).into()),
+        Moved::Moves(to) => to,
+        Moved::Already => return standing(tx, job.id),
+        Moved::Refused => return Err(Refusal::RideState(job.status).into()),
     };
     let (account, fare) = (account_of(tx, driver)?, final_fare(&ride));
     let (at, ride_id) = (tx.at(), ride.ride_id.clone());
@@ -203,8 +244,7 @@ pub fn step(
 
 fn assignment(ride: &Ride, driver: &Driver, account: &Account, travel: Travel) -> RideAssignment {
     let card = card(driver, account);
-    let pickup = position(ride.job.pickup_latitude, ride.job.pickup_longitude);
-    let way = card.position.zip(pickup);
+    let way = card.position.zip(ride.job.pickup());
     RideAssignment {
         ride_id: ride.ride_id.clone(),
         booking_id: ride.job.id,

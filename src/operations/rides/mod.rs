@@ -1,23 +1,25 @@
-//! Rides: asked for, taken by one driver, carried out, given back, cancelled and rated. Rows are locked as everywhere:
-//! the ride, then the driver. Who takes part hears of each move by a durable event; who does not hears that there is
-//! no such ride.
+//! Rides: asked for, offered to drivers, taken by one of them, carried out, given back, cancelled and rated. Rows are locked
+//! as everywhere: the ride, then the driver. Who takes part hears of each move by a durable event; who does not hears that
+//! there is no such ride.
 
 mod driving;
 mod rating;
 
 pub(super) use driving::release;
-pub use driving::{DriverStep, accept, decline, give_back, step};
+pub use driving::{DriverStep, accept, claim, decline, give_back, step};
 pub use rating::{Stars, rate};
 
-use crate::domain::driver::Wants;
 use crate::domain::event::{DriverCard, EventBody};
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
 use crate::domain::money::Money;
+use crate::domain::offer::Offer;
 use crate::domain::position::Position;
-use crate::domain::ride::{ANY_VEHICLE, CancelledBy, RideId, Tariff, Travel, takes};
-use crate::operations::drivers;
+use crate::domain::ride::{CancelledBy, RideId, Rules};
+use crate::domain::search::End;
+use crate::domain::search_policy::Patience;
 use crate::operations::error::{Error, Refusal};
+use crate::operations::{drivers, searches};
 use crate::store::reads::{self, RideStanding};
 use crate::store::{
     Account, Conn, Driver, Job, JobChange, NewJob, NewRide, Ride, StoreError, Tx, Updated, sql,
@@ -53,18 +55,18 @@ pub enum Viewer {
     Admin,
 }
 
+/// A passenger asks for a ride: from now on a driver is looked for, unless it is for later.
 pub fn request(
     tx: &mut Tx<'_>,
     passenger: CustomerId,
     request: &Request,
-    tariff: Tariff,
-    travel: Travel,
+    rules: &Rules,
 ) -> Result<RideStanding, Error> {
     let found = sql!(tx, customers::find(passenger))?;
     let (_, account) = found.ok_or(Refusal::NotFound("customer"))?;
-    let estimated_km = travel.distance_m(request.pickup, request.dropoff) / 1000.0;
+    let estimated_km = rules.travel.distance_m(request.pickup, request.dropoff) / 1000.0;
     let distance_km = request.distance_km.unwrap_or(estimated_km);
-    let fare = request.fare.unwrap_or_else(|| tariff.fare(distance_km * 1000.0));
+    let fare = request.fare.unwrap_or_else(|| rules.tariff.fare(distance_km * 1000.0));
     let job = NewJob {
         public_id: Uuid::new_v4().to_string(),
         kind: JobKind::Ride.as_str(),
@@ -90,6 +92,10 @@ pub fn request(
         scheduled_at: request.scheduled_at.map(|at| at.naive_utc()),
     };
     let id = sql!(tx, rides::insert(&row))?;
+    let ride = sql!(tx, rides::find(id))?.ok_or(Refusal::NotFound("ride"))?;
+    if is_due(&ride, tx.now()) {
+        searches::open(tx, &ride, Patience::UntilDeadline, rules.search_span)?;
+    }
     standing(tx, id)
 }
 
@@ -106,21 +112,17 @@ pub fn view(
         Viewer::Admin => true,
         Viewer::Passenger(passenger) => job.customer_id == Some(passenger),
         Viewer::Driver(driver) if job.driver_id == Some(driver) => true,
-        Viewer::Driver(_) if job.status != JobStatus::Requested => false,
-        Viewer::Driver(driver) => match sql!(conn, drivers::find(driver))? {
-            Some((row, _)) => is_for(&found.ride, &row, now) && !reads::has_declined(conn, job.id, driver)?,
-            None => false,
-        },
+        Viewer::Driver(driver) => {
+            let offer = sql!(conn, offers::find(job.id, driver))?.map(Offer::from);
+            job.status == JobStatus::Requested && offer.is_some_and(|offer| offer.is_open(now))
+        }
     };
     Ok(may_see.then_some(found))
 }
 
-/// Whether a driver could take a ride: until offers go out, any verified one does who wants work and whose vehicle
-/// fits. A ride for later is nobody's before it is due.
-fn is_for(ride: &Ride, driver: &Driver, now: DateTime<Utc>) -> bool {
-    let ride_type = ride.ride_type.as_deref().unwrap_or(ANY_VEHICLE);
-    let is_due = ride.scheduled_at.is_none_or(|at| at <= now.naive_utc());
-    is_due && driver.is_verified && driver.wants == Wants::Online && takes(ride_type, &driver.vehicle_type)
+/// A ride for later is nobody's before it is due.
+fn is_due(ride: &Ride, now: DateTime<Utc>) -> bool {
+    ride.scheduled_at.is_none_or(|at| at <= now.naive_utc())
 }
 
 /// Ends a ride before its goal: the passenger until it starts, an admin until it is completed. Cancelling what is
@@ -174,6 +176,7 @@ fn end(
         ..JobChange::default()
     };
     let job = advance(tx, &ride.job, to, &change)?;
+    searches::end(tx, &ride, End::Cancelled)?;
     let (ride_id, reason) = (ride.ride_id, reason.to_owned());
     let body = EventBody::RideCancelled { ride_id, cancelled_by, reason, code: None };
     if let Some(driver) = job.driver_id {
@@ -195,7 +198,7 @@ pub fn card(driver: &Driver, account: &Account) -> DriverCard {
         plate: driver.vehicle_registration.clone(),
         color: driver.vehicle_color.clone(),
         rating: driver.rating,
-        position: position(driver.latitude, driver.longitude),
+        position: driver.position(),
     }
 }
 
@@ -206,7 +209,12 @@ fn moves(job: &Job, step: Move) -> Result<JobStatus, Error> {
     }
 }
 
-fn advance(tx: &mut Tx<'_>, job: &Job, to: JobStatus, change: &JobChange<'_>) -> Result<Job, Error> {
+pub(super) fn advance(
+    tx: &mut Tx<'_>,
+    job: &Job,
+    to: JobStatus,
+    change: &JobChange<'_>,
+) -> Result<Job, Error> {
     match sql!(tx, jobs::advance(job, to, change))? {
         Updated::Updated(job) => Ok(job),
         // The row was locked when its status was read, so this does not happen; if it did, once more is right.
@@ -230,7 +238,7 @@ fn account_of(tx: &mut Tx<'_>, driver: DriverId) -> Result<Account, Error> {
     Ok(account)
 }
 
-fn tell_passenger(tx: &mut Tx<'_>, job: &Job, body: EventBody) -> Result<(), Error> {
+pub(super) fn tell_passenger(tx: &mut Tx<'_>, job: &Job, body: EventBody) -> Result<(), Error> {
     if let Some(customer) = job.customer_id
         && let Some((customer, _)) = sql!(tx, customers::find(customer))?
     {
@@ -240,10 +248,6 @@ fn tell_passenger(tx: &mut Tx<'_>, job: &Job, body: EventBody) -> Result<(), Err
 }
 
 /// The UUID by which the wire knows an account.
-fn public_id(account: &Account) -> Uuid {
+pub(super) fn public_id(account: &Account) -> Uuid {
     account.public_id.parse().unwrap_or_default()
-}
-
-fn position(latitude: Option<f64>, longitude: Option<f64>) -> Option<Position> {
-    Position::new(latitude?, longitude?).ok()
 }

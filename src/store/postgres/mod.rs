@@ -30,7 +30,11 @@ pub mod idempotency;
 pub mod jobs;
 #[path = "../queries/locations.rs"]
 pub mod locations;
+#[path = "../queries/offers.rs"]
+pub mod offers;
 #[path = "../queries/refresh_tokens.rs"]
 pub mod refresh_tokens;
 #[path = "../queries/rides.rs"]
 pub mod rides;
+#[path = "../queries/searches.rs"]
+pub mod searches;

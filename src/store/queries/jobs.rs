@@ -102,6 +102,17 @@ pub fn held_by_any(conn: &mut Db, drivers: &[i64]) -> QueryResult<Vec<(DriverId,
         .load(conn)
 }
 
+/// Who of these drivers holds deliveries.
+pub fn carrying_among(conn: &mut Db, drivers: &[i64]) -> QueryResult<Vec<DriverId>> {
+    jobs::table
+        .filter(jobs::driver_id.eq_any(drivers))
+        .filter(jobs::kind.eq(JobKind::Delivery.as_str()))
+        .filter(is_held!())
+        .select(jobs::driver_id.assume_not_null())
+        .distinct()
+        .load(conn)
+}
+
 /// Open jobs of the demo data, ascending.
 pub fn open_demo(conn: &mut Db) -> QueryResult<Vec<Job>> {
     jobs::table

@@ -1,8 +1,14 @@
-//! Rides over REST: what a passenger's and a driver's app do with them in the scenarios.
+//! Rides over REST: what a passenger's and a driver's app do with them in the scenarios, and servers on which drivers are
+//! asked.
 
 use serde_json::{Value, json};
 
 use super::api::{Api, Reply};
+use super::server::Builder;
+use super::{Server, wait_until};
+
+/// Half a kilometre north of where rides begin.
+const NEARBY: (f64, f64) = (3.8525, 11.5021);
 
 /// A ride of one kilometre and a half in the middle of Yaoundé, for any vehicle.
 pub fn ride_body() -> Value {
@@ -14,7 +20,56 @@ pub fn ride_body() -> Value {
     })
 }
 
+impl Builder {
+    /// Starts a server that asks drivers for a ride, these being half a kilometre away.
+    pub async fn start_with_drivers(self, drivers: &[i64]) -> Server {
+        let server = self.setting("MATCH_MODE", "offer").start().await;
+        server.bring_near(drivers).await;
+        server
+    }
+}
+
+impl Server {
+    pub async fn for_rides(drivers: &[i64]) -> Server {
+        Server::builder().start_with_drivers(drivers).await
+    }
+
+    /// Puts drivers where rides begin, and waits until they can be found there.
+    pub async fn bring_near(&self, drivers: &[i64]) {
+        let operator = self.operator().await;
+        let (latitude, longitude) = NEARBY;
+        for driver in drivers {
+            let there = json!({"latitude": latitude, "longitude": longitude});
+            operator.change_driver(*driver, there).await.expect(200);
+        }
+        let around =
+            format!("drivers/nearby?latitude={latitude}&longitude={longitude}&limit=50&radius_m=100");
+        wait_until("the drivers are found", async || {
+            let found = operator.api().get(&around).await.expect(200);
+            let found: Vec<i64> = found.body["items"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(|item| item["driver_id"].as_i64().expect("an id"))
+                .collect();
+            drivers.iter().all(|driver| found.contains(driver))
+        })
+        .await;
+    }
+}
+
 impl Api {
+    /// Waits until the ride is offered to this driver.
+    pub async fn offered(&self, ride_id: &str) {
+        wait_until("the ride is offered", async || self.show_ride(ride_id).await.status == 200).await;
+    }
+
+    /// Takes a ride as soon as it is offered.
+    pub async fn take(&self, ride_id: &str) -> Reply {
+        self.offered(ride_id).await;
+        self.ride(ride_id, "accept").await.expect(200)
+    }
+
     /// A new ride's id.
     pub async fn request_ride(&self) -> String {
         ride_id(&self.post("rides", ride_body()).await.expect(201))

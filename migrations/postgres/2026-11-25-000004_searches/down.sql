@@ -1,0 +1,3 @@
+DROP INDEX jobs_scheduled;
+DROP TABLE offers;
+DROP TABLE searches;

@@ -1,0 +1,51 @@
+//! Makes durable what searches want, one piece of work at a time.
+
+use crate::actors::matcher::searches::{Done, Work};
+use crate::domain::ids::JobId;
+use crate::domain::ride::Rules;
+use crate::operations::{Error, rides, searches};
+use crate::store::{Chain, Database, Tx};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Waited before work is tried again that the database did not take.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// Does a search's work. Each is an operation of its own that changes nothing where the rows are no longer as they were.
+pub async fn carry_out(database: Database, rules: Rules, job: JobId, work: Work) -> Done {
+    let work = Arc::new(work);
+    let wanted = work.clone();
+    match database.write(move |tx| decide(tx, &rules, job, &wanted)).await {
+        Ok(done) => done,
+        Err(Error::Refused(refusal)) => {
+            log::debug!("a search's step was refused job={job}: {refusal}");
+            lost_or(Done::Carried, &work)
+        }
+        Err(Error::Store(error)) => {
+            log::warn!("a search waits for the database job={job}: {}", Chain(&error));
+            tokio::time::sleep(RETRY_AFTER).await;
+            lost_or(Done::Failed, &work)
+        }
+    }
+}
+
+/// A claim of which nothing is known is lost, too: should the driver have the ride, the next claim finds that out.
+fn lost_or(other: Done, work: &Work) -> Done {
+    match work {
+        Work::Claim(driver) => Done::ClaimLost(*driver),
+        _ => other,
+    }
+}
+
+fn decide(tx: &mut Tx<'_>, rules: &Rules, job: JobId, work: &Work) -> Result<Done, Error> {
+    match work {
+        Work::Offer { drivers, expires_at } => {
+            return searches::offer(tx, job, drivers, *expires_at).map(Done::Offered);
+        }
+        Work::Claim(driver) => rides::claim(tx, job, *driver, rules)?,
+        Work::Close { driver, reason } => searches::close_offer(tx, job, *driver, *reason)?,
+        Work::Widen(step) => searches::widen(tx, job, *step)?,
+        Work::GiveUp => searches::give_up(tx, job)?,
+    }
+    Ok(Done::Carried)
+}

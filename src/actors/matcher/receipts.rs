@@ -1,0 +1,75 @@
+//! Offers of which a device's confirmation is awaited. Sessions ask for each event that a driver's device has confirmed, and
+//! nearly always nothing is awaited: then it costs one load.
+
+use crate::domain::ids::{AccountId, EventId, JobId};
+use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Bounded by the offers that are open: what has expired is let go of.
+#[derive(Default)]
+pub struct Receipts {
+    awaited: Mutex<HashMap<(AccountId, EventId), Awaited>>,
+    count: AtomicUsize,
+}
+
+#[derive(Clone, Copy)]
+struct Awaited {
+    job: JobId,
+    until: DateTime<Utc>,
+}
+
+impl Receipts {
+    /// The event tells its account of an offer that ends at `until`.
+    pub fn awaits(&self, account: AccountId, event: EventId, job: JobId, until: DateTime<Utc>) {
+        let mut awaited = self.awaited();
+        awaited.insert((account, event), Awaited { job, until });
+        self.count.store(awaited.len(), Ordering::Release);
+    }
+
+    /// The ride whose offer the event was, if that is awaited. Told once.
+    pub fn take(&self, account: AccountId, event: EventId) -> Option<JobId> {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let mut awaited = self.awaited();
+        let taken = awaited.remove(&(account, event));
+        self.count.store(awaited.len(), Ordering::Release);
+        taken.map(|taken| taken.job)
+    }
+
+    /// Lets go of what nobody asks for any more.
+    pub fn let_go(&self, now: DateTime<Utc>) {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let mut awaited = self.awaited();
+        awaited.retain(|_, one| one.until > now);
+        awaited.shrink_to(64);
+        self.count.store(awaited.len(), Ordering::Release);
+    }
+
+    fn awaited(&self) -> MutexGuard<'_, HashMap<(AccountId, EventId), Awaited>> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_is_told_once_and_not_for_ever() {
+        let at = |secs| DateTime::from_timestamp(secs, 0).expect("a time");
+        let receipts = Receipts::default();
+        let (one, other) = (AccountId(1), AccountId(2));
+        receipts.awaits(one, EventId(7), JobId(1), at(15));
+        receipts.awaits(other, EventId(7), JobId(1), at(30));
+        assert_eq!(receipts.take(one, EventId(8)), None);
+        assert_eq!(receipts.take(one, EventId(7)), Some(JobId(1)));
+        assert_eq!(receipts.take(one, EventId(7)), None);
+        receipts.let_go(at(30));
+        assert_eq!(receipts.take(other, EventId(7)), None);
+    }
+}

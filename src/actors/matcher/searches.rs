@@ -1,0 +1,379 @@
+//! The open searches in memory: each one's state, when it next wants to be woken, and what is to be made durable for it.
+//! Pure: time, store and index are the caller's. The rows are the truth; this is rebuilt from them at start.
+//!
+//! Invariants: of one search one piece of work is under way at a time, in the order of its effects; `offered` has exactly
+//! the open offers of all searches.
+
+use crate::actors::matcher::fleet::{Fleet, Wanted};
+use crate::domain::ids::{DriverId, JobId};
+use crate::domain::position::Position;
+use crate::domain::ride::Unavailable;
+use crate::domain::search::{Candidate, Effect, OpenSearch, Search, SearchNews};
+use crate::domain::search_policy::{Patience, Policy};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+/// Something to be made durable for a search.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Work {
+    /// To drivers who are all given the same time.
+    Offer {
+        drivers: Vec<DriverId>,
+        expires_at: DateTime<Utc>,
+    },
+    Claim(DriverId),
+    Close {
+        driver: DriverId,
+        reason: Unavailable,
+    },
+    Widen(usize),
+    GiveUp,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Done {
+    /// Only these were told.
+    Offered(Vec<DriverId>),
+    ClaimLost(DriverId),
+    /// Also where it was no longer needed.
+    Carried,
+    /// The store could not be asked. Once more.
+    Failed,
+}
+
+struct Running {
+    search: Search,
+    pickup: Position,
+    vehicle_type: Option<String>,
+    wakes_at: Option<DateTime<Utc>>,
+    /// The first one is under way where `is_working`.
+    work: VecDeque<Work>,
+    is_working: bool,
+    /// Drivers with an open offer of it.
+    offered: Vec<DriverId>,
+    /// Not among the open searches of the store when last looked; once more, and it is forgotten.
+    is_missed: bool,
+}
+
+/// How searches are to be carried out.
+pub struct Searches {
+    // limits
+    until_deadline: Arc<Policy>,
+    while_anybody_is_left: Arc<Policy>,
+    position_age_max: TimeDelta,
+    // state
+    running: HashMap<JobId, Running>,
+    wakes: BTreeSet<(DateTime<Utc>, JobId)>,
+    /// The searches of which a driver has an open offer.
+    offered: HashMap<DriverId, Vec<JobId>>,
+    /// Being bound just now: no other search should try them.
+    claimed: HashSet<DriverId>,
+    /// Searches that may have work to begin.
+    ready: Vec<JobId>,
+}
+
+impl Searches {
+    pub fn new(policy: impl Fn(Patience) -> Policy, position_age_max: TimeDelta) -> Self {
+        Self {
+            until_deadline: Arc::new(policy(Patience::UntilDeadline)),
+            while_anybody_is_left: Arc::new(policy(Patience::WhileAnybodyIsLeft)),
+            position_age_max,
+            running: HashMap::new(),
+            wakes: BTreeSet::new(),
+            offered: HashMap::new(),
+            claimed: HashSet::new(),
+            ready: Vec::new(),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.running.len()
+    }
+
+    pub fn knows(&self, job: JobId) -> bool {
+        self.running.contains_key(&job)
+    }
+
+    /// Open offers of all searches.
+    pub fn open_offers(&self) -> usize {
+        self.offered.values().map(Vec::len).sum()
+    }
+
+    /// The searches of which a driver has an open offer.
+    pub fn offers_of(&self, driver: DriverId) -> &[JobId] {
+        self.offered.get(&driver).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn opened_at(&self, job: JobId) -> Option<DateTime<Utc>> {
+        self.running.get(&job).map(|running| running.search.row().opened_at)
+    }
+
+    /// When to call [`Searches::tick`] next.
+    pub fn wake_at(&self) -> Option<DateTime<Utc>> {
+        self.wakes.first().map(|(at, _)| *at)
+    }
+
+    /// A search has begun, or goes on after a restart.
+    pub fn open(&mut self, now: DateTime<Utc>, opened: OpenSearch, fleet: &Fleet) {
+        let job = opened.job;
+        if self.knows(job) {
+            return;
+        }
+        let policy = match opened.patience {
+            Patience::UntilDeadline => &self.until_deadline,
+            Patience::WhileAnybodyIsLeft => &self.while_anybody_is_left,
+        };
+        let search = Search::new(policy.clone(), opened.row, opened.offers, opened.refused);
+        let running = Running {
+            search,
+            pickup: opened.pickup,
+            vehicle_type: opened.vehicle_type,
+            wakes_at: None,
+            work: VecDeque::new(),
+            is_working: false,
+            offered: Vec::new(),
+            is_missed: false,
+        };
+        self.running.insert(job, running);
+        self.with(job, fleet, now, |search| search.tick(now));
+        // Whoever is no longer on duty can't answer an offer from before the restart.
+        let offered = self.running.get(&job).map(|running| running.offered.clone()).unwrap_or_default();
+        for driver in offered.into_iter().filter(|driver| !fleet.is_free(*driver)) {
+            self.with(job, fleet, now, |search| search.unavailable(now, driver));
+        }
+    }
+
+    pub fn tick(&mut self, now: DateTime<Utc>, fleet: &Fleet) {
+        while let Some((_, job)) = self.wakes.first().copied().filter(|(at, _)| *at <= now) {
+            self.with(job, fleet, now, |search| search.tick(now));
+        }
+    }
+
+    pub fn heard(&mut self, now: DateTime<Utc>, news: SearchNews, fleet: &Fleet) {
+        match news {
+            SearchNews::Opened(opened) => self.open(now, *opened, fleet),
+            SearchNews::Assigned { job, driver } => {
+                self.with(job, fleet, now, |search| search.accepted(now, driver));
+            }
+            SearchNews::Cancelled(job) => self.with(job, fleet, now, |search| search.cancelled(now)),
+            SearchNews::Declined { job, driver } => {
+                self.with(job, fleet, now, |search| search.declined(now, driver));
+            }
+        }
+    }
+
+    /// The driver's device has the offer.
+    pub fn confirmed(&mut self, now: DateTime<Utc>, job: JobId, driver: DriverId, fleet: &Fleet) {
+        self.with(job, fleet, now, |search| search.confirmed(now, driver));
+    }
+
+    /// A driver can be matched from now on.
+    pub fn came_online(&mut self, now: DateTime<Utc>, driver: DriverId, fleet: &Fleet) {
+        let jobs: Vec<JobId> = self.running.keys().copied().collect();
+        for job in jobs {
+            let Some(running) = self.running.get(&job) else { continue };
+            let wanted = self.wanted(now, running, 1);
+            let Some(distance_m) = fleet.distance_if_wanted(driver, &wanted) else { continue };
+            let candidate = Candidate { driver, distance_m, open_offers: self.offers_of(driver).len() };
+            self.with(job, fleet, now, |search| search.came_online(now, candidate));
+        }
+    }
+
+    /// A driver can no longer be matched.
+    pub fn gone(&mut self, now: DateTime<Utc>, driver: DriverId, fleet: &Fleet) {
+        for job in self.offers_of(driver).to_vec() {
+            self.with(job, fleet, now, |search| search.unavailable(now, driver));
+        }
+    }
+
+    /// Compares with what the store says is open. Returns what is not known here; forgets, at the second time, what is not
+    /// known there: its end was announced to nobody.
+    pub fn compare(&mut self, open: &HashSet<JobId>) -> Vec<JobId> {
+        let mut forgotten = Vec::new();
+        for (job, running) in &mut self.running {
+            let is_missed = !open.contains(job) && !running.is_working;
+            if is_missed && running.is_missed {
+                forgotten.push(*job);
+            }
+            running.is_missed = is_missed;
+        }
+        for job in forgotten {
+            self.forget(job);
+        }
+        open.iter().copied().filter(|job| !self.knows(*job)).collect()
+    }
+
+    /// The next thing to carry out, of whichever search; its outcome goes to [`Searches::done`].
+    pub fn next_work(&mut self) -> Option<(JobId, Work)> {
+        while let Some(job) = self.ready.pop() {
+            let Some(running) = self.running.get_mut(&job).filter(|running| !running.is_working) else {
+                continue;
+            };
+            if let Some(work) = running.work.front() {
+                running.is_working = true;
+                return Some((job, work.clone()));
+            }
+            if running.search.ended().is_some() {
+                self.forget(job);
+            }
+        }
+        None
+    }
+
+    /// The work that was begun last for a search is over.
+    pub fn done(&mut self, now: DateTime<Utc>, job: JobId, done: Done, fleet: &Fleet) {
+        let Some(running) = self.running.get_mut(&job) else { return };
+        running.is_working = false;
+        self.ready.push(job);
+        if done == Done::Failed {
+            return;
+        }
+        let work = running.work.pop_front();
+        if let Some(Work::Claim(driver)) = work {
+            self.claimed.remove(&driver);
+        }
+        match (done, work) {
+            (Done::Offered(told), Some(Work::Offer { drivers, .. })) => {
+                for driver in drivers.into_iter().filter(|driver| !told.contains(driver)) {
+                    self.with(job, fleet, now, |search| search.unavailable(now, driver));
+                }
+            }
+            (Done::ClaimLost(driver), _) => {
+                self.with(job, fleet, now, |search| search.claim_lost(now, driver));
+            }
+            (Done::Offered(_) | Done::Carried | Done::Failed, _) => {}
+        }
+    }
+
+    /// Tells a search something and follows what it wants: looks at once, the rest as work.
+    fn with(
+        &mut self,
+        job: JobId,
+        fleet: &Fleet,
+        now: DateTime<Utc>,
+        tell: impl FnOnce(&mut Search) -> Vec<Effect>,
+    ) {
+        let Some(mut running) = self.running.remove(&job) else { return };
+        let mut pending: VecDeque<Effect> = tell(&mut running.search).into();
+        while let Some(effect) = pending.pop_front() {
+            match effect {
+                Effect::Look { radius_m, count } => {
+                    let found = self.look(now, &running, radius_m, count, fleet);
+                    // A look's effects come before those that were told after it.
+                    for effect in running.search.found(now, &found).into_iter().rev() {
+                        pending.push_front(effect);
+                    }
+                }
+                Effect::Offer { driver, expires_at } => running.offer(driver, expires_at),
+                Effect::Claim { driver } => {
+                    self.claimed.insert(driver);
+                    running.work.push_back(Work::Claim(driver));
+                }
+                Effect::Close { driver, reason } => running.work.push_back(Work::Close { driver, reason }),
+                Effect::Widen { step } => running.work.push_back(Work::Widen(step)),
+                Effect::GiveUp => running.work.push_back(Work::GiveUp),
+            }
+        }
+        self.keep_offers(job, &mut running);
+        self.keep_wake(job, &mut running);
+        self.ready.push(job);
+        self.running.insert(job, running);
+    }
+
+    /// The nearest who may be asked: `count` with room for an offer, or, where there is none, one without.
+    fn look(
+        &self,
+        now: DateTime<Utc>,
+        running: &Running,
+        radius_m: f64,
+        count: usize,
+        fleet: &Fleet,
+    ) -> Vec<Candidate> {
+        let max = self.until_deadline.driver_offers_max.get();
+        let may_ask = |driver| running.search.may_ask(driver) && !self.claimed.contains(&driver);
+        let has_room = |driver| self.offers_of(driver).len() < max;
+        let wanted = Wanted { radius_m, ..self.wanted(now, running, count) };
+        let mut found = fleet.nearest(&wanted, |driver| may_ask(driver) && has_room(driver));
+        if found.is_empty() {
+            let one = Wanted { count: 1, ..wanted };
+            found = fleet.nearest(&one, may_ask);
+        }
+        let candidate =
+            |driver, distance_m| Candidate { driver, distance_m, open_offers: self.offers_of(driver).len() };
+        found.iter().map(|nearby| candidate(nearby.driver, nearby.distance_m)).collect()
+    }
+
+    fn wanted(&self, now: DateTime<Utc>, running: &Running, count: usize) -> Wanted {
+        Wanted {
+            at: running.pickup,
+            radius_m: running.search.radius_m(),
+            count,
+            vehicle_type: running.vehicle_type.clone(),
+            takes_carrying: false,
+            measured_since_ms: (now - self.position_age_max).timestamp_millis(),
+        }
+    }
+
+    fn keep_offers(&mut self, job: JobId, running: &mut Running) {
+        let open = running.search.offers().iter().filter(|offer| offer.outcome.is_none());
+        let open: Vec<DriverId> = open.map(|offer| offer.driver).collect();
+        for driver in running.offered.iter().filter(|driver| !open.contains(driver)) {
+            self.take_offer(*driver, job);
+        }
+        for driver in open.iter().filter(|driver| !running.offered.contains(driver)) {
+            self.offered.entry(*driver).or_default().push(job);
+        }
+        running.offered = open;
+    }
+
+    fn take_offer(&mut self, driver: DriverId, job: JobId) {
+        if let Some(jobs) = self.offered.get_mut(&driver) {
+            jobs.retain(|other| *other != job);
+            if jobs.is_empty() {
+                self.offered.remove(&driver);
+            }
+        }
+    }
+
+    fn keep_wake(&mut self, job: JobId, running: &mut Running) {
+        if let Some(at) = running.wakes_at.take() {
+            self.wakes.remove(&(at, job));
+        }
+        running.wakes_at = running.search.wake_at();
+        self.wakes.extend(running.wakes_at.map(|at| (at, job)));
+    }
+
+    fn forget(&mut self, job: JobId) {
+        let Some(running) = self.running.remove(&job) else { return };
+        if let Some(at) = running.wakes_at {
+            self.wakes.remove(&(at, job));
+        }
+        for driver in running.offered {
+            self.take_offer(driver, job);
+        }
+        for work in running.work {
+            if let Work::Claim(driver) = work {
+                self.claimed.remove(&driver);
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Offers that were decided together are made together.
+    fn offer(&mut self, driver: DriverId, expires_at: DateTime<Utc>) {
+        let is_begun = self.is_working && self.work.len() == 1;
+        match self.work.back_mut() {
+            Some(Work::Offer { drivers, expires_at: same }) if *same == expires_at && !is_begun => {
+                drivers.push(driver);
+            }
+            _ => self.work.push_back(Work::Offer { drivers: vec![driver], expires_at }),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "searches_tests.rs"]
+mod tests;

@@ -1,0 +1,182 @@
+//! Searches in memory, with a fleet and no store: what is asked to be made durable, and in which order.
+
+use super::*;
+use crate::actors::matcher::fleet::{Sighted, Standing};
+use crate::domain::ids::SearchId;
+use crate::domain::offer::Offer;
+use crate::domain::search::SearchRow;
+use crate::domain::search_policy::{Mode, Radii};
+use std::num::NonZeroUsize;
+
+fn ms(after: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(1_800_000_000_000 + after).expect("a time")
+}
+
+fn some(number: usize) -> NonZeroUsize {
+    NonZeroUsize::new(number).expect("not 0")
+}
+
+fn policy(mode: Mode) -> impl Fn(Patience) -> Policy {
+    move |patience| Policy {
+        mode,
+        patience,
+        batch_size: some(2),
+        window: TimeDelta::seconds(15),
+        receipt: TimeDelta::seconds(2),
+        radii: Radii::new(vec![10_000.0]).expect("valid"),
+        driver_offers_max: some(1),
+        look_every: TimeDelta::seconds(3),
+    }
+}
+
+/// Drivers 1, 2, … each a hundred metres further north of the pickup.
+fn fleet(count: i64) -> Fleet {
+    let mut fleet = Fleet::default();
+    for driver in 1..=count {
+        fleet.set(standing(driver, true));
+    }
+    fleet
+}
+
+fn standing(driver: i64, is_matchable: bool) -> Standing {
+    let position = Position::new(driver as f64 * 0.0009, 0.0).expect("in range");
+    Standing {
+        driver: DriverId(driver),
+        vehicle_type: "moto".to_owned(),
+        is_matchable,
+        is_carrying: false,
+        position: Some(Sighted { position, at_ms: 0, is_measured: false }),
+    }
+}
+
+fn opened(job: i64) -> OpenSearch {
+    OpenSearch {
+        id: SearchId(job),
+        job: JobId(job),
+        row: SearchRow { opened_at: ms(0), deadline: ms(120_000), step: 0 },
+        patience: Patience::UntilDeadline,
+        pickup: Position::new(0.0, 0.0).expect("in range"),
+        vehicle_type: None,
+        offers: Vec::new(),
+        refused: Vec::new(),
+    }
+}
+
+fn searches(mode: Mode) -> Searches {
+    Searches::new(policy(mode), TimeDelta::seconds(120))
+}
+
+fn offer(drivers: &[i64], expires: i64) -> Work {
+    Work::Offer { drivers: drivers.iter().copied().map(DriverId).collect(), expires_at: ms(expires) }
+}
+
+#[test]
+fn offers_of_one_moment_are_one_piece_of_work_and_the_next_waits_for_it() {
+    let (mut searches, fleet) = (searches(Mode::Offer), fleet(4));
+    searches.open(ms(0), opened(7), &fleet);
+    assert_eq!(searches.next_work(), Some((JobId(7), offer(&[1, 2], 15_000))));
+    let declined = SearchNews::Declined { job: JobId(7), driver: DriverId(1) };
+    searches.heard(ms(100), declined, &fleet);
+    assert_eq!(searches.next_work(), None, "the first is under way");
+    searches.done(ms(110), JobId(7), Done::Offered(vec![DriverId(1), DriverId(2)]), &fleet);
+    assert_eq!(searches.next_work(), Some((JobId(7), offer(&[3], 15_100))));
+    assert_eq!(searches.open_offers(), 2);
+}
+
+#[test]
+fn whoever_was_not_told_after_all_makes_room_for_the_next() {
+    let (mut searches, fleet) = (searches(Mode::Offer), fleet(3));
+    searches.open(ms(0), opened(7), &fleet);
+    searches.next_work();
+    searches.done(ms(10), JobId(7), Done::Offered(vec![DriverId(2)]), &fleet);
+    let closing = Work::Close { driver: DriverId(1), reason: Unavailable::Withdrawn };
+    assert_eq!(searches.next_work(), Some((JobId(7), closing)));
+    searches.done(ms(20), JobId(7), Done::Carried, &fleet);
+    assert_eq!(searches.next_work(), Some((JobId(7), offer(&[3], 15_010))));
+}
+
+#[test]
+fn work_that_the_store_did_not_take_is_the_next_again() {
+    let (mut searches, fleet) = (searches(Mode::Offer), fleet(1));
+    searches.open(ms(0), opened(7), &fleet);
+    let work = searches.next_work();
+    searches.done(ms(600), JobId(7), Done::Failed, &fleet);
+    assert_eq!(searches.next_work(), work);
+}
+
+#[test]
+fn a_driver_with_as_many_offers_as_allowed_is_passed_over_until_one_ends() {
+    let (mut searches, fleet) = (searches(Mode::Offer), fleet(2));
+    searches.open(ms(0), opened(7), &fleet);
+    searches.open(ms(0), opened(8), &fleet);
+    assert_eq!(searches.next_work(), Some((JobId(7), offer(&[1, 2], 15_000))));
+    assert_eq!(searches.next_work(), None);
+    searches.heard(ms(50), SearchNews::Cancelled(JobId(7)), &fleet);
+    assert_eq!(searches.open_offers(), 0);
+    searches.tick(ms(3_000), &fleet);
+    assert_eq!(searches.next_work(), Some((JobId(8), offer(&[1, 2], 18_000))));
+}
+
+#[test]
+fn a_driver_who_is_being_bound_is_not_tried_by_another_search() {
+    let (mut searches, fleet) = (searches(Mode::Auto), fleet(2));
+    searches.open(ms(0), opened(7), &fleet);
+    searches.open(ms(0), opened(8), &fleet);
+    assert_eq!(searches.next_work(), Some((JobId(8), Work::Claim(DriverId(2)))));
+    assert_eq!(searches.next_work(), Some((JobId(7), Work::Claim(DriverId(1)))));
+    searches.done(ms(5), JobId(8), Done::ClaimLost(DriverId(2)), &fleet);
+    assert_eq!(searches.next_work(), None, "driver 1 is taken, driver 2 was lost a moment ago");
+    searches.heard(ms(6), SearchNews::Assigned { job: JobId(7), driver: DriverId(1) }, &fleet);
+    searches.done(ms(6), JobId(7), Done::Carried, &fleet);
+    assert_eq!(searches.next_work(), None);
+    assert!(!searches.knows(JobId(7)) && searches.knows(JobId(8)));
+}
+
+#[test]
+fn a_driver_who_comes_online_is_asked_and_one_who_goes_is_told() {
+    let (mut searches, mut fleet) = (searches(Mode::Offer), fleet(1));
+    searches.open(ms(0), opened(7), &fleet);
+    searches.next_work();
+    searches.done(ms(1), JobId(7), Done::Offered(vec![DriverId(1)]), &fleet);
+    fleet.set(standing(2, true));
+    searches.came_online(ms(500), DriverId(2), &fleet);
+    assert_eq!(searches.next_work(), Some((JobId(7), offer(&[2], 15_500))));
+    searches.done(ms(501), JobId(7), Done::Offered(vec![DriverId(2)]), &fleet);
+    fleet.set(standing(1, false));
+    searches.gone(ms(600), DriverId(1), &fleet);
+    let closing = Work::Close { driver: DriverId(1), reason: Unavailable::Withdrawn };
+    assert_eq!(searches.next_work(), Some((JobId(7), closing)));
+}
+
+#[test]
+fn after_a_restart_an_offer_ends_when_it_would_have_and_only_those_on_duty_keep_theirs() {
+    let (mut searches, fleet) = (searches(Mode::Offer), fleet(1));
+    let made = |driver| Offer {
+        driver: DriverId(driver),
+        offered_at: ms(0),
+        expires_at: ms(15_000),
+        confirmed_at: Some(ms(40)),
+        outcome: None,
+    };
+    searches.open(ms(9_000), OpenSearch { offers: vec![made(1), made(5)], ..opened(7) }, &fleet);
+    let closing = Work::Close { driver: DriverId(5), reason: Unavailable::Withdrawn };
+    assert_eq!(searches.next_work(), Some((JobId(7), closing)));
+    searches.done(ms(9_010), JobId(7), Done::Carried, &fleet);
+    searches.tick(ms(14_999), &fleet);
+    assert_eq!(searches.next_work(), None);
+    searches.tick(ms(15_000), &fleet);
+    let closing = Work::Close { driver: DriverId(1), reason: Unavailable::Expired };
+    assert_eq!(searches.next_work(), Some((JobId(7), closing)));
+}
+
+#[test]
+fn a_search_whose_end_nobody_announced_is_forgotten_at_the_second_look() {
+    let (mut searches, fleet) = (searches(Mode::Offer), fleet(0));
+    searches.open(ms(0), opened(7), &fleet);
+    assert_eq!(searches.compare(&HashSet::from([JobId(7), JobId(9)])), [JobId(9)]);
+    assert_eq!(searches.compare(&HashSet::new()), []);
+    assert!(searches.knows(JobId(7)));
+    assert_eq!(searches.compare(&HashSet::new()), []);
+    assert!(!searches.knows(JobId(7)));
+    assert_eq!(searches.wake_at(), None);
+}

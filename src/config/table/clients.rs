@@ -1,0 +1,130 @@
+//! The settings of clients: what one may do, how sessions live, what is replayed.
+
+use super::Section::{Delivery, Limits, Sessions};
+use super::{Setting, new};
+
+pub(super) const SETTINGS: &[Setting] = &[
+    new(
+        Limits,
+        "MAX_CONNECTIONS",
+        "20000",
+        "Sockets open at a time; further handshakes get 503. A quiet one takes about 20 kB and one or two file \
+         descriptors, so raise the limit on open files with it.",
+    )
+    .unit("sockets"),
+    new(
+        Limits,
+        "HANDSHAKES_PER_MINUTE_PER_ADDRESS",
+        "600",
+        "Socket handshakes from one address (IPv6: one /64); over it 429 with Retry-After. High, since many phones share \
+         one carrier's address and all come back at once after an outage.",
+    )
+    .unit("handshakes a minute"),
+    new(
+        Limits,
+        "HANDSHAKES_PER_MINUTE_PER_ACCOUNT",
+        "30",
+        "Socket handshakes of one account; over it the socket is closed with 1008. A phone on a bad network reconnects \
+         every few seconds at worst.",
+    )
+    .unit("handshakes a minute"),
+    new(Limits, "LOGINS_PER_MINUTE_PER_ADDRESS", "600", "Log-ins from one address, which many phones of a carrier share; over it 429.")
+        .unit("log-ins a minute"),
+    new(
+        Limits,
+        "LOGINS_PER_MINUTE_PER_ACCOUNT",
+        "10",
+        "Log-ins to one name with a wrong password, whoever tries; over it 429. Makes guessing a password hopeless, and a \
+         typing error no harm.",
+    )
+    .unit("log-ins a minute"),
+    new(
+        Limits,
+        "MESSAGE_BYTES_MAX",
+        "16384",
+        "The longest message a client may send, in one frame or in several; a longer one closes with 1009. Apps' own are \
+         below 1 kB, and a connection keeps several times its longest message in memory.",
+    )
+    .unit("bytes"),
+    new(
+        Limits,
+        "MESSAGES_PER_SECOND",
+        "50",
+        "Messages of one socket, four times as many at once; over it 1008. A phone that was offline sends what it has \
+         gathered.",
+    )
+    .unit("messages a second"),
+    new(
+        Limits,
+        "BAD_MESSAGES_PER_MINUTE",
+        "60",
+        "Messages of one socket that could not be understood; over it 1008. A single one never costs the connection.",
+    )
+    .unit("messages a minute"),
+    new(
+        Limits,
+        "MAX_DELIVERIES_PER_DRIVER",
+        "5",
+        "Deliveries that a driver may hold at a time; one more is 409 driver_full.",
+    )
+    .unit("deliveries"),
+    new(
+        Sessions,
+        "IDLE_TIMEOUT_SECS",
+        "300",
+        "A socket without activity for so long is closed with 4008.",
+    )
+    .unit("seconds"),
+    new(
+        Sessions,
+        "HEARTBEAT_SECS",
+        "30",
+        "How often a quiet socket is pinged, so that carriers keep the path open and dead peers are found; never less often \
+         than twice in the idle time.",
+    )
+    .unit("seconds"),
+    new(
+        Sessions,
+        "CLOSE_TIMEOUT_MS",
+        "2000",
+        "How long a closed socket waits for the peer's answer before it is cut.",
+    )
+    .unit("milliseconds"),
+    new(
+        Sessions,
+        "OUTBOX_SHED_BYTES",
+        "65536",
+        "With so much waiting for a client that reads slowly, only the newest position of each driver is kept for it. \
+         Where it is not set, at most a quarter of OUTBOX_BYTES_MAX.",
+    )
+    .unit("bytes"),
+    new(
+        Sessions,
+        "OUTBOX_BYTES_MAX",
+        "262144",
+        "With so much waiting the client is closed with 4013; it can resume. Bounds what a client that never reads costs.",
+    )
+    .unit("bytes"),
+    new(
+        Delivery,
+        "REPLAY_EVENTS_MAX",
+        "500",
+        "The most events that an app hears again on connecting when it does not say where it left off.",
+    )
+    .unit("events"),
+    new(
+        Delivery,
+        "REPLAY_HOURS_MAX",
+        "24",
+        "And the oldest of them, but for those of open jobs. Not longer than events are kept.",
+    )
+    .unit("hours"),
+    new(
+        Delivery,
+        "DRAIN_SECS",
+        "3",
+        "Time over which sockets are closed with 1001 when the server stops, so that not all come back at once. With \
+         CLOSE_TIMEOUT_MS at most 6 s, since the process ends within 10.",
+    )
+    .unit("seconds"),
+];

@@ -1,0 +1,138 @@
+//! The settings of the work: positions, rides, how drivers are found, and how long things are kept.
+
+use super::Section::{Matching, Positions, Retention, Rides};
+use super::{Setting, new};
+
+pub(super) const SETTINGS: &[Setting] = &[
+    new(
+        Positions,
+        "RECORDER_QUEUE_MAX",
+        "100000",
+        "Positions that may wait to be written; further ones are dropped and counted. 20 s of 5,000 a second, about 10 MB.",
+    )
+    .unit("positions"),
+    new(
+        Positions,
+        "RECORDER_FLUSH_MS",
+        "250",
+        "Positions are written in bulk at least so often: the most that a killed process loses.",
+    )
+    .unit("milliseconds"),
+    new(
+        Positions,
+        "LIVE_POSITION_SECS",
+        "5",
+        "How often, at most, a driver's newest position is also written to the driver's own row, which a restart begins \
+         from. In memory it is always the newest.",
+    )
+    .unit("seconds"),
+    new(
+        Positions,
+        "POSITION_MAX_AGE_SECS",
+        "120",
+        "A driver whose newest position is older gets no new job by itself; an operator may still assign one. A position that no \
+         app measured does not age.",
+    )
+    .unit("seconds"),
+    new(
+        Positions,
+        "DRIVER_OFFLINE_AFTER_SECS",
+        "300",
+        "A driver with neither connection nor position for so long becomes offline.",
+    )
+    .unit("seconds"),
+    new(
+        Rides,
+        "FARE_BASE",
+        "2",
+        "What a ride costs before its first kilometre, in CURRENCY with at most two decimals, where the app names no fare. An \
+         example: every operator has a tariff of their own.",
+    )
+    .unit("CURRENCY"),
+    new(
+        Rides,
+        "FARE_PER_KM",
+        "1",
+        "And what each kilometre by street adds to it.",
+    )
+    .unit("CURRENCY a kilometre"),
+    new(
+        Rides,
+        "DETOUR_FACTOR",
+        "1.3",
+        "How much longer streets are than the great circle, from 1 to 10, for fares and arrival times while no routing service \
+         says more. Street grids of cities have 1.2 to 1.4.",
+    ),
+    new(
+        Rides,
+        "TRAVEL_SPEED_KMH",
+        "25",
+        "How fast a vehicle gets on in the city, stops included, from 1 to 300: what arrival times are made of.",
+    )
+    .unit("km/h"),
+    new(
+        Matching,
+        "MATCH_MODE",
+        "auto",
+        "auto: the nearest driver is bound to the ride at once. offer: drivers are asked, and the first who accepts has it.",
+    )
+    .production("offer"),
+    new(
+        Matching,
+        "OFFER_BATCH_SIZE",
+        "5",
+        "Drivers who are asked at a time, the nearest first. More find somebody sooner, and disappoint more who lose.",
+    )
+    .unit("drivers"),
+    new(
+        Matching,
+        "OFFER_WINDOW_SECS",
+        "15",
+        "How long a driver has to answer an offer. Long enough to read it at a red light.",
+    )
+    .unit("seconds"),
+    new(
+        Matching,
+        "OFFER_RECEIPT_MS",
+        "2000",
+        "How long a driver's device has to confirm an offer. One that does not may still accept it, but the next driver is asked \
+         at once: a phone in a tunnel must not cost the passenger the whole window.",
+    )
+    .unit("milliseconds"),
+    new(
+        Matching,
+        "MAX_OFFERS_PER_DRIVER",
+        "3",
+        "Open offers that a driver may hold, of all searches; one who holds as many is passed over until one of them ends.",
+    )
+    .unit("offers"),
+    new(
+        Matching,
+        "SEARCH_DEADLINE_SECS",
+        "120",
+        "How long a driver is looked for before the passenger hears that there is none.",
+    )
+    .unit("seconds"),
+    new(
+        Matching,
+        "SEARCH_RADIUS_M",
+        "10000",
+        "How far from the pickup drivers are looked for, from 50 m to 200 km; with MATCH_MODE=offer also growing steps such as \
+         3000,5000,10000, the next one when nobody within the last is left. auto takes the last.",
+    )
+    .unit("metres"),
+    new(
+        Retention,
+        "EVENT_RETENTION_DAYS",
+        "30",
+        "How long events can be replayed; an app that was away for longer gets resume_failed and the current state.",
+    )
+    .unit("days"),
+    new(
+        Retention,
+        "LOCATION_RETENTION_DAYS",
+        "30",
+        "How long drivers' positions are kept: by far the most rows, and personal data.",
+    )
+    .unit("days"),
+];
