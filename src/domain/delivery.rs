@@ -9,6 +9,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
+use std::fmt;
 
 /// Sent events whose pong a session waits for. A client that never answers pings is forgotten here, not in the store:
 /// what falls out stays unconfirmed there and is replayed on the next connection.
@@ -54,6 +55,19 @@ pub struct Standing {
     pub left_out: bool,
 }
 
+impl Standing {
+    /// Nobody's history: there is nothing to send, and nothing to be missed.
+    pub fn empty(now: DateTime<Utc>) -> Self {
+        Self {
+            oldest: EventId::NONE.next(),
+            newest: EventId::NONE,
+            unconfirmed_after: EventId::NONE,
+            not_before: now,
+            left_out: false,
+        }
+    }
+}
+
 /// What the session does next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
@@ -87,10 +101,25 @@ enum Phase {
     Live,
 }
 
+/// Which of an account's events a session sends, where that is not all of them.
+struct Choice {
+    is_wanted: Box<dyn Fn(&Event) -> bool>,
+    /// What was sent on this connection, ascending, the newest `AWAITED_MAX` of it.
+    sent: VecDeque<EventId>,
+}
+
+impl fmt::Debug for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Choice").field("sent", &self.sent).finish_non_exhaustive()
+    }
+}
+
 /// The delivery state of one session.
 #[derive(Debug)]
 pub struct Delivery {
     phase: Phase,
+    /// `None`: everything is sent.
+    choice: Option<Choice>,
     /// Everything up to here was sent, or needed no sending.
     sent: EventId,
     /// The highest id known to exist.
@@ -104,6 +133,7 @@ impl Default for Delivery {
     fn default() -> Self {
         Self {
             phase: Phase::Opening,
+            choice: None,
             sent: EventId::NONE,
             heard: EventId::NONE,
             pinged: EventId::NONE,
@@ -114,6 +144,13 @@ impl Default for Delivery {
 }
 
 impl Delivery {
+    /// A delivery that passes over what is not wanted: such events are neither sent nor ever marked by this session, and
+    /// hide nothing that follows them.
+    pub fn of(is_wanted: impl Fn(&Event) -> bool + 'static) -> Self {
+        let choice = Some(Choice { is_wanted: Box::new(is_wanted), sent: VecDeque::new() });
+        Self { choice, ..Self::default() }
+    }
+
     /// The store was asked where the account stands. Also for `resume`, in the middle of a conversation.
     pub fn begin(&mut self, last_event_id: Option<EventId>, standing: Standing) -> Vec<Step> {
         self.heard = self.heard.max(standing.newest);
@@ -145,7 +182,10 @@ impl Delivery {
         let id = event.id;
         if self.phase == Phase::Live && id == self.sent.next() {
             self.heard = self.heard.max(id);
-            return vec![self.send(event), self.ping()];
+            return match self.send(event) {
+                Some(send) => vec![send, self.ping()],
+                None => Vec::new(),
+            };
         }
         self.heard_of(id)
     }
@@ -169,11 +209,11 @@ impl Delivery {
             steps.push(Step::ResumeFailed { oldest, newest: page.read.up_to });
             steps.push(Step::Snapshot);
         }
-        let any = !page.events.is_empty();
+        let before = steps.len();
         for event in page.events {
-            steps.push(self.send(event));
+            steps.extend(self.send(event));
         }
-        if any {
+        if steps.len() > before {
             steps.push(self.ping());
         }
         if !page.complete {
@@ -195,7 +235,9 @@ impl Delivery {
 
     /// `{"type":"ack"}`. One that names an event that is not there yet says nothing: it must not hide it later.
     pub fn acked(&mut self, id: EventId) -> Vec<Step> {
-        if id <= EventId::NONE || id > self.sent {
+        let is_passed_over =
+            self.choice.as_ref().is_some_and(|choice| choice.sent.binary_search(&id).is_err());
+        if id <= EventId::NONE || id > self.sent || is_passed_over {
             return Vec::new();
         }
         let mut steps = self.confirm_up_to(id);
@@ -211,6 +253,9 @@ impl Delivery {
     fn rewind(&mut self, to: EventId) {
         self.sent = to;
         self.awaited.retain(|sent| sent.id <= to);
+        if let Some(choice) = &mut self.choice {
+            choice.sent.retain(|id| *id <= to);
+        }
     }
 
     /// Reads from `sent` on, or is live where there is nothing to read.
@@ -237,13 +282,17 @@ impl Delivery {
         }
     }
 
-    fn send(&mut self, event: Event) -> Step {
+    /// Sends an event, or passes over it.
+    fn send(&mut self, event: Event) -> Option<Step> {
         self.sent = event.id;
-        if self.awaited.len() == AWAITED_MAX {
-            self.awaited.pop_front();
+        if let Some(choice) = &mut self.choice {
+            if !(choice.is_wanted)(&event) {
+                return None;
+            }
+            push_newest(&mut choice.sent, event.id);
         }
-        self.awaited.push_back(Sent { id: event.id, created_at: event.created_at });
-        Step::Send(event)
+        push_newest(&mut self.awaited, Sent { id: event.id, created_at: event.created_at });
+        Some(Step::Send(event))
     }
 
     fn ping(&mut self) -> Step {
@@ -258,6 +307,14 @@ impl Delivery {
         }
         vec![Step::Confirm(self.awaited.drain(..known).collect())]
     }
+}
+
+/// Appends to what is kept, of which the oldest falls out.
+fn push_newest<T>(kept: &mut VecDeque<T>, newest: T) {
+    if kept.len() == AWAITED_MAX {
+        kept.pop_front();
+    }
+    kept.push_back(newest);
 }
 
 fn parse_id(payload: &[u8]) -> Option<EventId> {

@@ -152,6 +152,53 @@ fn a_resume_in_the_middle_supersedes_the_read_under_way() {
     assert_eq!(sent_ids(&delivery.page(Page { read: second, events, complete: true })), [3, 4, 5, 6, 7, 8]);
 }
 
+/// A session of one ride hears of the even numbers only.
+fn choosing(newest: i64) -> Delivery {
+    let mut delivery = Delivery::of(|event| event.id.0 % 2 == 0);
+    assert_eq!(delivery.begin(None, standing(1, newest, newest)), vec![]);
+    delivery
+}
+
+#[test]
+fn what_is_not_wanted_is_passed_over_and_hides_nothing() {
+    let mut delivery = choosing(0);
+    assert_eq!(delivery.published(event(1)), vec![]);
+    assert_eq!(delivery.published(event(2)), vec![Step::Send(event(2)), Step::Ping(EventId(2))]);
+    let read = read_of(&delivery.published(event(5)));
+    assert_eq!((read.after, read.up_to), (EventId(2), EventId(5)));
+    let steps = delivery.page(Page { read, events: vec![event(3), event(4), event(5)], complete: true });
+    assert_eq!(sent_ids(&steps), [4]);
+    assert_eq!(sent_ids(&delivery.published(event(6))), [6]);
+    let mut delivery = choosing(2);
+    let read = read_of(&delivery.heard_of(EventId(3)));
+    let page = Page { read, events: vec![event(3)], complete: true };
+    assert_eq!(delivery.page(page), vec![], "no ping where nothing was sent");
+}
+
+#[test]
+fn only_what_was_sent_is_marked() {
+    let mut delivery = choosing(0);
+    for id in 1..=5 {
+        delivery.published(event(id));
+    }
+    for never_sent in [1, 3, 5] {
+        assert_eq!(delivery.acked(EventId(never_sent)), vec![]);
+    }
+    assert_eq!(confirmed_ids(&delivery.ponged(b"4")), [2, 4]);
+    assert_eq!(delivery.acked(EventId(4)), vec![Step::Processed(EventId(4))], "although it is confirmed");
+    // On another connection it was sent; here it was not.
+    assert_eq!(choosing(4).acked(EventId(4)), vec![]);
+}
+
+#[test]
+fn nobody_has_missed_anything_and_can_not_resume_from_what_never_was() {
+    let mut delivery = Delivery::default();
+    assert_eq!(delivery.begin(Some(EventId(0)), Standing::empty(at())), vec![]);
+    let steps = delivery.begin(Some(EventId(7)), Standing::empty(at()));
+    assert_eq!(steps, vec![Step::ResumeFailed { oldest: EventId(1), newest: EventId(0) }, Step::Snapshot]);
+    assert_eq!(sent_ids(&delivery.published(event(1))), [1], "an account came");
+}
+
 /// What the world does to an account with one device, in any order.
 #[derive(Clone, Copy, Debug)]
 enum Happening {
