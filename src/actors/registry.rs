@@ -35,8 +35,8 @@ pub struct Registered {
     pub handle: SessionHandle<Client>,
     pub contract: Contract,
     pub driver: Option<DriverId>,
-    /// When its token ends, leeway included.
-    pub expires_at: DateTime<Utc>,
+    /// When its token ends, leeway included; `None` for a guest's, who has none.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 impl Registry {
@@ -89,13 +89,13 @@ impl Registry {
         let mut accounts = self.accounts();
         let sessions = accounts.get_mut(&account).into_iter().flat_map(|connected| &mut connected.sessions);
         for registered in sessions.filter(|other| other.handle.session_id() == session) {
-            registered.expires_at = expires_at;
+            registered.expires_at = Some(expires_at);
         }
     }
 
     pub(super) fn close_expired(&self, now: DateTime<Utc>) {
         for session in self.accounts().values().flat_map(|connected| &connected.sessions) {
-            if session.expires_at <= now {
+            if session.expires_at.is_some_and(|at| at <= now) {
                 session.handle.close(CloseCode::AuthenticationFailed, "token expired");
             }
         }

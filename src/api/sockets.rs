@@ -1,7 +1,7 @@
 //! The doors of the sockets: who comes in, on which contract. The handshake completes before any 4xxx close, because an
 //! app can't see a code on a refused one.
 
-use crate::actors::session::client::{Client, ClientContext};
+use crate::actors::session::client::{Client, ClientContext, Recipient};
 use crate::actors::session::{self, Reaper, TransportLimits, bearer_from_request};
 use crate::api::Context;
 use crate::api::client_address;
@@ -62,7 +62,8 @@ async fn driver(
         return refuse(&req, payload, CloseCode::Policy, &sockets);
     }
     let last_event_id = query.0.get("last_event_id").and_then(Value::as_str).map(last_event_id);
-    let client = Client::new(&principal, driver, last_event_id, claims, sockets.clients.clone());
+    let recipient = Recipient::new(&principal, claims);
+    let client = Client::driver_app(driver, recipient, last_event_id, sockets.clients.clone());
     let response = session::upgrade(&req, payload, client, &sockets.driver_limits, &sockets.reaper)?;
     if response.status() == StatusCode::SERVICE_UNAVAILABLE && !sockets.reaper.is_draining() {
         context.metrics.connections_limited.increment(1);

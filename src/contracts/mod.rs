@@ -22,7 +22,9 @@ mod vectors;
 pub use inbound::{BadMessage, FindDriver, Inbound};
 
 use crate::domain::event::Event;
+use crate::domain::ids::EventId;
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 /// Which app family's language a socket speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +68,36 @@ impl Contract {
             Contract::DriverApp => driver_app::parse(text, now),
             Contract::RideHailing => ride_hailing::parse(text, now),
             Contract::RideMatching => ride_matching::parse(text),
+        }
+    }
+
+    /// The answer to a ping; `echo` is the time that it carried.
+    pub fn pong(self, echo: Option<&Value>, now: DateTime<Utc>) -> String {
+        match self {
+            Contract::DriverApp => driver_app::pong().to_owned(),
+            Contract::RideHailing => ride_hailing::pong(echo, now),
+            Contract::RideMatching => ride_matching::pong(now),
+        }
+    }
+
+    pub fn error(self, bad: &BadMessage, now: DateTime<Utc>) -> String {
+        match self {
+            Contract::DriverApp | Contract::RideHailing => envelope::error(bad, now),
+            Contract::RideMatching => ride_matching::error(bad),
+        }
+    }
+
+    pub fn resume_failed(self, oldest: EventId, newest: EventId, now: DateTime<Utc>) -> String {
+        match self {
+            Contract::DriverApp | Contract::RideHailing => envelope::resume_failed(oldest, newest, now),
+            Contract::RideMatching => ride_matching::resume_failed(oldest, newest),
+        }
+    }
+
+    pub fn authenticated(self, expires_at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+        match self {
+            Contract::DriverApp | Contract::RideHailing => envelope::authenticated(expires_at, now),
+            Contract::RideMatching => ride_matching::authenticated(expires_at),
         }
     }
 

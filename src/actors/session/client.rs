@@ -1,28 +1,39 @@
-//! What is said on a client's socket: commands in, events out. Everything it decides by itself is in
-//! `domain::delivery` and in the contract; this carries it out.
+//! What is said on a client's socket: commands in, events out. One kind of conversation for all contracts, so that the
+//! registry holds one kind of handle; what differs by contract is its [`Part`]. Everything it decides by itself is in
+//! `domain::delivery` and in the contract.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `delivering` | delivery, the same for all |
+//! | `driver_app` | that contract's part |
 
-use crate::actors::dispatcher::{Deregister, Dispatcher, Register, Renewed};
+mod delivering;
+mod driver_app;
+
+use crate::actors::dispatcher::{Deregister, Dispatcher, Renewed};
 use crate::actors::matcher::MatcherHandle;
 use crate::actors::recorder::RecorderHandle;
-use crate::actors::registry::Registered;
 use crate::actors::session::{Conversation, Ended, Link, Sent};
 use crate::clock::SharedClock;
 use crate::contracts::close_codes::CloseCode;
-use crate::contracts::driver_rest::{AssignedOrders, DriverOrder, order_word};
 use crate::contracts::error_codes::ErrorCode;
-use crate::contracts::{BadMessage, Contract, Inbound, driver_app};
-use crate::domain::delivery::{self, Delivery, Page, Read, Standing, Step};
+use crate::contracts::{BadMessage, Contract, Inbound};
+use crate::domain::delivery::{Delivery, Standing, Step};
 use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, DriverId, EventId};
 use crate::domain::position::Fix;
 use crate::metrics::Metrics;
+use crate::operations;
 use crate::operations::authentication::{self, Principal};
 use crate::operations::tokens::{TokenKeys, Use, VerifiedClaims};
-use crate::operations::{self, drivers, orders};
-use crate::store::{Chain, Database, Job, Mark, StoreError, Tx, page_of, reads, standing};
+use crate::store::{Chain, Conn, Database, StoreError, standing};
 use actix::Addr;
 use bytestring::ByteString;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use driver_app::DriverApp;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -42,7 +53,19 @@ pub struct ClientContext {
     pub replay_age_max: TimeDelta,
 }
 
-/// What the dispatcher tells a client's session.
+impl ClientContext {
+    /// Where an account's events stand. Marks must have been flushed.
+    fn standing(
+        &self,
+        conn: &mut Conn<'_>,
+        account: AccountId,
+        now: DateTime<Utc>,
+    ) -> Result<Standing, StoreError> {
+        standing(conn, account, now, self.replay_events_max, self.replay_age_max)
+    }
+}
+
+/// What others tell a client's session.
 pub enum ToClient {
     /// An event, and how it reads in the session's contract.
     Event(Event, ByteString),
@@ -50,78 +73,116 @@ pub enum ToClient {
     HeardOf(EventId),
 }
 
-/// One authenticated conversation.
+/// Whose events a conversation delivers.
+#[derive(Clone, Debug)]
+pub struct Recipient {
+    pub account: AccountId,
+    /// What their token says; `None` for a guest, who has none.
+    pub claims: Option<VerifiedClaims>,
+}
+
+impl Recipient {
+    pub fn new(principal: &Principal, claims: VerifiedClaims) -> Self {
+        Self { account: principal.account, claims: Some(claims) }
+    }
+}
+
+/// What differs by contract, and what each has to remember.
+enum Part {
+    DriverApp(DriverApp),
+}
+
+/// What opening brings: where the events stand, or `None` where the token is no good any more.
+type Opening = Pin<Box<dyn Future<Output = Result<Option<Standing>, operations::Error>>>>;
+
+impl Part {
+    fn contract(&self) -> Contract {
+        match self {
+            Part::DriverApp(_) => Contract::DriverApp,
+        }
+    }
+
+    /// The driver whose positions and status are told here.
+    fn driver(&self) -> Option<DriverId> {
+        match self {
+            Part::DriverApp(app) => Some(app.driver),
+        }
+    }
+
+    /// Which of the account's events are sent.
+    fn delivery(&self) -> Delivery {
+        match self {
+            Part::DriverApp(_) => Delivery::default(),
+        }
+    }
+
+    /// Decides and reads in the store what opening needs. The session hears of every later commit by then.
+    fn open(&self, recipient: Recipient, context: Arc<ClientContext>) -> Opening {
+        match self {
+            Part::DriverApp(app) => Box::pin(driver_app::open(app.driver, recipient, context)),
+        }
+    }
+
+    /// The first message to a recipient, whose newest event is `newest`.
+    fn connected(&self, session: Uuid, newest: EventId, now: DateTime<Utc>) -> Option<String> {
+        match self {
+            Part::DriverApp(app) => Some(app.connected(session, newest, now)),
+        }
+    }
+}
+
+/// As the log names it: the driver where there is one.
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.part.driver(), &self.recipient) {
+            (Some(driver), _) => write!(f, "driver={driver}")?,
+            (None, Some(recipient)) => write!(f, "account={}", recipient.account)?,
+            (None, None) => f.write_str("account=none")?,
+        }
+        write!(f, " session={}", self.session)
+    }
+}
+
+/// One conversation.
 pub struct Client {
     // identity
-    contract: Contract,
-    account: AccountId,
-    driver: DriverId,
-    public_id: Uuid,
     session: Uuid,
+    part: Part,
+    /// `None` while it is not known whose the conversation is.
+    recipient: Option<Recipient>,
     // state
     last_event_id: Option<EventId>,
-    claims: VerifiedClaims,
     delivery: Delivery,
     // peers
     context: Arc<ClientContext>,
 }
 
 impl Client {
-    /// `last_event_id` is what the client named at the door, `claims` what its token says.
-    pub fn new(
-        principal: &Principal,
-        driver: DriverId,
+    /// `last_event_id` is what the client named at the door.
+    fn new(
+        part: Part,
+        recipient: Option<Recipient>,
         last_event_id: Option<EventId>,
-        claims: VerifiedClaims,
         context: Arc<ClientContext>,
     ) -> Self {
-        Self {
-            contract: Contract::DriverApp,
-            account: principal.account,
-            driver,
-            public_id: principal.public_id,
-            session: Uuid::nil(),
-            last_event_id,
-            claims,
-            delivery: Delivery::default(),
-            context,
-        }
+        let delivery = part.delivery();
+        Self { session: Uuid::nil(), part, recipient, last_event_id, delivery, context }
     }
 }
 
 impl Conversation for Client {
     type Message = ToClient;
 
-    /// Registers first and reads afterwards: what is committed from here on is heard of, what was before is read.
     fn opened(&mut self, link: &mut Link<'_, Self>) {
         self.session = link.session_id();
-        log::info!("session opened driver={} session={}", self.driver, self.session);
-        let session = Registered {
-            driver: Some(self.driver),
-            contract: self.contract,
-            handle: link.handle(),
-            expires_at: self.claims.session_ends_at(),
-        };
-        let context = self.context.clone();
-        let (account, driver, claims) = (self.account, self.driver, self.claims.clone());
-        let opening = async move {
-            let register = Register { account, session };
-            if context.dispatcher.send(register).await.is_err() {
-                return Err(StoreError::Unavailable("the dispatcher is gone").into());
-            }
-            context.recorder.flush_marks().await;
-            let inner = context.clone();
-            context.database.write(move |tx| open(tx, account, driver, &claims, &inner)).await
-        };
-        link.wait(opening, |client, outcome, link| match outcome {
-            Ok(Some(standing)) => client.begin(standing, link),
-            Ok(None) => link.close(CloseCode::AuthenticationFailed, "access revoked"),
-            Err(error) => client.give_up(&error, link),
-        });
+        log::info!("session opened contract={} {self}", self.contract().name());
+        if let Some(recipient) = self.recipient.clone() {
+            self.enter(recipient, link);
+        }
     }
 
     fn text(&mut self, text: &str, link: &mut Link<'_, Self>) {
-        let inbound = match self.contract.parse(text, self.context.clock.now()) {
+        let inbound = match self.contract().parse(text, self.context.clock.now()) {
             Ok(inbound) => inbound,
             Err(bad) => {
                 self.refuse(&bad, link);
@@ -130,23 +191,17 @@ impl Conversation for Client {
         };
         match inbound {
             Inbound::Position(fix) => self.position(&fix, link),
-            Inbound::Ping { .. } => self.send(ByteString::from_static(driver_app::pong()), link),
+            Inbound::Ping { timestamp } => {
+                let pong = self.contract().pong(timestamp.as_ref(), self.context.clock.now());
+                self.send(pong, link);
+            }
             Inbound::Ack(id) => {
                 let steps = self.delivery.acked(id);
                 self.carry_out(steps, None, link);
             }
             Inbound::Resume(last) => self.resume(last, link),
             Inbound::Authenticate(token) => self.authenticate(token, link),
-            Inbound::JoinRide(_)
-            | Inbound::LeaveRide(_)
-            | Inbound::DriverOnline
-            | Inbound::DriverOffline
-            | Inbound::Chat { .. }
-            | Inbound::FindDriver(_)
-            | Inbound::CancelRide => {
-                let bad = BadMessage::new(ErrorCode::UnknownType, "this contract has no such message");
-                self.refuse(&bad, link);
-            }
+            other => self.said(other, link),
         }
     }
 
@@ -170,68 +225,58 @@ impl Conversation for Client {
     }
 
     fn closed(&mut self, ended: Ended) {
-        log::info!("session closed driver={} session={} ended={ended:?}", self.driver, self.session);
-        let gone = Deregister { account: self.account, session: self.session, ended };
-        self.context.dispatcher.do_send(gone);
+        log::info!("session closed {self} ended={ended:?}");
+        if let Some(recipient) = &self.recipient {
+            let gone = Deregister { account: recipient.account, session: self.session, ended };
+            self.context.dispatcher.do_send(gone);
+        }
     }
 }
 
-/// What opening a session decides and reads: the driver is there, and where their events stand. `None` where the token was
-/// revoked since the door looked at it.
-fn open(
-    tx: &mut Tx<'_>,
-    account: AccountId,
-    driver: DriverId,
-    claims: &VerifiedClaims,
-    context: &ClientContext,
-) -> Result<Option<Standing>, operations::Error> {
-    if !drivers::connected(tx, driver, claims, context.deliveries_max)? {
-        return Ok(None);
-    }
-    let now = tx.now();
-    Ok(Some(standing(tx.conn(), account, now, context.replay_events_max, context.replay_age_max)?))
-}
-
-fn shown(job: &Job) -> DriverOrder {
-    DriverOrder::new(orders::summary(job), order_word(job.status), job.assigned_at)
-}
-
+/// What each contract does in its own way, and what only one of them has.
 impl Client {
-    fn begin(&mut self, standing: Standing, link: &mut Link<'_, Self>) {
-        let now = self.context.clock.now();
-        let connected = driver_app::connected(self.driver, self.session, standing.newest, now);
-        self.send(connected.into(), link);
-        let steps = self.delivery.begin(self.last_event_id, standing);
-        self.carry_out(steps, None, link);
+    fn contract(&self) -> Contract {
+        self.part.contract()
     }
 
+    /// A message that not every contract has.
+    fn said(&mut self, inbound: Inbound, link: &mut Link<'_, Self>) {
+        match self.part {
+            Part::DriverApp(_) => self.misplaced(&inbound, link),
+        }
+    }
+
+    /// The current state, where history can't tell it; then the `rest` of the steps.
+    fn snapshot(&mut self, rest: Vec<Step>, link: &mut Link<'_, Self>) {
+        match &self.part {
+            Part::DriverApp(app) => driver_app::snapshot(app.driver, self, rest, link),
+        }
+    }
+
+    /// Contracts read only messages that they have, so this does not happen; if it did, the client would be told.
+    fn misplaced(&mut self, inbound: &Inbound, link: &mut Link<'_, Self>) {
+        log::error!("message without a meaning {self}: {inbound:?}");
+        let bad = BadMessage::new(ErrorCode::UnknownType, "this contract has no such message");
+        self.refuse(&bad, link);
+    }
+}
+
+/// The same for all.
+impl Client {
     fn position(&mut self, fix: &Fix, link: &mut Link<'_, Self>) {
-        self.context.matcher.moved(self.driver, fix);
-        if self.context.recorder.record(self.driver, fix).is_err() {
+        let Some(driver) = self.part.driver() else {
+            let bad = BadMessage::new(ErrorCode::Forbidden, "only a driver has positions here");
+            return self.refuse(&bad, link);
+        };
+        self.context.matcher.moved(driver, fix);
+        if self.context.recorder.record(driver, fix).is_err() {
             let bad =
                 BadMessage::new(ErrorCode::Busy, "the position was not taken; send the next one as usual");
             self.refuse(&bad, link);
         }
     }
 
-    fn resume(&mut self, last: EventId, link: &mut Link<'_, Self>) {
-        let context = self.context.clone();
-        let (account, now) = (self.account, context.clock.now());
-        let reading = async move {
-            context.recorder.flush_marks().await;
-            let (events_max, age_max) = (context.replay_events_max, context.replay_age_max);
-            context.database.read(move |conn| standing(conn, account, now, events_max, age_max)).await
-        };
-        link.wait(reading, move |client, outcome: Result<Standing, StoreError>, link| match outcome {
-            Ok(standing) => {
-                let steps = client.delivery.begin(Some(last), standing);
-                client.carry_out(steps, None, link);
-            }
-            Err(error) => client.give_up(&error.into(), link),
-        });
-    }
-
-    /// A fresh token keeps the session open; one that is no good changes nothing.
+    /// A fresh token keeps the session open; one that is no good changes nothing. Who came without one has no use for it.
     fn authenticate(&mut self, token: String, link: &mut Link<'_, Self>) {
         let context = self.context.clone();
         let checking = async move {
@@ -241,22 +286,23 @@ impl Client {
             let (expires_at, ends_at) = (claims.expires_at, claims.session_ends_at());
             let principal =
                 context.database.read(move |conn| authentication::principal(conn, &claims)).await?;
-            Ok(principal.map(|principal| (principal.public_id, expires_at, ends_at)))
+            Ok(principal.map(|principal| (principal.account, expires_at, ends_at)))
         };
-        link.spawn(checking, |client, outcome: Result<_, StoreError>, link| match outcome {
-            Ok(Some((account, expires_at, ends_at))) if account == client.public_id => {
-                let renewed =
-                    Renewed { account: client.account, session: client.session, expires_at: ends_at };
+        let renewable = self.recipient.as_ref().filter(|recipient| recipient.claims.is_some());
+        let renewable = renewable.map(|recipient| recipient.account);
+        link.spawn(checking, move |client, outcome: Result<_, StoreError>, link| match outcome {
+            Ok(Some((account, expires_at, ends_at))) if Some(account) == renewable => {
+                let renewed = Renewed { account, session: client.session, expires_at: ends_at };
                 client.context.dispatcher.do_send(renewed);
-                let now = client.context.clock.now();
-                client.send(driver_app::authenticated(expires_at, now).into(), link);
+                let authenticated = client.contract().authenticated(expires_at, client.context.clock.now());
+                client.send(authenticated, link);
             }
             Ok(_) => {
                 let bad = BadMessage::new(ErrorCode::Unauthorized, "the token is not valid here");
                 client.refuse(&bad, link);
             }
             Err(error) => {
-                log::warn!("token not checked driver={}: {}", client.driver, Chain(&error));
+                log::warn!("token not checked {client}: {}", Chain(&error));
                 let bad =
                     BadMessage::new(ErrorCode::Unavailable, "the token can't be checked now; send it again");
                 client.refuse(&bad, link);
@@ -264,102 +310,15 @@ impl Client {
         });
     }
 
-    /// `prepared` is the text of an event that may be among the steps.
-    fn carry_out(
-        &mut self,
-        steps: Vec<Step>,
-        prepared: Option<(EventId, ByteString)>,
-        link: &mut Link<'_, Self>,
-    ) {
-        let mut steps = steps.into_iter();
-        while let Some(step) = steps.next() {
-            match step {
-                Step::Send(event) => {
-                    let text = match &prepared {
-                        Some((id, text)) if *id == event.id => text.clone(),
-                        _ => self.contract.event(&event).into(),
-                    };
-                    self.context.metrics.events_sent.increment(1);
-                    self.send(text, link);
-                }
-                Step::Ping(id) => link.ping(id.to_string().as_bytes()),
-                Step::Read(read) => self.read(read, link),
-                Step::Confirm(sent) => self.confirm(&sent),
-                Step::Processed(id) => self.mark([id], true),
-                Step::ResumeFailed { oldest, newest } => {
-                    let now = self.context.clock.now();
-                    self.send(driver_app::resume_failed(oldest, newest, now).into(), link);
-                }
-                // The state first, then what follows it.
-                Step::Snapshot => return self.snapshot(steps.collect(), link),
-            }
-        }
-    }
-
-    /// What the client says meanwhile is handled afterwards, so a replay comes before the answer to what follows it. The
-    /// continuation is not run while the client does not read: a long replay goes at the client's pace.
-    fn read(&mut self, read: Read, link: &mut Link<'_, Self>) {
-        if !link.is_open() {
-            return;
-        }
-        let (database, account) = (self.context.database.clone(), self.account);
-        let now = self.context.clock.now();
-        let reading = async move { database.read(move |conn| page_of(conn, account, read, now)).await };
-        link.wait(reading, |client, outcome: Result<Page, StoreError>, link| match outcome {
-            Ok(page) => {
-                let steps = client.delivery.page(page);
-                client.carry_out(steps, None, link);
-            }
-            Err(error) => client.give_up(&error.into(), link),
-        });
-    }
-
-    fn confirm(&mut self, sent: &[delivery::Sent]) {
-        let now = self.context.clock.now();
-        for one in sent {
-            let took = (now - one.created_at).to_std().unwrap_or_default();
-            self.context.metrics.event_confirm_seconds.record(took);
-        }
-        self.context.metrics.events_confirmed.increment(sent.len() as u64);
-        self.context.matcher.confirmed(self.driver, self.account, sent.iter().map(|one| one.id));
-        self.mark(sent.iter().map(|one| one.id), false);
-    }
-
-    fn mark(&self, events: impl IntoIterator<Item = EventId>, processed: bool) {
-        let at = self.context.clock.now().naive_utc();
-        let (account, over) = (self.account, self.contract.name());
-        let marks = events.into_iter().map(|event| Mark { account, event, over, at, processed });
-        self.context.recorder.mark(marks);
-    }
-
-    fn snapshot(&mut self, rest: Vec<Step>, link: &mut Link<'_, Self>) {
-        let (database, driver) = (self.context.database.clone(), self.driver);
-        let reading = async move { database.read(move |conn| reads::orders_of(conn, driver)).await };
-        link.wait(reading, move |client, outcome, link| match outcome {
-            Ok(held) => {
-                let held = AssignedOrders { orders: held.iter().map(shown).collect() };
-                let now = client.context.clock.now();
-                client.send(driver_app::orders(&held, now).into(), link);
-                client.carry_out(rest, None, link);
-            }
-            Err::<_, StoreError>(error) => client.give_up(&error.into(), link),
-        });
-    }
-
     fn refuse(&mut self, bad: &BadMessage, link: &mut Link<'_, Self>) {
         self.context.metrics.messages_refused.increment(1);
-        log::debug!(
-            "message refused driver={} session={} code={}",
-            self.driver,
-            self.session,
-            bad.code.as_str()
-        );
-        let now = self.context.clock.now();
-        self.send(driver_app::error(bad, now).into(), link);
+        log::debug!("message refused {self} code={}", bad.code.as_str());
+        let error = self.contract().error(bad, self.context.clock.now());
+        self.send(error, link);
     }
 
-    fn send(&mut self, text: ByteString, link: &mut Link<'_, Self>) {
-        match link.send_text(text) {
+    fn send(&mut self, text: impl Into<ByteString>, link: &mut Link<'_, Self>) {
+        match link.send_text(text.into()) {
             // Whatever was not sent is unconfirmed, and comes again on the next connection.
             Sent::Queued | Sent::Shed | Sent::Overflowed | Sent::Gone => {}
         }
@@ -367,7 +326,7 @@ impl Client {
 
     /// What the client has missed can't be read now; it comes back and tries again.
     fn give_up(&mut self, error: &operations::Error, link: &mut Link<'_, Self>) {
-        log::warn!("session given up driver={} session={}: {}", self.driver, self.session, Chain(error));
+        log::warn!("session given up {self}: {}", Chain(error));
         link.close(CloseCode::GoingAway, "temporarily unavailable");
     }
 }

@@ -17,7 +17,7 @@
 //! | `transport` | the actor |
 //! | `reaper` | time: idle, vanished and stuck sessions, and the drain at shutdown |
 //! | `limits` | settings and counters |
-//! | `client` | the conversation: commands in, events out |
+//! | `client` | the conversation: commands in, events out; what differs by contract in its folder |
 
 pub mod client;
 mod flood;

@@ -1,0 +1,141 @@
+//! Delivery on one socket, the same for every contract: carries out what `domain::delivery` says.
+
+use super::{Client, Recipient};
+use crate::actors::dispatcher::Register;
+use crate::actors::registry::Registered;
+use crate::actors::session::Link;
+use crate::contracts::close_codes::CloseCode;
+use crate::domain::delivery::{self, Page, Read, Standing, Step};
+use crate::domain::ids::EventId;
+use crate::operations::tokens::VerifiedClaims;
+use crate::store::{Mark, StoreError, page_of};
+use bytestring::ByteString;
+
+impl Client {
+    /// Registers first and reads afterwards: what is committed from here on is heard of, what was before is read. Also in
+    /// the middle of a conversation, once it is known whose it is.
+    pub(super) fn enter(&mut self, recipient: Recipient, link: &mut Link<'_, Self>) {
+        let session = Registered {
+            driver: self.part.driver(),
+            contract: self.contract(),
+            handle: link.handle(),
+            expires_at: recipient.claims.as_ref().map(VerifiedClaims::session_ends_at),
+        };
+        let register = Register { account: recipient.account, session };
+        self.recipient = Some(recipient.clone());
+        let context = self.context.clone();
+        let opening = self.part.open(recipient, context.clone());
+        let opening = async move {
+            if context.dispatcher.send(register).await.is_err() {
+                return Err(StoreError::Unavailable("the dispatcher is gone").into());
+            }
+            // What the last connection confirmed must not come again.
+            context.recorder.flush_marks().await;
+            opening.await
+        };
+        link.wait(opening, |client, outcome, link| match outcome {
+            Ok(Some(standing)) => client.begin(standing, link),
+            Ok(None) => link.close(CloseCode::AuthenticationFailed, "access revoked"),
+            Err(error) => client.give_up(&error, link),
+        });
+    }
+
+    fn begin(&mut self, standing: Standing, link: &mut Link<'_, Self>) {
+        let now = self.context.clock.now();
+        if let Some(connected) = self.part.connected(self.session, standing.newest, now) {
+            self.send(connected, link);
+        }
+        let steps = self.delivery.begin(self.last_event_id, standing);
+        self.carry_out(steps, None, link);
+    }
+
+    pub(super) fn resume(&mut self, last: EventId, link: &mut Link<'_, Self>) {
+        let (context, now) = (self.context.clone(), self.context.clock.now());
+        let Some(account) = self.recipient.as_ref().map(|recipient| recipient.account) else {
+            let steps = self.delivery.begin(Some(last), Standing::empty(now));
+            return self.carry_out(steps, None, link);
+        };
+        let reading = async move {
+            context.recorder.flush_marks().await;
+            let inner = context.clone();
+            context.database.read(move |conn| inner.standing(conn, account, now)).await
+        };
+        link.wait(reading, move |client, outcome: Result<Standing, StoreError>, link| match outcome {
+            Ok(standing) => {
+                let steps = client.delivery.begin(Some(last), standing);
+                client.carry_out(steps, None, link);
+            }
+            Err(error) => client.give_up(&error.into(), link),
+        });
+    }
+
+    /// `prepared` is the text of an event that may be among the steps.
+    pub(super) fn carry_out(
+        &mut self,
+        steps: Vec<Step>,
+        prepared: Option<(EventId, ByteString)>,
+        link: &mut Link<'_, Self>,
+    ) {
+        let mut steps = steps.into_iter();
+        while let Some(step) = steps.next() {
+            match step {
+                Step::Send(event) => {
+                    let text = match &prepared {
+                        Some((id, text)) if *id == event.id => text.clone(),
+                        _ => self.contract().event(&event).into(),
+                    };
+                    self.context.metrics.events_sent.increment(1);
+                    self.send(text, link);
+                }
+                Step::Ping(id) => link.ping(id.to_string().as_bytes()),
+                Step::Read(read) => self.read(read, link),
+                Step::Confirm(sent) => self.confirm(&sent),
+                Step::Processed(id) => self.mark([id], true),
+                Step::ResumeFailed { oldest, newest } => {
+                    let failed = self.contract().resume_failed(oldest, newest, self.context.clock.now());
+                    self.send(failed, link);
+                }
+                // The state first, then what follows it.
+                Step::Snapshot => return self.snapshot(steps.collect(), link),
+            }
+        }
+    }
+
+    /// What the client says meanwhile is handled afterwards, so a replay comes before the answer to what follows it. The
+    /// continuation is not run while the client does not read: a long replay goes at the client's pace.
+    fn read(&mut self, read: Read, link: &mut Link<'_, Self>) {
+        let Some(account) = self.recipient.as_ref().map(|recipient| recipient.account) else { return };
+        if !link.is_open() {
+            return;
+        }
+        let (database, now) = (self.context.database.clone(), self.context.clock.now());
+        let reading = async move { database.read(move |conn| page_of(conn, account, read, now)).await };
+        link.wait(reading, |client, outcome: Result<Page, StoreError>, link| match outcome {
+            Ok(page) => {
+                let steps = client.delivery.page(page);
+                client.carry_out(steps, None, link);
+            }
+            Err(error) => client.give_up(&error.into(), link),
+        });
+    }
+
+    fn confirm(&mut self, sent: &[delivery::Sent]) {
+        let now = self.context.clock.now();
+        for one in sent {
+            let took = (now - one.created_at).to_std().unwrap_or_default();
+            self.context.metrics.event_confirm_seconds.record(took);
+        }
+        self.context.metrics.events_confirmed.increment(sent.len() as u64);
+        if let (Some(driver), Some(recipient)) = (self.part.driver(), &self.recipient) {
+            self.context.matcher.confirmed(driver, recipient.account, sent.iter().map(|one| one.id));
+        }
+        self.mark(sent.iter().map(|one| one.id), false);
+    }
+
+    fn mark(&self, events: impl IntoIterator<Item = EventId>, processed: bool) {
+        let Some(account) = self.recipient.as_ref().map(|recipient| recipient.account) else { return };
+        let (at, over) = (self.context.clock.now().naive_utc(), self.contract().name());
+        let marks = events.into_iter().map(|event| Mark { account, event, over, at, processed });
+        self.context.recorder.mark(marks);
+    }
+}
