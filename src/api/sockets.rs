@@ -7,15 +7,16 @@ use crate::api::Context;
 use crate::api::client_address;
 use crate::api::input::Query;
 use crate::api::problem::Problem;
+use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::ids::{DriverId, EventId};
 use crate::operations::authentication::{self, Principal};
 use crate::operations::tokens::{Use, VerifiedClaims};
 use crate::rate_limit::address_key;
-use crate::store::StoreError;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -39,67 +40,101 @@ async fn driver(
     context: web::Data<Context>,
     sockets: web::Data<Sockets>,
 ) -> Result<HttpResponse, actix_web::Error> {
-    let address = client_address(&req, &context.settings.listen.trusted_proxies);
-    if let Err(wait) = context.limiters.handshakes_by_address.check(address_key(address), Instant::now()) {
-        context.metrics.handshakes_limited.increment(1);
-        return Err(Problem::limited(wait).into());
+    let door = Door { contract: Contract::DriverApp, req, context, sockets };
+    let wanted = path.parse().ok().map(DriverId);
+    let known = match door.known().await? {
+        Some(known) if known.principal.driver == wanted => known,
+        _ => return door.refuse(payload, CloseCode::AuthenticationFailed),
+    };
+    let Some(driver) = wanted else { return door.refuse(payload, CloseCode::AuthenticationFailed) };
+    if !door.admits(&known.principal) {
+        return door.refuse(payload, CloseCode::Policy);
     }
-    let wanted = path.parse().map(DriverId);
-    let (principal, claims) = match caller(&req, &context).await.map_err(Problem::from)? {
-        Some((principal, claims)) if wanted.is_ok() && principal.driver == wanted.ok() => (principal, claims),
-        _ => {
-            context.metrics.sessions_refused.increment(1);
-            log::info!("socket refused contract=driver_app address={address} code=4001");
-            return refuse(&req, payload, CloseCode::AuthenticationFailed, &sockets);
+    let recipient = Recipient::new(&known.principal, known.claims);
+    let clients = door.sockets.clients.clone();
+    let client = Client::driver_app(driver, recipient, last_event_id(&query), clients);
+    door.open(payload, client, &door.sockets.driver_limits)
+}
+
+/// What the doors of all contracts have in common.
+struct Door {
+    contract: Contract,
+    req: HttpRequest,
+    context: web::Data<Context>,
+    sockets: web::Data<Sockets>,
+}
+
+/// Somebody with a good token.
+struct Known {
+    principal: Principal,
+    claims: VerifiedClaims,
+}
+
+impl Door {
+    /// Who the token is, if anybody. The address's limit comes before: asking costs a read.
+    async fn known(&self) -> Result<Option<Known>, Problem> {
+        let limiter = &self.context.limiters.handshakes_by_address;
+        if let Err(wait) = limiter.check(address_key(self.address()), Instant::now()) {
+            self.context.metrics.handshakes_limited.increment(1);
+            return Err(Problem::limited(wait));
         }
-    };
-    let Some(driver) = principal.driver else {
-        return refuse(&req, payload, CloseCode::AuthenticationFailed, &sockets);
-    };
-    if context.limiters.handshakes_by_account.check(principal.account, Instant::now()).is_err() {
-        context.metrics.handshakes_limited.increment(1);
-        log::warn!("socket refused contract=driver_app driver={driver} code=1008 handshakes=too many");
-        return refuse(&req, payload, CloseCode::Policy, &sockets);
+        let Some(token) = bearer_from_request(&self.req) else { return Ok(None) };
+        let claims = match self.context.tokens.verify(token.expose(), Use::Access, self.context.clock.now()) {
+            Ok(claims) => claims,
+            Err(reason) => {
+                log::debug!("token refused reason={reason}");
+                return Ok(None);
+            }
+        };
+        let asked = claims.clone();
+        let principal = self.context.read(move |conn| authentication::principal(conn, &asked)).await?;
+        Ok(principal.map(|principal| Known { principal, claims }))
     }
-    let last_event_id = query.0.get("last_event_id").and_then(Value::as_str).map(last_event_id);
-    let recipient = Recipient::new(&principal, claims);
-    let client = Client::driver_app(driver, recipient, last_event_id, sockets.clients.clone());
-    let response = session::upgrade(&req, payload, client, &sockets.driver_limits, &sockets.reaper)?;
-    if response.status() == StatusCode::SERVICE_UNAVAILABLE && !sockets.reaper.is_draining() {
-        context.metrics.connections_limited.increment(1);
-        log::warn!("socket refused contract=driver_app driver={driver} connections=too many");
-    }
-    Ok(response)
-}
 
-/// Who the token is, if anybody.
-async fn caller(
-    req: &HttpRequest,
-    context: &Context,
-) -> Result<Option<(Principal, VerifiedClaims)>, StoreError> {
-    let Some(token) = bearer_from_request(req) else { return Ok(None) };
-    let claims = match context.tokens.verify(token.expose(), Use::Access, context.clock.now()) {
-        Ok(claims) => claims,
-        Err(reason) => {
-            log::debug!("token refused reason={reason}");
-            return Ok(None);
+    /// Whether the account does not connect too often.
+    fn admits(&self, principal: &Principal) -> bool {
+        let limiter = &self.context.limiters.handshakes_by_account;
+        let admitted = limiter.check(principal.account, Instant::now()).is_ok();
+        if !admitted {
+            self.context.metrics.handshakes_limited.increment(1);
         }
-    };
-    let asked = claims.clone();
-    let principal = context.database.read(move |conn| authentication::principal(conn, &asked)).await?;
-    Ok(principal.map(|principal| (principal, claims)))
+        admitted
+    }
+
+    fn open(
+        &self,
+        payload: web::Payload,
+        client: Client,
+        limits: &Arc<TransportLimits>,
+    ) -> Result<HttpResponse, actix_web::Error> {
+        let response = session::upgrade(&self.req, payload, client, limits, &self.sockets.reaper)?;
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE && !self.sockets.reaper.is_draining() {
+            self.context.metrics.connections_limited.increment(1);
+            log::warn!("{} connections=too many", self.refused());
+        }
+        Ok(response)
+    }
+
+    /// Completes the handshake and closes at once.
+    fn refuse(&self, payload: web::Payload, code: CloseCode) -> Result<HttpResponse, actix_web::Error> {
+        self.context.metrics.sessions_refused.increment(u64::from(code == CloseCode::AuthenticationFailed));
+        log::info!("{} code={}", self.refused(), code.number());
+        let (limits, reaper) = (&self.sockets.driver_limits, &self.sockets.reaper);
+        session::refuse(&self.req, payload, code, code.reason(), limits, reaper)
+    }
+
+    fn address(&self) -> IpAddr {
+        client_address(&self.req, &self.context.settings.listen.trusted_proxies)
+    }
+
+    /// How the log begins to say that somebody was not let in.
+    fn refused(&self) -> String {
+        format!("socket refused contract={} address={}", self.contract.name(), self.address())
+    }
 }
 
-/// What is no number names no event of ours: the client is told that it can't resume from there.
-fn last_event_id(text: &str) -> EventId {
-    EventId(text.parse().unwrap_or(-1))
-}
-
-fn refuse(
-    req: &HttpRequest,
-    payload: web::Payload,
-    code: CloseCode,
-    sockets: &Sockets,
-) -> Result<HttpResponse, actix_web::Error> {
-    session::refuse(req, payload, code, code.reason(), &sockets.driver_limits, &sockets.reaper)
+/// What the client named. What is no number names no event of ours: the client is told that it can't resume from there.
+fn last_event_id(query: &Query) -> Option<EventId> {
+    let text = query.0.get("last_event_id").and_then(Value::as_str)?;
+    Some(EventId(text.parse().unwrap_or(-1)))
 }
