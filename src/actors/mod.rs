@@ -5,3 +5,4 @@ pub mod matcher;
 pub mod recorder;
 pub mod registry;
 pub mod session;
+pub mod words;

@@ -1,6 +1,7 @@
 //! What a refused request is answered with: `application/problem+json` (RFC 9457), its code from the one table. Whatever
 //! goes wrong in a handler becomes a [`Problem`]; what clients must not see is logged here, once.
 
+use crate::actors::words;
 use crate::api::fields::FieldProblem;
 use crate::contracts::driver_rest::order_word;
 use crate::contracts::error_codes::{ErrorCode, Retry};
@@ -175,30 +176,8 @@ impl From<Refusal> for Problem {
                 let detail = format!("The ride is {state}.");
                 Self { state: Some(state), ..Self::new(ErrorCode::RideState, detail) }
             }
-            other => Self::new(code_of(other), sentence),
+            other => Self::new(words::code_of(other), sentence),
         }
-    }
-}
-
-fn code_of(refusal: Refusal) -> ErrorCode {
-    match refusal {
-        Refusal::NotFound(_) => ErrorCode::NotFound,
-        Refusal::OrderState(_) => ErrorCode::OrderState,
-        Refusal::RideState(_) => ErrorCode::RideState,
-        Refusal::RideTaken => ErrorCode::RideTaken,
-        Refusal::OfferEnded => ErrorCode::OfferEnded,
-        Refusal::AlreadyRated => ErrorCode::AlreadyRated,
-        Refusal::DriverSuspended => ErrorCode::DriverSuspended,
-        Refusal::DriverBusy => ErrorCode::DriverBusy,
-        Refusal::DriverFull => ErrorCode::DriverFull,
-        Refusal::NoDrivers => ErrorCode::NoDrivers,
-        Refusal::NoPickupPosition => ErrorCode::NoPickupPosition,
-        Refusal::UsernameTaken => ErrorCode::UsernameTaken,
-        Refusal::PhoneNumberTaken => ErrorCode::PhoneNumberTaken,
-        Refusal::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
-        Refusal::OrderTwice => ErrorCode::OrderTwice,
-        Refusal::WrongCredentials => ErrorCode::WrongCredentials,
-        Refusal::InvalidRefreshToken => ErrorCode::InvalidRefreshToken,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rides by REST, for passengers, drivers and operators. What a ride may become is decided in `operations::rides`.
 
 use crate::actors::recorder::RecorderHandle;
+use crate::actors::words;
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
 use crate::api::extract::{Admin, Caller, DriverCaller, PassengerCaller};
 use crate::api::fields::{Fields, Object};
@@ -9,17 +10,15 @@ use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
 use crate::api::{Context, rules};
 use crate::contracts::error_codes::ErrorCode;
-use crate::contracts::ride_rest::{self, PositionsTaken, Rejected, RideDriver};
-use crate::domain::event::DriverCard;
+use crate::contracts::ride_rest::{self, PositionsTaken, Rejected};
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
-use crate::domain::money::Money;
 use crate::domain::position::Fix;
-use crate::domain::ride::{RideId, ride_word};
+use crate::domain::ride::RideId;
 use crate::domain::role::Role;
 use crate::operations::authentication::Principal;
 use crate::operations::rides::{self, Canceller, DriverStep, Request, Viewer};
-use crate::store::reads::{self, RideStanding, RidesOf};
+use crate::store::reads::{self, RidesOf};
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
@@ -39,7 +38,8 @@ pub async fn create(ctx: web::Data<Context>, caller: PassengerCaller, once: Once
     let request = request(&body.object()?)?;
     let (passenger, rules) = (caller.customer, ctx.settings.ride_rules());
     let key = once.key(&ctx, &caller.principal, &body);
-    decide(&ctx, key, CREATED, move |tx| Ok(shown(rides::request(tx, passenger, &request, &rules)?))).await
+    decide(&ctx, key, CREATED, move |tx| Ok(words::ride(rides::request(tx, passenger, &request, &rules)?)))
+        .await
 }
 
 fn request(object: &Object) -> Result<Request, Problem> {
@@ -92,14 +92,14 @@ async fn list_of(ctx: &Context, of: RidesOf, query: &Query) -> Answered {
     let (before, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
     let before = fields.finish(|| Some(before.unwrap_or(JobId(i64::MAX))))?;
     let rows = ctx.read(move |conn| reads::rides(conn, of, statuses, before, limit as i64 + 1)).await?;
-    Ok(json(&page(rows, limit, |standing| standing.ride.job.id.to_string(), shown)))
+    Ok(json(&page(rows, limit, |standing| standing.ride.job.id.to_string(), words::ride)))
 }
 
 /// `GET rides/{ride_id}`.
 pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<RideId>) -> Answered {
     let (id, viewer, now) = (id.into_inner(), viewer(&caller)?, ctx.clock.now());
     let found = ctx.read(move |conn| rides::view(conn, &id, viewer, now)).await?;
-    Ok(json(&shown(found.ok_or_else(|| Problem::not_found("ride"))?)))
+    Ok(json(&words::ride(found.ok_or_else(|| Problem::not_found("ride"))?)))
 }
 
 /// `POST rides/{ride_id}/accept`.
@@ -112,7 +112,7 @@ pub async fn accept(
 ) -> Answered {
     let (id, driver, rules) = (id.into_inner(), caller.driver, ctx.settings.ride_rules());
     let key = once.key(&ctx, &caller.principal, &body);
-    decide(&ctx, key, OK, move |tx| Ok(shown(rides::accept(tx, &id, driver, &rules)?))).await
+    decide(&ctx, key, OK, move |tx| Ok(words::ride(rides::accept(tx, &id, driver, &rules)?))).await
 }
 
 /// `POST rides/{ride_id}/decline`.
@@ -126,8 +126,10 @@ pub async fn decline(
     let reason = reason(&body)?;
     let (id, driver, deliveries_max) = (id.into_inner(), caller.driver, ctx.deliveries_max());
     let key = once.key(&ctx, &caller.principal, &body);
-    decide(&ctx, key, OK, move |tx| Ok(shown(rides::decline(tx, &id, driver, &reason, deliveries_max)?)))
-        .await
+    decide(&ctx, key, OK, move |tx| {
+        Ok(words::ride(rides::decline(tx, &id, driver, &reason, deliveries_max)?))
+    })
+    .await
 }
 
 /// `POST rides/{ride_id}/arrive`.
@@ -173,7 +175,7 @@ async fn step(
 ) -> Answered {
     let (driver, deliveries_max) = (caller.driver, ctx.deliveries_max());
     let key = once.key(ctx, &caller.principal, body);
-    decide(ctx, key, OK, move |tx| Ok(shown(rides::step(tx, &id, driver, step, deliveries_max)?))).await
+    decide(ctx, key, OK, move |tx| Ok(words::ride(rides::step(tx, &id, driver, step, deliveries_max)?))).await
 }
 
 /// `POST rides/{ride_id}/cancel`: by its passenger, its driver (who gives it back) or an admin.
@@ -196,7 +198,7 @@ pub async fn cancel(
             }
             Viewer::Admin => rides::cancel(tx, &id, Canceller::Admin, &reason, deliveries_max),
         };
-        Ok(shown(cancelled?))
+        Ok(words::ride(cancelled?))
     })
     .await
 }
@@ -216,8 +218,10 @@ pub async fn rate(
     let stars = fields.finish(|| stars)?;
     let (id, passenger) = (id.into_inner(), caller.customer);
     let key = once.key(&ctx, &caller.principal, &body);
-    decide(&ctx, key, OK, move |tx| Ok(shown(rides::rate(tx, &id, passenger, stars, comment.as_deref())?)))
-        .await
+    decide(&ctx, key, OK, move |tx| {
+        Ok(words::ride(rides::rate(tx, &id, passenger, stars, comment.as_deref())?))
+    })
+    .await
 }
 
 /// `PUT driver/location`: one position or up to a hundred. Each is taken or rejected for itself.
@@ -264,12 +268,7 @@ fn places(count: usize, rejected: &[Rejected]) -> Vec<usize> {
 
 /// As whom somebody has to do with rides. Programs of the operator's have no part in one.
 fn viewer(principal: &Principal) -> Result<Viewer, Problem> {
-    match (principal.customer, principal.driver, principal.role) {
-        (Some(passenger), _, _) => Ok(Viewer::Passenger(passenger)),
-        (_, Some(driver), _) => Ok(Viewer::Driver(driver)),
-        (_, _, Role::Admin) => Ok(Viewer::Admin),
-        (_, _, role) => Err(forbidden(role)),
-    }
+    Viewer::of(principal).ok_or_else(|| forbidden(principal.role))
 }
 
 fn forbidden(role: Role) -> Problem {
@@ -284,45 +283,10 @@ fn reason(body: &Body) -> Result<String, Problem> {
     fields.finish(|| Some(reason))
 }
 
-fn shown(standing: RideStanding) -> ride_rest::Ride {
-    let RideStanding { ride, passenger, driver } = standing;
-    let job = ride.job;
-    let passenger_id = passenger.and_then(|account| account.public_id.parse().ok()).unwrap_or_default();
-    let fare = ride.estimated_fare_minor.unwrap_or(job.earnings_minor);
-    ride_rest::Ride {
-        ride_id: ride.ride_id,
-        status: ride_word(job.status),
-        ride_type: ride.ride_type.unwrap_or_default(),
-        passenger_id,
-        pickup_latitude: job.pickup_latitude.unwrap_or_default(),
-        pickup_longitude: job.pickup_longitude.unwrap_or_default(),
-        dropoff_latitude: job.dropoff_latitude.unwrap_or_default(),
-        dropoff_longitude: job.dropoff_longitude.unwrap_or_default(),
-        pickup_address: job.pickup_address,
-        dropoff_address: job.dropoff_address,
-        estimated_fare: Money::from_minor(fare),
-        distance_km: job.distance_km,
-        scheduled_at: ride.scheduled_at.map(Into::into),
-        final_fare: ride.final_fare_minor.map(Money::from_minor),
-        driver: driver.map(|(driver, account)| ride_driver(rides::card(&driver, &account), job.status)),
-        requested_at: job.requested_at.into(),
-        accepted_at: job.assigned_at.map(Into::into),
-        arrived_at: ride.arrived_at.map(Into::into),
-        started_at: job.started_at.map(Into::into),
-        completed_at: job.completed_at.map(Into::into),
-        cancelled_at: job.cancelled_at.map(Into::into),
-    }
-}
-
-/// Where the driver is, is the ride's business until it ends and not after.
-fn ride_driver(mut card: DriverCard, status: JobStatus) -> RideDriver {
-    card.position = card.position.filter(|_| status.is_held());
-    card.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ride::ride_word;
     use serde_json::{Value, json};
 
     fn asked(body: Value) -> Result<Request, Problem> {

@@ -16,8 +16,10 @@ use crate::domain::money::Money;
 use crate::domain::offer::Offer;
 use crate::domain::position::Position;
 use crate::domain::ride::{CancelledBy, RideId, Rules};
+use crate::domain::role::Role;
 use crate::domain::search::End;
 use crate::domain::search_policy::Patience;
+use crate::operations::authentication::Principal;
 use crate::operations::error::{Error, Refusal};
 use crate::operations::{drivers, searches};
 use crate::store::reads::{self, RideStanding};
@@ -53,6 +55,18 @@ pub enum Viewer {
     Passenger(CustomerId),
     Driver(DriverId),
     Admin,
+}
+
+impl Viewer {
+    /// Programs of the operator's have no part in a ride.
+    pub fn of(principal: &Principal) -> Option<Self> {
+        match (principal.customer, principal.driver, principal.role) {
+            (Some(passenger), _, _) => Some(Viewer::Passenger(passenger)),
+            (_, Some(driver), _) => Some(Viewer::Driver(driver)),
+            (_, _, Role::Admin) => Some(Viewer::Admin),
+            _ => None,
+        }
+    }
 }
 
 /// A passenger asks for a ride: from now on a driver is looked for, unless it is for later.

@@ -3,12 +3,13 @@
 
 use super::{Client, ClientContext, Part, Recipient};
 use crate::actors::session::Link;
+use crate::actors::words;
 use crate::contracts::driver_app;
-use crate::contracts::driver_rest::{AssignedOrders, DriverOrder, order_word};
+use crate::contracts::driver_rest::AssignedOrders;
 use crate::domain::delivery::{Standing, Step};
 use crate::domain::ids::{DriverId, EventId};
-use crate::operations::{self, drivers, orders};
-use crate::store::{Job, StoreError, Tx, reads};
+use crate::operations::{self, drivers};
+use crate::store::{StoreError, Tx, reads};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -59,15 +60,11 @@ pub(super) fn snapshot(driver: DriverId, client: &mut Client, rest: Vec<Step>, l
     let reading = async move { database.read(move |conn| reads::orders_of(conn, driver)).await };
     link.wait(reading, move |client, outcome, link| match outcome {
         Ok(held) => {
-            let held = AssignedOrders { orders: held.iter().map(shown).collect() };
+            let held = AssignedOrders { orders: held.iter().map(words::order).collect() };
             let now = client.context.clock.now();
             client.send(driver_app::orders(&held, now), link);
             client.carry_out(rest, None, link);
         }
         Err::<_, StoreError>(error) => client.give_up(&error.into(), link),
     });
-}
-
-fn shown(job: &Job) -> DriverOrder {
-    DriverOrder::new(orders::summary(job), order_word(job.status), job.assigned_at)
 }

@@ -1,0 +1,88 @@
+//! What the store and the operations say, in the words of the wire, where REST and sockets say the same.
+
+use crate::contracts::BadMessage;
+use crate::contracts::driver_rest::{DriverOrder, order_word};
+use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::ride_rest::{Ride, RideDriver};
+use crate::domain::event::DriverCard;
+use crate::domain::job::JobStatus;
+use crate::domain::money::Money;
+use crate::domain::ride::ride_word;
+use crate::operations::Refusal;
+use crate::operations::{orders, rides};
+use crate::store::Job;
+use crate::store::reads::RideStanding;
+
+/// An order as the driver who holds it sees it.
+pub fn order(job: &Job) -> DriverOrder {
+    DriverOrder::new(orders::summary(job), order_word(job.status), job.assigned_at)
+}
+
+/// A ride as those see it who may, by REST and in `ride_joined`.
+pub fn ride(standing: RideStanding) -> Ride {
+    let RideStanding { ride, passenger, driver } = standing;
+    let job = ride.job;
+    let passenger_id = passenger.and_then(|account| account.public_id.parse().ok()).unwrap_or_default();
+    let fare = ride.estimated_fare_minor.unwrap_or(job.earnings_minor);
+    Ride {
+        ride_id: ride.ride_id,
+        status: ride_word(job.status),
+        ride_type: ride.ride_type.unwrap_or_default(),
+        passenger_id,
+        pickup_latitude: job.pickup_latitude.unwrap_or_default(),
+        pickup_longitude: job.pickup_longitude.unwrap_or_default(),
+        dropoff_latitude: job.dropoff_latitude.unwrap_or_default(),
+        dropoff_longitude: job.dropoff_longitude.unwrap_or_default(),
+        pickup_address: job.pickup_address,
+        dropoff_address: job.dropoff_address,
+        estimated_fare: Money::from_minor(fare),
+        distance_km: job.distance_km,
+        scheduled_at: ride.scheduled_at.map(Into::into),
+        final_fare: ride.final_fare_minor.map(Money::from_minor),
+        driver: driver.map(|(driver, account)| ride_driver(rides::card(&driver, &account), job.status)),
+        requested_at: job.requested_at.into(),
+        accepted_at: job.assigned_at.map(Into::into),
+        arrived_at: ride.arrived_at.map(Into::into),
+        started_at: job.started_at.map(Into::into),
+        completed_at: job.completed_at.map(Into::into),
+        cancelled_at: job.cancelled_at.map(Into::into),
+    }
+}
+
+/// Where the driver is, is the ride's business until it ends and not after.
+fn ride_driver(mut card: DriverCard, status: JobStatus) -> RideDriver {
+    card.position = card.position.filter(|_| status.is_held());
+    card.into()
+}
+
+/// What a socket is told of a decision against it.
+pub fn refusal(refusal: Refusal) -> BadMessage {
+    let message = match refusal {
+        Refusal::OrderState(state) => format!("the order is {}", order_word(state)),
+        Refusal::RideState(state) => format!("the ride is {}", ride_word(state)),
+        other => other.to_string(),
+    };
+    BadMessage::new(code_of(refusal), message)
+}
+
+pub fn code_of(refusal: Refusal) -> ErrorCode {
+    match refusal {
+        Refusal::NotFound(_) => ErrorCode::NotFound,
+        Refusal::OrderState(_) => ErrorCode::OrderState,
+        Refusal::RideState(_) => ErrorCode::RideState,
+        Refusal::RideTaken => ErrorCode::RideTaken,
+        Refusal::OfferEnded => ErrorCode::OfferEnded,
+        Refusal::AlreadyRated => ErrorCode::AlreadyRated,
+        Refusal::DriverSuspended => ErrorCode::DriverSuspended,
+        Refusal::DriverBusy => ErrorCode::DriverBusy,
+        Refusal::DriverFull => ErrorCode::DriverFull,
+        Refusal::NoDrivers => ErrorCode::NoDrivers,
+        Refusal::NoPickupPosition => ErrorCode::NoPickupPosition,
+        Refusal::UsernameTaken => ErrorCode::UsernameTaken,
+        Refusal::PhoneNumberTaken => ErrorCode::PhoneNumberTaken,
+        Refusal::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
+        Refusal::OrderTwice => ErrorCode::OrderTwice,
+        Refusal::WrongCredentials => ErrorCode::WrongCredentials,
+        Refusal::InvalidRefreshToken => ErrorCode::InvalidRefreshToken,
+    }
+}
