@@ -58,7 +58,7 @@ pub use client_address::client_address;
 use self::problem::Problem;
 pub use principals::Principals;
 
-use operators::{customers, drivers, orders};
+use operators::{customers, drivers, orders, traces};
 
 /// What handlers work with. Made once; every worker has the same.
 pub struct Context {
@@ -180,6 +180,8 @@ pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
     cfg.service(at("/api/v1/admin/drivers").get(drivers::list).post(drivers::create));
     cfg.service(at("/api/v1/admin/drivers/{id}").get(drivers::show).patch(drivers::change));
     cfg.service(at("/api/v1/admin/drivers/{id}/locations").get(drivers::locations));
+    cfg.service(at("/api/v1/admin/drivers/{id}/why").get(traces::why));
+    cfg.service(at("/api/v1/admin/jobs/{id}/trace").get(traces::trace));
     cfg.service(at("/api/v1/admin/customers").get(customers::list).post(customers::create));
     cfg.service(at("/api/v1/admin/orders").get(orders::list).post(orders::create));
     // Before the orders by id: it is a name where those have a number.

@@ -15,6 +15,7 @@ pub mod ride_hailing;
 pub mod ride_matching;
 pub mod ride_rest;
 pub mod time;
+pub mod traces;
 pub mod tracks;
 #[cfg(test)]
 mod vectors;

@@ -123,6 +123,8 @@ macro_rules! words {
     };
 }
 
+pub(in crate::domain) use words;
+
 words! {
     /// Why an offer ended without the driver who had it.
     Unavailable {

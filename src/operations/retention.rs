@@ -18,6 +18,7 @@ pub struct Retention {
 pub fn prune_step(tx: &mut Tx<'_>, retention: Retention) -> Result<usize, StoreError> {
     let now = tx.at();
     let mut removed = sql!(tx, events::prune(now - retention.events, STEP_ROWS))?;
+    removed += sql!(tx, traces::prune(now - retention.events, STEP_ROWS))?;
     removed += sql!(tx, locations::prune(now - retention.locations, STEP_ROWS))?;
     removed += sql!(tx, refresh_tokens::prune(now, STEP_ROWS))?;
     removed += sql!(tx, idempotency::prune(now - idempotency::KEPT_FOR, STEP_ROWS))?;

@@ -4,9 +4,10 @@
 //! Invariant: a search and its offers are changed only with the ride's row locked, and an offer that ends without the
 //! driver's own doing tells them by an event of the same transaction.
 
+use crate::domain::candidate::{Considered, PassedOver};
 use crate::domain::driver::Wants;
 use crate::domain::event::{Announcement, EventBody, RideOffer};
-use crate::domain::ids::{AccountId, DriverId, JobId};
+use crate::domain::ids::{AccountId, DriverId, JobId, SearchId};
 use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
 use crate::domain::money::Money;
 use crate::domain::offer::{Offer, Outcome};
@@ -15,7 +16,9 @@ use crate::domain::search::{End, OpenSearch, SearchNews, SearchRow};
 use crate::domain::search_policy::Patience;
 use crate::operations::error::Error;
 use crate::operations::rides;
-use crate::store::{Account, Conn, JobChange, NewOffer, NewSearch, Ride, SearchRecord, StoreError, Tx, sql};
+use crate::store::{
+    Account, Conn, JobChange, NewCandidate, NewOffer, NewSearch, Ride, SearchRecord, StoreError, Tx, sql,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// How long a ride is searched for again that was never searched for: one that was taken before there were searches.
@@ -111,7 +114,7 @@ fn going_on(conn: &mut Conn<'_>, ride: &Ride) -> Result<Option<OpenSearch>, Stor
         vehicle_type: wanted.map(str::to_owned),
         offers: offers
             .into_iter()
-            .map(|(offer, confirmed_at)| Offer {
+            .map(|(_, offer, confirmed_at)| Offer {
                 confirmed_at: confirmed_at.map(|at| at.and_utc()),
                 ..Offer::from(offer)
             })
@@ -185,6 +188,27 @@ pub fn give_up(tx: &mut Tx<'_>, job: JobId) -> Result<(), Error> {
         code: Some(CancelCode::NoDrivers),
     };
     rides::tell_passenger(tx, &ended, body)
+}
+
+/// Notes whom a search looked at.
+pub fn note(
+    tx: &mut Tx<'_>,
+    search: SearchId,
+    at: DateTime<Utc>,
+    considered: &[Considered],
+) -> Result<(), StoreError> {
+    for one in considered {
+        let row = NewCandidate {
+            search_id: search.0,
+            driver_id: one.driver.0,
+            distance_m: one.distance_m,
+            position_age_secs: one.position_age_secs,
+            passed_over: one.passed_over.map(PassedOver::as_str),
+            looked_at: at.naive_utc(),
+        };
+        sql!(tx, traces::note(&row))?;
+    }
+    Ok(())
 }
 
 /// Ends the search for a ride, if one goes on, and the open offers of all but the winner.

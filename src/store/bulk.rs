@@ -4,15 +4,26 @@ use crate::domain::ids::{AccountId, EventId};
 use crate::store::rows::{LivePosition, NewLocation};
 use crate::store::{StoreError, Tx, sql};
 use chrono::NaiveDateTime;
+use std::collections::HashMap;
 
-/// That a device answered for an event, over which contract and when; `processed` where the app said so itself.
+/// What became of an event on its way to a device, and over which contract.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mark {
     pub account: AccountId,
     pub event: EventId,
     pub over: &'static str,
     pub at: NaiveDateTime,
-    pub processed: bool,
+    pub kind: MarkKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkKind {
+    /// Handed to the device's socket.
+    Sent,
+    /// The device's socket answered for it.
+    Confirmed,
+    /// The app said so itself.
+    Processed,
 }
 
 /// Writes positions, and moves the drivers' rows that are due on (ascending by driver id).
@@ -26,13 +37,30 @@ pub fn record(tx: &mut Tx<'_>, rows: &[NewLocation], live: &[LivePosition]) -> R
     Ok(())
 }
 
-/// Marks events as confirmed or processed. Any mark counts, so the first one stays.
+/// Marks events as sent, confirmed or processed. Any confirmation counts, so the first one stays; of the times of sending
+/// the last.
 pub fn mark(tx: &mut Tx<'_>, marks: &[Mark]) -> Result<(), StoreError> {
+    // A device that is there answers within a flush: both marks are one change of the row.
+    let mut sent: HashMap<(AccountId, EventId), NaiveDateTime> = HashMap::new();
     for mark in marks {
-        match mark.processed {
-            true => sql!(tx, events::process(mark.account, mark.event, mark.at))?,
-            false => sql!(tx, events::confirm(mark.account, mark.event, mark.at, mark.over))?,
-        };
+        let key = (mark.account, mark.event);
+        match mark.kind {
+            MarkKind::Sent => {
+                sent.insert(key, mark.at);
+            }
+            MarkKind::Confirmed => {
+                let sent_at = sent.remove(&key);
+                sql!(tx, events::confirm(mark.account, mark.event, mark.at, mark.over, sent_at))?;
+            }
+            MarkKind::Processed => {
+                sql!(tx, events::process(mark.account, mark.event, mark.at))?;
+            }
+        }
+    }
+    let mut unanswered: Vec<_> = sent.into_iter().collect();
+    unanswered.sort();
+    for ((account, event), at) in unanswered {
+        sql!(tx, events::send(account, event, at))?;
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ mod sql_types;
 pub(crate) mod sqlite;
 mod tx;
 
-pub use bulk::Mark;
+pub use bulk::{Mark, MarkKind};
 pub use connection::Conn;
 pub use error::{Chain, OperationError, StoreError};
 pub use events::{newest_events, page_of, standing};

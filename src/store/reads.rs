@@ -1,11 +1,14 @@
 //! Plain reads for the REST side: what a list or a page shows, put together from the queries. They decide nothing.
 
-use crate::domain::ids::{CustomerId, DriverId, JobId};
+use crate::domain::ids::{CustomerId, DriverId, JobId, SearchId};
 use crate::domain::job::{JobKind, JobStatus};
+use crate::domain::offer::Outcome;
 use crate::domain::ride::RideId;
 use crate::store::connection::Conn;
 use crate::store::error::StoreError;
-use crate::store::rows::{Account, Customer, Driver, Job, Location, Ride};
+use crate::store::rows::{
+    Account, CandidateRow, Customer, Driver, EventTrace, Job, Location, OfferRow, Ride, SearchRecord,
+};
 use crate::store::sql;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use std::collections::{HashMap, HashSet};
@@ -64,11 +67,7 @@ pub fn drivers_changed_since(
 fn matchable(conn: &mut Conn<'_>, drivers: Vec<(Driver, Account)>) -> Result<Vec<Matchable>, StoreError> {
     let carrying: HashSet<DriverId> = match &drivers[..] {
         // A single driver's statement stays prepared, a list's does not.
-        [(one, _)] => sql!(conn, jobs::held(one.id))?
-            .into_iter()
-            .filter(|(_, kind, _)| *kind == JobKind::Delivery)
-            .map(|_| one.id)
-            .collect(),
+        [(one, _)] => carries(conn, one.id)?.then_some(one.id).into_iter().collect(),
         several => {
             let ids: Vec<i64> = several.iter().map(|(driver, _)| driver.id.0).collect();
             sql!(conn, jobs::carrying_among(&ids))?.into_iter().collect()
@@ -205,6 +204,48 @@ pub fn with_people(conn: &mut Conn<'_>, rides: Vec<Ride>) -> Result<Vec<RideStan
 /// Whether a driver gave this job back or let it pass.
 pub fn has_declined(conn: &mut Conn<'_>, job: JobId, driver: DriverId) -> Result<bool, StoreError> {
     Ok(sql!(conn, jobs::declined_by(job))?.contains(&driver.0))
+}
+
+/// All that is known of a job's way.
+#[derive(Clone, Debug)]
+pub struct TracedJob {
+    pub job: Job,
+    pub arrived_at: Option<NaiveDateTime>,
+    /// The first one first.
+    pub searches: Vec<SearchRecord>,
+    /// By search, the nearest first.
+    pub candidates: Vec<CandidateRow>,
+    /// Each with its search, and when the driver's device confirmed it.
+    pub offers: Vec<(SearchId, OfferRow, Option<NaiveDateTime>)>,
+    /// In the order in which they happened.
+    pub events: Vec<EventTrace>,
+}
+
+pub fn trace(conn: &mut Conn<'_>, id: JobId) -> Result<Option<TracedJob>, StoreError> {
+    let Some(job) = sql!(conn, jobs::find(id))? else { return Ok(None) };
+    Ok(Some(TracedJob {
+        job,
+        arrived_at: sql!(conn, jobs::arrived_at(id))?,
+        searches: sql!(conn, traces::searches_of(id))?,
+        candidates: sql!(conn, traces::candidates_of(id))?,
+        offers: sql!(conn, offers::of_job(id))?,
+        events: sql!(conn, traces::events_of(id))?,
+    }))
+}
+
+/// The last searches that looked at a driver, the newest first, each with its job and what became of the driver's offer.
+pub fn looks_at(
+    conn: &mut Conn<'_>,
+    driver: DriverId,
+    limit: i64,
+) -> Result<Vec<(CandidateRow, JobId, Option<Outcome>)>, StoreError> {
+    sql!(conn, traces::looks_at(driver, limit))
+}
+
+/// Whether a driver holds deliveries.
+pub fn carries(conn: &mut Conn<'_>, driver: DriverId) -> Result<bool, StoreError> {
+    let held = sql!(conn, jobs::held(driver))?;
+    Ok(held.iter().any(|(_, kind, _)| *kind == JobKind::Delivery))
 }
 
 /// The first demo accounts that can log in, in the order they were made.

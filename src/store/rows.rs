@@ -1,5 +1,6 @@
 //! The rows of the tables, as queries return them and take them. Times are UTC, money is in minor units.
 
+use crate::domain::candidate::PassedOver;
 use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId, SearchId};
 use crate::domain::job::{JobKind, JobStatus};
@@ -179,6 +180,8 @@ pub struct SearchRecord {
     pub opened_at: NaiveDateTime,
     pub deadline: NaiveDateTime,
     pub step: i64,
+    pub ended_at: Option<NaiveDateTime>,
+    pub ended_as: Option<String>,
 }
 
 #[derive(Debug, Insertable)]
@@ -198,6 +201,7 @@ pub struct OfferRow {
     pub account_id: AccountId,
     pub offered_at: NaiveDateTime,
     pub expires_at: NaiveDateTime,
+    pub ended_at: Option<NaiveDateTime>,
     pub outcome: Option<Outcome>,
 }
 
@@ -235,6 +239,43 @@ pub struct NewOffer {
     pub expires_at: NaiveDateTime,
     pub ended_at: Option<NaiveDateTime>,
     pub outcome: Option<&'static str>,
+}
+
+/// A driver whom a search looked at.
+#[derive(Debug, Insertable, AsChangeset)]
+#[diesel(table_name = search_candidates, treat_none_as_null = true)]
+pub struct NewCandidate {
+    pub search_id: i64,
+    pub driver_id: i64,
+    pub distance_m: f64,
+    pub position_age_secs: Option<i64>,
+    pub passed_over: Option<&'static str>,
+    pub looked_at: NaiveDateTime,
+}
+
+/// The same as the trace of a job has it.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = search_candidates)]
+pub struct CandidateRow {
+    pub search_id: SearchId,
+    pub driver_id: DriverId,
+    pub distance_m: f64,
+    pub position_age_secs: Option<i64>,
+    pub passed_over: Option<PassedOver>,
+    pub looked_at: NaiveDateTime,
+}
+
+/// An event's way to the device, as the trace of its job has it.
+#[derive(Clone, Debug, Queryable)]
+pub struct EventTrace {
+    pub user_id: String,
+    pub event_id: EventId,
+    pub name: String,
+    pub created_at: NaiveDateTime,
+    pub sent_at: Option<NaiveDateTime>,
+    pub confirmed_at: Option<NaiveDateTime>,
+    pub confirmed_over: Option<String>,
+    pub processed_at: Option<NaiveDateTime>,
 }
 
 /// A completed job, for earnings.

@@ -119,6 +119,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    search_candidates (search_id, driver_id) {
+        search_id -> BigInt,
+        driver_id -> BigInt,
+        distance_m -> Double,
+        position_age_secs -> Nullable<BigInt>,
+        passed_over -> Nullable<Text>,
+        looked_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     ride_ratings (job_id) {
         job_id -> BigInt,
         stars -> BigInt,
@@ -138,6 +149,7 @@ diesel::table! {
         confirmed_at -> Nullable<Timestamp>,
         confirmed_over -> Nullable<Text>,
         processed_at -> Nullable<Timestamp>,
+        sent_at -> Nullable<Timestamp>,
     }
 }
 
@@ -185,6 +197,7 @@ diesel::joinable!(customers -> accounts (account_id));
 diesel::joinable!(events -> jobs (job_id));
 diesel::joinable!(jobs -> customers (customer_id));
 diesel::joinable!(searches -> jobs (job_id));
+diesel::joinable!(search_candidates -> searches (search_id));
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     drivers,
@@ -193,5 +206,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     events,
     job_declines,
     searches,
+    search_candidates,
     offers
 );

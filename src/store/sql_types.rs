@@ -1,5 +1,6 @@
 //! How the domain's types are read from columns. The domain itself knows nothing of a database.
 
+use crate::domain::candidate::PassedOver;
 use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId, SearchId};
 use crate::domain::job::{JobKind, JobStatus};
@@ -37,5 +38,5 @@ macro_rules! read_as {
 }
 
 read_as!(BigInt, i64, |id| Ok(id.into()) => AccountId, CustomerId, DriverId, EventId, JobId, SearchId);
-read_as!(Text, String, |word| Ok(Self::try_from(word)?) => DriverStatus, Wants, JobKind, JobStatus, Outcome, Patience, RideId);
+read_as!(Text, String, |word| Ok(Self::try_from(word)?) => DriverStatus, Wants, JobKind, JobStatus, Outcome, PassedOver, Patience, RideId);
 read_as!(Text, String, |word| Ok(word.parse()?) => Role);

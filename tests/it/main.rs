@@ -22,4 +22,5 @@ mod sign_in;
 mod silence;
 mod stopping;
 mod support;
+mod traces;
 mod vectors;

@@ -5,13 +5,14 @@
 //! each search: a position costs no message. Changes in the store are announced after their commit; those that another
 //! process made, and announcements that got lost, are found by a look every 2 s. One timer serves all searches.
 
-use crate::actors::matcher::carry_out::carry_out;
+use crate::actors::matcher::carry_out::{carry_out, note};
 use crate::actors::matcher::fleet::{Fleet, Shift, Sighted, Standing, Wanted};
 use crate::actors::matcher::plausible::{Sighting, Verdict};
 use crate::actors::matcher::receipts::Receipts;
 use crate::actors::matcher::searches::{Done, Searches};
 use crate::clock::SharedClock;
 use crate::config::Settings;
+use crate::domain::candidate::PassedOver;
 use crate::domain::driver::DriverStatus;
 use crate::domain::ids::{AccountId, DriverId, EventId, JobId};
 use crate::domain::position::{Fix, Position};
@@ -156,9 +157,14 @@ fn standing(Matchable { driver, account, is_carrying }: Matchable) -> Standing {
         at_ms: at.and_utc().timestamp_millis(),
         is_measured: driver.position_measured,
     });
-    let is_matchable =
-        driver.status == DriverStatus::Available && driver.is_verified && !account.is_suspended;
-    Standing { driver: driver.id, vehicle_type: driver.vehicle_type, is_matchable, is_carrying, position }
+    let unfit = match driver.status {
+        _ if account.is_suspended => Some(PassedOver::Suspended),
+        _ if !driver.is_verified => Some(PassedOver::NotVerified),
+        DriverStatus::Available => None,
+        DriverStatus::Busy => Some(PassedOver::Busy),
+        DriverStatus::Offline => Some(PassedOver::Offline),
+    };
+    Standing { driver: driver.id, vehicle_type: driver.vehicle_type, unfit, is_carrying, position }
 }
 
 impl Actor for Matcher {
@@ -304,12 +310,40 @@ impl Handler<Nearest> for Matcher {
             vehicle_type: nearby.vehicle_type,
             distance_m: nearby.distance_m,
             position: nearby.sighted.position,
-            age_secs: nearby
-                .sighted
-                .is_measured
-                .then_some((now.timestamp_millis() - nearby.sighted.at_ms).max(0) / 1000),
+            age_secs: nearby.sighted.age_secs(now),
         });
         MessageResult(candidates.collect())
+    }
+}
+
+/// What is known of one driver.
+#[derive(Message)]
+#[rtype(result = "Known")]
+pub struct Explain(pub DriverId);
+
+/// As searches see a driver.
+#[derive(Clone, Debug, Default, PartialEq, MessageResponse)]
+pub struct Known {
+    pub position: Option<Position>,
+    /// `None` where no app measured it.
+    pub age_secs: Option<i64>,
+    /// Why the newest position that the app has told was not believed.
+    pub kept_out: Option<Verdict>,
+    pub open_offers: usize,
+}
+
+impl Handler<Explain> for Matcher {
+    type Result = Known;
+
+    fn handle(&mut self, Explain(driver): Explain, _: &mut Self::Context) -> Known {
+        self.take_moves();
+        let (sighted, kept_out) = self.fleet.known(driver).unwrap_or_default();
+        Known {
+            position: sighted.map(|sighted| sighted.position),
+            age_secs: sighted.and_then(|sighted| sighted.age_secs(self.clock.now())),
+            kept_out,
+            open_offers: self.searches.offers_of(driver).len(),
+        }
     }
 }
 
@@ -323,6 +357,9 @@ impl Matcher {
                 let done = carry_out(database, rules, job, work).await;
                 matcher.do_send(WorkDone { job, done });
             });
+        }
+        for trace in self.searches.take_traces() {
+            actix::spawn(note(self.database.clone(), trace));
         }
         self.metrics.searches_open.set(self.searches.len() as f64);
         self.metrics.offers_open.set(self.searches.open_offers() as f64);

@@ -1,6 +1,6 @@
 //! Makes durable what searches want, one piece of work at a time.
 
-use crate::actors::matcher::searches::{Done, Work};
+use crate::actors::matcher::searches::{Done, Trace, Work};
 use crate::domain::ids::JobId;
 use crate::domain::ride::Rules;
 use crate::operations::{Error, rides, searches};
@@ -48,4 +48,15 @@ fn decide(tx: &mut Tx<'_>, rules: &Rules, job: JobId, work: &Work) -> Result<Don
         Work::GiveUp => searches::give_up(tx, job)?,
     }
     Ok(Done::Carried)
+}
+
+/// Writes down whom a search looked at, after all that somebody waits for. It is there to explain, so it is not tried twice.
+pub async fn note(database: Database, trace: Trace) {
+    let trace = Arc::new(trace);
+    let search = trace.search;
+    let written =
+        database.write_bulk(move |tx| searches::note(tx, trace.search, trace.at, &trace.considered));
+    if let Err(error) = written.await {
+        log::warn!("whom a search looked at was not noted search={search}: {}", Chain(&error));
+    }
 }

@@ -1,20 +1,25 @@
 //! The drivers in memory: what the store says of each, their newest position, and the index over those who can be
 //! matched. Pure; a cache that is rebuilt from the store at start.
 
-use crate::actors::matcher::index::{Index, Indexed};
+use crate::actors::matcher::index::{Found, Index, Indexed};
 use crate::actors::matcher::plausible::{Limits, Sighting, Trail, Verdict};
-use crate::actors::matcher::vehicle::VehicleTypes;
+use crate::actors::matcher::vehicle::{VehicleType, VehicleTypes};
+use crate::domain::candidate::{Considered, PassedOver};
 use crate::domain::ids::DriverId;
 use crate::domain::position::Position;
+use chrono::{DateTime, Utc};
 use std::collections::{HashMap, HashSet};
+
+/// Who was passed over, as far as one look tells.
+const PASSED_OVER_MAX: usize = 20;
 
 /// What the store says of a driver.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standing {
     pub driver: DriverId,
     pub vehicle_type: String,
-    /// Available, verified and not suspended.
-    pub is_matchable: bool,
+    /// Why they can't be matched at all; `None` where they are available, verified and not suspended.
+    pub unfit: Option<PassedOver>,
     /// Holds deliveries: may get more of them, and no ride.
     pub is_carrying: bool,
     pub position: Option<Sighted>,
@@ -31,17 +36,22 @@ pub struct Sighted {
 }
 
 struct Known {
-    is_matchable: bool,
+    unfit: Option<PassedOver>,
     vehicle_type: String,
     sighted: Option<Sighted>,
     /// What the driver's device has told, to tell a jump from a drive.
     trail: Trail,
+    /// Why the newest position was not believed, if it was not.
+    kept_out: Option<Verdict>,
 }
 
 #[derive(Default)]
 pub struct Fleet {
     known: HashMap<DriverId, Known>,
+    /// Who can be matched …
     index: Index,
+    /// … and who can't, for what is said of a search afterwards.
+    unfit: Index,
     /// Who holds deliveries.
     carrying: HashSet<DriverId>,
     vehicles: VehicleTypes,
@@ -80,6 +90,39 @@ pub struct Nearby {
     pub sighted: Sighted,
 }
 
+impl Nearby {
+    /// As a trace has somebody who is to be asked.
+    pub fn considered(&self, now: DateTime<Utc>) -> Considered {
+        Considered {
+            driver: self.driver,
+            distance_m: self.distance_m,
+            position_age_secs: self.sighted.age_secs(now),
+            passed_over: None,
+        }
+    }
+}
+
+impl Sighted {
+    /// `None` where no app measured it.
+    pub fn age_secs(&self, now: DateTime<Utc>) -> Option<i64> {
+        self.is_measured.then_some((now.timestamp_millis() - self.at_ms).max(0) / 1000)
+    }
+}
+
+impl Indexed {
+    /// As a trace has somebody whom a search for a driver at `pickup` looked at.
+    pub fn considered(&self, now: DateTime<Utc>, pickup: Position) -> Considered {
+        let is_measured = self.measured_at_ms != Indexed::UNMEASURED;
+        let sighted = Sighted { position: self.position, at_ms: self.measured_at_ms, is_measured };
+        Considered {
+            driver: self.driver,
+            distance_m: pickup.distance_m(self.position),
+            position_age_secs: sighted.age_secs(now),
+            passed_over: None,
+        }
+    }
+}
+
 impl Fleet {
     /// How many drivers can be matched.
     pub fn matchable(&self) -> usize {
@@ -89,19 +132,20 @@ impl Fleet {
     /// Takes over what the store says. A position that was measured is taken from it only where no session has told one:
     /// sessions tell it sooner. One that an operator has set is, where it is the newer.
     pub fn set(&mut self, standing: Standing) -> Shift {
-        let Standing { driver, vehicle_type, is_matchable, is_carrying, position } = standing;
+        let Standing { driver, vehicle_type, unfit, is_carrying, position } = standing;
         let was_free = self.is_free(driver);
         match is_carrying {
             true => self.carrying.insert(driver),
             false => self.carrying.remove(&driver),
         };
         let known = self.known.entry(driver).or_insert_with(|| Known {
-            is_matchable,
+            unfit,
             vehicle_type: String::new(),
             sighted: None,
             trail: Trail::default(),
+            kept_out: None,
         });
-        known.is_matchable = is_matchable;
+        known.unfit = unfit;
         known.vehicle_type = vehicle_type;
         let is_taken = |stored: &Sighted| match known.sighted {
             None => true,
@@ -121,6 +165,7 @@ impl Fleet {
         let was_free = self.is_free(driver);
         let known = self.known.get_mut(&driver)?;
         let verdict = known.trail.judge(sighting, &self.limits);
+        known.kept_out = Some(verdict).filter(|verdict| !verdict.enters());
         if !verdict.enters() {
             return Some((verdict, Shift::Same));
         }
@@ -143,46 +188,92 @@ impl Fleet {
         }
     }
 
-    /// Brings the index in line with what is known of a driver.
+    /// Brings the indexes in line with what is known of a driver.
     fn enter(&mut self, driver: DriverId) {
         let Some(known) = self.known.get(&driver) else { return };
         let vehicle = self.vehicles.intern(&known.vehicle_type);
-        match (known.sighted, vehicle) {
-            (Some(sighted), Ok(vehicle)) if known.is_matchable => {
-                let measured_at_ms = if sighted.is_measured { sighted.at_ms } else { Indexed::UNMEASURED };
-                self.index.upsert(Indexed { driver, position: sighted.position, vehicle, measured_at_ms });
-            }
-            _ => drop(self.index.remove(driver)),
-        }
+        let (Some(sighted), Ok(vehicle)) = (known.sighted, vehicle) else {
+            self.index.remove(driver);
+            self.unfit.remove(driver);
+            return;
+        };
+        let measured_at_ms = if sighted.is_measured { sighted.at_ms } else { Indexed::UNMEASURED };
+        let (theirs, other) = match known.unfit {
+            None => (&mut self.index, &mut self.unfit),
+            Some(_) => (&mut self.unfit, &mut self.index),
+        };
+        other.remove(driver);
+        theirs.upsert(Indexed { driver, position: sighted.position, vehicle, measured_at_ms });
     }
 
     /// How far away a driver is, if a search for `wanted` could find them.
     pub fn distance_if_wanted(&self, driver: DriverId, wanted: &Wanted) -> Option<f64> {
         let indexed = self.index.get(driver)?;
-        let fits = self.filter(wanted)?;
         let distance_m = wanted.at.distance_m(indexed.position);
-        (fits(&indexed) && distance_m <= wanted.radius_m).then_some(distance_m)
+        let fits = self.unwanted(wanted, self.vehicle(wanted), &indexed).is_none();
+        (fits && distance_m <= wanted.radius_m).then_some(distance_m)
     }
 
-    /// What of a driver in the index is asked for beside being near; `None` where nobody has such a vehicle.
-    fn filter(&self, wanted: &Wanted) -> Option<impl Fn(&Indexed) -> bool> {
-        let vehicle = match &wanted.vehicle_type {
-            None => None,
-            Some(name) => Some(self.vehicles.find(name)?),
-        };
-        let (since_ms, takes_carrying) = (wanted.measured_since_ms, wanted.takes_carrying);
-        Some(move |driver: &Indexed| {
-            driver.measured_at_ms >= since_ms
-                && vehicle.is_none_or(|vehicle| driver.vehicle == vehicle)
-                && (takes_carrying || !self.carrying.contains(&driver.driver))
-        })
+    /// Why a driver in the index is not what is wanted beside being near.
+    fn unwanted(&self, wanted: &Wanted, vehicle: Vehicle, driver: &Indexed) -> Option<PassedOver> {
+        if !vehicle.fits(driver.vehicle) {
+            return Some(PassedOver::OtherVehicle);
+        }
+        if driver.measured_at_ms < wanted.measured_since_ms {
+            return Some(PassedOver::PositionTooOld);
+        }
+        let is_carrying = !wanted.takes_carrying && self.carrying.contains(&driver.driver);
+        is_carrying.then_some(PassedOver::HoldsDeliveries)
+    }
+
+    fn vehicle(&self, wanted: &Wanted) -> Vehicle {
+        match &wanted.vehicle_type {
+            None => Vehicle::Any,
+            Some(name) => self.vehicles.find(name).map_or(Vehicle::Nobodys, Vehicle::Only),
+        }
     }
 
     /// The nearest who are wanted and for whom `may` holds, the nearest first.
     pub fn nearest(&self, wanted: &Wanted, may: impl Fn(DriverId) -> bool) -> Vec<Nearby> {
-        let Some(fits) = self.filter(wanted) else { return Vec::new() };
-        let is_wanted = |driver: &Indexed| fits(driver) && may(driver.driver);
-        let found = self.index.nearest(wanted.at, wanted.radius_m, wanted.count, is_wanted);
+        let vehicle = self.vehicle(wanted);
+        let is_wanted =
+            |driver: &Indexed| self.unwanted(wanted, vehicle, driver).is_none() && may(driver.driver);
+        self.nearby(self.index.nearest(wanted.at, wanted.radius_m, wanted.count, is_wanted))
+    }
+
+    /// The same, and who was passed over for them: those who are nearer than the last who was found, `PASSED_OVER_MAX` at
+    /// most, in no order.
+    pub fn candidates(
+        &self,
+        wanted: &Wanted,
+        judge: impl Fn(DriverId) -> Option<PassedOver>,
+    ) -> (Vec<Nearby>, Vec<(Indexed, PassedOver)>) {
+        let (vehicle, mut passed_over) = (self.vehicle(wanted), Vec::new());
+        let found = self.index.nearest(wanted.at, wanted.radius_m, wanted.count, |driver| {
+            let reason = self.unwanted(wanted, vehicle, driver).or_else(|| judge(driver.driver));
+            if let Some(reason) = reason
+                && passed_over.len() < PASSED_OVER_MAX
+            {
+                passed_over.push((*driver, reason));
+            }
+            reason.is_none()
+        });
+        (self.nearby(found), passed_over)
+    }
+
+    /// The nearest of those who can't be matched at all, with the reason.
+    pub fn unfit_near(&self, wanted: &Wanted) -> Vec<(Indexed, PassedOver)> {
+        let found = self.unfit.nearest(wanted.at, wanted.radius_m, PASSED_OVER_MAX, |_| true);
+        let reason = |driver| self.known.get(&driver).and_then(|known| known.unfit);
+        found.into_iter().filter_map(|found| Some((found.indexed, reason(found.indexed.driver)?))).collect()
+    }
+
+    /// What is known of one driver.
+    pub fn known(&self, driver: DriverId) -> Option<(Option<Sighted>, Option<Verdict>)> {
+        self.known.get(&driver).map(|known| (known.sighted, known.kept_out))
+    }
+
+    fn nearby(&self, found: Vec<Found>) -> Vec<Nearby> {
         found
             .into_iter()
             .filter_map(|found| {
@@ -198,6 +289,25 @@ impl Fleet {
     }
 }
 
+/// Which vehicles will do.
+#[derive(Clone, Copy)]
+enum Vehicle {
+    Any,
+    Only(VehicleType),
+    /// A type that no driver has.
+    Nobodys,
+}
+
+impl Vehicle {
+    fn fits(self, vehicle: VehicleType) -> bool {
+        match self {
+            Vehicle::Any => true,
+            Vehicle::Only(only) => only == vehicle,
+            Vehicle::Nobodys => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,7 +318,7 @@ mod tests {
 
     fn standing(driver: i64, vehicle_type: &str, position: Option<Sighted>) -> Standing {
         let vehicle_type = vehicle_type.to_owned();
-        Standing { driver: DriverId(driver), vehicle_type, is_matchable: true, is_carrying: false, position }
+        Standing { driver: DriverId(driver), vehicle_type, unfit: None, is_carrying: false, position }
     }
 
     fn seeded(latitude: f64) -> Option<Sighted> {
@@ -278,7 +388,7 @@ mod tests {
     fn who_can_not_be_matched_is_not_found_and_is_found_again_where_they_are_by_then() {
         let mut fleet = Fleet::default();
         fleet.set(standing(1, "sedan", seeded(10.0)));
-        fleet.set(Standing { is_matchable: false, ..standing(1, "sedan", seeded(10.0)) });
+        fleet.set(Standing { unfit: Some(PassedOver::Busy), ..standing(1, "sedan", seeded(10.0)) });
         assert_eq!(fleet.matchable(), 0);
         told(&mut fleet, -26.2, 200_000);
         assert_eq!(fleet.matchable(), 0);

@@ -20,4 +20,4 @@ mod receipts;
 mod searches;
 pub mod vehicle;
 
-pub use actor::{Candidate, Changed, Matcher, MatcherHandle, Nearest, News, start};
+pub use actor::{Candidate, Changed, Explain, Known, Matcher, MatcherHandle, Nearest, News, start};

@@ -6,6 +6,7 @@
 //! that the place before was the wrong one.
 
 use crate::domain::position::{Fix, Position};
+use std::fmt;
 
 /// What is believed of a driver's device.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,6 +84,19 @@ impl Verdict {
             Verdict::Inaccurate { .. } => "inaccurate",
             Verdict::Outdated { .. } => "outdated",
             Verdict::Jump { .. } => "jump",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Plausible | Verdict::Confirmed => f.write_str(self.as_str()),
+            Verdict::Inaccurate { accuracy_m } => write!(f, "its accuracy is {accuracy_m:.0} m"),
+            Verdict::Outdated { by_ms } => write!(f, "it was measured {by_ms} ms before the one before"),
+            Verdict::Jump { distance_m, elapsed_ms } => {
+                write!(f, "no vehicle drives {distance_m:.0} m in {elapsed_ms} ms")
+            }
         }
     }
 }

@@ -5,7 +5,8 @@
 //! the open offers of all searches.
 
 use crate::actors::matcher::fleet::{Fleet, Wanted};
-use crate::domain::ids::{DriverId, JobId};
+use crate::domain::candidate::{Considered, PassedOver};
+use crate::domain::ids::{DriverId, JobId, SearchId};
 use crate::domain::position::Position;
 use crate::domain::ride::Unavailable;
 use crate::domain::search::{Candidate, Effect, OpenSearch, Search, SearchNews};
@@ -13,6 +14,9 @@ use crate::domain::search_policy::{Patience, Policy};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+
+/// Drivers in one search's trace: some ten looks' worth.
+const TRACED_MAX: usize = 200;
 
 /// Something to be made durable for a search.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +59,18 @@ struct Running {
     offered: Vec<DriverId>,
     /// Not among the open searches of the store when last looked; once more, and it is forgotten.
     is_missed: bool,
+    id: SearchId,
+    /// Whom the trace has, and as what.
+    traced: HashMap<DriverId, Option<PassedOver>>,
+    untold: Vec<Considered>,
+}
+
+/// Whom a search has looked at, or of whom something else is to be said now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    pub search: SearchId,
+    pub at: DateTime<Utc>,
+    pub considered: Vec<Considered>,
 }
 
 /// How searches are to be carried out.
@@ -72,6 +88,7 @@ pub struct Searches {
     claimed: HashSet<DriverId>,
     /// Searches that may have work to begin.
     ready: Vec<JobId>,
+    traces: Vec<Trace>,
 }
 
 impl Searches {
@@ -85,6 +102,7 @@ impl Searches {
             offered: HashMap::new(),
             claimed: HashSet::new(),
             ready: Vec::new(),
+            traces: Vec::new(),
         }
     }
 
@@ -135,6 +153,9 @@ impl Searches {
             is_working: false,
             offered: Vec::new(),
             is_missed: false,
+            id: opened.id,
+            traced: HashMap::new(),
+            untold: Vec::new(),
         };
         self.running.insert(job, running);
         self.with(job, fleet, now, |search| search.tick(now));
@@ -222,6 +243,11 @@ impl Searches {
         None
     }
 
+    /// What is to be noted of looks since the last call.
+    pub fn take_traces(&mut self) -> Vec<Trace> {
+        std::mem::take(&mut self.traces)
+    }
+
     /// The work that was begun last for a search is over.
     pub fn done(&mut self, now: DateTime<Utc>, job: JobId, done: Done, fleet: &Fleet) {
         let Some(running) = self.running.get_mut(&job) else { return };
@@ -260,7 +286,7 @@ impl Searches {
         while let Some(effect) = pending.pop_front() {
             match effect {
                 Effect::Look { radius_m, count } => {
-                    let found = self.look(now, &running, radius_m, count, fleet);
+                    let found = self.look(now, &mut running, radius_m, count, fleet);
                     // A look's effects come before those that were told after it.
                     for effect in running.search.found(now, &found).into_iter().rev() {
                         pending.push_front(effect);
@@ -276,6 +302,7 @@ impl Searches {
                 Effect::GiveUp => running.work.push_back(Work::GiveUp),
             }
         }
+        self.traces.extend(running.take_trace(now));
         self.keep_offers(job, &mut running);
         self.keep_wake(job, &mut running);
         self.ready.push(job);
@@ -284,25 +311,41 @@ impl Searches {
 
     /// The nearest who may be asked: `count` with room for an offer, or, where there is none, one without.
     fn look(
-        &self,
+        &mut self,
         now: DateTime<Utc>,
-        running: &Running,
+        running: &mut Running,
         radius_m: f64,
         count: usize,
         fleet: &Fleet,
     ) -> Vec<Candidate> {
         let max = self.until_deadline.driver_offers_max.get();
-        let may_ask = |driver| running.search.may_ask(driver) && !self.claimed.contains(&driver);
-        let has_room = |driver| self.offers_of(driver).len() < max;
+        let is_first = running.traced.is_empty();
+        let asked = |driver| match driver {
+            _ if !running.search.may_ask(driver) => Some(PassedOver::AskedBefore),
+            _ if self.claimed.contains(&driver) => Some(PassedOver::BeingBound),
+            _ => None,
+        };
+        let full = |driver| (self.offers_of(driver).len() >= max).then_some(PassedOver::TooManyOffers);
         let wanted = Wanted { radius_m, ..self.wanted(now, running, count) };
-        let mut found = fleet.nearest(&wanted, |driver| may_ask(driver) && has_room(driver));
+        let (mut found, mut passed_over) =
+            fleet.candidates(&wanted, |driver| asked(driver).or_else(|| full(driver)));
+        let mut considered: Vec<Considered> = found.iter().map(|nearby| nearby.considered(now)).collect();
         if found.is_empty() {
-            let one = Wanted { count: 1, ..wanted };
-            found = fleet.nearest(&one, may_ask);
+            let one = Wanted { count: 1, ..wanted.clone() };
+            found = fleet.nearest(&one, |driver| asked(driver).is_none());
         }
+        if is_first {
+            passed_over.extend(fleet.unfit_near(&wanted));
+        }
+        considered.extend(passed_over.into_iter().map(|(driver, reason)| Considered {
+            passed_over: Some(reason),
+            ..driver.considered(now, wanted.at)
+        }));
         let candidate =
             |driver, distance_m| Candidate { driver, distance_m, open_offers: self.offers_of(driver).len() };
-        found.iter().map(|nearby| candidate(nearby.driver, nearby.distance_m)).collect()
+        let found = found.iter().map(|nearby| candidate(nearby.driver, nearby.distance_m)).collect();
+        running.trace(considered);
+        found
     }
 
     fn wanted(&self, now: DateTime<Utc>, running: &Running, count: usize) -> Wanted {
@@ -362,6 +405,23 @@ impl Searches {
 }
 
 impl Running {
+    /// Remembers what is new of these drivers, as long as there is room.
+    fn trace(&mut self, considered: Vec<Considered>) {
+        for one in considered {
+            let known = self.traced.get(&one.driver);
+            let is_news = known.is_none_or(|known| known.is_some() && one.passed_over.is_none());
+            if is_news && (known.is_some() || self.traced.len() < TRACED_MAX) {
+                self.traced.insert(one.driver, one.passed_over);
+                self.untold.push(one);
+            }
+        }
+    }
+
+    fn take_trace(&mut self, at: DateTime<Utc>) -> Option<Trace> {
+        let considered = std::mem::take(&mut self.untold);
+        (!considered.is_empty()).then_some(Trace { search: self.id, at, considered })
+    }
+
     /// Offers that were decided together are made together.
     fn offer(&mut self, driver: DriverId, expires_at: DateTime<Utc>) {
         let is_begun = self.is_working && self.work.len() == 1;

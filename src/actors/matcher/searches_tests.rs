@@ -43,7 +43,7 @@ fn standing(driver: i64, is_matchable: bool) -> Standing {
     Standing {
         driver: DriverId(driver),
         vehicle_type: "moto".to_owned(),
-        is_matchable,
+        unfit: (!is_matchable).then_some(PassedOver::Busy),
         is_carrying: false,
         position: Some(Sighted { position, at_ms: 0, is_measured: false }),
     }

@@ -4,6 +4,7 @@ pub mod customers;
 pub mod drivers;
 mod locations;
 pub mod orders;
+pub mod traces;
 
 use crate::api::fields::Fields;
 use crate::api::rules;

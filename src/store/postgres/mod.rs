@@ -38,3 +38,5 @@ pub mod refresh_tokens;
 pub mod rides;
 #[path = "../queries/searches.rs"]
 pub mod searches;
+#[path = "../queries/traces.rs"]
+pub mod traces;

@@ -109,17 +109,24 @@ pub fn nth_newest_unconfirmed(
         .optional()
 }
 
-/// Marks an event as confirmed by a device. Any mark counts, so the first one stays.
+/// Marks an event as confirmed by a device, and when it was sent. Any mark counts, so the first one stays.
 pub fn confirm(
     conn: &mut Db,
     account: AccountId,
     id: EventId,
     at: NaiveDateTime,
     over: &str,
+    sent_at: Option<NaiveDateTime>,
 ) -> QueryResult<usize> {
+    let sent = sent_at.map(|at| events::sent_at.eq(at));
     diesel::update(events::table.find((account.0, id.0)).filter(events::confirmed_at.is_null()))
-        .set((events::confirmed_at.eq(at), events::confirmed_over.eq(over)))
+        .set((events::confirmed_at.eq(at), events::confirmed_over.eq(over), sent))
         .execute(conn)
+}
+
+/// Notes that an event was handed to a device's socket.
+pub fn send(conn: &mut Db, account: AccountId, id: EventId, at: NaiveDateTime) -> QueryResult<usize> {
+    diesel::update(events::table.find((account.0, id.0))).set(events::sent_at.eq(at)).execute(conn)
 }
 
 /// Marks an event as processed by the app.

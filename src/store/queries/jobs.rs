@@ -28,6 +28,11 @@ pub fn find(conn: &mut Db, id: JobId) -> QueryResult<Option<Job>> {
     jobs::table.find(id.0).select(Job::as_select()).first(conn).optional()
 }
 
+/// When the driver was at the pickup.
+pub fn arrived_at(conn: &mut Db, id: JobId) -> QueryResult<Option<NaiveDateTime>> {
+    jobs::table.find(id.0).select(jobs::arrived_at).first(conn)
+}
+
 /// Reads the row and keeps it from others until the transaction ends.
 pub fn lock(conn: &mut Db, id: JobId) -> QueryResult<Option<Job>> {
     for_update!(jobs::table.find(id.0).select(Job::as_select())).first(conn).optional()

@@ -1,7 +1,7 @@
 //! Offers of rides to drivers. They are changed with the ride's row locked, so no condition of theirs can race.
 
 use super::Db;
-use crate::domain::ids::{AccountId, DriverId, JobId};
+use crate::domain::ids::{AccountId, DriverId, JobId, SearchId};
 use crate::store::rows::{NewOffer, OfferRow};
 use crate::store::schema::{events, offers};
 use chrono::NaiveDateTime;
@@ -26,8 +26,8 @@ pub fn of_account(conn: &mut Db, job: JobId, account: AccountId) -> QueryResult<
         .optional()
 }
 
-/// All offers of a job, in the order in which they were made, each with when the driver's device confirmed it.
-pub fn of_job(conn: &mut Db, job: JobId) -> QueryResult<Vec<(OfferRow, Option<NaiveDateTime>)>> {
+/// All offers of a job, in the order in which they were made, each with its search and when the driver's device confirmed it.
+pub fn of_job(conn: &mut Db, job: JobId) -> QueryResult<Vec<(SearchId, OfferRow, Option<NaiveDateTime>)>> {
     let told = events::account_id
         .eq(offers::account_id)
         .and(events::job_id.eq(offers::job_id.nullable()))
@@ -36,7 +36,7 @@ pub fn of_job(conn: &mut Db, job: JobId) -> QueryResult<Vec<(OfferRow, Option<Na
         .left_join(events::table.on(told))
         .filter(offers::job_id.eq(job.0))
         .order((offers::offered_at, offers::driver_id))
-        .select((OfferRow::as_select(), events::confirmed_at.nullable()))
+        .select((offers::search_id, OfferRow::as_select(), events::confirmed_at.nullable()))
         .load(conn)
 }
 

@@ -36,3 +36,5 @@ pub mod refresh_tokens;
 pub mod rides;
 #[path = "../queries/searches.rs"]
 pub mod searches;
+#[path = "../queries/traces.rs"]
+pub mod traces;

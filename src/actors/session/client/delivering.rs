@@ -8,7 +8,7 @@ use crate::contracts::close_codes::CloseCode;
 use crate::domain::delivery::{self, Page, Read, Standing, Step};
 use crate::domain::ids::EventId;
 use crate::operations::tokens::VerifiedClaims;
-use crate::store::{Mark, StoreError, page_of};
+use crate::store::{Mark, MarkKind, StoreError, page_of};
 use bytestring::ByteString;
 
 impl Client {
@@ -85,12 +85,13 @@ impl Client {
                         _ => self.contract().event(&event).into(),
                     };
                     self.context.metrics.events_sent.increment(1);
+                    self.mark([event.id], MarkKind::Sent);
                     self.send(text, link);
                 }
                 Step::Ping(id) => link.ping(id.to_string().as_bytes()),
                 Step::Read(read) => self.read(read, link),
                 Step::Confirm(sent) => self.confirm(&sent),
-                Step::Processed(id) => self.mark([id], true),
+                Step::Processed(id) => self.mark([id], MarkKind::Processed),
                 Step::ResumeFailed { oldest, newest } => {
                     let failed = self.contract().resume_failed(oldest, newest, self.context.clock.now());
                     self.send(failed, link);
@@ -129,13 +130,13 @@ impl Client {
         if let (Some(driver), Some(recipient)) = (self.part.driver(), &self.recipient) {
             self.context.matcher.confirmed(driver, recipient.account, sent.iter().map(|one| one.id));
         }
-        self.mark(sent.iter().map(|one| one.id), false);
+        self.mark(sent.iter().map(|one| one.id), MarkKind::Confirmed);
     }
 
-    fn mark(&self, events: impl IntoIterator<Item = EventId>, processed: bool) {
+    fn mark(&self, events: impl IntoIterator<Item = EventId>, kind: MarkKind) {
         let Some(account) = self.recipient.as_ref().map(|recipient| recipient.account) else { return };
         let (at, over) = (self.context.clock.now().naive_utc(), self.contract().name());
-        let marks = events.into_iter().map(|event| Mark { account, event, over, at, processed });
+        let marks = events.into_iter().map(|event| Mark { account, event, over, at, kind });
         self.context.recorder.mark(marks);
     }
 }

@@ -1,0 +1,2 @@
+ALTER TABLE events DROP COLUMN sent_at;
+DROP TABLE search_candidates;

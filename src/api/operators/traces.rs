@@ -1,0 +1,332 @@
+//! Why: `admin/jobs/{id}/trace` and `admin/drivers/{id}/why`.
+
+use crate::actors::matcher::{Explain, Known};
+use crate::api::Context;
+use crate::api::answer::{Answered, json};
+use crate::api::extract::Admin;
+use crate::api::problem::Problem;
+use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::traces::{
+    CandidateTrace, DriverWhy, EventTrace, JobTrace, KnownPosition, LookTrace, Reason, SearchTrace,
+    StatusTrace,
+};
+use crate::domain::candidate::PassedOver;
+use crate::domain::driver::DriverStatus;
+use crate::domain::ids::{DriverId, JobId, SearchId};
+use crate::domain::job::JobStatus;
+use crate::domain::offer::Outcome;
+use crate::store::reads::{self, DriverStanding, TracedJob};
+use crate::store::{CandidateRow, Job, OfferRow, SearchRecord};
+use actix_web::web;
+use chrono::{NaiveDateTime, TimeDelta};
+use std::collections::HashMap;
+
+/// Searches that `why` tells of.
+const LOOKS_MAX: i64 = 20;
+
+/// `GET admin/jobs/{id}/trace`.
+pub async fn trace(ctx: web::Data<Context>, _: Admin, id: web::Path<i64>) -> Answered {
+    let id = JobId(id.into_inner());
+    let traced = ctx.read(move |conn| reads::trace(conn, id)).await?;
+    Ok(json(&shown(traced.ok_or_else(|| Problem::not_found("job"))?)))
+}
+
+fn shown(traced: TracedJob) -> JobTrace {
+    let TracedJob { job, arrived_at, searches, candidates, offers, events } = traced;
+    JobTrace {
+        job_id: job.id,
+        kind: job.kind.as_str(),
+        status: job.status.as_str(),
+        statuses: statuses(&job, arrived_at),
+        candidates: merge(candidates, offers),
+        searches: searches.into_iter().map(search).collect(),
+        events: events
+            .into_iter()
+            .map(|event| EventTrace {
+                user_id: event.user_id,
+                event_id: event.event_id,
+                name: event.name,
+                created_at: event.created_at.into(),
+                sent_at: event.sent_at.map(Into::into),
+                confirmed_at: event.confirmed_at.map(Into::into),
+                confirmed_over: event.confirmed_over,
+                processed_at: event.processed_at.map(Into::into),
+            })
+            .collect(),
+    }
+}
+
+fn search(row: SearchRecord) -> SearchTrace {
+    SearchTrace {
+        search_id: row.id,
+        opened_at: row.opened_at.into(),
+        deadline: row.deadline.into(),
+        step: row.step,
+        ended_at: row.ended_at.map(Into::into),
+        ended_as: row.ended_as,
+    }
+}
+
+/// Each driver whom a search looked at, with what became of the offer that it made.
+fn merge(
+    candidates: Vec<CandidateRow>,
+    offers: Vec<(SearchId, OfferRow, Option<NaiveDateTime>)>,
+) -> Vec<CandidateTrace> {
+    let key = |search: SearchId, driver: DriverId| (search.0, driver.0);
+    let mut offers: HashMap<_, _> = offers
+        .into_iter()
+        .map(|(search, offer, seen_at)| (key(search, offer.driver_id), (search, offer, seen_at)))
+        .collect();
+    let mut merged: Vec<CandidateTrace> = candidates
+        .into_iter()
+        .map(|row| {
+            let offer = offers.remove(&key(row.search_id, row.driver_id));
+            let mut trace = match offer {
+                Some((search, offer, seen_at)) => offered(search, &offer, seen_at),
+                None => looked_at(row.search_id, row.driver_id, row.passed_over),
+            };
+            trace.distance_m = Some(row.distance_m);
+            trace.position_age_secs = row.position_age_secs;
+            trace
+        })
+        .collect();
+    // Offers of which the look was not noted before the server ended.
+    let mut left: Vec<_> = offers.into_values().collect();
+    left.sort_by_key(|(search, offer, _)| key(*search, offer.driver_id));
+    merged.extend(left.into_iter().map(|(search, offer, seen_at)| offered(search, &offer, seen_at)));
+    merged
+}
+
+fn offered(search: SearchId, offer: &OfferRow, seen_at: Option<NaiveDateTime>) -> CandidateTrace {
+    let is_answer = matches!(offer.outcome, Some(Outcome::Accepted | Outcome::Declined));
+    CandidateTrace {
+        outcome: offer.outcome.map_or("offered", Outcome::as_str),
+        offered_at: Some(offer.offered_at.into()),
+        seen_at: seen_at.map(Into::into),
+        answered_at: offer.ended_at.filter(|_| is_answer).map(Into::into),
+        ..looked_at(search, offer.driver_id, None)
+    }
+}
+
+fn looked_at(search: SearchId, driver: DriverId, passed_over: Option<PassedOver>) -> CandidateTrace {
+    CandidateTrace {
+        search_id: search,
+        driver_id: driver,
+        distance_m: None,
+        position_age_secs: None,
+        outcome: outcome(passed_over, None),
+        offered_at: None,
+        seen_at: None,
+        answered_at: None,
+    }
+}
+
+fn outcome(passed_over: Option<PassedOver>, offer: Option<Outcome>) -> &'static str {
+    match (offer, passed_over) {
+        (Some(offer), _) => offer.as_str(),
+        (None, Some(reason)) => reason.as_str(),
+        (None, None) => "not_bound",
+    }
+}
+
+/// The times that the job itself has: of a ride that was given back those of the driver who has it now.
+fn statuses(job: &Job, arrived_at: Option<NaiveDateTime>) -> Vec<StatusTrace> {
+    let times = [
+        (JobStatus::Requested, Some(job.requested_at)),
+        (JobStatus::Assigned, job.assigned_at),
+        (JobStatus::EnRoute, job.set_out_at),
+        (JobStatus::Arrived, arrived_at),
+        (JobStatus::InProgress, job.started_at),
+        (JobStatus::Completed, job.completed_at),
+        (JobStatus::Cancelled, job.cancelled_at),
+    ];
+    let trace = |(status, at): (JobStatus, Option<NaiveDateTime>)| {
+        Some(StatusTrace { status: status.as_str(), at: at?.into() })
+    };
+    times.into_iter().filter_map(trace).collect()
+}
+
+/// `GET admin/drivers/{id}/why`.
+pub async fn why(ctx: web::Data<Context>, _: Admin, id: web::Path<i64>) -> Answered {
+    let id = DriverId(id.into_inner());
+    let read = ctx
+        .read(move |conn| {
+            let Some(standing) = reads::driver(conn, id)? else { return Ok(None) };
+            let carrying = reads::carries(conn, id)?;
+            Ok(Some((standing, carrying, reads::looks_at(conn, id, LOOKS_MAX)?)))
+        })
+        .await?;
+    let (standing, is_carrying, looks) = read.ok_or_else(|| Problem::not_found("driver"))?;
+    let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not there.");
+    let known = ctx.matcher.matcher.send(Explain(id)).await.map_err(gone)?;
+    let age_max = ctx.settings.recorder.position_age_max;
+    let reasons =
+        reasons(&ctx, &standing, is_carrying, &known, TimeDelta::from_std(age_max).unwrap_or(TimeDelta::MAX));
+    let (driver, account, jobs) = standing;
+    Ok(json(&DriverWhy {
+        driver_id: id,
+        can_be_offered_rides: reasons.is_empty(),
+        reasons,
+        status: driver.status.as_str(),
+        wants: driver.wants.as_str(),
+        is_verified: driver.is_verified,
+        suspended: account.is_suspended,
+        connected: ctx.registry.is_connected(account.id),
+        vehicle_type: driver.vehicle_type,
+        position: known.position.map(|position| KnownPosition {
+            latitude: position.latitude(),
+            longitude: position.longitude(),
+            age_secs: known.age_secs,
+        }),
+        open_offers: known.open_offers,
+        jobs,
+        looked_at: looks
+            .into_iter()
+            .map(|(row, job, offer)| LookTrace {
+                job_id: job,
+                search_id: row.search_id,
+                at: row.looked_at.into(),
+                distance_m: row.distance_m,
+                position_age_secs: row.position_age_secs,
+                outcome: outcome(row.passed_over, offer),
+            })
+            .collect(),
+    }))
+}
+
+fn reasons(
+    ctx: &Context,
+    (driver, account, _): &DriverStanding,
+    is_carrying: bool,
+    known: &Known,
+    age_max: TimeDelta,
+) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let mut against = |code: &'static str, message: String| reasons.push(Reason { code, message });
+    if account.is_suspended {
+        against(PassedOver::Suspended.as_str(), "The driver is suspended.".to_owned());
+    }
+    if !driver.is_verified {
+        against(PassedOver::NotVerified.as_str(), "An operator has not verified the driver.".to_owned());
+    }
+    match driver.status {
+        DriverStatus::Available => {}
+        DriverStatus::Offline => against(PassedOver::Offline.as_str(), "The driver is offline.".to_owned()),
+        DriverStatus::Busy => {
+            let message =
+                "The driver has paused, has a ride or a service, or holds as many deliveries as allowed.";
+            against(PassedOver::Busy.as_str(), message.to_owned());
+        }
+    }
+    if is_carrying {
+        let message = "The driver holds deliveries, and gets no rides until they are delivered.";
+        against(PassedOver::HoldsDeliveries.as_str(), message.to_owned());
+    }
+    match (known.position, known.age_secs) {
+        (None, _) => against("no_position", "It is not known where the driver is.".to_owned()),
+        (Some(_), Some(age_secs)) if age_secs > age_max.num_seconds() => {
+            let message = format!(
+                "The newest position is {age_secs} s old; at most {} s count.",
+                age_max.num_seconds()
+            );
+            against(PassedOver::PositionTooOld.as_str(), message);
+        }
+        (Some(_), _) => {}
+    }
+    if let Some(verdict) = known.kept_out {
+        let message = format!("The newest position was not believed: {verdict}.");
+        against("position_not_believed", message);
+    }
+    if known.open_offers >= ctx.settings.matching.offers_per_driver_max.get() {
+        let message = format!("The driver holds {} open offers.", known.open_offers);
+        against(PassedOver::TooManyOffers.as_str(), message);
+    }
+    reasons
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offer_says_more_than_a_look_and_none_is_left_out() {
+        let at = |secs| chrono::DateTime::from_timestamp(secs, 0).expect("a time").naive_utc();
+        let candidate = |driver, passed_over| CandidateRow {
+            search_id: SearchId(1),
+            driver_id: DriverId(driver),
+            distance_m: 100.0 * driver as f64,
+            position_age_secs: Some(3),
+            passed_over,
+            looked_at: at(0),
+        };
+        let offer = |driver, outcome: Option<Outcome>| OfferRow {
+            driver_id: DriverId(driver),
+            account_id: crate::domain::ids::AccountId(driver),
+            offered_at: at(1),
+            expires_at: at(16),
+            ended_at: outcome.map(|_| at(9)),
+            outcome,
+        };
+        let merged = merge(
+            vec![
+                candidate(1, None),
+                candidate(2, Some(PassedOver::Busy)),
+                candidate(3, None),
+                candidate(4, None),
+            ],
+            vec![
+                (SearchId(1), offer(1, Some(Outcome::Accepted)), Some(at(2))),
+                (SearchId(1), offer(3, None), None),
+                (SearchId(2), offer(1, Some(Outcome::Declined)), None),
+            ],
+        );
+        let outcomes: Vec<_> = merged
+            .iter()
+            .map(|one| (one.search_id.0, one.driver_id.0, one.outcome, one.answered_at.is_some()))
+            .collect();
+        assert_eq!(
+            outcomes,
+            [
+                (1, 1, "accepted", true),
+                (1, 2, "busy", false),
+                (1, 3, "offered", false),
+                (1, 4, "not_bound", false),
+                (2, 1, "declined", true),
+            ]
+        );
+        assert!(merged[0].seen_at.is_some() && merged[2].seen_at.is_none());
+        assert_eq!((merged[0].distance_m, merged[4].distance_m), (Some(100.0), None));
+    }
+
+    #[test]
+    fn a_job_of_every_kind_has_its_times_in_order() {
+        let at = |secs| chrono::DateTime::from_timestamp(secs, 0).expect("a time").naive_utc();
+        let job = Job {
+            id: JobId(1),
+            kind: crate::domain::job::JobKind::Ride,
+            status: JobStatus::Completed,
+            customer_id: None,
+            driver_id: None,
+            restaurant_name: String::new(),
+            pickup_address: String::new(),
+            pickup_latitude: None,
+            pickup_longitude: None,
+            dropoff_address: String::new(),
+            dropoff_latitude: None,
+            dropoff_longitude: None,
+            earnings_minor: 0,
+            distance_km: 0.0,
+            requested_at: at(0),
+            assigned_at: Some(at(1)),
+            set_out_at: None,
+            started_at: Some(at(3)),
+            completed_at: Some(at(4)),
+            cancelled_at: None,
+            cancelled_by: None,
+            cancel_reason: None,
+            rejected_by: None,
+        };
+        let words: Vec<_> = statuses(&job, Some(at(2))).iter().map(|one| one.status).collect();
+        assert_eq!(words, ["requested", "assigned", "arrived", "in_progress", "completed"]);
+    }
+}

@@ -1,0 +1,88 @@
+//! Traces: whom searches looked at, and how events found their way.
+
+use super::Db;
+use crate::domain::ids::{DriverId, JobId, SearchId};
+use crate::domain::offer::Outcome;
+use crate::store::rows::{CandidateRow, EventTrace, NewCandidate, SearchRecord};
+use crate::store::schema::{accounts, events, offers, search_candidates, searches};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+/// Notes a driver, or what has become of one who was noted.
+pub fn note(conn: &mut Db, candidate: &NewCandidate) -> QueryResult<usize> {
+    diesel::insert_into(search_candidates::table)
+        .values(candidate)
+        .on_conflict((search_candidates::search_id, search_candidates::driver_id))
+        .do_update()
+        .set(candidate)
+        .execute(conn)
+}
+
+/// All searches for a job, the first one first.
+pub fn searches_of(conn: &mut Db, job: JobId) -> QueryResult<Vec<SearchRecord>> {
+    searches::table
+        .filter(searches::job_id.eq(job.0))
+        .order(searches::id)
+        .select(SearchRecord::as_select())
+        .load(conn)
+}
+
+/// Everybody whom the searches for a job looked at, the nearest first.
+pub fn candidates_of(conn: &mut Db, job: JobId) -> QueryResult<Vec<CandidateRow>> {
+    search_candidates::table
+        .inner_join(searches::table)
+        .filter(searches::job_id.eq(job.0))
+        .order((search_candidates::search_id, search_candidates::distance_m, search_candidates::driver_id))
+        .select(CandidateRow::as_select())
+        .load(conn)
+}
+
+/// The last searches that looked at a driver, the newest first, each with its job and what became of the driver's offer.
+pub fn looks_at(
+    conn: &mut Db,
+    driver: DriverId,
+    limit: i64,
+) -> QueryResult<Vec<(CandidateRow, JobId, Option<Outcome>)>> {
+    let offer = offers::job_id.eq(searches::job_id).and(offers::driver_id.eq(search_candidates::driver_id));
+    search_candidates::table
+        .inner_join(searches::table)
+        .left_join(offers::table.on(offer))
+        .filter(search_candidates::driver_id.eq(driver.0))
+        .order(search_candidates::search_id.desc())
+        .limit(limit)
+        .select((CandidateRow::as_select(), searches::job_id, offers::outcome.nullable()))
+        .load(conn)
+}
+
+/// All events of a job, in the order in which they happened.
+pub fn events_of(conn: &mut Db, job: JobId) -> QueryResult<Vec<EventTrace>> {
+    events::table
+        .inner_join(accounts::table.on(accounts::id.eq(events::account_id)))
+        .filter(events::job_id.eq(job.0))
+        .order((events::created_at, events::account_id, events::event_id))
+        .select((
+            accounts::public_id,
+            events::event_id,
+            events::name,
+            events::created_at,
+            events::sent_at,
+            events::confirmed_at,
+            events::confirmed_over,
+            events::processed_at,
+        ))
+        .load(conn)
+}
+
+/// Removes at most `limit` candidates of searches that looked before `before`.
+pub fn prune(conn: &mut Db, before: NaiveDateTime, limit: i64) -> QueryResult<usize> {
+    let keys: Vec<(SearchId, DriverId)> = search_candidates::table
+        .filter(search_candidates::looked_at.lt(before))
+        .order(search_candidates::looked_at)
+        .limit(limit)
+        .select((search_candidates::search_id, search_candidates::driver_id))
+        .load(conn)?;
+    for (search, driver) in &keys {
+        diesel::delete(search_candidates::table.find((search.0, driver.0))).execute(conn)?;
+    }
+    Ok(keys.len())
+}
