@@ -1,10 +1,15 @@
 //! REST with one account's token. Replies are plain: status, headers, JSON.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use super::DEADLINE;
+
+/// How long a connection may be idle and be used again.
+const IDLE_MAX: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
 pub struct Api {
@@ -24,7 +29,12 @@ pub struct Reply {
 
 impl Api {
     pub fn new(port: u16) -> Api {
-        let client = reqwest::Client::builder().timeout(DEADLINE).build().expect("a client can be made");
+        let client = reqwest::Client::builder()
+            .timeout(DEADLINE)
+            // The server ends a connection that was idle for 5 s; a request that is sent that very moment gets no answer.
+            .pool_idle_timeout(IDLE_MAX)
+            .build()
+            .expect("a client can be made");
         Api { client, base: format!("http://127.0.0.1:{port}"), token: None }
     }
 
