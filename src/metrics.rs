@@ -57,6 +57,8 @@ metrics! {
     positions_implausible: Counter = counter, describe_counter, "fleetwire_positions_implausible_total";
     /// Drivers who can be matched.
     drivers_matchable: Gauge = gauge, describe_gauge, "fleetwire_drivers_matchable";
+    /// Rides whose driver was not heard of any more before the pickup.
+    drivers_lost: Counter = counter, describe_counter, "fleetwire_drivers_lost_total";
     /// Searches for a ride's driver that go on.
     searches_open: Gauge = gauge, describe_gauge, "fleetwire_searches_open";
     /// Offers that drivers have not answered yet.

@@ -10,6 +10,7 @@ use crate::contracts::close_codes::CloseCode;
 use crate::domain::driver::DriverStatus;
 use crate::domain::ids::{AccountId, DriverId};
 use crate::metrics::Metrics;
+use crate::operations::rides::{self, Waiting};
 use crate::operations::{self, drivers};
 use crate::store::{Chain, Database, StoreError, newest_events};
 use actix::prelude::*;
@@ -26,6 +27,18 @@ const SILENCE_INTERVAL: Duration = Duration::from_secs(5);
 /// Younger announcements are on their way.
 const ANNOUNCED_WITHIN: TimeDelta = TimeDelta::seconds(1);
 
+/// When silence means something.
+#[derive(Clone, Copy, Debug)]
+pub struct DispatcherLimits {
+    pub deliveries_max: i64,
+    /// Then a driver becomes offline.
+    pub offline_after: TimeDelta,
+    /// Then the passenger of a ride hears that its driver is lost, …
+    pub lost_after: TimeDelta,
+    /// … or the ride is offered again.
+    pub offers_again: bool,
+}
+
 pub struct Dispatcher {
     // peers
     database: Database,
@@ -33,8 +46,7 @@ pub struct Dispatcher {
     clock: SharedClock,
     metrics: Arc<Metrics>,
     // limits
-    deliveries_max: i64,
-    offline_after: TimeDelta,
+    limits: DispatcherLimits,
     // state
     /// When accounts that are not connected any more left, as far as it matters; who is not here left before we began.
     left_at: HashMap<AccountId, DateTime<Utc>>,
@@ -66,8 +78,7 @@ impl Dispatcher {
         registry: Arc<Registry>,
         clock: SharedClock,
         metrics: Arc<Metrics>,
-        deliveries_max: i64,
-        offline_after: TimeDelta,
+        limits: DispatcherLimits,
     ) -> Self {
         let began_at = clock.now();
         Self {
@@ -75,8 +86,7 @@ impl Dispatcher {
             registry,
             clock,
             metrics,
-            deliveries_max,
-            offline_after,
+            limits,
             left_at: HashMap::new(),
             began_at,
             repair: RepairLook::default(),
@@ -92,7 +102,10 @@ impl Actor for Dispatcher {
             dispatcher.registry.close_expired(dispatcher.clock.now());
             dispatcher.repair_look(ctx);
         });
-        ctx.run_interval(SILENCE_INTERVAL, |dispatcher, ctx| dispatcher.look_for_silent_drivers(ctx));
+        ctx.run_interval(SILENCE_INTERVAL, |dispatcher, ctx| {
+            dispatcher.look_for_lost_drivers(ctx);
+            dispatcher.look_for_silent_drivers(ctx);
+        });
     }
 }
 
@@ -177,10 +190,61 @@ impl Dispatcher {
         }));
     }
 
+    /// Not connected now, nor since `before`.
+    fn is_away(&self, account: AccountId, before: DateTime<Utc>) -> bool {
+        !self.registry.is_connected(account) && self.left_at.get(&account).is_none_or(|at| *at < before)
+    }
+
+    /// Rides whose driver has vanished before the pickup.
+    fn look_for_lost_drivers(&mut self, ctx: &mut Context<Self>) {
+        let before = self.clock.now() - self.limits.lost_after;
+        if self.began_at > before {
+            return;
+        }
+        let database = self.database.clone();
+        let look = async move { database.read(move |conn| rides::waiting_since(conn, before)).await };
+        ctx.spawn(look.into_actor(self).map(move |waiting, dispatcher, ctx| match waiting {
+            Ok(waiting) => dispatcher.lose_drivers(waiting, before, ctx),
+            Err::<_, StoreError>(error) => log::warn!("lost drivers not looked for: {}", Chain(&error)),
+        }));
+    }
+
+    fn lose_drivers(&self, waiting: Vec<Waiting>, before: DateTime<Utc>, ctx: &mut Context<Self>) {
+        let lost: Vec<_> = waiting.into_iter().filter(|ride| self.is_away(ride.account, before)).collect();
+        let (database, registry, metrics) =
+            (self.database.clone(), self.registry.clone(), self.metrics.clone());
+        let DispatcherLimits { deliveries_max, offers_again, .. } = self.limits;
+        let telling = async move {
+            for ride in lost {
+                let registry = registry.clone();
+                let told = database
+                    .write(move |tx| {
+                        let is_back = || registry.is_connected(ride.account);
+                        rides::lose_driver(tx, ride, before, is_back, offers_again, deliveries_max)
+                    })
+                    .await;
+                let Waiting { job, driver, .. } = ride;
+                match told {
+                    Ok(true) => {
+                        metrics.drivers_lost.increment(1);
+                        log::warn!(
+                            "driver not heard of before the pickup job={job} driver={driver} offered_again={offers_again}"
+                        );
+                    }
+                    Ok(false) => {}
+                    Err(error) => log::warn!("lost driver not told job={job}: {}", Chain(&error)),
+                }
+            }
+        };
+        ctx.spawn(telling.into_actor(self));
+    }
+
     /// A driver with neither connection nor position for a while becomes offline.
     fn look_for_silent_drivers(&mut self, ctx: &mut Context<Self>) {
-        let before = self.clock.now() - self.offline_after;
-        self.left_at.retain(|_, left_at| *left_at > before);
+        let now = self.clock.now();
+        let before = now - self.limits.offline_after;
+        let forgotten = before.min(now - self.limits.lost_after);
+        self.left_at.retain(|_, left_at| *left_at > forgotten);
         if self.began_at > before {
             // Whoever was connected to the server that ran before may have left a moment ago.
             return;
@@ -199,12 +263,9 @@ impl Dispatcher {
         before: DateTime<Utc>,
         ctx: &mut Context<Self>,
     ) {
-        let is_away = |account: &AccountId| {
-            !self.registry.is_connected(*account) && !self.left_at.contains_key(account)
-        };
-        let away: Vec<_> = silent.into_iter().filter(|(_, account)| is_away(account)).collect();
+        let away: Vec<_> = silent.into_iter().filter(|(_, account)| self.is_away(*account, before)).collect();
         let (database, registry) = (self.database.clone(), self.registry.clone());
-        let deliveries_max = self.deliveries_max;
+        let deliveries_max = self.limits.deliveries_max;
         let setting = async move {
             for (driver, account) in away {
                 let registry = registry.clone();
@@ -224,7 +285,7 @@ impl Dispatcher {
     /// decision on the same row, so one of the two comes first.
     fn go_offline(&self, account: AccountId, driver: DriverId, ctx: &mut Context<Self>) {
         let (database, registry) = (self.database.clone(), self.registry.clone());
-        let deliveries_max = self.deliveries_max;
+        let deliveries_max = self.limits.deliveries_max;
         let offline = async move {
             database
                 .write(move |tx| {

@@ -9,6 +9,7 @@ use crate::api::input::{Body, Once, Query};
 use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
 use crate::api::{Context, rules};
+use crate::config::FinalFare;
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::ride_rest::{self, PositionsTaken, Rejected};
 use crate::domain::ids::{DriverId, JobId};
@@ -173,9 +174,17 @@ async fn step(
     once: &Once,
     body: &Body,
 ) -> Answered {
-    let (driver, deliveries_max) = (caller.driver, ctx.deliveries_max());
+    let (driver, rules) = (caller.driver, ctx.settings.ride_rules());
     let key = once.key(ctx, &caller.principal, body);
-    decide(ctx, key, OK, move |tx| Ok(words::ride(rides::step(tx, &id, driver, step, deliveries_max)?))).await
+    let driven_m = match (step, ctx.settings.rides.final_fare) {
+        (DriverStep::Complete, FinalFare::Track) => {
+            let (id, now) = (id.clone(), ctx.clock.now());
+            ctx.read(move |conn| rides::driven_m(conn, &id, driver, now)).await?
+        }
+        _ => None,
+    };
+    decide(ctx, key, OK, move |tx| Ok(words::ride(rides::step(tx, &id, driver, step, driven_m, &rules)?)))
+        .await
 }
 
 /// `POST rides/{ride_id}/cancel`: by its passenger, its driver (who gives it back) or an admin.

@@ -1,6 +1,6 @@
 //! The server: its parts made in order, and torn down in reverse.
 
-use crate::actors::dispatcher::Dispatcher;
+use crate::actors::dispatcher::{Dispatcher, DispatcherLimits};
 use crate::actors::matcher::{self, Changed, MatcherHandle, News};
 use crate::actors::recorder::{self, RecorderHandle, RecorderOptions};
 use crate::actors::registry::Registry;
@@ -203,8 +203,12 @@ fn start_actors(
         registry.clone(),
         foundation.clock.clone(),
         foundation.metrics.clone(),
-        settings.deliveries_max(),
-        time_delta(settings.recorder.driver_offline_after),
+        DispatcherLimits {
+            deliveries_max: settings.deliveries_max(),
+            offline_after: time_delta(settings.recorder.driver_offline_after),
+            lost_after: time_delta(settings.rides.driver_lost_after),
+            offers_again: settings.rides.offers_lost_rides_again,
+        },
     );
     let dispatcher = Dispatcher::start_in_arbiter(&Arbiter::new().handle(), |_| dispatcher);
     Parts {

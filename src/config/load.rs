@@ -13,9 +13,9 @@ use super::reader::{Defaults, Reader, SettingsProblems, flag, millis, one_of, se
 use super::secret::{JwtSecret, SecretSource};
 use super::values::{AllowedOrigins, Currency, DatabaseUrl, Durability, Profile, TrustedProxies};
 use super::{
-    DatabaseSettings, DeliverySettings, LimitSettings, ListenSettings, MatchSettings, OutsideIssuer,
-    RecorderSettings, RegionSettings, RetentionSettings, RideSettings, SessionSettings, Settings, TlsFiles,
-    TokenSettings, are_loopback,
+    DatabaseSettings, DeliverySettings, FinalFare, LimitSettings, ListenSettings, MatchSettings,
+    OutsideIssuer, RecorderSettings, RegionSettings, RetentionSettings, RideSettings, SessionSettings,
+    Settings, TlsFiles, TokenSettings, are_loopback,
 };
 use crate::domain::money::Money;
 use crate::domain::ride::{Tariff, Travel};
@@ -278,7 +278,14 @@ fn rides(reader: &mut Reader<'_>) -> RideSettings {
     let detour_factor = reader.value("DETOUR_FACTOR", number(1.0..=10.0));
     let speed_kmh = reader.value("TRAVEL_SPEED_KMH", number(1.0..=300.0));
     let travel = Travel::new(detour_factor, speed_kmh).expect("both are within Travel's own bounds");
-    RideSettings { tariff, travel }
+    RideSettings {
+        tariff,
+        travel,
+        final_fare: reader
+            .value("FINAL_FARE", one_of(&[("estimated", FinalFare::Estimated), ("track", FinalFare::Track)])),
+        driver_lost_after: reader.value("DRIVER_LOST_AFTER_SECS", secs(1..=HOUR_SECS)),
+        offers_lost_rides_again: reader.value("OFFER_LOST_RIDES_AGAIN", flag),
+    }
 }
 
 fn matching(reader: &mut Reader<'_>) -> MatchSettings {

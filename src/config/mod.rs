@@ -170,6 +170,19 @@ pub struct RecorderSettings {
 pub struct RideSettings {
     pub tariff: Tariff,
     pub travel: Travel,
+    pub final_fare: FinalFare,
+    /// Without a position and a connection, before the pickup.
+    pub driver_lost_after: Duration,
+    pub offers_lost_rides_again: bool,
+}
+
+/// What a ride costs when it is completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinalFare {
+    /// What was said before it began.
+    Estimated,
+    /// The tariff for the way that was recorded, where enough of it was.
+    Track,
 }
 
 /// How a ride's driver is found.

@@ -106,6 +106,10 @@ fn write(event: &Event, id: Option<EventId>) -> String {
         EventBody::DriverCancelled { ride_id, driver, reason } => {
             out.text(&DriverCancelled { ride_id, driver_id: *driver, reason })
         }
+        EventBody::DriverUnreachable { ride_id, driver, heard_of_at } => {
+            let heard_of_at = heard_of_at.map(WireTime);
+            out.text(&DriverUnreachable { ride_id, driver_id: *driver, heard_of_at })
+        }
         EventBody::ChatMessage { ride_id, from, text } => {
             out.text(&ChatMessage { ride_id, from: *from, text })
         }
@@ -231,6 +235,13 @@ struct DriverCancelled<'a> {
     ride_id: &'a RideId,
     driver_id: Uuid,
     reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct DriverUnreachable<'a> {
+    ride_id: &'a RideId,
+    driver_id: Uuid,
+    heard_of_at: Option<WireTime>,
 }
 
 #[derive(Serialize)]

@@ -316,6 +316,9 @@ pub fn event(event: &Event) -> String {
         EventBody::DriverCancelled { ride_id, .. } => {
             search("The driver cancelled. Searching for another driver...", ride_id, id)
         }
+        EventBody::DriverUnreachable { ride_id, heard_of_at, .. } => {
+            driver_unreachable(ride_id, *heard_of_at, id)
+        }
         EventBody::ChatMessage { ride_id, from, text } => chat_message(ride_id, *from, text, id),
         // Not a passenger's; the filter keeps them from these sockets.
         EventBody::OrderAssigned(_)
@@ -354,6 +357,21 @@ fn ride_cancelled(ride: &RideId, by: CancelledBy, reason: &str, id: Option<Event
     let cancelled =
         Cancelled { message: "The ride was cancelled", ride_id: ride, cancelled_by: by.as_str(), reason };
     flat("ride_cancelled", id, &cancelled)
+}
+
+fn driver_unreachable(ride: &RideId, heard_of_at: Option<DateTime<Utc>>, id: Option<EventId>) -> String {
+    #[derive(Serialize)]
+    struct Unreachable<'a> {
+        message: &'static str,
+        ride_id: &'a RideId,
+        heard_of_at: Option<WireTime>,
+    }
+    let message = "Your driver can't be reached";
+    flat(
+        "driver_unreachable",
+        id,
+        &Unreachable { message, ride_id: ride, heard_of_at: heard_of_at.map(WireTime) },
+    )
 }
 
 fn chat_message(ride: &RideId, from: Uuid, text: &str, id: Option<EventId>) -> String {

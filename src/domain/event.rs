@@ -50,6 +50,8 @@ pub enum EventBody {
     },
     /// The driver gave the ride back; the search goes on.
     DriverCancelled { ride_id: RideId, driver: Uuid, reason: String },
+    /// Nothing is heard of the driver any more, and they have not come to the pickup.
+    DriverUnreachable { ride_id: RideId, driver: Uuid, heard_of_at: Option<DateTime<Utc>> },
     /// The other participant of a ride wrote something.
     ChatMessage { ride_id: RideId, from: Uuid, text: String },
 }
@@ -120,6 +122,7 @@ impl EventBody {
             EventBody::RideCompleted { .. } => "ride_completed",
             EventBody::RideCancelled { .. } => "ride_cancelled",
             EventBody::DriverCancelled { .. } => "driver_cancelled",
+            EventBody::DriverUnreachable { .. } => "driver_unreachable",
             EventBody::ChatMessage { .. } => "chat_message",
         }
     }
@@ -136,6 +139,7 @@ impl EventBody {
             | EventBody::RideCompleted { ride_id, .. }
             | EventBody::RideCancelled { ride_id, .. }
             | EventBody::DriverCancelled { ride_id, .. }
+            | EventBody::DriverUnreachable { ride_id, .. }
             | EventBody::ChatMessage { ride_id, .. } => Some(ride_id),
         }
     }
@@ -337,6 +341,17 @@ mod tests {
                     reason: "Flat tyre".to_owned(),
                 },
                 json!({"event": "driver_cancelled", "ride_id": RIDE, "driver": PERSON, "reason": "Flat tyre"}),
+            ),
+            (
+                EventBody::DriverUnreachable {
+                    ride_id: ride(),
+                    driver: person(),
+                    heard_of_at: Utc.timestamp_opt(1_800_000_015, 0).single(),
+                },
+                json!({
+                    "event": "driver_unreachable", "ride_id": RIDE, "driver": PERSON,
+                    "heard_of_at": "2027-01-15T08:00:15Z",
+                }),
             ),
             (
                 EventBody::ChatMessage { ride_id: ride(), from: person(), text: "🚕?".to_owned() },

@@ -333,6 +333,7 @@ pub struct JobChange<'a> {
     pub cancel_reason: Option<&'a str>,
     pub rejected_by: Option<Option<i64>>,
     pub final_fare_minor: Option<i64>,
+    pub driver_lost_at: Option<Option<NaiveDateTime>>,
 }
 
 impl JobChange<'_> {

@@ -81,6 +81,7 @@ diesel::table! {
         estimated_fare_minor -> Nullable<BigInt>,
         final_fare_minor -> Nullable<BigInt>,
         scheduled_at -> Nullable<Timestamp>,
+        driver_lost_at -> Nullable<Timestamp>,
     }
 }
 

@@ -339,6 +339,28 @@ async fn positions_come_one_by_one_or_in_batches() {
     assert_eq!(server.database().locations(1)[2].heading, Some(90.0));
 }
 
+/// 0.01 degrees of latitude are 1,112 m; the tariff is 2 and 1 a kilometre.
+#[tokio::test]
+async fn the_final_fare_is_made_of_the_recorded_way_where_that_is_set() {
+    let server = Server::builder().setting("FINAL_FARE", "track").start_with_drivers(&[1]).await;
+    let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
+    let ride = passenger.request_ride().await;
+    driver.take(&ride).await;
+    driver.ride(&ride, "start").await.expect(200);
+    for latitude in [3.848, 3.853, 3.858] {
+        driver.put("driver/location", json!({"latitude": latitude, "longitude": 11.5021})).await.expect(202);
+    }
+    wait_until("the way is recorded", async || server.database().locations_stored() == 3).await;
+    let done = driver.ride(&ride, "complete").await.expect(200);
+    assert_eq!(done.body["final_fare"], 3.11);
+
+    let unrecorded = passenger.request_ride().await;
+    driver.take(&unrecorded).await;
+    driver.ride(&unrecorded, "start").await.expect(200);
+    let done = driver.ride(&unrecorded, "complete").await.expect(200);
+    assert_eq!(done.body["final_fare"], done.body["estimated_fare"]);
+}
+
 /// Five drivers who hold offers of two rides try to take both at once, half of them the one first and the others the other:
 /// each ride has one winner, nobody has both, and every loser is told. `RIDE_ROUNDS` says how often.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -55,3 +55,42 @@ async fn a_driver_who_is_not_heard_of_gets_no_order_by_itself_and_becomes_offlin
     // A position that no app measured does not age.
     assert_eq!(operator.driver(1).await["status"], "available");
 }
+
+#[tokio::test]
+async fn a_driver_who_vanishes_before_the_pickup_is_told_to_the_passenger_once() {
+    let server = Server::builder().setting("DRIVER_LOST_AFTER_SECS", 2).start_with_drivers(&[1]).await;
+    let (passenger, driver) = (server.passenger_api(1).await, server.driver_api(1).await);
+    let app = server.driver(1).await;
+    app.locate(3.8485, 11.5021);
+    let ride = passenger.request_ride().await;
+    driver.take(&ride).await;
+    app.cut().await;
+    let heard = || server.database().event_names("passenger1");
+    wait_until("the passenger hears of it", async || heard().contains(&"driver_unreachable".to_owned()))
+        .await;
+    assert_eq!(passenger.show_ride(&ride).await.expect(200).body["status"], "accepted");
+    // They come after all; nothing more is told.
+    driver.ride(&ride, "arrive").await.expect(200);
+    assert_eq!(heard(), ["ride_accepted", "driver_unreachable", "driver_arrived"]);
+    assert_eq!(server.metric("fleetwire_drivers_lost_total").await, 1.0);
+}
+
+#[tokio::test]
+async fn a_ride_whose_driver_has_vanished_is_offered_again_where_that_is_set() {
+    let server = Server::builder()
+        .setting("DRIVER_LOST_AFTER_SECS", 2)
+        .setting("OFFER_LOST_RIDES_AGAIN", true)
+        .start_with_drivers(&[1])
+        .await;
+    let (passenger, driver) = (server.passenger_api(1).await, server.driver_api(1).await);
+    let app = server.driver(1).await;
+    app.locate(3.8485, 11.5021);
+    let ride = passenger.request_ride().await;
+    driver.take(&ride).await;
+    app.cut().await;
+    server.bring_near(&[2]).await;
+    server.driver_api(2).await.take(&ride).await;
+    let heard = server.database().event_names("passenger1");
+    assert_eq!(heard, ["ride_accepted", "driver_cancelled", "ride_accepted"]);
+    driver.ride(&ride, "accept").await.expect_problem(404);
+}

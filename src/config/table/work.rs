@@ -71,6 +71,28 @@ pub(super) const SETTINGS: &[Setting] = &[
     )
     .unit("km/h"),
     new(
+        Rides,
+        "FINAL_FARE",
+        "estimated",
+        "estimated: a completed ride costs what was said before it. track: the tariff for the way that its driver's positions \
+         recorded, or the estimate where there are none.",
+    ),
+    new(
+        Rides,
+        "DRIVER_LOST_AFTER_SECS",
+        "120",
+        "With neither a position nor a connection of a ride's driver for so long before the pickup, the passenger hears that \
+         the driver can't be reached, and the log and a counter tell the operator.",
+    )
+    .unit("seconds"),
+    new(
+        Rides,
+        "OFFER_LOST_RIDES_AGAIN",
+        "false",
+        "Whether such a ride is then taken from its driver and offered to others. A phone whose battery is empty does not \
+         keep its driver from coming, so an operator decides unless told otherwise.",
+    ),
+    new(
         Matching,
         "MATCH_MODE",
         "auto",

@@ -7,13 +7,18 @@ use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
 use crate::domain::money::Money;
 use crate::domain::offer::{Offer, Outcome};
-use crate::domain::ride::{RideId, Rules, Travel};
+use crate::domain::position::Position;
+use crate::domain::ride::{RideId, Rules, Travel, track_length_m};
 use crate::domain::search::{End, SearchNews};
 use crate::operations::error::{Error, Refusal};
 use crate::operations::searches::takes_vehicle;
 use crate::operations::{drivers, searches};
 use crate::store::reads::{self, RideStanding};
-use crate::store::{Account, Driver, Job, JobChange, Ride, Tx, sql};
+use crate::store::{Account, Conn, Driver, Job, JobChange, Ride, StoreError, Tx, sql};
+use chrono::{DateTime, Utc};
+
+/// A ride of five hours with a position each second.
+const TRACK_POSITIONS_MAX: i64 = 20_000;
 
 /// What the driver makes of a ride of theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +173,7 @@ pub(in crate::operations) fn release(
         set_out_at: Some(None),
         arrived_at: Some(None),
         rejected_by: Some(Some(driver.0)),
+        driver_lost_at: Some(None),
         ..JobChange::default()
     };
     let job = advance(tx, &ride.job, to, &change)?;
@@ -185,13 +191,15 @@ pub(in crate::operations) fn release(
     Ok(job)
 }
 
-/// A driver moves a ride of theirs on. Repeating the move that led to the present state changes nothing.
+/// A driver moves a ride of theirs on. Repeating the move that led to the present state changes nothing. `driven_m` is the
+/// length of the way where the final fare is to be made of it.
 pub fn step(
     tx: &mut Tx<'_>,
     ride_id: &RideId,
     driver: DriverId,
     step: DriverStep,
-    deliveries_max: i64,
+    driven_m: Option<f64>,
+    rules: &Rules,
 ) -> Result<RideStanding, Error> {
     let ride = lock(tx, ride_id)?;
     let job = &ride.job;
@@ -208,7 +216,9 @@ pub fn step(
         Moved::Already => return standing(tx, job.id),
         Moved::Refused => return Err(Refusal::RideState(job.status).into()),
     };
-    let (account, fare) = (account_of(tx, driver)?, final_fare(&ride));
+    let estimated = Money::from_minor(ride.estimated_fare_minor.unwrap_or(ride.job.earnings_minor));
+    let fare = driven_m.map_or(estimated, |metres| rules.tariff.fare(metres));
+    let account = account_of(tx, driver)?;
     let (at, ride_id) = (tx.at(), ride.ride_id.clone());
     let (change, body) = match step {
         DriverStep::Arrive => (
@@ -235,7 +245,7 @@ pub fn step(
     };
     let job = advance(tx, job, to, &change)?;
     if !to.is_held() {
-        drivers::settle_held(tx, driver, deliveries_max)?;
+        drivers::settle_held(tx, driver, rules.deliveries_max)?;
     }
     tell_passenger(tx, &job, body.clone())?;
     tx.record(account.id, Some(job.id), body);
@@ -253,9 +263,27 @@ fn assignment(ride: &Ride, driver: &Driver, account: &Account, travel: Travel) -
     }
 }
 
-/// What was estimated, as long as nobody asks for the fare of the way that was driven.
-fn final_fare(ride: &Ride) -> Money {
-    Money::from_minor(ride.estimated_fare_minor.unwrap_or(ride.job.earnings_minor))
+/// Metres of the way that a ride's driver has recorded since its start; `None` where it says nothing. Positions that the
+/// recorder still holds, of the last quarter of a second, are not in it.
+pub fn driven_m(
+    conn: &mut Conn<'_>,
+    ride_id: &RideId,
+    driver: DriverId,
+    now: DateTime<Utc>,
+) -> Result<Option<f64>, StoreError> {
+    let Some(standing) = reads::ride(conn, ride_id)? else { return Ok(None) };
+    let job = standing.ride.job;
+    let Some(started_at) = job.started_at.filter(|_| job.driver_id == Some(driver)) else { return Ok(None) };
+    let from = (started_at, 0);
+    let track = sql!(conn, locations::track(driver, from, now.naive_utc(), TRACK_POSITIONS_MAX))?;
+    if track.len() < 2 {
+        return Ok(None);
+    }
+    let places = track.iter().filter_map(|location| {
+        let position = Position::new(location.latitude, location.longitude).ok()?;
+        Some((location.created_at.and_utc(), position))
+    });
+    Ok(Some(track_length_m(places)))
 }
 
 /// What a driver sees who gave a ride back: nothing of when and by whom it was carried out.

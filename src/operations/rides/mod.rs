@@ -3,10 +3,12 @@
 //! there is no such ride.
 
 mod driving;
+mod losing;
 mod rating;
 
 pub(super) use driving::release;
-pub use driving::{DriverStep, accept, claim, decline, give_back, step};
+pub use driving::{DriverStep, accept, claim, decline, driven_m, give_back, step};
+pub use losing::{Waiting, lose_driver, waiting_since};
 pub use rating::{Stars, rate};
 
 use crate::domain::event::{DriverCard, EventBody};

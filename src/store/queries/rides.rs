@@ -1,7 +1,7 @@
 //! Rides: jobs with what rides have beside. They move as all jobs do, by `jobs::advance`.
 
 use super::Db;
-use crate::domain::ids::{CustomerId, DriverId, JobId};
+use crate::domain::ids::{AccountId, CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::store::rows::{Account, Customer, Driver, NewRide, Ride};
 use crate::store::schema::{accounts, customers, drivers, jobs, ride_ratings};
@@ -64,6 +64,31 @@ pub fn page(
         query = query.filter(jobs::status.eq_any(statuses.iter().map(|status| status.as_str())));
     }
     query.load(conn)
+}
+
+/// Rides that were taken before `before` and are waited for, of whose drivers no position was measured since; only those of
+/// which it was not noticed before. A position that no app measured does not age.
+pub fn waiting_since(conn: &mut Db, before: NaiveDateTime) -> QueryResult<Vec<(JobId, DriverId, AccountId)>> {
+    let is_old = drivers::position_measured.eq(true).and(drivers::position_at.lt(before).assume_not_null());
+    let is_waited_for =
+        jobs::status.eq(JobStatus::Assigned.as_str()).or(jobs::status.eq(JobStatus::EnRoute.as_str()));
+    jobs::table
+        .inner_join(drivers::table.on(jobs::driver_id.eq(drivers::id.nullable())))
+        .filter(jobs::kind.eq(JobKind::Ride.as_str()))
+        .filter(is_waited_for)
+        .filter(jobs::assigned_at.lt(before))
+        .filter(jobs::driver_lost_at.is_null())
+        .filter(drivers::position_at.is_null().or(is_old))
+        .order(jobs::id)
+        .select((jobs::id, drivers::id, drivers::account_id))
+        .load(conn)
+}
+
+/// Notes that nothing is heard of the ride's driver, unless that was noted: 1 or 0 rows.
+pub fn note_lost_driver(conn: &mut Db, id: JobId, at: NaiveDateTime) -> QueryResult<usize> {
+    diesel::update(jobs::table.find(id.0).filter(jobs::driver_lost_at.is_null()))
+        .set(jobs::driver_lost_at.eq(at))
+        .execute(conn)
 }
 
 /// The passengers among these customers.

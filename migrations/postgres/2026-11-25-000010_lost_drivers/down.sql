@@ -1,0 +1,1 @@
+ALTER TABLE jobs DROP COLUMN driver_lost_at;

@@ -1,0 +1,67 @@
+//! Rides whose driver has vanished after taking them: nothing is heard of them, and they have not come to the pickup.
+
+use super::{account_of, driving, public_id, tell_passenger};
+use crate::domain::event::EventBody;
+use crate::domain::ids::{AccountId, DriverId, JobId};
+use crate::domain::job::JobStatus;
+use crate::operations::drivers;
+use crate::operations::error::Error;
+use crate::store::{Conn, StoreError, Tx, sql};
+use chrono::{DateTime, Utc};
+
+const REASON: &str = "The driver can't be reached";
+
+/// A ride that a driver took, and has not come for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub job: JobId,
+    pub driver: DriverId,
+    /// The driver's.
+    pub account: AccountId,
+}
+
+/// Rides taken before `before`, of whose drivers no position was measured since, and of which nobody was told yet.
+pub fn waiting_since(conn: &mut Conn<'_>, before: DateTime<Utc>) -> Result<Vec<Waiting>, StoreError> {
+    let rows = sql!(conn, rides::waiting_since(before.naive_utc()))?;
+    Ok(rows.into_iter().map(|(job, driver, account)| Waiting { job, driver, account }).collect())
+}
+
+/// Tells the passenger, once, that nothing is heard of their driver; with `offers_again` the ride is taken from the driver
+/// and offered to others instead. False where it is not so any more: the driver has moved it on, or is back.
+pub fn lose_driver(
+    tx: &mut Tx<'_>,
+    waiting: Waiting,
+    before: DateTime<Utc>,
+    is_back: impl FnOnce() -> bool,
+    offers_again: bool,
+    deliveries_max: i64,
+) -> Result<bool, Error> {
+    let Waiting { job, driver, .. } = waiting;
+    let Some(ride) = sql!(tx, rides::lock(job))? else { return Ok(false) };
+    let is_theirs = ride.job.driver_id == Some(driver);
+    if !is_theirs || !matches!(ride.job.status, JobStatus::Assigned | JobStatus::EnRoute) {
+        return Ok(false);
+    }
+    let row = drivers::lock(tx, driver)?;
+    if is_back() || row.position_at.is_some_and(|at| at >= before.naive_utc()) {
+        return Ok(false);
+    }
+    if offers_again {
+        driving::release(tx, &ride, driver, REASON)?;
+        drivers::settle_held(tx, driver, deliveries_max)?;
+        return Ok(true);
+    }
+    let at = tx.at();
+    if sql!(tx, rides::note_lost_driver(job, at))? == 0 {
+        return Ok(false);
+    }
+    let account = account_of(tx, driver)?;
+    let heard_of_at = row.position_at.map(|at| at.and_utc());
+    let body = EventBody::DriverUnreachable {
+        ride_id: ride.ride_id.clone(),
+        driver: public_id(&account),
+        heard_of_at,
+    };
+    tell_passenger(tx, &ride.job, body)?;
+    Ok(true)
+}
