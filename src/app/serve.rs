@@ -1,7 +1,7 @@
 //! The server: its parts made in order, and torn down in reverse.
 
 use crate::actors::dispatcher::{Dispatcher, DispatcherLimits};
-use crate::actors::matcher::{self, Changed, MatcherHandle, News};
+use crate::actors::matcher::{self, Changed, Matcher, MatcherHandle, News};
 use crate::actors::recorder::{self, RecorderHandle, RecorderOptions};
 use crate::actors::registry::Registry;
 use crate::actors::session::client::ClientContext;
@@ -118,6 +118,7 @@ async fn run(
         driver_limits: Arc::new(limits(&settings, Activity::TextOrPing)),
         reaper: parts.reaper.clone(),
     };
+    let matching = matcher.matcher.clone();
     let context = Context {
         limiters: Limiters::new(&settings.limits),
         settings: settings.clone(),
@@ -136,7 +137,7 @@ async fn run(
     let (server, addresses) = bind(&settings, context, sockets, tls)?;
     start_up::announce(&settings, &addresses, &log_ins);
     log::info!("started addresses={addresses:?} profile={}", settings.profile);
-    keep_house(&parts);
+    keep_house(&parts, matching);
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
     terminated().await?;
@@ -310,7 +311,7 @@ fn bind(
 }
 
 /// What goes on beside the requests, on this thread.
-fn keep_house(parts: &Parts) {
+fn keep_house(parts: &Parts, matcher: Addr<Matcher>) {
     let (database, metrics) = (parts.database.clone(), parts.metrics.clone());
     let retention = commands::retention(&parts.settings);
     actix_web::rt::spawn(async move {
@@ -337,10 +338,12 @@ fn keep_house(parts: &Parts) {
     actix_web::rt::spawn(async move {
         loop {
             tokio::time::sleep(SWEEP).await;
-            // An actor that panicked does not come back, and without it nobody hears of anything. The state is rebuilt from the
-            // store at start, so a new process is the cure.
-            if !dispatcher.connected() {
-                log::error!("the dispatcher has died; ending the process, so that it is started again");
+            // An actor that panicked does not come back, and without these nobody hears of anything, or no ride finds a driver.
+            // Their state is rebuilt from the store at start, so a new process is the cure.
+            if !dispatcher.connected() || !matcher.connected() {
+                log::error!(
+                    "the dispatcher or the matcher has died; ending the process, so that it is started again"
+                );
                 std::process::exit(70);
             }
         }
