@@ -1,15 +1,12 @@
 //! The log: one line for each thing, on standard error, with fields to search by.
 
 use crate::contracts::time::WireTime;
-use log::LevelFilter;
+use env_logger::Env;
 use std::io::Write;
 
 /// Starts logging. `RUST_LOG` chooses what is shown; `info` of ours and warnings of others without it.
 pub fn start() {
-    env_logger::Builder::new()
-        .filter_level(LevelFilter::Warn)
-        .filter_module("fleetwire", LevelFilter::Info)
-        .parse_env("RUST_LOG")
+    env_logger::Builder::from_env(Env::default().default_filter_or("warn,fleetwire=info"))
         .format(|out, record| {
             let time = WireTime(super::log_time());
             let place = record.target().trim_start_matches("fleetwire::");
