@@ -75,6 +75,8 @@ metrics! {
     database_queue: Gauge = gauge, describe_gauge, "fleetwire_database_queue";
     /// Database operations refused because the queue was full.
     database_refused: Counter = counter, describe_counter, "fleetwire_database_refused_total";
+    /// Database operations given up: no connection or no answer in time, or the database was busy, full or read-only.
+    database_given_up: Counter = counter, describe_counter, "fleetwire_database_given_up_total";
     /// Rows removed because their retention had passed.
     rows_pruned: Counter = counter, describe_counter, "fleetwire_rows_pruned_total";
 }

@@ -186,7 +186,8 @@ impl Dispatcher {
                 let lost = dispatcher.registry.repair(newest);
                 dispatcher.metrics.announcements_repaired.increment(lost);
             }
-            Err::<_, StoreError>(error) => log::warn!("the repair look failed: {error}"),
+            Err(StoreError::Closed) => {}
+            Err(error) => log::warn!("the repair look failed: {}", Chain(&error)),
         }));
     }
 
@@ -253,7 +254,8 @@ impl Dispatcher {
         let look = async move { database.read(move |conn| drivers::silent_since(conn, before)).await };
         ctx.spawn(look.into_actor(self).map(move |silent, dispatcher, ctx| match silent {
             Ok(silent) => dispatcher.set_silent_offline(silent, before, ctx),
-            Err::<_, StoreError>(error) => log::warn!("silent drivers not looked for: {}", Chain(&error)),
+            Err(StoreError::Closed) => {}
+            Err(error) => log::warn!("silent drivers not looked for: {}", Chain(&error)),
         }));
     }
 

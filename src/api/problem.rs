@@ -145,6 +145,7 @@ impl From<operations::Error> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Closed => Self::stopping(),
             StoreError::Unavailable(_)
             | StoreError::Unable(_)
             | StoreError::Transient(_)

@@ -9,6 +9,9 @@ pub enum StoreError {
     /// The queue is full, no connection is to be had, or the answer did not come in time.
     #[error("the database is not available: {0}")]
     Unavailable(&'static str),
+    /// The server stops. Nothing is wrong, and nothing more is done.
+    #[error("the database is closed")]
+    Closed,
     /// A deadlock, a serialisation failure or a busy database: the whole operation is repeated. A lost connection is tried once
     /// more, in vain, and ends in 503: whether it had committed nobody knows.
     #[error("the database asks to repeat")]
@@ -58,7 +61,8 @@ impl OperationError for StoreError {
 impl StoreError {
     /// Whether waiting may help: the database is away or busy. Anything else it will refuse again.
     pub fn may_pass(&self) -> bool {
-        self.is_transient() || matches!(self, StoreError::Unavailable(_) | StoreError::Unable(_))
+        self.is_transient()
+            || matches!(self, StoreError::Unavailable(_) | StoreError::Closed | StoreError::Unable(_))
     }
 
     pub fn is_transient(&self) -> bool {

@@ -10,7 +10,7 @@ use crate::metrics::Metrics;
 use crate::store::checkpoint;
 use crate::store::connection::{Conn, Connections};
 use crate::store::error::{OperationError, StoreError};
-use crate::store::queue::{Queue, Task, Urgency};
+use crate::store::queue::{NotTaken, Queue, Task, Urgency};
 use crate::store::tx::Tx;
 use chrono::SubsecRound;
 use diesel::Connection;
@@ -241,9 +241,13 @@ impl Database {
             // A caller that went away meanwhile asked for it all the same; it is done.
             let _ = reply.send(outcome);
         });
-        if !queue.push(urgency, task) {
-            self.inner.metrics.database_refused.increment(1);
-            return Err(StoreError::Unavailable("too many operations are waiting").into());
+        match queue.push(urgency, task) {
+            Ok(()) => {}
+            Err(NotTaken::Closed) => return Err(StoreError::Closed.into()),
+            Err(NotTaken::Full) => {
+                self.inner.metrics.database_refused.increment(1);
+                return Err(StoreError::Unavailable("too many operations are waiting").into());
+            }
         }
         let answered = match patience {
             // The queue, the connection, the locks and each statement have this time-out of their own; a little more lets their
@@ -251,11 +255,14 @@ impl Database {
             Patience::TimeOut => tokio::time::timeout(self.inner.options.timeout * 6 / 5, answer).await,
             Patience::UntilDecided => Ok(answer.await),
         };
-        match answered {
+        let outcome = match answered {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(StoreError::Unavailable("the operation was dropped").into()),
             Err(_) => Err(StoreError::Unavailable("no answer in time").into()),
-        }
+        };
+        let is_given_up = |error: &E| error.store_error().is_some_and(StoreError::may_pass);
+        self.inner.metrics.database_given_up.increment(u64::from(outcome.as_ref().is_err_and(is_given_up)));
+        outcome
     }
 
     /// How many decisions, reads and bulk writes are waiting.
@@ -440,6 +447,17 @@ mod tests {
         assert!(!all_done && began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
         other.batch_execute("COMMIT").expect("it was begun");
         let _: Result<(), StoreError> = writing.await.expect("no panic");
+        remove(&path);
+    }
+
+    /// At each stop that came upon a driver going offline the log warned that too many operations were waiting.
+    #[tokio::test]
+    async fn a_closed_database_says_that_it_is_closed() {
+        let (path, database, mut other) = held_by_another().await;
+        other.batch_execute("COMMIT").expect("it was begun");
+        database.close();
+        let outcome: Result<(), StoreError> = database.read(|_| Ok(())).await;
+        assert!(matches!(outcome, Err(StoreError::Closed)), "{outcome:?}");
         remove(&path);
     }
 

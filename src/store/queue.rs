@@ -9,6 +9,13 @@ use std::time::Instant;
 /// Work: handed a connection, or the reason why there is none.
 pub type Task = Box<dyn FnOnce(Result<Conn<'_>, StoreError>) + Send>;
 
+/// Why a task is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    Full,
+    Closed,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
     High,
@@ -39,21 +46,24 @@ impl Queue {
         Self { state: Mutex::default(), wake: Condvar::new(), max }
     }
 
-    /// False where it is full or closed; the task is dropped then.
-    pub fn push(&self, urgency: Urgency, task: Task) -> bool {
+    /// A task that is not taken is dropped.
+    pub fn push(&self, urgency: Urgency, task: Task) -> Result<(), NotTaken> {
         let mut state = self.state();
         let closed = state.closed;
         let lane = match urgency {
             Urgency::High => &mut state.high,
             Urgency::Low => &mut state.low,
         };
-        if closed || lane.len() >= self.max {
-            return false;
+        if closed {
+            return Err(NotTaken::Closed);
+        }
+        if lane.len() >= self.max {
+            return Err(NotTaken::Full);
         }
         lane.push_back(Queued { task, since: Instant::now() });
         drop(state);
         self.wake.notify_one();
-        true
+        Ok(())
     }
 
     /// Waits for work; `None` when the queue is closed and empty.
@@ -108,10 +118,10 @@ mod tests {
         for (urgency, number) in
             [(Urgency::Low, 3), (Urgency::High, 1), (Urgency::Low, 4), (Urgency::High, 2)]
         {
-            assert!(queue.push(urgency, note(&order, number)));
+            assert_eq!(queue.push(urgency, note(&order, number)), Ok(()));
         }
         queue.close();
-        assert!(!queue.push(Urgency::High, note(&order, 5)), "closed");
+        assert_eq!(queue.push(Urgency::High, note(&order, 5)), Err(NotTaken::Closed));
         while let Some(queued) = queue.pop() {
             (queued.task)(Err(StoreError::Unavailable("none is needed")));
         }
@@ -128,9 +138,9 @@ mod tests {
                 done.fetch_add(1, Ordering::SeqCst);
             })
         };
-        assert!(queue.push(Urgency::Low, task()));
-        assert!(!queue.push(Urgency::Low, task()));
-        assert!(queue.push(Urgency::High, task()));
+        assert_eq!(queue.push(Urgency::Low, task()), Ok(()));
+        assert_eq!(queue.push(Urgency::Low, task()), Err(NotTaken::Full));
+        assert_eq!(queue.push(Urgency::High, task()), Ok(()));
         assert_eq!(queue.len(), 2);
     }
 }

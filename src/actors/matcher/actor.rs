@@ -201,8 +201,10 @@ impl Handler<Changed> for Matcher {
                 matcher.take_over(rows);
                 matcher.follow_up(ctx);
             }
+            // The last to leave say so when the server has stopped.
+            Err(StoreError::Closed) => {}
             // The look at the store finds them when the database is back.
-            Err::<_, StoreError>(error) => log::warn!("changed drivers not read: {}", Chain(&error)),
+            Err(error) => log::warn!("changed drivers not read: {}", Chain(&error)),
         });
         AtomicResponse::new(Box::pin(applied))
     }
