@@ -27,10 +27,9 @@ pub async fn alive() -> HttpResponse {
 /// `GET /readyz`: new work is welcome.
 pub async fn ready(ctx: web::Data<Context>) -> HttpResponse {
     let draining = ctx.draining.load(Ordering::Relaxed);
-    let probe = ctx.database.read(reads::probe);
-    let database = match tokio::time::timeout(PROBE_TIMEOUT, probe).await {
+    let database = match tokio::time::timeout(PROBE_TIMEOUT, probe(&ctx)).await {
         Ok(Ok(())) => "ok",
-        Ok(Err(StoreError::Unavailable(_))) => "busy",
+        Ok(Err(error)) if error.may_pass() => "busy",
         Ok(Err(_)) => "failing",
         Err(_) => "no answer within a second",
     };
@@ -40,6 +39,12 @@ pub async fn ready(ctx: web::Data<Context>) -> HttpResponse {
         true => HttpResponse::Ok().json(body),
         false => HttpResponse::ServiceUnavailable().json(body),
     }
+}
+
+/// Reads, and opens a transaction that changes nothing: a database that only answers questions decides nothing.
+async fn probe(ctx: &Context) -> Result<(), StoreError> {
+    ctx.database.read(reads::probe).await?;
+    ctx.database.write(|_| Ok(())).await
 }
 
 /// `GET /metrics`, in Prometheus' text format. They tell how much business there is, so they may need an admin's token.

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{DRIVER, NewOrder, Server, api};
+use crate::support::{DRIVER, NewOrder, Server, api, wait_until};
 
 #[tokio::test]
 async fn a_body_that_is_not_json_gets_400() {
@@ -118,4 +118,15 @@ async fn the_server_says_that_it_is_well() {
     for path in ["/healthz", "/readyz", "/metrics"] {
         server.anonymous().get(path).await.expect(200);
     }
+}
+
+/// It asked the database a question, which was answered, while no decision could be made.
+#[tokio::test]
+async fn a_server_that_cannot_decide_is_not_ready() {
+    let server = Server::start_default().await;
+    let held = server.database().hold_decisions();
+    server.anonymous().get("/readyz").await.expect(503);
+    server.anonymous().get("/healthz").await.expect(200);
+    drop(held);
+    wait_until("it is ready again", async || server.anonymous().get("/readyz").await.status == 200).await;
 }

@@ -145,6 +145,14 @@ impl Database {
         }
     }
 
+    /// No decision can be made until the value is dropped.
+    pub fn hold_decisions(&self) -> Held {
+        match self.postgres {
+            None => self.hold(""),
+            Some(_) => self.hold("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE"),
+        }
+    }
+
     pub fn locations_stored(&self) -> i64 {
         self.number("SELECT COUNT(*) AS value FROM driver_locations")
     }
