@@ -5,6 +5,13 @@ use metrics::{
     histogram,
 };
 
+const REQUESTS_REFUSED: &str = "fleetwire_requests_refused_total";
+
+/// Counts a request that was answered with a problem. Codes come from one table, so the series are few.
+pub fn request_refused(code: &'static str) {
+    counter!(REQUESTS_REFUSED, "code" => code).increment(1);
+}
+
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])+ $field:ident: $kind:ident = $make:ident, $describe:ident, $name:literal;)+) => {
         /// Handles to every metric. Made once, after the recorder is installed.
@@ -16,6 +23,7 @@ macro_rules! metrics {
             #[expect(clippy::new_without_default, reason = "it registers with the installed recorder")]
             pub fn new() -> Self {
                 $($describe!($name, concat!($($doc),+));)+
+                describe_counter!(REQUESTS_REFUSED, "REST requests answered with a problem, by its code.");
                 Self { $($field: $make!($name),)+ }
             }
         }

@@ -6,6 +6,7 @@ use crate::api::fields::FieldProblem;
 use crate::contracts::driver_rest::order_word;
 use crate::contracts::error_codes::{ErrorCode, Retry};
 use crate::domain::ride::ride_word;
+use crate::metrics;
 use crate::operations::passwords::PasswordError;
 use crate::operations::{self, Refusal};
 use crate::rate_limit::RetryAfter;
@@ -17,7 +18,7 @@ use serde::Serialize;
 use std::error::Error;
 use std::fmt;
 
-/// Until another server, or this one, is up.
+/// Until another server, or this one, is up, or others have left.
 const STOPPING_RETRY_AFTER_SECS: u64 = 5;
 
 /// Seconds after which to come again where nobody knows better.
@@ -79,6 +80,13 @@ impl Problem {
         Self { retry_after_secs, ..Self::new(ErrorCode::Unavailable, "The server is stopping.") }
     }
 
+    /// For a socket where as many are open as may be.
+    pub fn full() -> Self {
+        let retry_after_secs = Some(STOPPING_RETRY_AFTER_SECS);
+        let detail = "As many sockets are open as this server takes.";
+        Self { retry_after_secs, ..Self::new(ErrorCode::Unavailable, detail) }
+    }
+
     pub fn not_found(what: &str) -> Self {
         Self::new(ErrorCode::NotFound, format!("There is no such {what}."))
     }
@@ -112,6 +120,7 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let code = self.code;
+        metrics::request_refused(code.as_str());
         let mut response = HttpResponse::build(self.status_code());
         if code.status() == 401 {
             response.insert_header((WWW_AUTHENTICATE, "Bearer"));

@@ -120,6 +120,17 @@ async fn the_server_says_that_it_is_well() {
     }
 }
 
+/// Each limit has a counter: a body that is too large had none.
+#[tokio::test]
+async fn what_is_refused_is_counted_by_its_code() {
+    let server = Server::start_default().await;
+    let operator = server.operator().await;
+    let name = "x".repeat(300_000);
+    operator.api().post("admin/orders", json!({ "restaurant_name": name })).await.expect_problem(413);
+    let counted = server.metric("fleetwire_requests_refused_total{code=\"body_too_large\"}").await;
+    assert_eq!(counted, 1.0);
+}
+
 /// It asked the database a question, which was answered, while no decision could be made.
 #[tokio::test]
 async fn a_server_that_cannot_decide_is_not_ready() {

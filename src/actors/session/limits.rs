@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, counter, gauge};
+use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
 /// What counts as activity for the idle time-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +93,16 @@ pub struct TransportMetrics {
 impl TransportMetrics {
     pub fn new() -> Self {
         const KILLED: &str = "fleetwire_ws_killed_total";
+        describe_gauge!("fleetwire_sessions", "Sockets open.");
+        describe_counter!(
+            "fleetwire_ws_shed_total",
+            "Positions not sent: a newer one came first, or a slow reader."
+        );
+        describe_counter!("fleetwire_ws_overflowed_total", "Sockets closed with 4013.");
+        describe_counter!("fleetwire_ws_protocol_errors_total", "Sockets closed for what was on the wire.");
+        describe_counter!("fleetwire_ws_floods_total", "Sockets closed with 1008.");
+        describe_counter!("fleetwire_ws_panics_total", "Conversations that panicked.");
+        describe_counter!(KILLED, "Sockets shut down from outside, by reason.");
         Self {
             sessions: gauge!("fleetwire_sessions"),
             shed: counter!("fleetwire_ws_shed_total"),
