@@ -9,6 +9,7 @@ use crate::api::input::Query;
 use crate::api::problem::Problem;
 use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
+use crate::contracts::error_codes::ErrorCode;
 use crate::domain::ids::{DriverId, EventId};
 use crate::operations::authentication::{self, Principal};
 use crate::operations::tokens::{Use, VerifiedClaims};
@@ -20,6 +21,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Said to a request that is none.
+const HANDSHAKE: &str = "This address wants a WebSocket handshake: a GET without a body, with Connection: Upgrade, \
+    Upgrade: websocket, Sec-WebSocket-Version: 13 and a Sec-WebSocket-Key of 16 bytes in base64.";
+
 /// What the doors share.
 pub struct Sockets {
     pub clients: Arc<ClientContext>,
@@ -28,7 +33,7 @@ pub struct Sockets {
 }
 
 pub fn configure(routes: &mut web::ServiceConfig) {
-    routes.route("/api/v1/ws/driver/{driver_id}", web::get().to(driver));
+    routes.service(web::resource("/api/v1/ws/driver/{driver_id}").get(driver));
 }
 
 /// `GET /api/v1/ws/driver/{driver_id}?token=…&last_event_id=…`, the driver app's socket.
@@ -44,11 +49,11 @@ async fn driver(
     let wanted = path.parse().ok().map(DriverId);
     let known = match door.known().await? {
         Some(known) if known.principal.driver == wanted => known,
-        _ => return door.refuse(payload, CloseCode::AuthenticationFailed),
+        _ => return door.refuse_unknown(payload),
     };
-    let Some(driver) = wanted else { return door.refuse(payload, CloseCode::AuthenticationFailed) };
+    let Some(driver) = wanted else { return door.refuse_unknown(payload) };
     if !door.admits(&known.principal) {
-        return door.refuse(payload, CloseCode::Policy);
+        return door.refuse(payload, CloseCode::Policy, "too many handshakes");
     }
     let recipient = Recipient::new(&known.principal, known.claims);
     let clients = door.sockets.clients.clone();
@@ -82,7 +87,7 @@ impl Door {
         let claims = match self.context.tokens.verify(token.expose(), Use::Access, self.context.clock.now()) {
             Ok(claims) => claims,
             Err(reason) => {
-                log::debug!("token refused reason={reason}");
+                log::debug!("token refused reason=\"{reason}\"");
                 return Ok(None);
             }
         };
@@ -107,20 +112,50 @@ impl Door {
         client: Client,
         limits: &Arc<TransportLimits>,
     ) -> Result<HttpResponse, actix_web::Error> {
-        let response = session::upgrade(&self.req, payload, client, limits, &self.sockets.reaper)?;
-        if response.status() == StatusCode::SERVICE_UNAVAILABLE && !self.sockets.reaper.is_draining() {
-            self.context.metrics.connections_limited.increment(1);
-            log::warn!("{} connections=too many", self.refused());
-        }
-        Ok(response)
+        let answer = session::upgrade(&self.req, payload, client, limits, &self.sockets.reaper);
+        self.answered(answer)
+    }
+
+    fn refuse_unknown(&self, payload: web::Payload) -> Result<HttpResponse, actix_web::Error> {
+        self.context.metrics.sessions_refused.increment(1);
+        let code = CloseCode::AuthenticationFailed;
+        self.refuse(payload, code, code.reason())
     }
 
     /// Completes the handshake and closes at once.
-    fn refuse(&self, payload: web::Payload, code: CloseCode) -> Result<HttpResponse, actix_web::Error> {
-        self.context.metrics.sessions_refused.increment(u64::from(code == CloseCode::AuthenticationFailed));
-        log::info!("{} code={}", self.refused(), code.number());
+    fn refuse(
+        &self,
+        payload: web::Payload,
+        code: CloseCode,
+        reason: &str,
+    ) -> Result<HttpResponse, actix_web::Error> {
+        log::info!("{} code={} reason=\"{reason}\"", self.refused(), code.number());
         let (limits, reaper) = (&self.sockets.driver_limits, &self.sockets.reaper);
-        session::refuse(&self.req, payload, code, code.reason(), limits, reaper)
+        self.answered(session::refuse(&self.req, payload, code, reason, limits, reaper))
+    }
+
+    /// What sessions and the framework say with a bare status is said as everywhere.
+    fn answered(
+        &self,
+        answer: Result<HttpResponse, actix_web::Error>,
+    ) -> Result<HttpResponse, actix_web::Error> {
+        let status = match &answer {
+            Ok(response) => response.status(),
+            // The framework's errors have a status in their response alone.
+            Err(error) => error.error_response().status(),
+        };
+        match status {
+            StatusCode::BAD_REQUEST => Err(Problem::new(ErrorCode::BadRequest, HANDSHAKE).into()),
+            StatusCode::SERVICE_UNAVAILABLE if self.sockets.reaper.is_draining() => {
+                Err(Problem::stopping().into())
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                self.context.metrics.connections_limited.increment(1);
+                log::warn!("{} reason=\"too many connections\"", self.refused());
+                Err(Problem::full().into())
+            }
+            _ => answer,
+        }
     }
 
     fn address(&self) -> IpAddr {

@@ -226,6 +226,21 @@ async fn too_many_handshakes_of_an_address_get_429_before_the_upgrade() {
 }
 
 #[tokio::test]
+async fn more_connections_than_allowed_get_503_and_may_come_again() {
+    let server = Server::builder().setting("MAX_CONNECTIONS", 2).start().await;
+    let (one, mut other) = (server.driver(1).await, server.driver(2).await);
+    let door = server.door(DRIVER).await;
+    let (head, _stream) = handshake(&door).await;
+    let head = head.to_ascii_lowercase();
+    assert!(head.starts_with("http/1.1 503"), "{head}");
+    assert!(head.contains("\r\nretry-after: ") && head.contains("application/problem+json"), "{head}");
+    assert_eq!(server.metric("fleetwire_connections_limited_total").await, 1.0);
+    other.sync().await;
+    one.close(1000);
+    wait_until("there is room again", async || door.try_connect().await.is_ok()).await;
+}
+
+#[tokio::test]
 async fn too_many_handshakes_of_an_account_are_closed_with_1008() {
     let server = Server::builder().setting("HANDSHAKES_PER_MINUTE_PER_ACCOUNT", 3).start().await;
     let door = server.door(DRIVER).await;
@@ -233,7 +248,9 @@ async fn too_many_handshakes_of_an_account_are_closed_with_1008() {
         let mut app = door.open().await.expect("the handshake itself completes");
         match app.hear().await {
             Heard::Message(_) => {}
-            Heard::Closed { code, .. } => return assert_eq!(code, 1008),
+            Heard::Closed { code, reason } => {
+                return assert_eq!((code, reason.as_str()), (1008, "too many handshakes"));
+            }
             lost => panic!("{lost:?}"),
         }
     }

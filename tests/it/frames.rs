@@ -144,6 +144,8 @@ async fn a_flood_is_closed_with_1008() {
 async fn a_plain_request_to_the_socket_is_refused_politely() {
     let server = Server::start_default().await;
     let door = server.door(DRIVER).await;
-    let reply = server.anonymous().get(&door.path()).await;
-    assert!((400..500).contains(&reply.status), "{}", reply.status);
+    let refused = server.anonymous().get(&door.path()).await.expect_problem(400);
+    assert!(refused.body["detail"].as_str().is_some_and(|detail| detail.contains("WebSocket")));
+    let posted = server.anonymous().post(&door.path(), json!({})).await.expect_problem(405);
+    assert_eq!(posted.header("allow"), "GET");
 }
