@@ -302,7 +302,11 @@ impl Dispatcher {
 
 fn log_offline(driver: DriverId, outcome: &Result<Option<DriverStatus>, operations::Error>) {
     match outcome {
-        Ok(Some(status)) => log::info!("driver offline driver={driver} status={}", status.as_str()),
+        Ok(Some(DriverStatus::Offline)) => log::info!("driver offline driver={driver}"),
+        // They hold a job.
+        Ok(Some(status)) => {
+            log::info!("driver offline after the job in hand driver={driver} status={}", status.as_str());
+        }
         Ok(None) => {}
         Err(error) => log::warn!("driver could not be set offline driver={driver}: {}", Chain(error)),
     }

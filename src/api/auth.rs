@@ -5,7 +5,7 @@ use crate::api::fields::Fields;
 use crate::api::input::Body;
 use crate::api::operators::customers::{NewCustomer, new_customer};
 use crate::api::problem::Problem;
-use crate::api::{Context, limited_address, rules};
+use crate::api::{Context, client_address, limited_address, rules};
 use crate::contracts::driver_rest::{LoggedIn, User};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::operators::CustomerCreated;
@@ -36,7 +36,12 @@ pub async fn login(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Ans
     let stored = account.as_ref().filter(|account| !account.is_suspended);
     let stored = stored.and_then(|account| account.password_hash.clone());
     let is_right = ctx.passwords.matches(password, stored).await?;
-    let Some(account) = account.filter(|_| is_right) else { return Err(Refusal::WrongCredentials.into()) };
+    let Some(account) = account.filter(|_| is_right) else {
+        // Not the name: people write their password there.
+        let address = client_address(&req, &ctx.settings.listen.trusted_proxies);
+        log::info!("log-in refused address={address}");
+        return Err(Refusal::WrongCredentials.into());
+    };
     // No guess: an app or a script that logs in often is nobody to be locked out.
     ctx.limiters.logins_by_account.give_back(&name);
     let (id, lifetime) = (Uuid::new_v4(), refresh_lifetime(&ctx));

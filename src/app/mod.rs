@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("fleetwire: {}", Chain(&*error));
+            eprintln!("fleetwire: {}", logging::one_line(&Chain(&*error).to_string()));
             ExitCode::FAILURE
         }
     }

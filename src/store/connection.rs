@@ -165,9 +165,7 @@ impl<E: std::error::Error> r2d2::HandleError<E> for OneLineNowAndThen {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
             *last = Some(Instant::now());
-            // libpq writes several lines.
-            let text = error.to_string().replace(['\n', '\t'], " ");
-            log::warn!("no connection to the database: {}", text.trim());
+            log::warn!("no connection to the database: {error}");
         }
     }
 }

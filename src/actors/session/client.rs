@@ -225,7 +225,7 @@ impl Conversation for Client {
     }
 
     fn closed(&mut self, ended: Ended) {
-        log::info!("session closed {self} ended={ended:?}");
+        log::info!("session closed {self} {ended}");
         if let Some(recipient) = &self.recipient {
             let gone = Deregister { account: recipient.account, session: self.session, ended };
             self.context.dispatcher.do_send(gone);

@@ -43,6 +43,21 @@ pub enum Ended {
     Panicked,
 }
 
+/// As the log says it, with fields to search by.
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PeerClosed(Some(code)) => write!(f, "ended=peer_closed code={code}"),
+            Self::PeerClosed(None) => f.write_str("ended=peer_closed"),
+            Self::WeClosed(code) => write!(f, "ended=we_closed code={}", code.number()),
+            Self::Vanished => f.write_str("ended=vanished"),
+            Self::ProtocolError(code) => write!(f, "ended=protocol_error code={}", code.number()),
+            Self::Killed => f.write_str("ended=killed"),
+            Self::Panicked => f.write_str("ended=panicked"),
+        }
+    }
+}
+
 /// Why a socket was shut down from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KillReason {

@@ -86,6 +86,7 @@ impl Client {
                     };
                     self.context.metrics.events_sent.increment(1);
                     self.mark([event.id], MarkKind::Sent);
+                    log::debug!("event sent {self} event={} type={}", event.id, event.body.name());
                     self.send(text, link);
                 }
                 Step::Ping(id) => link.ping(id.to_string().as_bytes()),
@@ -124,6 +125,7 @@ impl Client {
         let now = self.context.clock.now();
         for one in sent {
             let took = (now - one.created_at).to_std().unwrap_or_default();
+            log::debug!("event confirmed {self} event={} ms={}", one.id, took.as_millis());
             self.context.metrics.event_confirm_seconds.record(took);
         }
         self.context.metrics.events_confirmed.increment(sent.len() as u64);
