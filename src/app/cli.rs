@@ -72,6 +72,7 @@ pub struct Token {
 pub enum Admin {
     /// Make an operator; the password is read from standard input
     Create {
+        /// What they log in with
         #[arg(long, value_name = "NAME")]
         username: String,
     },

@@ -1,7 +1,7 @@
 //! The subcommands that run beside a server, or without one.
 
 use crate::app::cli::{Admin, IdRange, Seed, Token};
-use crate::app::{Foundation, Outcome, place, time_delta, token_keys};
+use crate::app::{Foundation, Outcome, outside_key, place, time_delta, token_keys};
 use crate::config::{Profile, Settings};
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
 use crate::domain::role::Role;
@@ -14,7 +14,7 @@ use crate::operations::{self, seed as seeding};
 use crate::store::{self, Database, StoreError};
 use chrono::{DateTime, Utc};
 use std::error::Error;
-use std::io::{BufRead, Write};
+use std::io::{BufRead, IsTerminal, Write};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -90,7 +90,7 @@ async fn seed_customers(database: &Database, count: usize, hash: &str) -> Outcom
 }
 
 pub async fn token(settings: &Settings, options: Token) -> Outcome {
-    let keys = token_keys(settings)?;
+    let keys = token_keys(settings, outside_key(settings)?)?;
     let foundation = Foundation::open(settings)?;
     let principals = principals(&foundation.database, &options).await;
     foundation.database.close();
@@ -158,6 +158,9 @@ pub async fn admin(settings: &Settings, command: Admin) -> Outcome {
     let Admin::Create { username } = command;
     if !accounts::is_username(&username) {
         return Err("a user name has 1 to 64 characters of A-Z a-z 0-9 . _ @ + -".into());
+    }
+    if std::io::stdin().is_terminal() {
+        eprint!("Password of {username}: ");
     }
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;

@@ -8,7 +8,7 @@ mod start_up;
 mod tls;
 
 use crate::clock::{Clock, SharedClock, System};
-use crate::config::{self, DatabaseUrl, Durability, Settings};
+use crate::config::{self, DatabaseUrl, Durability, SecretError, Settings};
 use crate::metrics::Metrics;
 use crate::operations::tokens::{OutsideKey, TokenKeys, TokenLifetimes};
 use crate::store::{self, Chain, Database, Where};
@@ -29,7 +29,7 @@ pub fn main() -> ExitCode {
     let settings = match config::from_environment() {
         Ok(settings) => settings,
         Err(problems) => {
-            eprintln!("Fleetwire can't start with these settings:\n{problems}");
+            eprintln!("fleetwire: {problems}");
             return ExitCode::FAILURE;
         }
     };
@@ -97,18 +97,23 @@ fn durability(setting: Durability) -> store::Durability {
     }
 }
 
-fn token_keys(settings: &Settings) -> Result<TokenKeys, Box<dyn Error>> {
+/// What signs and verifies tokens. Makes the secret where development has none yet.
+fn token_keys(settings: &Settings, outside: Option<OutsideKey>) -> Result<TokenKeys, SecretError> {
     let secret = settings.tokens.secret.obtain()?;
-    let outside = match &settings.tokens.outside {
-        Some(outside) => {
-            let pem = std::fs::read(&outside.public_key_file)?;
-            Some(OutsideKey::from_pem(&pem, outside.issuer.as_deref(), outside.audience.as_deref())?)
-        }
-        None => None,
-    };
     let lifetimes =
         TokenLifetimes { access: settings.tokens.access_ttl, refresh: settings.tokens.refresh_ttl };
     Ok(TokenKeys::new(secret.as_bytes(), lifetimes, outside))
+}
+
+/// The outside issuer's key, or what is wrong with it.
+fn outside_key(settings: &Settings) -> Result<Option<OutsideKey>, String> {
+    let Some(outside) = &settings.tokens.outside else { return Ok(None) };
+    let named = |error: &dyn Error| {
+        format!("JWT_PUBLIC_KEY_FILE={:?}: {error}", outside.public_key_file.display().to_string())
+    };
+    let pem = std::fs::read(&outside.public_key_file).map_err(|error| named(&error))?;
+    let key = OutsideKey::from_pem(&pem, outside.issuer.as_deref(), outside.audience.as_deref());
+    key.map(Some).map_err(|error| named(&error))
 }
 
 /// Settings hold what `std::time` can; far longer than any of them is far enough.

@@ -9,7 +9,7 @@ use crate::actors::session::{self, Activity, Reaper, TransportLimits, TransportM
 use crate::api::sockets::Sockets;
 use crate::api::{self, Context, Limiters, Principals};
 use crate::app::start_up::{self, LogIns};
-use crate::app::{Foundation, Outcome, commands, place, time_delta, tls, token_keys};
+use crate::app::{Foundation, Outcome, commands, place, time_delta, token_keys};
 use crate::config::Settings;
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::event::{Announcement, Event, EventBody};
@@ -64,12 +64,12 @@ struct Parts {
 pub async fn serve(settings: Settings) -> Outcome {
     let settings = Arc::new(settings);
     let prometheus = install_metrics()?;
-    let tls = settings.listen.tls.as_ref().map(tls::server_config).transpose()?;
+    let (tls, outside) = start_up::key_files(&settings)?;
     raise_file_limit(&settings);
     hold(ServeLock::take(&place(&settings.database.url))?);
     let foundation = Foundation::open(&settings)?;
     let log_ins = start_up::prepare(&settings, &foundation).await?;
-    let tokens = Arc::new(token_keys(&settings)?);
+    let tokens = Arc::new(token_keys(&settings, outside)?);
     let database = foundation.database.clone();
     let outcome = run(settings, foundation, tokens, prometheus, log_ins, tls).await;
     let stopping_since = outcome.as_ref().map_or_else(|_| Instant::now(), |since| *since);

@@ -1,8 +1,9 @@
 //! What is checked and prepared before the first client is let in, and what is said about it.
 
-use crate::app::Foundation;
-use crate::config::{Profile, Settings};
+use crate::app::{Foundation, outside_key, tls};
+use crate::config::{Profile, SecretSource, Settings};
 use crate::operations::passwords::{Password, hash_now, matches_now};
+use crate::operations::tokens::OutsideKey;
 use crate::operations::{self, accounts, seed};
 use crate::store::{Database, StoreError, reads};
 use std::error::Error;
@@ -13,10 +14,25 @@ use uuid::Uuid;
 pub enum LogIns {
     /// Nothing of ours to say.
     None,
+    /// Nobody could make an order: there is no operator.
+    NoOperator,
     /// Demo accounts, all with the demo password.
     Demo,
     /// Demo accounts, but `admin` has this password: others than this machine can connect.
     DemoWithAdmin(String),
+}
+
+/// What is in the files that settings name, or all that is wrong with them. Looked at before the database is touched.
+pub fn key_files(
+    settings: &Settings,
+) -> Result<(Option<rustls::ServerConfig>, Option<OutsideKey>), Box<dyn Error>> {
+    let tls = settings.listen.tls.as_ref().map(tls::server_config).transpose();
+    let tls = tls.map_err(|error| format!("TLS_CERT_FILE, TLS_KEY_FILE: {error}"));
+    match (tls, outside_key(settings)) {
+        (Ok(tls), Ok(outside)) => Ok((tls, outside)),
+        (Err(one), Err(other)) => Err(format!("{one}; {other}").into()),
+        (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => Err(problem.into()),
+    }
 }
 
 /// Development gets its demo data; production refuses to have any.
@@ -33,7 +49,7 @@ pub async fn prepare(settings: &Settings, foundation: &Foundation) -> Result<Log
             )
             .into());
         }
-        return Ok(LogIns::None);
+        return without_demo(database).await;
     }
     let any: Result<bool, StoreError> = database.read(accounts::any).await;
     let is_new = !any?;
@@ -46,7 +62,7 @@ pub async fn prepare(settings: &Settings, foundation: &Foundation) -> Result<Log
         log::info!("demo data made database={}", settings.database.url);
     }
     if !is_new && demo.is_empty() {
-        return Ok(LogIns::None);
+        return without_demo(database).await;
     }
     if settings.listen.is_loopback_only() {
         restore_admin_password(database).await?;
@@ -57,6 +73,11 @@ pub async fn prepare(settings: &Settings, foundation: &Foundation) -> Result<Log
         true => LogIns::DemoWithAdmin(password),
         false => LogIns::None,
     })
+}
+
+async fn without_demo(database: &Database) -> Result<LogIns, Box<dyn Error>> {
+    let operator: Result<_, StoreError> = database.read(accounts::first_admin).await;
+    Ok(if operator?.is_some() { LogIns::None } else { LogIns::NoOperator })
 }
 
 /// An earlier start, with others able to connect, may have left a password that nobody knows any more. Where it is the demo one,
@@ -85,12 +106,20 @@ pub fn announce(settings: &Settings, addresses: &[SocketAddr], log_ins: &LogIns)
     }
     println!("  profile   {}", settings.profile);
     println!("  database  {}", settings.database.url);
+    if let SecretSource::KeptIn(path) = &settings.tokens.secret {
+        println!("  secret    {}, made at the first start; whoever has it can be anybody", path.display());
+    }
     let Some(first) = addresses.first() else { return };
     if settings.listen.console {
         println!("  console   {scheme}://{first}/");
     }
     match log_ins {
         LogIns::None => return,
+        LogIns::NoOperator => {
+            println!("  accounts  no operator yet");
+            println!("Try next:   fleetwire admin create --username NAME, the password on standard input");
+            return;
+        }
         LogIns::Demo => println!(
             "  accounts  admin, driver1, driver2, driver3, driver123, passenger1, customer123 (password {})",
             seed::DEMO_PASSWORD

@@ -23,12 +23,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
-use self::secret::SecretSource;
 use crate::domain::ride::{Rules, Tariff, Travel};
 use crate::domain::search_policy::{Mode, Patience, Policy, Radii};
 
 pub use self::example::env_example;
 pub use self::reader::{Problem, SettingsProblems};
+pub use self::secret::{SecretError, SecretSource};
 pub use self::table::{SETTINGS, Section, Setting};
 pub use self::values::{AllowedOrigins, Currency, DatabaseUrl, Durability, Profile, TrustedProxies};
 

@@ -78,6 +78,34 @@ async fn a_database_of_a_newer_version_is_refused() {
     assert!(log.contains("newer"), "it says why: {log}");
 }
 
+/// The server made its tables and its demo data first, and then said "KeyMismatch".
+#[tokio::test]
+async fn keys_that_cannot_be_used_stop_the_start_by_the_names_of_their_settings() {
+    let mut server = Server::start_default().await;
+    let (status, _) = server.terminate().await;
+    assert!(status.success(), "{status}");
+    server.database().execute("DELETE FROM __diesel_schema_migrations");
+    let no_key = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let files = ["TLS_CERT_FILE", "TLS_KEY_FILE", "JWT_PUBLIC_KEY_FILE"];
+    let (status, log) = server.refused_start_with(&files.map(|name| (name, no_key))).await;
+    assert!(!status.success());
+    for name in files {
+        assert!(log.contains(name), "{name} is not said: {log}");
+    }
+    let migrations = server.database().number("SELECT COUNT(*) AS value FROM __diesel_schema_migrations");
+    assert_eq!(migrations, 0, "the database was not touched");
+}
+
+#[tokio::test]
+async fn a_server_without_an_operator_says_how_to_make_one() {
+    let mut server = Server::start_default().await;
+    server.command(&["seed", "--remove"]).await;
+    let (status, _) = server.terminate().await;
+    assert!(status.success(), "{status}");
+    server.restart().await;
+    wait_until("it says how", async || server.said().contains("fleetwire admin create")).await;
+}
+
 #[tokio::test]
 async fn a_setting_that_means_nothing_stops_the_start() {
     let server = Server::start_default().await;

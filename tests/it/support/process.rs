@@ -25,6 +25,10 @@ pub enum Start {
     Refused { status: ExitStatus, log: String },
 }
 
+pub fn stdout_file(directory: &Path) -> PathBuf {
+    directory.join("stdout")
+}
+
 pub fn log_file(directory: &Path) -> PathBuf {
     directory.join("log")
 }
@@ -60,7 +64,7 @@ fn announced_port(stdout: &str) -> Option<u16> {
 
 /// Starts `serve` and waits until it either listens or has ended.
 pub async fn serve(directory: &Path, settings: &Settings) -> Start {
-    let (stdout, log) = (directory.join("stdout"), log_file(directory));
+    let (stdout, log) = (stdout_file(directory), log_file(directory));
     let length = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let (stdout_before, log_before) = (length(&stdout), length(&log));
     let mut command = command(directory, settings);

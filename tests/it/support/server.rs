@@ -212,6 +212,12 @@ impl Server {
         ids
     }
 
+    /// What it has said on standard output, over all its starts.
+    pub fn said(&self) -> String {
+        let bytes = std::fs::read(process::stdout_file(&self.directory)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     fn log(&self) -> String {
         let bytes = std::fs::read(process::log_file(&self.directory)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
