@@ -70,6 +70,28 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// The error of a statement on PostgreSQL, which speaks its administrator's language, while diesel keeps the code to itself. What
+    /// has neither a kind nor a known text is told by its shape: a mistake of ours points at a place in the statement or at what
+    /// it is about, a deadlock lists who waits for whom, and a time-out, a stop or a lack of something says one sentence.
+    pub fn of_postgres(error: impl Into<Self>) -> Self {
+        let error = match error.into() {
+            StoreError::Database(error) => error,
+            known => return known,
+        };
+        let DieselError::DatabaseError(DatabaseErrorKind::Unknown, info) = &error else {
+            return StoreError::Database(error);
+        };
+        let about =
+            [info.table_name(), info.column_name(), info.constraint_name()].into_iter().flatten().next();
+        match (info.statement_position(), about, info.details()) {
+            (None, None, Some(_)) => StoreError::Transient(error),
+            (None, None, None) => StoreError::Unable(error),
+            _ => StoreError::Database(error),
+        }
+    }
+}
+
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
         match &error {
@@ -120,4 +142,72 @@ fn asks_to_repeat(message: &str) -> bool {
     ]
     .iter()
     .any(|known| message.contains(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use diesel::result::DatabaseErrorInformation;
+
+    /// What PostgreSQL sends beside the text.
+    #[derive(Default)]
+    struct Said {
+        message: &'static str,
+        details: Option<&'static str>,
+        position: Option<i32>,
+    }
+
+    impl DatabaseErrorInformation for Said {
+        fn message(&self) -> &str {
+            self.message
+        }
+
+        fn details(&self) -> Option<&str> {
+            self.details
+        }
+
+        fn hint(&self) -> Option<&str> {
+            None
+        }
+
+        fn table_name(&self) -> Option<&str> {
+            None
+        }
+
+        fn column_name(&self) -> Option<&str> {
+            None
+        }
+
+        fn constraint_name(&self) -> Option<&str> {
+            None
+        }
+
+        fn statement_position(&self) -> Option<i32> {
+            self.position
+        }
+    }
+
+    fn heard(said: Said) -> StoreError {
+        StoreError::of_postgres(DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(said)))
+    }
+
+    /// On a PostgreSQL that was set up in French a busy database was a fault of ours, 500: nothing was repeated, and the recorder
+    /// gave positions up after some seconds.
+    #[test]
+    fn a_busy_database_is_understood_in_any_language() {
+        let deadlock = Said {
+            message: "interblocage (deadlock) détecté",
+            details: Some(
+                "Le processus 7 attend ShareLock sur la transaction 8 ; bloqué par le processus 9.",
+            ),
+            ..Said::default()
+        };
+        assert!(heard(deadlock).is_transient());
+        let time_out = "annulation de la requête à cause du délai écoulé pour l'exécution de l'instruction";
+        assert!(heard(Said { message: time_out, ..Said::default() }).may_pass());
+        let mistake =
+            Said { message: "la relation « x » n'existe pas", position: Some(15), ..Said::default() };
+        assert!(matches!(heard(mistake), StoreError::Database(_)));
+        assert!(heard(Said { message: "deadlock detected", ..Said::default() }).is_transient());
+    }
 }

@@ -379,6 +379,7 @@ fn transaction<T, E: OperationError>(
     durability: Durability,
     mut body: impl FnMut(Conn<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
+    let is_postgres = matches!(conn, Conn::Postgres(_));
     let outcome = match conn {
         Conn::Sqlite(sqlite) => {
             // A connection's setting, and only between transactions.
@@ -400,6 +401,7 @@ fn transaction<T, E: OperationError>(
     };
     outcome.map_err(|failed| match failed {
         Failed::Operation(error) => error,
+        Failed::Diesel(error) if is_postgres => StoreError::of_postgres(error).into(),
         Failed::Diesel(error) => StoreError::from(error).into(),
     })
 }

@@ -44,10 +44,13 @@ pub enum Updated<T> {
 macro_rules! sql {
     ($db:expr, $table:ident :: $query:ident ( $($argument:expr),* $(,)? )) => {
         match $db.conn() {
-            $crate::store::Conn::Sqlite(conn) => $crate::store::sqlite::$table::$query(conn, $($argument),*),
-            $crate::store::Conn::Postgres(conn) => $crate::store::postgres::$table::$query(conn, $($argument),*),
+            $crate::store::Conn::Sqlite(conn) => {
+                $crate::store::sqlite::$table::$query(conn, $($argument),*).map_err($crate::store::StoreError::from)
+            }
+            $crate::store::Conn::Postgres(conn) => {
+                $crate::store::postgres::$table::$query(conn, $($argument),*).map_err($crate::store::StoreError::of_postgres)
+            }
         }
-        .map_err($crate::store::StoreError::from)
     };
 }
 pub(crate) use sql;
