@@ -10,6 +10,7 @@ use crate::actors::matcher::fleet::{Fleet, Shift, Sighted, Standing, Wanted};
 use crate::actors::matcher::plausible::{Sighting, Verdict};
 use crate::actors::matcher::receipts::Receipts;
 use crate::actors::matcher::searches::{Done, Searches};
+use crate::actors::matcher::store_look::StoreLook;
 use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::domain::candidate::PassedOver;
@@ -92,8 +93,7 @@ pub struct Matcher {
     unfinished: Vec<OpenSearch>,
     /// The timer that is set, for the earliest of all searches.
     wake: Option<(DateTime<Utc>, SpawnHandle)>,
-    /// Up to when changes in the store were looked at; `None` while a look is under way.
-    looked_at: Option<DateTime<Utc>>,
+    look: StoreLook,
 }
 
 /// Starts the matcher on an arbiter of its own, with the fleet and the open searches read from the store.
@@ -121,7 +121,7 @@ pub async fn start(
         searches: Searches::new(|patience| settings.matching.policy(patience), position_age_max),
         unfinished,
         wake: None,
-        looked_at: Some(looked_at),
+        look: StoreLook::new(looked_at),
     };
     let matcher = Matcher::start_in_arbiter(&Arbiter::new().handle(), |_| matcher);
     Ok(MatcherHandle { moves, receipts, matcher })
@@ -417,7 +417,7 @@ impl Matcher {
 
     /// What another process has changed, what was announced to nobody, and which rides are due.
     fn look_at_store(&mut self, ctx: &mut Context<Self>) {
-        let Some(looked_at) = self.looked_at.take() else { return };
+        let Some(looked_at) = self.look.begin() else { return };
         let (now, since) = (self.clock.now(), looked_at - TRANSACTION_MAX);
         self.receipts.let_go(now);
         let (database, span) = (self.database.clone(), self.rules.search_span);
@@ -431,13 +431,14 @@ impl Matcher {
             Ok::<_, operations::Error>((changed, open))
         };
         ctx.spawn(look.into_actor(self).map(move |found, matcher, ctx| match found {
-            Ok((changed, open)) => {
-                matcher.looked_at = Some(now);
+            Ok((mut changed, open)) => {
+                let newer = matcher.look.succeeded(now);
+                changed.retain(|row| !newer.contains(&row.driver.id));
                 matcher.take_over(changed);
                 matcher.go_on_with(open.into_iter().collect(), ctx);
             }
             Err(error) => {
-                matcher.looked_at = Some(looked_at);
+                matcher.look.failed();
                 log::warn!("changes in the store not looked for: {}", Chain(&error));
             }
         }));

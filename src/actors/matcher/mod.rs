@@ -6,6 +6,7 @@
 //! | `searches` | the open searches: their state, their timers, what is to be made durable for them |
 //! | `carry_out` | making it durable |
 //! | `receipts` | offers that devices have not confirmed yet |
+//! | `store_look` | the regular look at the store, and what is newer than it |
 //! | `fleet` | the drivers in memory, and which of them stand in the index |
 //! | `index` | the nearest of many |
 //! | `plausible` | which positions may enter the index |
@@ -18,6 +19,7 @@ pub mod index;
 pub mod plausible;
 mod receipts;
 mod searches;
+mod store_look;
 pub mod vehicle;
 
 pub use actor::{Candidate, Changed, Explain, Known, Matcher, MatcherHandle, Nearest, News, start};
