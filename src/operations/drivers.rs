@@ -34,6 +34,16 @@ pub fn set_wish(
     settle(tx, &row, wants, deliveries_max)
 }
 
+/// The driver wants no more work. Refused while they hold a ride: somebody waits for them, or sits in their car.
+pub fn leave_work(tx: &mut Tx<'_>, driver: DriverId, deliveries_max: i64) -> Result<DriverStatus, Error> {
+    let row = lock(tx, driver)?;
+    let holding = holding(tx, driver)?;
+    if holding.rides > 0 {
+        return Err(Refusal::DriverBusy.into());
+    }
+    settle_holding(tx, &row, Wants::Offline, holding, deliveries_max)
+}
+
 /// The driver's app has connected: an offline driver becomes available. A pause stays a pause. False, and nothing is
 /// changed, where its token is no good any more: the driver may have been suspended after the door looked at it and before the
 /// session was registered, so that nobody told the session. Suspending locks the same row, so one of the two comes first.

@@ -151,8 +151,15 @@ pub struct RideStanding {
 
 /// The newest ride under this id.
 pub fn ride(conn: &mut Conn<'_>, ride_id: &RideId) -> Result<Option<RideStanding>, StoreError> {
-    let Some(id) = sql!(conn, rides::id_of(ride_id.as_str()))? else { return Ok(None) };
-    let found = sql!(conn, rides::find(id))?.into_iter().collect();
+    match sql!(conn, rides::id_of(ride_id.as_str()))? {
+        Some(id) => ride_of(conn, id),
+        None => Ok(None),
+    }
+}
+
+/// The same by its job.
+pub fn ride_of(conn: &mut Conn<'_>, job: JobId) -> Result<Option<RideStanding>, StoreError> {
+    let found = sql!(conn, rides::find(job))?.into_iter().collect();
     Ok(with_people(conn, found)?.pop())
 }
 
@@ -179,6 +186,12 @@ pub fn rides(
     };
     let page = sql!(conn, rides::page(passenger, driver, statuses, before, limit))?;
     with_people(conn, page)
+}
+
+/// Those that have not ended, newest first.
+pub fn open_rides(conn: &mut Conn<'_>, of: RidesOf, limit: i64) -> Result<Vec<RideStanding>, StoreError> {
+    let open: Vec<JobStatus> = JobStatus::ALL.into_iter().filter(|status| status.is_open()).collect();
+    rides(conn, of, Some(&open), JobId(i64::MAX), limit)
 }
 
 /// Adds to rides who takes part in them, in the same order.
@@ -246,6 +259,11 @@ pub fn looks_at(
 pub fn carries(conn: &mut Conn<'_>, driver: DriverId) -> Result<bool, StoreError> {
     let held = sql!(conn, jobs::held(driver))?;
     Ok(held.iter().any(|(_, kind, _)| *kind == JobKind::Delivery))
+}
+
+/// Drivers who are not offline, and rides that a driver has.
+pub fn under_way(conn: &mut Conn<'_>) -> Result<(i64, i64), StoreError> {
+    Ok((sql!(conn, drivers::count_online())?, sql!(conn, rides::count_held())?))
 }
 
 /// The first demo accounts that can log in, in the order they were made.

@@ -60,6 +60,8 @@ pub struct Driver {
     pub rating: f64,
     pub latitude: Option<f64>,
     pub longitude: Option<f64>,
+    pub heading: Option<f64>,
+    pub speed: Option<f64>,
     pub position_at: Option<NaiveDateTime>,
     pub position_measured: bool,
 }

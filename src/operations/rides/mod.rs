@@ -3,11 +3,13 @@
 //! there is no such ride.
 
 mod driving;
+mod following;
 mod losing;
 mod rating;
 
 pub(super) use driving::release;
 pub use driving::{DriverStep, accept, claim, decline, driven_m, give_back, step};
+pub use following::{chat, follow};
 pub use losing::{Waiting, lose_driver, waiting_since};
 pub use rating::{Stars, rate};
 

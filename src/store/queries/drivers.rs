@@ -88,6 +88,10 @@ pub fn changed_since(conn: &mut Db, since: NaiveDateTime) -> QueryResult<Vec<(Dr
         .load(conn)
 }
 
+pub fn count_online(conn: &mut Db) -> QueryResult<i64> {
+    drivers::table.filter(drivers::status.ne("offline")).count().get_result(conn)
+}
+
 /// Every id that is in use, ascending.
 pub fn ids(conn: &mut Db) -> QueryResult<Vec<i64>> {
     drivers::table.select(drivers::id).order(drivers::id).load(conn)

@@ -91,6 +91,15 @@ pub fn note_lost_driver(conn: &mut Db, id: JobId, at: NaiveDateTime) -> QueryRes
         .execute(conn)
 }
 
+/// Those that a driver has.
+pub fn count_held(conn: &mut Db) -> QueryResult<i64> {
+    jobs::table
+        .filter(jobs::kind.eq(JobKind::Ride.as_str()))
+        .filter(jobs::status.eq_any(JobStatus::HELD.iter().map(|status| status.as_str())))
+        .count()
+        .get_result(conn)
+}
+
 /// The passengers among these customers.
 pub fn passengers(conn: &mut Db, ids: &[i64]) -> QueryResult<Vec<(Customer, Account)>> {
     customers::table
