@@ -63,6 +63,12 @@ metrics! {
     announcements_repaired: Counter = counter, describe_counter, "fleetwire_announcements_repaired_total";
     /// Positions that were stored and kept out of the matcher's index: a jump, or hopelessly inaccurate.
     positions_implausible: Counter = counter, describe_counter, "fleetwire_positions_implausible_total";
+    /// Rides that somebody follows.
+    rooms: Gauge = gauge, describe_gauge, "fleetwire_rooms";
+    /// Positions queued for those who follow a ride, one for each of them.
+    room_positions: Counter = counter, describe_counter, "fleetwire_room_positions_total";
+    /// Refused to follow a ride because ROOM_MEMBERS_MAX do, or because the connection follows RIDES_JOINED_MAX.
+    rooms_full: Counter = counter, describe_counter, "fleetwire_rooms_full_total";
     /// Drivers who can be matched.
     drivers_matchable: Gauge = gauge, describe_gauge, "fleetwire_drivers_matchable";
     /// Rides whose driver was not heard of any more before the pickup.

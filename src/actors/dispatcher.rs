@@ -4,6 +4,7 @@
 //! It owns no event: those are handed from the database's thread to the sessions by the registry itself.
 
 use crate::actors::registry::{Registered, Registry};
+use crate::actors::room::Rooms;
 use crate::actors::session::Ended;
 use crate::clock::SharedClock;
 use crate::contracts::close_codes::CloseCode;
@@ -43,6 +44,7 @@ pub struct Dispatcher {
     // peers
     database: Database,
     registry: Arc<Registry>,
+    rooms: Rooms,
     clock: SharedClock,
     metrics: Arc<Metrics>,
     // limits
@@ -76,6 +78,7 @@ impl Dispatcher {
     pub fn new(
         database: Database,
         registry: Arc<Registry>,
+        rooms: Rooms,
         clock: SharedClock,
         metrics: Arc<Metrics>,
         limits: DispatcherLimits,
@@ -84,6 +87,7 @@ impl Dispatcher {
         Self {
             database,
             registry,
+            rooms,
             clock,
             metrics,
             limits,
@@ -183,8 +187,9 @@ impl Dispatcher {
         ctx.spawn(look.into_actor(self).map(move |newest, dispatcher, _| match newest {
             Ok(newest) => {
                 dispatcher.repair.done(until);
-                let lost = dispatcher.registry.repair(newest);
-                dispatcher.metrics.announcements_repaired.increment(lost);
+                let repaired = dispatcher.registry.repair(newest);
+                dispatcher.metrics.announcements_repaired.increment(repaired.lost);
+                dispatcher.rooms.repair(&repaired.accounts);
             }
             Err(StoreError::Closed) => {}
             Err(error) => log::warn!("the repair look failed: {}", Chain(&error)),

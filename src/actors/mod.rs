@@ -2,7 +2,9 @@
 
 pub mod dispatcher;
 pub mod matcher;
+mod once_each;
 pub mod recorder;
 pub mod registry;
+pub mod room;
 pub mod session;
 pub mod words;

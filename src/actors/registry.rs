@@ -5,13 +5,13 @@
 //! A session leaves by account *and* session id, so that a late goodbye of an old session can't remove the new one. The
 //! lock is held while messages are put into sessions' outboxes, which never blocks.
 
+use crate::actors::once_each::OnceEach;
 use crate::actors::session::client::{Client, ToClient};
 use crate::actors::session::{Lane, SessionHandle};
 use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::event::{Announcement, Event};
 use crate::domain::ids::{AccountId, DriverId, EventId};
-use bytestring::ByteString;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -37,6 +37,15 @@ pub struct Registered {
     pub driver: Option<DriverId>,
     /// When its token ends, leeway included; `None` for a guest's, who has none.
     pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// What a repair found.
+#[derive(Debug, Default)]
+pub(super) struct Repaired {
+    /// Announcements that were lost here.
+    pub lost: u64,
+    /// Whose sessions were told of something.
+    pub accounts: Vec<AccountId>,
 }
 
 impl Registry {
@@ -101,23 +110,24 @@ impl Registry {
         }
     }
 
-    /// Tells sessions of events that were not announced here, and returns how many announcements were lost.
-    pub(super) fn repair(&self, newest: Vec<(AccountId, EventId)>) -> u64 {
+    /// Tells sessions of events that were not announced here.
+    pub(super) fn repair(&self, newest: Vec<(AccountId, EventId)>) -> Repaired {
         let mut accounts = self.accounts();
-        let mut lost = 0;
+        let mut repaired = Repaired::default();
         for (account, id) in newest {
             let Some(connected) = accounts.get_mut(&account) else { continue };
             if connected.announced >= id {
                 continue;
             }
             // Nothing was announced here yet: the sessions have read the store themselves, and know.
-            lost += u64::from(connected.announced > EventId::NONE);
+            repaired.lost += u64::from(connected.announced > EventId::NONE);
+            repaired.accounts.push(account);
             connected.announced = id;
             for session in &connected.sessions {
                 let _ = session.handle.send(ToClient::HeardOf(id), 0, Lane::Durable);
             }
         }
-        lost
+        repaired
     }
 
     /// An event is encoded once for all sessions of a contract.
@@ -125,17 +135,10 @@ impl Registry {
         let mut accounts = self.accounts();
         let Some(connected) = accounts.get_mut(&event.account) else { return };
         connected.announced = connected.announced.max(event.id);
-        let mut encoded: Vec<(Contract, ByteString)> = Vec::with_capacity(1);
+        let mut texts = OnceEach::default();
         for session in &connected.sessions {
-            let known = encoded.iter().find(|(contract, _)| *contract == session.contract);
-            let text = match known {
-                Some((_, text)) => text.clone(),
-                None => {
-                    let text = ByteString::from(session.contract.event(event));
-                    encoded.push((session.contract, text.clone()));
-                    text
-                }
-            };
+            let text = texts.text(session.contract, |contract| Some(contract.event(event)));
+            let Some(text) = text else { continue };
             let bytes = text.len();
             // A session that can't take it is on its way out; it resumes from the store.
             let _ = session.handle.send(ToClient::Event(event.clone(), text), bytes, Lane::Durable);

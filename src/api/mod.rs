@@ -10,7 +10,8 @@
 //! | `answer` | decisions under a key, pages, JSON |
 //! | `problem` | what a refused request is answered with |
 //! | `around` | what is the same for every request: the log line, CORS, what the framework refuses |
-//! | `auth`, `driver_app`, `rides`, `operators`, `health`, `console` | the handlers |
+//! | `sockets` | the doors of the sockets |
+//! | `auth`, `driver_app`, `rides`, `nearby`, `operators`, `health`, `console` | the handlers |
 
 mod answer;
 mod around;
@@ -35,6 +36,7 @@ pub mod sockets;
 use crate::actors::matcher::{Candidate, MatcherHandle, Nearest};
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::registry::Registry;
+use crate::actors::room::Rooms;
 use crate::clock::SharedClock;
 use crate::config::{LimitSettings, Settings};
 use crate::contracts::error_codes::ErrorCode;
@@ -72,6 +74,7 @@ pub struct Context {
     pub recorder: RecorderHandle,
     pub principals: Arc<Principals>,
     pub matcher: MatcherHandle,
+    pub rooms: Rooms,
     pub metrics: Arc<Metrics>,
     pub prometheus: PrometheusHandle,
     /// The server is stopping: no new work is wanted.

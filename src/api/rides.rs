@@ -246,6 +246,10 @@ pub async fn set_location(ctx: web::Data<Context>, caller: DriverCaller, body: B
     for fix in &fixes {
         ctx.matcher.moved(caller.driver, fix);
     }
+    // Oldest first, so of the newest measurements the last.
+    if let Some(newest) = fixes.iter().max_by_key(|fix| fix.measured_at) {
+        ctx.rooms.moved(caller.driver, newest);
+    }
     let taken = record(&ctx.recorder, caller.driver, &fixes, rejected);
     Ok(HttpResponse::build(StatusCode::ACCEPTED).json(taken))
 }

@@ -3,6 +3,7 @@
 use crate::actors::matcher::{self, Changed};
 use crate::actors::recorder::{self, RecorderOptions};
 use crate::actors::registry::Registry;
+use crate::actors::room::{self, RoomOptions};
 use crate::api::{Context, Limiters, Principals, around, configure, cors};
 use crate::clock::{Clock, Manual};
 use crate::config::Settings;
@@ -101,6 +102,12 @@ impl Server {
         };
         let ctx = web::Data::new(Context {
             recorder: recorder::start(options, database.clone(), metrics.clone()),
+            rooms: room::start(
+                RoomOptions { members_max: 10, stale_after: TimeDelta::seconds(45) },
+                database.clone(),
+                Arc::new(clock.clone()),
+                metrics.clone(),
+            ),
             database,
             matcher,
             clock: Arc::new(clock.clone()),

@@ -4,6 +4,7 @@ use crate::actors::dispatcher::{Dispatcher, DispatcherLimits};
 use crate::actors::matcher::{self, Changed, Matcher, MatcherHandle, News};
 use crate::actors::recorder::{self, RecorderHandle, RecorderOptions};
 use crate::actors::registry::Registry;
+use crate::actors::room::{self, RoomOptions, Rooms};
 use crate::actors::session::client::ClientContext;
 use crate::actors::session::{self, Activity, Reaper, TransportLimits, TransportMetrics};
 use crate::api::sockets::Sockets;
@@ -99,13 +100,29 @@ async fn run(
         &settings,
     )
     .await?;
-    publish(&foundation.database, registry.clone(), principals.clone(), matcher.clone());
-    let parts = start_actors(&settings, &foundation, &registry, &prometheus);
+    let rooms = room::start(
+        RoomOptions {
+            members_max: settings.rides.members_max.get(),
+            stale_after: time_delta(settings.rides.stale_after),
+        },
+        foundation.database.clone(),
+        foundation.clock.clone(),
+        foundation.metrics.clone(),
+    );
+    let hearers = Hearers {
+        registry: registry.clone(),
+        principals: principals.clone(),
+        matcher: matcher.clone(),
+        rooms: rooms.clone(),
+    };
+    publish(&foundation.database, hearers);
+    let parts = start_actors(&settings, &foundation, &registry, &rooms, &prometheus);
     let clients = ClientContext {
         database: foundation.database.clone(),
         dispatcher: parts.dispatcher.clone(),
         recorder: parts.recorder.clone(),
         matcher: matcher.clone(),
+        rooms: rooms.clone(),
         clock: foundation.clock.clone(),
         tokens: tokens.clone(),
         metrics: foundation.metrics.clone(),
@@ -130,6 +147,7 @@ async fn run(
         recorder: parts.recorder.clone(),
         principals,
         matcher,
+        rooms,
         metrics: foundation.metrics,
         prometheus,
         draining: parts.draining.clone(),
@@ -190,6 +208,7 @@ fn start_actors(
     settings: &Arc<Settings>,
     foundation: &Foundation,
     registry: &Arc<Registry>,
+    rooms: &Rooms,
     prometheus: &PrometheusHandle,
 ) -> Parts {
     let database = foundation.database.clone();
@@ -202,6 +221,7 @@ fn start_actors(
     let dispatcher = Dispatcher::new(
         database.clone(),
         registry.clone(),
+        rooms.clone(),
         foundation.clock.clone(),
         foundation.metrics.clone(),
         DispatcherLimits {
@@ -224,14 +244,18 @@ fn start_actors(
     }
 }
 
-/// Says what was committed to whom it concerns, on the thread that committed it and before the answer. What is committed
-/// is bounded by the database's queue, so the matcher's mailbox is, too.
-fn publish(
-    database: &Database,
+/// Who hears of what was committed.
+struct Hearers {
     registry: Arc<Registry>,
     principals: Arc<Principals>,
     matcher: MatcherHandle,
-) {
+    rooms: Rooms,
+}
+
+/// Says what was committed to whom it concerns, on the thread that committed it and before the answer. What is committed
+/// is bounded by the database's queue, so the matcher's mailbox is, too.
+fn publish(database: &Database, hearers: Hearers) {
+    let Hearers { registry, principals, matcher, rooms } = hearers;
     database.publish_to(move |announcements| {
         let (mut changed, mut news): (Vec<DriverId>, Vec<SearchNews>) = Default::default();
         for announcement in &announcements {
@@ -249,6 +273,7 @@ fn publish(
         if !changed.is_empty() {
             matcher.matcher.do_send(Changed(changed));
         }
+        rooms.publish(&announcements);
         registry.publish(announcements);
     });
 }

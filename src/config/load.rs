@@ -285,6 +285,9 @@ fn rides(reader: &mut Reader<'_>) -> RideSettings {
             .value("FINAL_FARE", one_of(&[("estimated", FinalFare::Estimated), ("track", FinalFare::Track)])),
         driver_lost_after: reader.value("DRIVER_LOST_AFTER_SECS", secs(1..=HOUR_SECS)),
         offers_lost_rides_again: reader.value("OFFER_LOST_RIDES_AGAIN", flag),
+        stale_after: reader.value("ROOM_STALE_SECS", secs(1..=HOUR_SECS)),
+        members_max: reader.value("ROOM_MEMBERS_MAX", count_usize(COUNT_MAX)),
+        joined_max: reader.value("RIDES_JOINED_MAX", count_usize(COUNT_MAX)),
     }
 }
 

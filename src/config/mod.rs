@@ -165,11 +165,17 @@ pub struct RecorderSettings {
     pub driver_offline_after: Duration,
 }
 
-/// What rides cost, and how long drivers need.
+/// What rides cost, how long drivers need, and who follows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RideSettings {
     pub tariff: Tariff,
     pub travel: Travel,
+    /// Without a position of its driver.
+    pub stale_after: Duration,
+    /// Connections that follow one ride.
+    pub members_max: NonZeroUsize,
+    /// Rides that one connection follows.
+    pub joined_max: NonZeroUsize,
     pub final_fare: FinalFare,
     /// Without a position and a connection, before the pickup.
     pub driver_lost_after: Duration,

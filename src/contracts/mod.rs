@@ -24,8 +24,10 @@ pub use inbound::{BadMessage, FindDriver, Inbound};
 
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
+use crate::domain::ride::{RideId, Sighting};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use uuid::Uuid;
 
 /// Which app family's language a socket speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +101,54 @@ impl Contract {
         match self {
             Contract::DriverApp | Contract::RideHailing => envelope::authenticated(expires_at, now),
             Contract::RideMatching => ride_matching::authenticated(expires_at),
+        }
+    }
+
+    /// Where a ride's driver is; `None` where the contract has no rides.
+    pub fn location(
+        self,
+        ride: &RideId,
+        driver: Uuid,
+        sighting: &Sighting,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
+        match self {
+            Contract::DriverApp => None,
+            Contract::RideHailing => {
+                let location = ride_hailing::DriverLocation::new(ride, driver, sighting);
+                Some(ride_hailing::driver_location_update(&location, now))
+            }
+            Contract::RideMatching => Some(ride_matching::driver_location(ride, sighting)),
+        }
+    }
+
+    /// No position has come for a while.
+    pub fn location_stale(
+        self,
+        ride: &RideId,
+        driver: Uuid,
+        age_secs: u64,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
+        match self {
+            Contract::RideHailing => Some(ride_hailing::driver_location_stale(ride, driver, age_secs, now)),
+            Contract::DriverApp | Contract::RideMatching => None,
+        }
+    }
+
+    /// Positions come again.
+    pub fn location_fresh(self, ride: &RideId, driver: Uuid, now: DateTime<Utc>) -> Option<String> {
+        match self {
+            Contract::RideHailing => Some(ride_hailing::driver_location_fresh(ride, driver, now)),
+            Contract::DriverApp | Contract::RideMatching => None,
+        }
+    }
+
+    /// An event for an admin who watches and has no number of their own for it.
+    pub fn watched_event(self, event: &Event) -> Option<String> {
+        match self {
+            Contract::RideHailing => Some(ride_hailing::watched_event(event)),
+            Contract::DriverApp | Contract::RideMatching => None,
         }
     }
 

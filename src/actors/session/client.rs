@@ -13,6 +13,7 @@ mod driver_app;
 use crate::actors::dispatcher::{Deregister, Dispatcher, Renewed};
 use crate::actors::matcher::MatcherHandle;
 use crate::actors::recorder::RecorderHandle;
+use crate::actors::room::Rooms;
 use crate::actors::session::{Conversation, Ended, Link, Sent};
 use crate::clock::SharedClock;
 use crate::contracts::close_codes::CloseCode;
@@ -22,6 +23,7 @@ use crate::domain::delivery::{Delivery, Standing, Step};
 use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, DriverId, EventId};
 use crate::domain::position::Fix;
+use crate::domain::ride::RideId;
 use crate::metrics::Metrics;
 use crate::operations;
 use crate::operations::authentication::{self, Principal};
@@ -43,6 +45,7 @@ pub struct ClientContext {
     pub dispatcher: Addr<Dispatcher>,
     pub recorder: RecorderHandle,
     pub matcher: MatcherHandle,
+    pub rooms: Rooms,
     pub clock: SharedClock,
     pub tokens: Arc<TokenKeys>,
     pub metrics: Arc<Metrics>,
@@ -71,6 +74,10 @@ pub enum ToClient {
     Event(Event, ByteString),
     /// Events up to this id exist.
     HeardOf(EventId),
+    /// What a room says.
+    Text(ByteString),
+    /// A room lets the session go, by its membership.
+    SentAway(RideId, u64),
 }
 
 /// Whose events a conversation delivers.
@@ -221,6 +228,8 @@ impl Conversation for Client {
                 let steps = self.delivery.heard_of(newest);
                 self.carry_out(steps, None, link);
             }
+            ToClient::Text(text) => self.send(text, link),
+            ToClient::SentAway(..) => {}
         }
     }
 
@@ -269,6 +278,7 @@ impl Client {
             return self.refuse(&bad, link);
         };
         self.context.matcher.moved(driver, fix);
+        self.context.rooms.moved(driver, fix);
         if self.context.recorder.record(driver, fix).is_err() {
             let bad =
                 BadMessage::new(ErrorCode::Busy, "the position was not taken; send the next one as usual");

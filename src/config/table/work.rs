@@ -93,6 +93,27 @@ pub(super) const SETTINGS: &[Setting] = &[
          keep its driver from coming, so an operator decides unless told otherwise.",
     ),
     new(
+        Rides,
+        "ROOM_STALE_SECS",
+        "45",
+        "With no position of a ride's driver for so long its followers are told. Apps send one every 10 to 30 s.",
+    )
+    .unit("seconds"),
+    new(
+        Rides,
+        "ROOM_MEMBERS_MAX",
+        "100",
+        "Connections that may follow one ride; one more is refused with room_full. Each position goes to all of them.",
+    )
+    .unit("connections"),
+    new(
+        Rides,
+        "RIDES_JOINED_MAX",
+        "50",
+        "Rides that one connection may follow; one more is refused with too_many_rides. An operator's screen has some dozens.",
+    )
+    .unit("rides"),
+    new(
         Matching,
         "MATCH_MODE",
         "auto",

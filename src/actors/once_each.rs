@@ -1,0 +1,23 @@
+//! What is told to many sessions is written once for each contract among them.
+
+use crate::contracts::Contract;
+use bytestring::ByteString;
+
+/// The texts so far; `None` for a contract that has no such message.
+#[derive(Default)]
+pub struct OnceEach(Vec<(Contract, Option<ByteString>)>);
+
+impl OnceEach {
+    pub fn text(
+        &mut self,
+        contract: Contract,
+        write: impl FnOnce(Contract) -> Option<String>,
+    ) -> Option<ByteString> {
+        if let Some((_, text)) = self.0.iter().find(|(known, _)| *known == contract) {
+            return text.clone();
+        }
+        let text = write(contract).map(ByteString::from);
+        self.0.push((contract, text.clone()));
+        text
+    }
+}
