@@ -11,7 +11,7 @@
 //! | `problem` | what a refused request is answered with |
 //! | `around` | what is the same for every request: the log line, CORS, what the framework refuses |
 //! | `sockets` | the doors of the sockets |
-//! | `auth`, `driver_app`, `rides`, `nearby`, `operators`, `health`, `console` | the handlers |
+//! | `auth`, `driver_app`, `rides`, `nearby`, `stats`, `operators`, `health`, `console` | the handlers |
 
 mod answer;
 mod around;
@@ -32,11 +32,13 @@ mod rides;
 mod route_tests;
 mod rules;
 pub mod sockets;
+mod stats;
 
 use crate::actors::matcher::{Candidate, MatcherHandle, Nearest};
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::registry::Registry;
 use crate::actors::room::Rooms;
+use crate::actors::session::Reaper;
 use crate::clock::SharedClock;
 use crate::config::{LimitSettings, Settings};
 use crate::contracts::error_codes::ErrorCode;
@@ -75,6 +77,8 @@ pub struct Context {
     pub principals: Arc<Principals>,
     pub matcher: MatcherHandle,
     pub rooms: Rooms,
+    /// Every socket there is.
+    pub reaper: Reaper,
     pub metrics: Arc<Metrics>,
     pub prometheus: PrometheusHandle,
     /// The server is stopping: no new work is wanted.
@@ -158,6 +162,8 @@ pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
     cfg.service(at("/api/v1/auth/register").post(auth::register));
 
     sockets::configure(cfg);
+
+    cfg.service(at("/api/v1/ws/stats").get(stats::stats));
 
     cfg.service(at("/api/v1/driver/profile").get(driver_app::profile));
     cfg.service(at("/api/v1/driver/status").put(driver_app::set_status));

@@ -4,6 +4,7 @@ use crate::actors::matcher::{self, Changed};
 use crate::actors::recorder::{self, RecorderOptions};
 use crate::actors::registry::Registry;
 use crate::actors::room::{self, RoomOptions};
+use crate::actors::session::{Reaper, TransportMetrics};
 use crate::api::{Context, Limiters, Principals, around, configure, cors};
 use crate::clock::{Clock, Manual};
 use crate::config::Settings;
@@ -108,6 +109,7 @@ impl Server {
                 Arc::new(clock.clone()),
                 metrics.clone(),
             ),
+            reaper: Reaper::start(TIMEOUT, TransportMetrics::new()),
             database,
             matcher,
             clock: Arc::new(clock.clone()),

@@ -29,11 +29,14 @@ const HANDSHAKE: &str = "This address wants a WebSocket handshake: a GET without
 pub struct Sockets {
     pub clients: Arc<ClientContext>,
     pub driver_limits: Arc<TransportLimits>,
+    /// Of the ride apps, which need not send anything while they follow a ride.
+    pub ride_limits: Arc<TransportLimits>,
     pub reaper: Reaper,
 }
 
 pub fn configure(routes: &mut web::ServiceConfig) {
     routes.service(web::resource("/api/v1/ws/driver/{driver_id}").get(driver));
+    routes.service(web::resource("/api/v1/ws/connect").get(connect));
 }
 
 /// `GET /api/v1/ws/driver/{driver_id}?token=…&last_event_id=…`, the driver app's socket.
@@ -59,6 +62,30 @@ async fn driver(
     let clients = door.sockets.clients.clone();
     let client = Client::driver_app(driver, recipient, last_event_id(&query), clients);
     door.open(payload, client, &door.sockets.driver_limits)
+}
+
+/// `GET /api/v1/ws/connect?token=…&last_event_id=…`, the hailing apps' socket: passengers, drivers and admins.
+async fn connect(
+    req: HttpRequest,
+    payload: web::Payload,
+    query: Query,
+    context: web::Data<Context>,
+    sockets: web::Data<Sockets>,
+) -> Result<HttpResponse, actix_web::Error> {
+    let door = Door { contract: Contract::RideHailing, req, context, sockets };
+    let Some(known) = door.known().await? else {
+        return door.refuse(payload, CloseCode::AuthenticationFailed);
+    };
+    if !door.admits(&known.principal) {
+        return door.refuse(payload, CloseCode::Policy);
+    }
+    let clients = door.sockets.clients.clone();
+    let client = Client::ride_hailing(known.principal, known.claims, last_event_id(&query), clients);
+    match client {
+        Some(client) => door.open(payload, client, &door.sockets.ride_limits),
+        // A program of the operator's has no part in rides.
+        None => door.refuse(payload, CloseCode::AuthenticationFailed),
+    }
 }
 
 /// What the doors of all contracts have in common.

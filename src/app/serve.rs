@@ -129,10 +129,12 @@ async fn run(
         deliveries_max: settings.deliveries_max(),
         replay_events_max: settings.delivery.replay_events_max.get(),
         replay_age_max: time_delta(settings.delivery.replay_age_max),
+        rides_joined_max: settings.rides.joined_max.get(),
     };
     let sockets = Sockets {
         clients: Arc::new(clients),
         driver_limits: Arc::new(limits(&settings, Activity::TextOrPing)),
+        ride_limits: Arc::new(limits(&settings, Activity::AnyFrame)),
         reaper: parts.reaper.clone(),
     };
     let matching = matcher.matcher.clone();
@@ -148,6 +150,7 @@ async fn run(
         principals,
         matcher,
         rooms,
+        reaper: parts.reaper.clone(),
         metrics: foundation.metrics,
         prometheus,
         draining: parts.draining.clone(),

@@ -80,6 +80,8 @@ error_codes! {
     DriverSuspended, "driver_suspended", 409, No, "The driver is suspended";
     DriverBusy, "driver_busy", 409, Later, "The driver is on a ride or a service";
     DriverFull, "driver_full", 409, Later, "The driver holds as many deliveries as allowed";
+    RoomFull, "room_full", 409, Later, "Too many follow this ride";
+    TooManyRides, "too_many_rides", 409, No, "The connection follows too many rides";
     NoDrivers, "no_drivers", 409, Later, "No available driver was found";
     UsernameTaken, "username_taken", 409, No, "The user name is taken";
     PhoneNumberTaken, "phone_number_taken", 409, No, "The phone number is taken";

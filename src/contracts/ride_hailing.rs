@@ -83,6 +83,15 @@ pub fn ride_joined(ride: &Ride, driver_location: Option<&DriverLocation<'_>>, no
     text("ride_joined", &RideJoined { ride_id: &ride.ride_id, ride, driver_location }, now)
 }
 
+/// The current state, where history can't tell it: the account's rides that have not ended.
+pub fn rides(rides: &[Ride], now: DateTime<Utc>) -> String {
+    #[derive(Serialize)]
+    struct Rides<'a> {
+        rides: &'a [Ride],
+    }
+    text("rides", &Rides { rides }, now)
+}
+
 pub fn ride_left(ride: &RideId, now: DateTime<Utc>) -> String {
     #[derive(Serialize)]
     struct RideLeft<'a> {

@@ -82,7 +82,9 @@ impl From<DriverCard> for RideDriver {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Stats {
     pub total_connections: u64,
+    /// Who are not offline, connected or not.
     pub online_drivers: u64,
+    /// From the acceptance to the end.
     pub active_rides: u64,
 }
 

@@ -5,16 +5,18 @@
 //! | file | owns |
 //! | --- | --- |
 //! | `delivering` | delivery, the same for all |
-//! | `driver_app` | that contract's part |
+//! | `driver_app`, `ride_hailing` | the contract's part |
 
 mod delivering;
 mod driver_app;
+mod ride_hailing;
 
 use crate::actors::dispatcher::{Deregister, Dispatcher, Renewed};
 use crate::actors::matcher::MatcherHandle;
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::room::Rooms;
 use crate::actors::session::{Conversation, Ended, Link, Sent};
+use crate::actors::words;
 use crate::clock::SharedClock;
 use crate::contracts::close_codes::CloseCode;
 use crate::contracts::error_codes::ErrorCode;
@@ -33,6 +35,7 @@ use actix::Addr;
 use bytestring::ByteString;
 use chrono::{DateTime, TimeDelta, Utc};
 use driver_app::DriverApp;
+use ride_hailing::RideHailing;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -54,6 +57,8 @@ pub struct ClientContext {
     pub replay_events_max: u32,
     /// … that are not older than this.
     pub replay_age_max: TimeDelta,
+    /// Rides that one connection may follow.
+    pub rides_joined_max: usize,
 }
 
 impl ClientContext {
@@ -97,6 +102,7 @@ impl Recipient {
 /// What differs by contract, and what each has to remember.
 enum Part {
     DriverApp(DriverApp),
+    RideHailing(Box<RideHailing>),
 }
 
 /// What opening brings: where the events stand, or `None` where the token is no good any more.
@@ -106,6 +112,7 @@ impl Part {
     fn contract(&self) -> Contract {
         match self {
             Part::DriverApp(_) => Contract::DriverApp,
+            Part::RideHailing(_) => Contract::RideHailing,
         }
     }
 
@@ -113,13 +120,14 @@ impl Part {
     fn driver(&self) -> Option<DriverId> {
         match self {
             Part::DriverApp(app) => Some(app.driver),
+            Part::RideHailing(hailing) => hailing.who().driver,
         }
     }
 
     /// Which of the account's events are sent.
     fn delivery(&self) -> Delivery {
         match self {
-            Part::DriverApp(_) => Delivery::default(),
+            Part::DriverApp(_) | Part::RideHailing(_) => Delivery::default(),
         }
     }
 
@@ -127,6 +135,7 @@ impl Part {
     fn open(&self, recipient: Recipient, context: Arc<ClientContext>) -> Opening {
         match self {
             Part::DriverApp(app) => Box::pin(driver_app::open(app.driver, recipient, context)),
+            Part::RideHailing(_) => Box::pin(ride_hailing::open(recipient, context)),
         }
     }
 
@@ -134,6 +143,7 @@ impl Part {
     fn connected(&self, session: Uuid, newest: EventId, now: DateTime<Utc>) -> Option<String> {
         match self {
             Part::DriverApp(app) => Some(app.connected(session, newest, now)),
+            Part::RideHailing(hailing) => Some(hailing.connected(newest, now)),
         }
     }
 }
@@ -229,7 +239,7 @@ impl Conversation for Client {
                 self.carry_out(steps, None, link);
             }
             ToClient::Text(text) => self.send(text, link),
-            ToClient::SentAway(..) => {}
+            ToClient::SentAway(ride, membership) => ride_hailing::sent_away(self, &ride, membership, link),
         }
     }
 
@@ -252,6 +262,7 @@ impl Client {
     fn said(&mut self, inbound: Inbound, link: &mut Link<'_, Self>) {
         match self.part {
             Part::DriverApp(_) => self.misplaced(&inbound, link),
+            Part::RideHailing(_) => ride_hailing::said(self, inbound, link),
         }
     }
 
@@ -259,6 +270,7 @@ impl Client {
     fn snapshot(&mut self, rest: Vec<Step>, link: &mut Link<'_, Self>) {
         match &self.part {
             Part::DriverApp(app) => driver_app::snapshot(app.driver, self, rest, link),
+            Part::RideHailing(_) => ride_hailing::snapshot(self, rest, link),
         }
     }
 
@@ -325,6 +337,18 @@ impl Client {
         log::debug!("message refused {self} code={}", bad.code.as_str());
         let error = self.contract().error(bad, self.context.clock.now());
         self.send(error, link);
+    }
+
+    /// An operation was refused, or could not be carried out now.
+    fn not_done(&mut self, error: &operations::Error, link: &mut Link<'_, Self>) {
+        let bad = match error {
+            operations::Error::Refused(refusal) => words::refusal(*refusal),
+            operations::Error::Store(error) => {
+                log::warn!("message put off {self}: {}", Chain(error));
+                BadMessage::new(ErrorCode::Unavailable, "the server can't do it just now; send it again")
+            }
+        };
+        self.refuse(&bad, link);
     }
 
     fn send(&mut self, text: impl Into<ByteString>, link: &mut Link<'_, Self>) {
