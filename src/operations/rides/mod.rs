@@ -2,14 +2,14 @@
 //! as everywhere: the ride, then the driver. Who takes part hears of each move by a durable event; who does not hears that
 //! there is no such ride.
 
+mod chat;
 mod driving;
-mod following;
 mod losing;
 mod rating;
 
+pub use chat::chat;
 pub(super) use driving::release;
 pub use driving::{DriverStep, accept, claim, decline, driven_m, give_back, step};
-pub use following::{chat, follow};
 pub use losing::{Waiting, lose_driver, waiting_since};
 pub use rating::{Stars, rate};
 

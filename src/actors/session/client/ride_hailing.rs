@@ -168,7 +168,7 @@ async fn follow(
     viewer: Viewer,
 ) -> Result<RideStanding, NotJoined> {
     let (ride, now) = (ride.clone(), context.clock.now());
-    let found = context.database.read(move |conn| rides::follow(conn, &ride, viewer, now)).await?;
+    let found = context.database.read(move |conn| rides::view(conn, &ride, viewer, now)).await?;
     found.ok_or_else(|| NotJoined::Refused(words::refusal(Refusal::NotFound("ride"))))
 }
 

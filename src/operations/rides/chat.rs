@@ -1,32 +1,11 @@
-//! Who may follow a ride while it goes on, and what its two participants say to each other.
+//! What the two participants of a ride say to each other.
 
-use super::{Viewer, account_of, lock, tell_passenger, view};
+use super::{account_of, lock, tell_passenger};
 use crate::domain::event::EventBody;
-use crate::domain::job::JobStatus;
 use crate::domain::ride::RideId;
 use crate::operations::authentication::Principal;
 use crate::operations::error::{Error, Refusal};
-use crate::store::reads::RideStanding;
-use crate::store::{Conn, StoreError, Tx};
-use chrono::{DateTime, Utc};
-
-/// The ride as `viewer` may follow it. Whoever may follow may look, but a driver who had it offered and did not get it may
-/// not see where the one is who did.
-pub fn follow(
-    conn: &mut Conn<'_>,
-    ride_id: &RideId,
-    viewer: Viewer,
-    now: DateTime<Utc>,
-) -> Result<Option<RideStanding>, StoreError> {
-    let found = view(conn, ride_id, viewer, now)?;
-    Ok(found.filter(|found| match viewer {
-        Viewer::Driver(driver) => {
-            let job = &found.ride.job;
-            job.driver_id == Some(driver) || job.status == JobStatus::Requested
-        }
-        Viewer::Passenger(_) | Viewer::Admin => true,
-    }))
-}
+use crate::store::Tx;
 
 /// Words from one participant for the other, from the acceptance of the ride to its end: before there is nobody to hear
 /// them, and afterwards the two have nothing to do with each other any more.
