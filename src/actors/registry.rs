@@ -59,11 +59,11 @@ impl Registry {
     }
 
     /// Hands what was committed to whom it concerns.
-    pub fn publish(&self, announcements: Vec<Announcement>) {
+    pub fn publish(&self, announcements: &[Announcement]) {
         for announcement in announcements {
             match announcement {
-                Announcement::Event(event) => self.deliver(&event),
-                Announcement::AccessRevoked(account) => self.close_all_of(account),
+                Announcement::Event(event) => self.deliver(event),
+                Announcement::AccessRevoked(account) => self.close_all_of(*account),
                 // The matcher's.
                 Announcement::DriverChanged(_) | Announcement::Search(_) => {}
             }

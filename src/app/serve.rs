@@ -276,8 +276,9 @@ fn publish(database: &Database, hearers: Hearers) {
         if !changed.is_empty() {
             matcher.matcher.do_send(Changed(changed));
         }
+        registry.publish(&announcements);
+        // What a room makes of an event comes after the event itself.
         rooms.publish(&announcements);
-        registry.publish(announcements);
     });
 }
 
