@@ -3,8 +3,10 @@
 //! Invariant: every wait has a deadline, and whatever a test starts is stopped when its value is dropped.
 
 pub mod api;
+pub mod app;
 pub mod database;
 pub mod driver_app;
+pub mod hailing_app;
 pub mod operator;
 pub mod process;
 pub mod raw_socket;
@@ -16,7 +18,9 @@ pub mod tokens;
 use std::time::Duration;
 
 pub use api::{Api, Reply};
-pub use driver_app::{Door, DriverApp, Heard};
+pub use app::{Door, Heard};
+pub use driver_app::DriverApp;
+pub use hailing_app::HailingApp;
 pub use operator::{NewOrder, Operator};
 pub use raw_socket::RawSocket;
 pub use server::Server;

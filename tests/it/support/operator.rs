@@ -8,6 +8,7 @@ use super::api::{self, Api, Reply};
 #[derive(Clone)]
 pub struct Operator {
     api: Api,
+    token: String,
 }
 
 /// The order of the vectors, unless a scenario says otherwise.
@@ -39,7 +40,11 @@ impl Operator {
         let reply = api.post("auth/login", json!({"username": "admin", "password": "password123"})).await;
         let reply = reply.expect(200);
         let token = reply.body["access_token"].as_str().expect("a login gives a token");
-        Operator { api: api.with_token(token.to_owned()) }
+        Operator { api: api.with_token(token.to_owned()), token: token.to_owned() }
+    }
+
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     pub fn api(&self) -> &Api {

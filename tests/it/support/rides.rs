@@ -58,7 +58,42 @@ impl Server {
     }
 }
 
+/// A ride that a driver has.
+pub struct TakenRide {
+    pub id: String,
+    pub passenger: Api,
+    pub driver: Api,
+}
+
+impl Server {
+    /// A ride of passenger 1's that driver 1, who must stand near, has accepted.
+    pub async fn taken_ride(&self) -> TakenRide {
+        let (passenger, driver) = (self.passenger_api(1).await, self.driver_api(1).await);
+        let id = passenger.request_priced_ride().await;
+        driver.take(&id).await;
+        TakenRide { id, passenger, driver }
+    }
+}
+
+impl TakenRide {
+    /// The driver's next move.
+    pub async fn drive(&self, action: &str) {
+        self.driver.ride(&self.id, action).await.expect(200);
+    }
+
+    /// The driver tells a position by REST.
+    pub async fn locate(&self, latitude: f64, longitude: f64) {
+        self.driver.locate(latitude, longitude).await;
+    }
+}
+
 impl Api {
+    /// A driver's position.
+    pub async fn locate(&self, latitude: f64, longitude: f64) {
+        let position = json!({"latitude": latitude, "longitude": longitude});
+        self.put("driver/location", position).await.expect(202);
+    }
+
     /// Waits until the ride is offered to this driver.
     pub async fn offered(&self, ride_id: &str) {
         wait_until("the ride is offered", async || self.show_ride(ride_id).await.status == 200).await;
@@ -73,6 +108,13 @@ impl Api {
     /// A new ride's id.
     pub async fn request_ride(&self) -> String {
         ride_id(&self.post("rides", ride_body()).await.expect(201))
+    }
+
+    /// One whose fare the app names.
+    pub async fn request_priced_ride(&self) -> String {
+        let mut body = ride_body();
+        body["estimated_fare"] = json!(1500);
+        ride_id(&self.post("rides", body).await.expect(201))
     }
 
     /// One of the moves, with the body that most of them have: none that matters.

@@ -7,8 +7,10 @@ use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::app::Door;
 use super::database::Database;
-use super::driver_app::{Door, DriverApp};
+use super::driver_app::DriverApp;
+use super::hailing_app::HailingApp;
 use super::operator::Operator;
 use super::process::{self, Process, Settings, Start};
 use super::{Api, DRIVER, tokens};
@@ -162,12 +164,32 @@ impl Server {
 
     /// A driver's way in, with a good token.
     pub async fn door(&self, driver_id: i64) -> Door {
-        Door::new(self.port, driver_id, self.driver_token(driver_id).await)
+        Door::driver(self.port, driver_id, self.driver_token(driver_id).await)
     }
 
     /// A driver's app, connected.
     pub async fn driver(&self, driver_id: i64) -> DriverApp {
         self.door(driver_id).await.connect().await
+    }
+
+    /// The hailing apps' way in, as whoever the token is of.
+    pub fn hailing_door(&self, token: impl Into<String>) -> Door {
+        Door::hailing(self.port, token.into())
+    }
+
+    /// A passenger's hailing app, connected.
+    pub async fn hailing_passenger(&self, customer_id: i64) -> HailingApp {
+        self.hailing_door(self.passenger_token(customer_id).await).connect().await
+    }
+
+    /// A driver's hailing app, connected.
+    pub async fn hailing_driver(&self, driver_id: i64) -> HailingApp {
+        self.hailing_door(self.driver_token(driver_id).await).connect().await
+    }
+
+    /// An operator's screen, connected.
+    pub async fn hailing_admin(&self) -> HailingApp {
+        self.hailing_door(self.operator().await.token()).connect().await
     }
 
     /// REST with a driver's token.
@@ -177,8 +199,12 @@ impl Server {
 
     /// REST with a passenger's token.
     pub async fn passenger_api(&self, customer_id: i64) -> Api {
-        let token = self.command(&["token", "--customer", &customer_id.to_string()]).await;
-        Api::new(self.port).with_token(token.trim().to_owned())
+        Api::new(self.port).with_token(self.passenger_token(customer_id).await)
+    }
+
+    /// An access token of a passenger, made beside the running server.
+    pub async fn passenger_token(&self, customer_id: i64) -> String {
+        self.command(&["token", "--customer", &customer_id.to_string()]).await.trim().to_owned()
     }
 
     pub fn anonymous(&self) -> Api {

@@ -3,13 +3,25 @@
 
 use serde_json::Value;
 
-/// The differences between a message and its vector, each with its path. `added` are top-level fields that the
-/// project adds to what the apps fixed: they must be there.
+/// The differences between a message and an entry of a vector file, with what the entry says is added.
+pub fn differences_from(actual: &Value, entry: &Value) -> Vec<String> {
+    let added: Vec<String> = serde_json::from_value(entry["added_fields"].clone()).unwrap_or_default();
+    differences(actual, &entry["message"], &added)
+}
+
+/// The differences between a message and its vector, each with its path. `added` are fields that the project adds to what
+/// the apps fixed (`data.sequence`): they must be there.
 pub fn differences(actual: &Value, vector: &Value, added: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     let mut bare = actual.clone();
     for field in added {
-        let taken = bare.as_object_mut().and_then(|fields| fields.remove(field));
+        let (parent, name) =
+            field.split_once('.').map_or((None, field.as_str()), |(p, name)| (Some(p), name));
+        let object = match parent {
+            Some(parent) => &mut bare[parent],
+            None => &mut bare,
+        };
+        let taken = object.as_object_mut().and_then(|fields| fields.remove(name));
         if taken.is_none_or(|value| value.is_null()) {
             found.push(format!("{field}: missing"));
         }
@@ -48,10 +60,11 @@ fn compare(path: &str, actual: &Value, vector: &Value, found: &mut Vec<String>) 
 fn is_like(actual: &Value, vector: &Value) -> bool {
     match (actual, vector) {
         (Value::String(text), Value::String(pattern)) => match pattern.as_str() {
-            "<uuid>" => uuid::Uuid::parse_str(text).is_ok(),
+            pattern if pattern.ends_with("uuid>") => uuid::Uuid::parse_str(text).is_ok(),
             "<time>" => is_utc_time(text),
             _ => !text.is_empty(),
         },
+        (Value::Object(_), Value::String(pattern)) => pattern == "<the ride as REST shows it>",
         // A whole number in a vector is an id or a count; a fraction may happen to be whole.
         (Value::Number(number), Value::Number(example)) => example.is_f64() || number.is_i64(),
         (Value::Bool(_), Value::Bool(_)) | (Value::Null, Value::Null) => true,
