@@ -223,3 +223,21 @@ async fn one_of_fifty_followers_reads_nothing_and_costs_the_others_nothing() {
         app.expect("driver_arrived").await;
     }
 }
+
+/// `seed` ends the rides of the demo data beside the server, which nobody announces here.
+#[tokio::test]
+async fn a_ride_that_another_process_ended_is_not_followed_any_more() {
+    let server = Server::for_rides(&[1]).await;
+    let ride = server.taken_ride().await;
+    let mut app = follower(&server, &ride).await;
+    ride.locate(HERE.0, HERE.1).await;
+    app.expect_location_at(HERE.0).await;
+    server.command(&["seed"]).await;
+    app.events_until(|event| event["type"] == "ride_cancelled").await;
+    // The one who follows stays all the time, so the room is the one that was there.
+    let mut screen = server.hailing_admin().await;
+    wait_until("nobody drives any more", async || {
+        screen.join(&ride.id).await["driver_location"] == Value::Null
+    })
+    .await;
+}
