@@ -10,6 +10,7 @@ pub mod money;
 pub mod offer;
 pub mod position;
 pub mod ride;
+pub mod ride_book;
 pub mod role;
 pub mod search;
 pub mod search_policy;
