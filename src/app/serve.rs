@@ -157,6 +157,7 @@ async fn run(
     };
     let (server, addresses) = bind(&settings, context, sockets, tls)?;
     start_up::announce(&settings, &addresses, &log_ins);
+    start_up::warn_of_what_is_open(&settings);
     log::info!("started addresses={addresses:?} profile={}", settings.profile);
     keep_house(&parts, matching);
     let handle = server.handle();

@@ -2,6 +2,7 @@
 
 use crate::app::{Foundation, outside_key, tls};
 use crate::config::{Profile, SecretSource, Settings};
+use crate::domain::ride_book::RideKeyRule;
 use crate::operations::passwords::{Password, hash_now, matches_now};
 use crate::operations::tokens::OutsideKey;
 use crate::operations::{self, accounts, seed};
@@ -96,6 +97,22 @@ async fn set_admin_password(database: &Database, password: &str) -> Result<bool,
     let changed: Result<bool, operations::Error> =
         database.write(move |tx| seed::set_admin_password(tx, &hash)).await;
     Ok(changed?)
+}
+
+/// What lets in who has no account, said in the log, where it is found long after the start.
+pub fn warn_of_what_is_open(settings: &Settings) {
+    let rides = settings.anonymous_rides;
+    if !rides.allowed {
+        return;
+    }
+    let level = match settings.listen.is_loopback_only() {
+        true => log::Level::Info,
+        false => log::Level::Warn,
+    };
+    log::log!(level, "rides without a token are allowed ALLOW_ANONYMOUS_RIDES=true");
+    if rides.key == RideKeyRule::Optional {
+        log::log!(level, "whoever knows the id of such a ride is let in as its passenger RIDE_KEY=optional");
+    }
 }
 
 /// Says on standard output where the server is, who can log in, and what to try next.

@@ -13,12 +13,13 @@ use super::reader::{Defaults, Reader, SettingsProblems, flag, millis, one_of, se
 use super::secret::{JwtSecret, SecretSource};
 use super::values::{AllowedOrigins, Currency, DatabaseUrl, Durability, Profile, TrustedProxies};
 use super::{
-    DatabaseSettings, DeliverySettings, FinalFare, LimitSettings, ListenSettings, MatchSettings,
-    OutsideIssuer, RecorderSettings, RegionSettings, RetentionSettings, RideSettings, SessionSettings,
-    Settings, TlsFiles, TokenSettings, are_loopback,
+    AnonymousRideSettings, DatabaseSettings, DeliverySettings, FinalFare, LimitSettings, ListenSettings,
+    MatchSettings, OutsideIssuer, RecorderSettings, RegionSettings, RetentionSettings, RideSettings,
+    SessionSettings, Settings, TlsFiles, TokenSettings, are_loopback,
 };
 use crate::domain::money::Money;
 use crate::domain::ride::{Tariff, Travel};
+use crate::domain::ride_book::RideKeyRule;
 use crate::domain::search_policy::{Mode, Radii};
 
 const HOUR_SECS: u64 = 3600;
@@ -55,6 +56,7 @@ impl Settings {
             recorder: recorder(&mut reader),
             rides: rides(&mut reader),
             matching: matching(&mut reader),
+            anonymous_rides: anonymous_rides(&mut reader),
             retention: retention(&mut reader),
         };
         settings.check_together(&mut reader);
@@ -323,6 +325,15 @@ fn radii(text: &str) -> Result<Radii, String> {
     })
 }
 
+fn anonymous_rides(reader: &mut Reader<'_>) -> AnonymousRideSettings {
+    let rules = one_of(&[("required", RideKeyRule::Required), ("optional", RideKeyRule::Optional)]);
+    AnonymousRideSettings {
+        allowed: reader.value("ALLOW_ANONYMOUS_RIDES", flag),
+        key: reader.value("RIDE_KEY", rules),
+        rides_held_max: reader.value("RIDES_HELD_MAX", count_usize(10 * COUNT_MAX)),
+    }
+}
+
 fn amount(text: &str) -> Result<Money, String> {
     let amount = text.parse().ok().and_then(|major| Money::from_major(major).ok());
     amount.ok_or_else(|| "a number from 0 to 1000000000 with at most two decimals".to_owned())
@@ -400,6 +411,19 @@ mod tests {
         ] {
             assert!(problem(&[(name, wrong)]).contains(name), "{name}={wrong}");
         }
+    }
+
+    #[test]
+    fn anonymous_rides_are_for_a_developers_own_machine_unless_asked_for() {
+        let is_allowed = |given: &[(&str, &str)]| load(given).unwrap().anonymous_rides.allowed;
+        assert!(is_allowed(&[]));
+        let bind = ("BIND", "0.0.0.0:8000");
+        assert!(!is_allowed(&[bind]) && !is_allowed(&[PRODUCTION, SECRET]));
+        let asked_for = ("ALLOW_ANONYMOUS_RIDES", "true");
+        assert!(is_allowed(&[bind, asked_for]) && is_allowed(&[PRODUCTION, SECRET, asked_for]));
+        assert_eq!(load(&[]).unwrap().anonymous_rides.key, RideKeyRule::Required);
+        assert_eq!(load(&[("RIDE_KEY", "optional")]).unwrap().anonymous_rides.key, RideKeyRule::Optional);
+        assert!(problem(&[("RIDE_KEY", "none")]).contains("required or optional"));
     }
 
     #[test]

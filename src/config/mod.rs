@@ -24,6 +24,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use crate::domain::ride::{Rules, Tariff, Travel};
+use crate::domain::ride_book::RideKeyRule;
 use crate::domain::search_policy::{Mode, Patience, Policy, Radii};
 
 pub use self::example::env_example;
@@ -46,6 +47,7 @@ pub struct Settings {
     pub recorder: RecorderSettings,
     pub rides: RideSettings,
     pub matching: MatchSettings,
+    pub anonymous_rides: AnonymousRideSettings,
     pub retention: RetentionSettings,
 }
 
@@ -237,6 +239,15 @@ impl Settings {
             deliveries_max: self.deliveries_max(),
         }
     }
+}
+
+/// Who may have a ride without an account, and enter it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnonymousRideSettings {
+    pub allowed: bool,
+    pub key: RideKeyRule,
+    /// Of all matching sockets, with a token or without.
+    pub rides_held_max: NonZeroUsize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -43,6 +43,30 @@ pub(super) const SETTINGS: &[Setting] = &[
     .unit("seconds"),
     new(
         Rides,
+        "ALLOW_ANONYMOUS_RIDES",
+        "true",
+        "Ride matching without a token: whoever opens a ride's socket first is its passenger. Anybody could send drivers out, so \
+         elsewhere than on a developer's own machine it has to be asked for.",
+    )
+    .production("false")
+    .exposed("false"),
+    new(
+        Rides,
+        "RIDE_KEY",
+        "required",
+        "required: an anonymous ride is entered again with the key that its first socket was given, or, while none of its sockets \
+         is open, from the address that opened it. optional: with its id alone; whoever can guess an id is then its passenger.",
+    ),
+    new(
+        Rides,
+        "RIDES_HELD_MAX",
+        "50000",
+        "Ride ids held in memory for matching sockets: while one is open and 5 minutes longer. With so many held, a socket of one \
+         more ride gets 503. About 400 bytes each.",
+    )
+    .unit("rides"),
+    new(
+        Rides,
         "FARE_BASE",
         "2",
         "What a ride costs before its first kilometre, in CURRENCY with at most two decimals, where the app names no fare. An \
