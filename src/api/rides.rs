@@ -17,6 +17,7 @@ use crate::domain::job::JobStatus;
 use crate::domain::position::Fix;
 use crate::domain::ride::RideId;
 use crate::domain::role::Role;
+use crate::domain::search_policy::Patience;
 use crate::operations::authentication::Principal;
 use crate::operations::rides::{self, Canceller, DriverStep, Request, Viewer};
 use crate::store::reads::{self, RidesOf};
@@ -60,6 +61,7 @@ fn request(object: &Object) -> Result<Request, Problem> {
     let scheduled_at = fields.optional("scheduled_at", rules::instant);
     fields.finish(|| {
         Some(Request {
+            ride_id: None,
             ride_type: ride_type?,
             pickup: pickup?,
             dropoff: dropoff?,
@@ -68,6 +70,8 @@ fn request(object: &Object) -> Result<Request, Problem> {
             fare,
             distance_km,
             scheduled_at,
+            passenger_phone: None,
+            patience: Patience::UntilDeadline,
         })
     })
 }

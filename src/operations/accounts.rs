@@ -95,8 +95,29 @@ pub fn create_customer(
     Ok(Created { id, account, public_id })
 }
 
+/// A customer's account for one ride that is asked for without logging in. It has no password and gets no token.
+pub(super) fn create_guest(tx: &mut Tx<'_>) -> Result<Created<CustomerId>, Error> {
+    let person = Person {
+        // No colon is in a name that a person registers.
+        username: format!("guest:{}", Uuid::new_v4()),
+        name: "Guest".to_owned(),
+        phone_number: None,
+        password_hash: None,
+        is_demo: false,
+    };
+    let (account, public_id) = insert(tx, &person, Role::Customer, true)?;
+    // Not a next number, for which guests would race with each other.
+    let id = CustomerId(-account.0);
+    sql!(tx, customers::insert(id, account, None))?;
+    Ok(Created { id, account, public_id })
+}
+
 /// An account without a driver's or customer's side.
 pub fn create_account(tx: &mut Tx<'_>, person: &Person, role: Role) -> Result<(AccountId, Uuid), Error> {
+    insert(tx, person, role, false)
+}
+
+fn insert(tx: &mut Tx<'_>, person: &Person, role: Role, is_guest: bool) -> Result<(AccountId, Uuid), Error> {
     let public_id = Uuid::new_v4();
     let row = NewAccount {
         public_id: public_id.to_string(),
@@ -106,6 +127,7 @@ pub fn create_account(tx: &mut Tx<'_>, person: &Person, role: Role) -> Result<(A
         role: role.as_str(),
         password_hash: person.password_hash.as_deref(),
         is_demo: person.is_demo,
+        is_guest,
         created_at: tx.at(),
     };
     let account = sql!(tx, accounts::insert(&row)).map_err(|error| match error {

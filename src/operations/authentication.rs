@@ -65,11 +65,13 @@ impl Principal {
     }
 }
 
-/// The account behind verified claims; `None` where there is none, it is suspended, its tokens were revoked, or the
-/// token says something else than the account.
+/// The account behind verified claims; `None` where there is none, it is suspended or a guest's, its tokens were revoked, or
+/// the token says something else than the account.
 pub fn principal(conn: &mut Conn<'_>, claims: &VerifiedClaims) -> Result<Option<Principal>, StoreError> {
     let account = sql!(conn, accounts::by_public_id(&claims.sub.to_string()))?;
-    let Some(account) = account.filter(|account| !account.is_suspended) else { return Ok(None) };
+    let Some(account) = account.filter(|account| !account.is_suspended && !account.is_guest) else {
+        return Ok(None);
+    };
     let principal = principal_of(conn, account)?;
     Ok(principal.is_meant_by(claims).then_some(principal))
 }
@@ -114,7 +116,7 @@ pub struct Issue {
 /// given another password meanwhile, nothing begins.
 pub fn log_in(tx: &mut Tx<'_>, account: &Account, id: Uuid, lifetime: TimeDelta) -> Result<Issue, Error> {
     let current = sql!(tx, accounts::find(account.id))?.ok_or(Refusal::WrongCredentials)?;
-    if current.is_suspended || current.password_hash != account.password_hash {
+    if current.is_suspended || current.is_guest || current.password_hash != account.password_hash {
         return Err(Refusal::WrongCredentials.into());
     }
     let principal = principal_of(tx.conn(), current)?;

@@ -6,6 +6,7 @@ pub mod authentication;
 pub mod drivers;
 pub mod earnings;
 mod error;
+pub mod guests;
 pub mod idempotency;
 pub mod orders;
 pub mod passwords;

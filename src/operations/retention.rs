@@ -1,6 +1,6 @@
 //! Removing what has been kept long enough, in small steps, so that nothing waits for it.
 
-use crate::operations::idempotency;
+use crate::operations::{guests, idempotency};
 use crate::store::{StoreError, Tx, sql};
 use chrono::TimeDelta;
 
@@ -19,6 +19,7 @@ pub fn prune_step(tx: &mut Tx<'_>, retention: Retention) -> Result<usize, StoreE
     let now = tx.at();
     let mut removed = sql!(tx, events::prune(now - retention.events, STEP_ROWS))?;
     removed += sql!(tx, traces::prune(now - retention.events, STEP_ROWS))?;
+    removed += guests::prune(tx, now - retention.events, STEP_ROWS)?;
     removed += sql!(tx, locations::prune(now - retention.locations, STEP_ROWS))?;
     removed += sql!(tx, refresh_tokens::prune(now, STEP_ROWS))?;
     removed += sql!(tx, idempotency::prune(now - idempotency::KEPT_FOR, STEP_ROWS))?;

@@ -15,6 +15,9 @@ use std::f64::consts::PI;
 
 pub const DEMO_PASSWORD: &str = "password123";
 
+/// What passengers and drivers are told of jobs that seeding ends.
+const RESTORED: &str = "The demo data was restored";
+
 /// Pending demo orders that are there after seeding.
 const ORDERS: usize = 5;
 
@@ -149,11 +152,17 @@ fn seed_driver(
     Ok(())
 }
 
-/// Cancels the open demo orders and rides that a driver holds, so that the demo drivers are free again.
+/// Cancels the open demo orders and rides that a driver holds, and whatever ride a demo driver holds (a guest's, say), so that
+/// the demo drivers are free again.
 fn release_demo_orders(tx: &mut Tx<'_>, deliveries_max: i64) -> Result<(), Error> {
     for job in sql!(tx, jobs::open_demo())? {
         if job.status.is_held() {
-            end(tx, &job, "The demo data was restored", deliveries_max)?;
+            end(tx, &job, RESTORED, deliveries_max)?;
+        }
+    }
+    for driver in &DRIVERS {
+        for ride in sql!(tx, jobs::held_by(DriverId(driver.id), JobKind::Ride))? {
+            end(tx, &ride, RESTORED, deliveries_max)?;
         }
     }
     Ok(())

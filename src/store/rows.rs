@@ -30,6 +30,8 @@ pub struct Account {
     /// Unix seconds; a token issued before is refused.
     pub tokens_valid_from: i64,
     pub last_event_id: EventId,
+    /// Made for one ride: nobody logs in to it.
+    pub is_guest: bool,
 }
 
 #[derive(Debug, Insertable)]
@@ -42,6 +44,7 @@ pub struct NewAccount<'a> {
     pub role: &'static str,
     pub password_hash: Option<&'a str>,
     pub is_demo: bool,
+    pub is_guest: bool,
     pub created_at: NaiveDateTime,
 }
 
@@ -104,6 +107,17 @@ pub struct Customer {
     pub id: CustomerId,
     pub account_id: AccountId,
     pub time_zone: Option<String>,
+}
+
+/// What opens a guest's ride again.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = guests)]
+pub struct Guest {
+    pub account_id: i64,
+    pub key_hash: String,
+    pub later_key_hash: Option<String>,
+    pub opened_from: String,
+    pub created_at: NaiveDateTime,
 }
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable)]

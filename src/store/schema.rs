@@ -14,6 +14,7 @@ diesel::table! {
         tokens_valid_from -> BigInt,
         last_event_id -> BigInt,
         created_at -> Timestamp,
+        is_guest -> Bool,
     }
 }
 
@@ -45,6 +46,16 @@ diesel::table! {
         id -> BigInt,
         account_id -> BigInt,
         time_zone -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    guests (account_id) {
+        account_id -> BigInt,
+        key_hash -> Text,
+        later_key_hash -> Nullable<Text>,
+        opened_from -> Text,
+        created_at -> Timestamp,
     }
 }
 
@@ -203,6 +214,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     drivers,
     customers,
+    guests,
     jobs,
     events,
     job_declines,

@@ -5,12 +5,14 @@
 mod chat;
 mod driving;
 mod losing;
+mod matching;
 mod rating;
 
 pub use chat::chat;
 pub(super) use driving::release;
 pub use driving::{DriverStep, accept, claim, decline, driven_m, give_back, step};
 pub use losing::{Waiting, lose_driver, waiting_since};
+pub use matching::{Asker, find_driver};
 pub use rating::{Stars, rate};
 
 use crate::domain::event::{DriverCard, EventBody};
@@ -36,6 +38,8 @@ use uuid::Uuid;
 /// What a passenger asks for. What they did not say of fare and way is estimated.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// Of the app's choosing; otherwise we choose one.
+    pub ride_id: Option<RideId>,
     pub ride_type: String,
     pub pickup: Position,
     pub dropoff: Position,
@@ -44,6 +48,10 @@ pub struct Request {
     pub fare: Option<Money>,
     pub distance_km: Option<f64>,
     pub scheduled_at: Option<DateTime<Utc>>,
+    /// Where the passenger can be called, if elsewhere than at their account's number.
+    pub passenger_phone: Option<String>,
+    /// How long the search goes on with nobody left to ask.
+    pub patience: Patience,
 }
 
 /// Who ends a ride before its goal. A driver does not: they give it back.
@@ -85,8 +93,9 @@ pub fn request(
     let estimated_km = rules.travel.distance_m(request.pickup, request.dropoff) / 1000.0;
     let distance_km = request.distance_km.unwrap_or(estimated_km);
     let fare = request.fare.unwrap_or_else(|| rules.tariff.fare(distance_km * 1000.0));
+    let ride_id = request.ride_id.clone().unwrap_or_else(|| Uuid::new_v4().into());
     let job = NewJob {
-        public_id: Uuid::new_v4().to_string(),
+        public_id: ride_id.as_str().to_owned(),
         kind: JobKind::Ride.as_str(),
         status: JobStatus::Requested.as_str(),
         customer_id: Some(passenger.0),
@@ -105,14 +114,18 @@ pub fn request(
     let row = NewRide {
         job,
         ride_type: &request.ride_type,
-        passenger_phone: account.phone_number.as_deref(),
+        passenger_phone: request.passenger_phone.as_deref().or(account.phone_number.as_deref()),
         estimated_fare_minor: fare.minor(),
         scheduled_at: request.scheduled_at.map(|at| at.naive_utc()),
     };
-    let id = sql!(tx, rides::insert(&row))?;
+    let id = sql!(tx, rides::insert(&row)).map_err(|error| match error {
+        // Another socket asked under the same id at the same time: once more, to find its ride.
+        StoreError::Taken { .. } => StoreError::Repeat,
+        other => other,
+    })?;
     let ride = sql!(tx, rides::find(id))?.ok_or(Refusal::NotFound("ride"))?;
     if is_due(&ride, tx.now()) {
-        searches::open(tx, &ride, Patience::UntilDeadline, rules.search_span)?;
+        searches::open(tx, &ride, request.patience, rules.search_span)?;
     }
     standing(tx, id)
 }

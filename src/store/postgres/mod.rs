@@ -24,6 +24,8 @@ pub mod customers;
 pub mod drivers;
 #[path = "../queries/events.rs"]
 pub mod events;
+#[path = "../queries/guests.rs"]
+pub mod guests;
 #[path = "../queries/idempotency.rs"]
 pub mod idempotency;
 #[path = "../queries/jobs.rs"]

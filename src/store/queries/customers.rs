@@ -38,22 +38,23 @@ pub fn by_account(conn: &mut Db, account: AccountId) -> QueryResult<Option<Custo
         .optional()
 }
 
-/// Those with ids from `first` to `last` who may log in, ascending.
+/// Those with ids from `first` to `last` who may log in, ascending. Guests never do.
 pub fn within(conn: &mut Db, first: i64, last: i64) -> QueryResult<Vec<(Customer, Account)>> {
     customers::table
         .inner_join(accounts::table)
         .filter(customers::id.between(first, last))
-        .filter(accounts::is_suspended.eq(false))
+        .filter(accounts::is_suspended.eq(false).and(accounts::is_guest.eq(false)))
         .order(customers::id)
         .select((Customer::as_select(), Account::as_select()))
         .load(conn)
 }
 
-/// Ascending by id, after `after`.
+/// Those who are no guests, ascending by id, after `after`.
 pub fn page(conn: &mut Db, after: CustomerId, limit: i64) -> QueryResult<Vec<(Customer, Account)>> {
     customers::table
         .inner_join(accounts::table)
         .filter(customers::id.gt(after.0))
+        .filter(accounts::is_guest.eq(false))
         .order(customers::id)
         .limit(limit)
         .select((Customer::as_select(), Account::as_select()))
@@ -65,6 +66,7 @@ pub fn ids(conn: &mut Db) -> QueryResult<Vec<i64>> {
     customers::table.select(customers::id).order(customers::id).load(conn)
 }
 
+/// Of those who are no guests: guests' ids are below 0.
 pub fn highest_id(conn: &mut Db) -> QueryResult<Option<i64>> {
-    customers::table.select(diesel::dsl::max(customers::id)).first(conn)
+    customers::table.filter(customers::id.gt(0)).select(diesel::dsl::max(customers::id)).first(conn)
 }

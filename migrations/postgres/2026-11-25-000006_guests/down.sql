@@ -1,0 +1,2 @@
+DROP TABLE guests;
+ALTER TABLE accounts DROP COLUMN is_guest;
