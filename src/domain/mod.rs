@@ -9,6 +9,7 @@ pub mod job;
 pub mod money;
 pub mod offer;
 pub mod position;
+pub mod recap;
 pub mod ride;
 pub mod ride_book;
 pub mod role;

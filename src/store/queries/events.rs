@@ -1,7 +1,7 @@
 //! Durable events and what became of their delivery.
 
 use super::Db;
-use crate::domain::ids::{AccountId, EventId};
+use crate::domain::ids::{AccountId, EventId, JobId};
 use crate::domain::job::JobStatus;
 use crate::store::rows::{EventRow, NewEvent};
 use crate::store::schema::{events, jobs};
@@ -107,6 +107,20 @@ pub fn nth_newest_unconfirmed(
         .select(events::created_at)
         .first(conn)
         .optional()
+}
+
+/// Which events tell the state of a job to an account: each with its name, and whether no device has confirmed it, ascending.
+pub fn of_state(conn: &mut Db, account: AccountId, job: JobId) -> QueryResult<Vec<(EventId, String, bool)>> {
+    let tells_state = (events::name.eq("ride_accepted"))
+        .or(events::name.eq("driver_arrived"))
+        .or(events::name.eq("ride_started"))
+        .or(events::name.eq("driver_cancelled"));
+    events::table
+        .filter(events::account_id.eq(account.0).and(events::job_id.eq(job.0)))
+        .filter(tells_state)
+        .order(events::event_id)
+        .select((events::event_id, events::name, events::confirmed_at.is_null()))
+        .load(conn)
 }
 
 /// Marks an event as confirmed by a device, and when it was sent. Any mark counts, so the first one stays.
