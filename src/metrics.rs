@@ -83,6 +83,10 @@ metrics! {
     claims_lost: Counter = counter, describe_counter, "fleetwire_claims_lost_total";
     /// From the beginning of a search to its driver.
     match_seconds: Histogram = histogram, describe_histogram, "fleetwire_match_seconds";
+    /// Ride ids held for matching sockets.
+    rides_held: Gauge = gauge, describe_gauge, "fleetwire_rides_held";
+    /// Matching sockets refused because RIDES_HELD_MAX rides are held.
+    rides_held_refused: Counter = counter, describe_counter, "fleetwire_rides_held_refused_total";
     /// Time of a database operation on its thread.
     database_seconds: Histogram = histogram, describe_histogram, "fleetwire_database_seconds";
     /// Database operations waiting for a thread.

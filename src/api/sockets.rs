@@ -1,6 +1,9 @@
 //! The doors of the sockets: who comes in, on which contract. The handshake completes before any 4xxx close, because an
 //! app can't see a code on a refused one.
 
+mod ride_matching;
+
+use crate::actors::entrance::Entrance;
 use crate::actors::session::client::{Client, ClientContext, Recipient};
 use crate::actors::session::{self, Reaper, TransportLimits, bearer_from_request};
 use crate::api::Context;
@@ -31,12 +34,16 @@ pub struct Sockets {
     pub driver_limits: Arc<TransportLimits>,
     /// Of the ride apps, which need not send anything while they follow a ride.
     pub ride_limits: Arc<TransportLimits>,
+    pub entrance: Entrance,
     pub reaper: Reaper,
 }
 
 pub fn configure(routes: &mut web::ServiceConfig) {
     routes.service(web::resource("/api/v1/ws/driver/{driver_id}").get(driver));
     routes.service(web::resource("/api/v1/ws/connect").get(connect));
+    for path in ["/ws/ride/{ride_id}", "/ws/ride/{ride_id}/"] {
+        routes.service(web::resource(path).get(ride_matching::ride));
+    }
 }
 
 /// `GET /api/v1/ws/driver/{driver_id}?token=…&last_event_id=…`, the driver app's socket.

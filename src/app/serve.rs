@@ -1,6 +1,7 @@
 //! The server: its parts made in order, and torn down in reverse.
 
 use crate::actors::dispatcher::{Dispatcher, DispatcherLimits};
+use crate::actors::entrance::Entrance;
 use crate::actors::matcher::{self, Changed, Matcher, MatcherHandle, News};
 use crate::actors::recorder::{self, RecorderHandle, RecorderOptions};
 use crate::actors::registry::Registry;
@@ -127,16 +128,12 @@ async fn run(
         tokens: tokens.clone(),
         metrics: foundation.metrics.clone(),
         deliveries_max: settings.deliveries_max(),
+        rides: settings.ride_rules(),
         replay_events_max: settings.delivery.replay_events_max.get(),
         replay_age_max: time_delta(settings.delivery.replay_age_max),
         rides_joined_max: settings.rides.joined_max.get(),
     };
-    let sockets = Sockets {
-        clients: Arc::new(clients),
-        driver_limits: Arc::new(limits(&settings, Activity::TextOrPing)),
-        ride_limits: Arc::new(limits(&settings, Activity::AnyFrame)),
-        reaper: parts.reaper.clone(),
-    };
+    let sockets = sockets(&settings, &parts, clients);
     let matching = matcher.matcher.clone();
     let context = Context {
         limiters: Limiters::new(&settings.limits),
@@ -287,6 +284,17 @@ fn publish(database: &Database, hearers: Hearers) {
 fn expect_receipt(event: &Event, matcher: &MatcherHandle) {
     if let (EventBody::RideRequested(offer), Some(job)) = (&event.body, event.job) {
         matcher.offered(event.account, event.id, job, offer.expires_at);
+    }
+}
+
+fn sockets(settings: &Settings, parts: &Parts, clients: ClientContext) -> Sockets {
+    let rides = settings.anonymous_rides;
+    Sockets {
+        clients: Arc::new(clients),
+        driver_limits: Arc::new(limits(settings, Activity::TextOrPing)),
+        ride_limits: Arc::new(limits(settings, Activity::AnyFrame)),
+        entrance: Entrance::new(rides.key, rides.rides_held_max.get(), parts.metrics.clone()),
+        reaper: parts.reaper.clone(),
     }
 }
 

@@ -346,7 +346,8 @@ fn no_drivers(id: Option<EventId>) -> String {
     flat("no_drivers", id, &NoDrivers { message: "No drivers available nearby" })
 }
 
-fn ride_cancelled(ride: &RideId, by: CancelledBy, reason: &str, id: Option<EventId>) -> String {
+/// Also the answer to who cancels once more; then it has no number.
+pub fn ride_cancelled(ride: &RideId, by: CancelledBy, reason: &str, id: Option<EventId>) -> String {
     #[derive(Serialize)]
     struct Cancelled<'a> {
         message: &'static str,

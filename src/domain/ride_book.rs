@@ -175,16 +175,17 @@ impl<H: Clone> RideBook<H> {
         }
     }
 
-    /// A socket has gone.
-    pub fn leave(&mut self, ride: &RideId, seat: Seat, now: Instant) {
-        let Some(held) = self.rides.get_mut(ride) else { return };
-        let Some(index) = held.open.iter().position(|(other, _)| *other == seat) else { return };
-        held.open.swap_remove(index);
+    /// A socket has gone. Returns its handle.
+    pub fn leave(&mut self, ride: &RideId, seat: Seat, now: Instant) -> Option<H> {
+        let held = self.rides.get_mut(ride)?;
+        let index = held.open.iter().position(|(other, _)| *other == seat)?;
+        let (_, handle) = held.open.swap_remove(index);
         if held.open.is_empty() {
             held.left = Some((now, seat));
             self.left.insert((now, seat), ride.clone());
         }
         self.forget_the_expired(now);
+        handle
     }
 
     /// The other sessions of a ride.

@@ -3,11 +3,15 @@
 
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::ride::RideId;
-use crate::domain::ride_book::{Claim, KeyHash};
+use crate::domain::ride_book::{Claim, KeyHash, RideKey};
 use crate::operations::accounts;
 use crate::operations::error::Error;
-use crate::store::{Conn, Guest, StoreError, Tx, sql};
+use crate::operations::tokens::TokenKeys;
+use crate::store::{Account, Conn, Customer, Guest, StoreError, Tx, sql};
 use chrono::NaiveDateTime;
+use rand::TryRngCore;
+use rand::rand_core::OsError;
+use rand::rngs::OsRng;
 use std::net::IpAddr;
 
 /// What opens a guest's ride again.
@@ -17,25 +21,59 @@ pub struct Opening {
     pub from: IpAddr,
 }
 
+/// Whose a ride is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passenger {
+    pub customer: CustomerId,
+    pub account: AccountId,
+}
+
+/// A key that nobody has, from the system's random source: 128 bits, so that nobody guesses one either.
+pub fn new_key(tokens: &TokenKeys) -> Result<RideKey, OsError> {
+    let mut bytes = [0; 16];
+    OsRng.try_fill_bytes(&mut bytes)?;
+    Ok(key(tokens, bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+}
+
+/// A key as somebody presents it.
+pub fn key(tokens: &TokenKeys, text: String) -> RideKey {
+    let hash = KeyHash::new(tokens.fingerprint(format!("ride key:{text}").as_bytes()));
+    RideKey { text, hash }
+}
+
 /// To whom the newest job under this id belongs; `None` where there is none, or it is nobody's any more.
-pub fn claim(conn: &mut Conn<'_>, ride_id: &RideId) -> Result<Option<Claim>, StoreError> {
-    let Some(job) = sql!(conn, rides::id_of(ride_id.as_str()))? else { return Ok(None) };
-    let ride = sql!(conn, rides::find(job))?;
-    let Some(customer) = ride.and_then(|ride| ride.job.customer_id) else { return Ok(None) };
-    let Some((_, account)) = sql!(conn, customers::find(customer))? else { return Ok(None) };
+pub fn claim(conn: &mut Conn<'_>, ride_id: &RideId) -> Result<Option<(Passenger, Claim)>, StoreError> {
+    let Some((customer, account)) = passenger(conn, ride_id)? else { return Ok(None) };
+    let passenger = Passenger { customer: customer.id, account: account.id };
     if !account.is_guest {
-        return Ok(Some(Claim::Account(account.id)));
+        return Ok(Some((passenger, Claim::Account(account.id))));
     }
     let guest = sql!(conn, guests::find(account.id))?;
     let keys = guest.iter().flat_map(|guest| [Some(&guest.key_hash), guest.later_key_hash.as_ref()]);
-    Ok(Some(Claim::Guest {
+    let claim = Claim::Guest {
         keys: keys.flatten().map(KeyHash::new).collect(),
         opened_from: guest.as_ref().and_then(|guest| guest.opened_from.parse().ok()),
-    }))
+    };
+    Ok(Some((passenger, claim)))
+}
+
+/// The guest whose the newest job under this id is, if it is one's.
+pub fn of_ride(conn: &mut Conn<'_>, ride_id: &RideId) -> Result<Option<Passenger>, StoreError> {
+    let found = passenger(conn, ride_id)?.filter(|(_, account)| account.is_guest);
+    Ok(found.map(|(customer, account)| Passenger { customer: customer.id, account: account.id }))
+}
+
+fn passenger(conn: &mut Conn<'_>, ride_id: &RideId) -> Result<Option<(Customer, Account)>, StoreError> {
+    let Some(job) = sql!(conn, rides::id_of(ride_id.as_str()))? else { return Ok(None) };
+    let ride = sql!(conn, rides::find(job))?;
+    match ride.and_then(|ride| ride.job.customer_id) {
+        Some(customer) => sql!(conn, customers::find(customer)),
+        None => Ok(None),
+    }
 }
 
 /// Makes a guest for a ride.
-pub(super) fn create(tx: &mut Tx<'_>, opening: &Opening) -> Result<(CustomerId, AccountId), Error> {
+pub(super) fn create(tx: &mut Tx<'_>, opening: &Opening) -> Result<Passenger, Error> {
     let created = accounts::create_guest(tx)?;
     let row = Guest {
         account_id: created.account.0,
@@ -45,7 +83,7 @@ pub(super) fn create(tx: &mut Tx<'_>, opening: &Opening) -> Result<(CustomerId, 
         created_at: tx.at(),
     };
     sql!(tx, guests::insert(&row))?;
-    Ok((created.id, created.account))
+    Ok(Passenger { customer: created.id, account: created.account })
 }
 
 /// Keeps a further key, for a guest who came back without the first; that one stays good.

@@ -5,11 +5,14 @@
 //! | file | owns |
 //! | --- | --- |
 //! | `delivering` | delivery, the same for all |
-//! | `driver_app`, `ride_hailing` | the contract's part |
+//! | `driver_app`, `ride_hailing`, `ride_matching` | the contract's part |
 
 mod delivering;
 mod driver_app;
 mod ride_hailing;
+mod ride_matching;
+
+pub use ride_matching::Arrival;
 
 use crate::actors::dispatcher::{Deregister, Dispatcher, Renewed};
 use crate::actors::matcher::MatcherHandle;
@@ -20,15 +23,18 @@ use crate::actors::words;
 use crate::clock::SharedClock;
 use crate::contracts::close_codes::CloseCode;
 use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::ride_matching::is_of;
 use crate::contracts::{BadMessage, Contract, Inbound};
 use crate::domain::delivery::{Delivery, Standing, Step};
 use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, DriverId, EventId};
 use crate::domain::position::Fix;
-use crate::domain::ride::RideId;
+use crate::domain::ride::{RideId, Rules};
 use crate::metrics::Metrics;
 use crate::operations;
 use crate::operations::authentication::{self, Principal};
+use crate::operations::guests::Passenger;
+use crate::operations::rides::{self, UnderWay};
 use crate::operations::tokens::{TokenKeys, Use, VerifiedClaims};
 use crate::store::{Chain, Conn, Database, StoreError, standing};
 use actix::Addr;
@@ -36,6 +42,7 @@ use bytestring::ByteString;
 use chrono::{DateTime, TimeDelta, Utc};
 use driver_app::DriverApp;
 use ride_hailing::RideHailing;
+use ride_matching::RideMatching;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -53,6 +60,7 @@ pub struct ClientContext {
     pub tokens: Arc<TokenKeys>,
     pub metrics: Arc<Metrics>,
     pub deliveries_max: i64,
+    pub rides: Rules,
     /// Of what is unconfirmed, at most so many of the newest are replayed …
     pub replay_events_max: u32,
     /// … that are not older than this.
@@ -71,6 +79,22 @@ impl ClientContext {
     ) -> Result<Standing, StoreError> {
         standing(conn, account, now, self.replay_events_max, self.replay_age_max)
     }
+
+    /// The same, and then what goes on with the ride whose socket it is.
+    fn look(
+        &self,
+        conn: &mut Conn<'_>,
+        account: AccountId,
+        of_ride: Option<&(RideId, Passenger)>,
+        now: DateTime<Utc>,
+    ) -> Result<Opened, StoreError> {
+        let standing = self.standing(conn, account, now)?;
+        let under_way = match of_ride {
+            Some((ride, passenger)) => rides::under_way(conn, ride, *passenger)?,
+            None => None,
+        };
+        Ok(Opened { standing, under_way })
+    }
 }
 
 /// What others tell a client's session.
@@ -83,6 +107,8 @@ pub enum ToClient {
     Text(ByteString),
     /// A room lets the session go, by its membership.
     SentAway(RideId, u64),
+    /// The ride whose socket this is has become a guest's.
+    Bound(Passenger),
 }
 
 /// Whose events a conversation delivers.
@@ -103,16 +129,32 @@ impl Recipient {
 enum Part {
     DriverApp(DriverApp),
     RideHailing(Box<RideHailing>),
+    RideMatching(Box<RideMatching>),
 }
 
-/// What opening brings: where the events stand, or `None` where the token is no good any more.
-type Opening = Pin<Box<dyn Future<Output = Result<Option<Standing>, operations::Error>>>>;
+/// What opening brings, or `None` where the token is no good any more.
+type Opening = Pin<Box<dyn Future<Output = Result<Option<Opened>, operations::Error>>>>;
+
+/// What a conversation goes on from.
+struct Opened {
+    /// Where the account's events stand.
+    standing: Standing,
+    /// The ride whose socket it is, if that goes on.
+    under_way: Option<UnderWay>,
+}
+
+impl From<Standing> for Opened {
+    fn from(standing: Standing) -> Self {
+        Self { standing, under_way: None }
+    }
+}
 
 impl Part {
     fn contract(&self) -> Contract {
         match self {
             Part::DriverApp(_) => Contract::DriverApp,
             Part::RideHailing(_) => Contract::RideHailing,
+            Part::RideMatching(_) => Contract::RideMatching,
         }
     }
 
@@ -121,6 +163,7 @@ impl Part {
         match self {
             Part::DriverApp(app) => Some(app.driver),
             Part::RideHailing(hailing) => hailing.who().driver,
+            Part::RideMatching(_) => None,
         }
     }
 
@@ -128,6 +171,10 @@ impl Part {
     fn delivery(&self) -> Delivery {
         match self {
             Part::DriverApp(_) | Part::RideHailing(_) => Delivery::default(),
+            Part::RideMatching(app) => {
+                let ride = app.ride.clone();
+                Delivery::of(move |event| is_of(event, &ride))
+            }
         }
     }
 
@@ -136,6 +183,7 @@ impl Part {
         match self {
             Part::DriverApp(app) => Box::pin(driver_app::open(app.driver, recipient, context)),
             Part::RideHailing(_) => Box::pin(ride_hailing::open(recipient, context)),
+            Part::RideMatching(app) => Box::pin(ride_matching::open(app.of_ride(), recipient, context)),
         }
     }
 
@@ -144,6 +192,32 @@ impl Part {
         match self {
             Part::DriverApp(app) => Some(app.connected(session, newest, now)),
             Part::RideHailing(hailing) => Some(hailing.connected(newest, now)),
+            // Said at once, since it may be nobody's conversation.
+            Part::RideMatching(_) => None,
+        }
+    }
+
+    /// Whose ride it is a socket of, where it is one.
+    fn of_ride(&self) -> Option<(RideId, Passenger)> {
+        match self {
+            Part::DriverApp(_) | Part::RideHailing(_) => None,
+            Part::RideMatching(app) => app.of_ride(),
+        }
+    }
+
+    /// What has to be said before an event.
+    fn before(&mut self, event: &Event) -> Vec<String> {
+        match self {
+            Part::DriverApp(_) | Part::RideHailing(_) => Vec::new(),
+            Part::RideMatching(app) => app.before(event),
+        }
+    }
+
+    /// What has to be said when all events up to `sent` were.
+    fn after(&mut self, sent: EventId) -> Vec<String> {
+        match self {
+            Part::DriverApp(_) | Part::RideHailing(_) => Vec::new(),
+            Part::RideMatching(app) => app.after(sent),
         }
     }
 }
@@ -193,8 +267,13 @@ impl Conversation for Client {
     fn opened(&mut self, link: &mut Link<'_, Self>) {
         self.session = link.session_id();
         log::info!("session opened contract={} {self}", self.contract().name());
-        if let Some(recipient) = self.recipient.clone() {
-            self.enter(recipient, link);
+        if let Part::RideMatching(app) = &self.part {
+            let established = ride_matching::opened(app, link);
+            self.send(established, link);
+        }
+        match self.recipient.clone() {
+            Some(recipient) => self.enter(recipient, link),
+            None => ride_matching::look_for_guest(self, link),
         }
     }
 
@@ -240,6 +319,7 @@ impl Conversation for Client {
             }
             ToClient::Text(text) => self.send(text, link),
             ToClient::SentAway(ride, membership) => ride_hailing::sent_away(self, &ride, membership, link),
+            ToClient::Bound(guest) => ride_matching::bound(self, guest, link),
         }
     }
 
@@ -263,6 +343,7 @@ impl Client {
         match self.part {
             Part::DriverApp(_) => self.misplaced(&inbound, link),
             Part::RideHailing(_) => ride_hailing::said(self, inbound, link),
+            Part::RideMatching(_) => ride_matching::said(self, inbound, link),
         }
     }
 
@@ -271,6 +352,7 @@ impl Client {
         match &self.part {
             Part::DriverApp(app) => driver_app::snapshot(app.driver, self, rest, link),
             Part::RideHailing(_) => ride_hailing::snapshot(self, rest, link),
+            Part::RideMatching(_) => ride_matching::snapshot(self, rest, link),
         }
     }
 

@@ -1,30 +1,33 @@
 //! A ride asked for over its own socket, under an id that the app chose. The id names the newest job under it: once that has
 //! ended, the same passenger may ask again, and a new job is made.
 
-use super::{Request, lock, request};
-use crate::domain::ids::{AccountId, CustomerId};
+use super::{Canceller, Request, cancel, lock, request};
+use crate::domain::ids::CustomerId;
+use crate::domain::job::JobStatus;
+use crate::domain::recap::{Part, Told};
 use crate::domain::ride::{RideId, Rules};
 use crate::operations::error::{Error, Refusal};
-use crate::operations::guests::{self, Opening};
-use crate::store::{Tx, sql};
+use crate::operations::guests::{self, Opening, Passenger};
+use crate::store::reads::{self, RideStanding};
+use crate::store::{Conn, StoreError, Tx, sql};
 
 /// Who asks; the door has let them in.
 #[derive(Clone, Debug)]
 pub enum Asker {
-    Account(CustomerId),
+    Account(Passenger),
     /// Whoever opened the ride's socket. They become a guest with their first request.
     Anonymous(Opening),
 }
 
 /// Makes the job, its search, and a guest where the asker is nobody yet. Refused while a job under this id is open, and where
-/// the newest one is another's ([`Refusal::NotFound`]): then nothing is changed. Returns the passenger and their account.
+/// the newest one is another's ([`Refusal::NotFound`]): then nothing is changed.
 pub fn find_driver(
     tx: &mut Tx<'_>,
     ride_id: &RideId,
     asker: &Asker,
     asked: &Request,
     rules: &Rules,
-) -> Result<(CustomerId, AccountId), Error> {
+) -> Result<Passenger, Error> {
     let newest = match lock(tx, ride_id) {
         Ok(ride) => Some(ride.job),
         Err(Error::Refused(Refusal::NotFound(_))) => None,
@@ -36,7 +39,7 @@ pub fn find_driver(
     };
     let is_theirs = match (&owner, asker) {
         (None, _) => true,
-        (Some((customer, _)), Asker::Account(asker)) => customer.id == *asker,
+        (Some((_, account)), Asker::Account(asker)) => account.id == asker.account,
         (Some((_, account)), Asker::Anonymous(_)) => account.is_guest,
     };
     if !is_theirs {
@@ -45,15 +48,61 @@ pub fn find_driver(
     if let Some(open) = newest.filter(|job| job.status.is_open()) {
         return Err(Refusal::RideState(open.status).into());
     }
-    let (passenger, account) = match (owner, asker) {
-        (Some((customer, account)), _) => (customer.id, account.id),
+    let passenger = match (owner, asker) {
+        (Some((customer, account)), _) => Passenger { customer: customer.id, account: account.id },
+        (None, Asker::Account(passenger)) => *passenger,
         (None, Asker::Anonymous(opening)) => guests::create(tx, opening)?,
-        (None, Asker::Account(passenger)) => {
-            let (_, account) = sql!(tx, customers::find(*passenger))?.ok_or(Refusal::NotFound("customer"))?;
-            (*passenger, account.id)
-        }
     };
     let asked = Request { ride_id: Some(ride_id.clone()), ..asked.clone() };
-    request(tx, passenger, &asked, rules)?;
-    Ok((passenger, account))
+    request(tx, passenger.customer, &asked, rules)?;
+    Ok(passenger)
+}
+
+/// The passenger ends the newest job under this id. Returns the ride where it was cancelled before: nothing has changed then, and
+/// nobody is told again.
+pub fn call_off(
+    tx: &mut Tx<'_>,
+    ride_id: &RideId,
+    passenger: CustomerId,
+    reason: &str,
+    deliveries_max: i64,
+) -> Result<Option<RideStanding>, Error> {
+    let was = lock(tx, ride_id)?.job.status;
+    let standing = cancel(tx, ride_id, Canceller::Passenger(passenger), reason, deliveries_max)?;
+    Ok((was == JobStatus::Cancelled).then_some(standing))
+}
+
+/// A ride that goes on, and which of its passenger's events told so.
+#[derive(Debug)]
+pub struct UnderWay {
+    pub standing: RideStanding,
+    pub told: Vec<Told>,
+}
+
+/// The newest job under this id, if it is this passenger's and goes on. Its events are read last: what made the status that was
+/// read is among them.
+pub fn under_way(
+    conn: &mut Conn<'_>,
+    ride_id: &RideId,
+    passenger: Passenger,
+) -> Result<Option<UnderWay>, StoreError> {
+    let found = reads::ride(conn, ride_id)?;
+    let is_theirs = |standing: &RideStanding| {
+        let job = &standing.ride.job;
+        job.customer_id == Some(passenger.customer) && job.status.is_open()
+    };
+    let Some(standing) = found.filter(is_theirs) else { return Ok(None) };
+    let events = sql!(conn, events::of_state(passenger.account, standing.ride.job.id))?;
+    let told = events.into_iter().filter_map(|(id, name, is_confirmed)| {
+        let part = match &*name {
+            "ride_accepted" => Part::DriverAssigned,
+            "driver_arrived" => Part::DriverArrived,
+            "ride_started" => Part::RideStarted,
+            "driver_cancelled" => Part::Searching,
+            _ => return None,
+        };
+        Some(Told { part, id, is_confirmed })
+    });
+    let told = told.collect();
+    Ok(Some(UnderWay { standing, told }))
 }

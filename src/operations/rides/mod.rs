@@ -12,7 +12,7 @@ pub use chat::chat;
 pub(super) use driving::release;
 pub use driving::{DriverStep, accept, claim, decline, driven_m, give_back, step};
 pub use losing::{Waiting, lose_driver, waiting_since};
-pub use matching::{Asker, find_driver};
+pub use matching::{Asker, UnderWay, call_off, find_driver, under_way};
 pub use rating::{Stars, rate};
 
 use crate::domain::event::{DriverCard, EventBody};

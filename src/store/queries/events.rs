@@ -109,7 +109,7 @@ pub fn nth_newest_unconfirmed(
         .optional()
 }
 
-/// Which events tell the state of a job to an account: each with its name, and whether no device has confirmed it, ascending.
+/// Which events tell the state of a job to an account: each with its name, and whether a device has confirmed it, ascending.
 pub fn of_state(conn: &mut Db, account: AccountId, job: JobId) -> QueryResult<Vec<(EventId, String, bool)>> {
     let tells_state = (events::name.eq("ride_accepted"))
         .or(events::name.eq("driver_arrived"))
@@ -119,7 +119,7 @@ pub fn of_state(conn: &mut Db, account: AccountId, job: JobId) -> QueryResult<Ve
         .filter(events::account_id.eq(account.0).and(events::job_id.eq(job.0)))
         .filter(tells_state)
         .order(events::event_id)
-        .select((events::event_id, events::name, events::confirmed_at.is_null()))
+        .select((events::event_id, events::name, events::confirmed_at.is_not_null()))
         .load(conn)
 }
 

@@ -1,12 +1,13 @@
 //! Delivery on one socket, the same for every contract: carries out what `domain::delivery` says.
 
-use super::{Client, Recipient};
+use super::{Client, Opened, Part, Recipient};
 use crate::actors::dispatcher::Register;
 use crate::actors::registry::Registered;
 use crate::actors::session::Link;
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::delivery::{self, Page, Read, Standing, Step};
 use crate::domain::ids::EventId;
+use crate::operations::rides::UnderWay;
 use crate::operations::tokens::VerifiedClaims;
 use crate::store::{Mark, MarkKind, StoreError, page_of};
 use bytestring::ByteString;
@@ -34,18 +35,20 @@ impl Client {
             opening.await
         };
         link.wait(opening, |client, outcome, link| match outcome {
-            Ok(Some(standing)) => client.begin(standing, link),
+            Ok(Some(opened)) => client.begin(opened, link),
             Ok(None) => link.close(CloseCode::AuthenticationFailed, "access revoked"),
             Err(error) => client.give_up(&error, link),
         });
     }
 
-    fn begin(&mut self, standing: Standing, link: &mut Link<'_, Self>) {
+    fn begin(&mut self, opened: Opened, link: &mut Link<'_, Self>) {
+        let Opened { standing, under_way } = opened;
         let now = self.context.clock.now();
         if let Some(connected) = self.part.connected(self.session, standing.newest, now) {
             self.send(connected, link);
         }
         let steps = self.delivery.begin(self.last_event_id, standing);
+        self.recall(under_way, standing.newest, &steps);
         self.carry_out(steps, None, link);
     }
 
@@ -55,14 +58,18 @@ impl Client {
             let steps = self.delivery.begin(Some(last), Standing::empty(now));
             return self.carry_out(steps, None, link);
         };
+        let of_ride = self.part.of_ride();
         let reading = async move {
             context.recorder.flush_marks().await;
             let inner = context.clone();
-            context.database.read(move |conn| inner.standing(conn, account, now)).await
+            context.database.read(move |conn| inner.look(conn, account, of_ride.as_ref(), now)).await
         };
-        link.wait(reading, move |client, outcome: Result<Standing, StoreError>, link| match outcome {
-            Ok(standing) => {
+        link.wait(reading, move |client, outcome: Result<Opened, StoreError>, link| match outcome {
+            Ok(Opened { standing, under_way }) => {
                 let steps = client.delivery.begin(Some(last), standing);
+                // Who is given what they asked for can tell the state from it.
+                let fails = steps.contains(&Step::Snapshot);
+                client.recall(under_way.filter(|_| fails), standing.newest, &steps);
                 client.carry_out(steps, None, link);
             }
             Err(error) => client.give_up(&error.into(), link),
@@ -80,6 +87,9 @@ impl Client {
         while let Some(step) = steps.next() {
             match step {
                 Step::Send(event) => {
+                    for before in self.part.before(&event) {
+                        self.send(before, link);
+                    }
                     let text = match &prepared {
                         Some((id, text)) if *id == event.id => text.clone(),
                         _ => self.contract().event(&event).into(),
@@ -100,6 +110,19 @@ impl Client {
                 // The state first, then what follows it.
                 Step::Snapshot => return self.snapshot(steps.collect(), link),
             }
+        }
+        for after in self.part.after(self.delivery.sent()) {
+            self.send(after, link);
+        }
+    }
+
+    fn recall(&mut self, under_way: Option<UnderWay>, newest: EventId, steps: &[Step]) {
+        let read = steps.iter().find_map(|step| match step {
+            Step::Read(read) => Some(*read),
+            _ => None,
+        });
+        if let Part::RideMatching(app) = &mut self.part {
+            app.recall(under_way, newest, read.as_ref());
         }
     }
 

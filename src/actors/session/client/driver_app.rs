@@ -1,12 +1,12 @@
 //! The driver app's part of a conversation: connecting puts the driver to work, and where history fails the app is told
 //! which orders it holds.
 
-use super::{Client, ClientContext, Part, Recipient};
+use super::{Client, ClientContext, Opened, Part, Recipient};
 use crate::actors::session::Link;
 use crate::actors::words;
 use crate::contracts::driver_app;
 use crate::contracts::driver_rest::AssignedOrders;
-use crate::domain::delivery::{Standing, Step};
+use crate::domain::delivery::Step;
 use crate::domain::ids::{DriverId, EventId};
 use crate::operations::{self, drivers};
 use crate::store::{StoreError, Tx, reads};
@@ -41,7 +41,7 @@ pub(super) async fn open(
     driver: DriverId,
     recipient: Recipient,
     context: Arc<ClientContext>,
-) -> Result<Option<Standing>, operations::Error> {
+) -> Result<Option<Opened>, operations::Error> {
     let Some(claims) = recipient.claims else { return Ok(None) };
     let (account, inner) = (recipient.account, context.clone());
     let decision = move |tx: &mut Tx<'_>| {
@@ -49,7 +49,7 @@ pub(super) async fn open(
             return Ok(None);
         }
         let now = tx.now();
-        Ok(Some(inner.standing(tx.conn(), account, now)?))
+        Ok(Some(inner.standing(tx.conn(), account, now)?.into()))
     };
     context.database.write(decision).await
 }

@@ -1,7 +1,7 @@
 //! The hailing apps' part of a conversation: passengers, drivers and admins. Rides are joined and left, drivers come to
 //! work and go, and the two of a ride talk to each other. Connecting changes nobody's status.
 
-use super::{Client, ClientContext, Part, Recipient};
+use super::{Client, ClientContext, Opened, Part, Recipient};
 use crate::actors::room::{Follower, Member, Membership, Seen};
 use crate::actors::session::{Link, SessionHandle};
 use crate::actors::words;
@@ -10,7 +10,7 @@ use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::ride_hailing::{self, DriverLocation};
 use crate::contracts::ride_rest::Ride;
 use crate::contracts::{BadMessage, Contract, Inbound, driver_app};
-use crate::domain::delivery::{Standing, Step};
+use crate::domain::delivery::Step;
 use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::ids::EventId;
 use crate::domain::ride::RideId;
@@ -73,11 +73,11 @@ impl RideHailing {
 pub(super) async fn open(
     recipient: Recipient,
     context: Arc<ClientContext>,
-) -> Result<Option<Standing>, operations::Error> {
+) -> Result<Option<Opened>, operations::Error> {
     let Some(claims) = recipient.claims else { return Ok(None) };
     let inner = context.clone();
     let reading = move |conn: &mut Conn<'_>| match authentication::principal(conn, &claims)? {
-        Some(principal) => inner.standing(conn, principal.account, inner.clock.now()).map(Some),
+        Some(principal) => inner.look(conn, principal.account, None, inner.clock.now()).map(Some),
         None => Ok(None),
     };
     Ok(context.database.read(reading).await?)
@@ -256,7 +256,7 @@ impl Client {
     fn hailing(&mut self) -> Option<&mut RideHailing> {
         match &mut self.part {
             Part::RideHailing(hailing) => Some(hailing),
-            Part::DriverApp(_) => None,
+            Part::DriverApp(_) | Part::RideMatching(_) => None,
         }
     }
 

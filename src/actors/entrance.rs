@@ -1,0 +1,82 @@
+//! The entrance of the matching sockets: the book of rides, which the door and the sessions share. Whoever is admitted holds an
+//! [`Admission`], and gives its place in the book back by dropping it, also where no session came of it.
+
+use crate::actors::session::SessionHandle;
+use crate::actors::session::client::Client;
+use crate::domain::ride::RideId;
+use crate::domain::ride_book::{
+    Admitted, Applicant, Claim, NotAdmitted, RideBook, RideKey, RideKeyRule, Seat,
+};
+use crate::metrics::Metrics;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+#[derive(Clone)]
+pub struct Entrance {
+    book: Arc<Mutex<RideBook<SessionHandle<Client>>>>,
+    metrics: Arc<Metrics>,
+}
+
+/// A place in the book, for as long as it lives.
+pub struct Admission {
+    entrance: Entrance,
+    ride: RideId,
+    seat: Seat,
+    /// That opens the ride again; none for who has an account.
+    pub key: Option<RideKey>,
+    /// The store does not know the key yet.
+    pub is_key_new: bool,
+}
+
+impl Entrance {
+    pub fn new(rule: RideKeyRule, held_max: usize, metrics: Arc<Metrics>) -> Self {
+        Self { book: Arc::new(Mutex::new(RideBook::new(rule, held_max))), metrics }
+    }
+
+    /// `claim` is what the store says of the ride, `fresh` a key that nobody has.
+    pub fn enter(
+        &self,
+        ride: RideId,
+        applicant: &Applicant,
+        claim: Option<Claim>,
+        fresh: RideKey,
+    ) -> Result<Admission, NotAdmitted> {
+        let mut book = self.book();
+        let entered = book.enter(&ride, applicant, claim, fresh, Instant::now());
+        self.metrics.rides_held.set(book.len() as f64);
+        drop(book);
+        if entered.as_ref().is_err_and(|refused| *refused == NotAdmitted::Full) {
+            self.metrics.rides_held_refused.increment(1);
+        }
+        let Admitted { seat, key, is_key_new } = entered?;
+        Ok(Admission { entrance: self.clone(), ride, seat, key, is_key_new })
+    }
+
+    // What stands under the lock is whole at every moment, so a poisoned one is, too.
+    fn book(&self) -> MutexGuard<'_, RideBook<SessionHandle<Client>>> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Admission {
+    /// The session has begun: the others of its ride can speak to it.
+    pub fn seated(&self, handle: SessionHandle<Client>) {
+        self.entrance.book().seated(&self.ride, self.seat, handle);
+    }
+
+    /// The other sessions of the ride.
+    pub fn others(&self) -> Vec<SessionHandle<Client>> {
+        self.entrance.book().others(&self.ride, self.seat)
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let mut book = self.entrance.book();
+        let handle = book.leave(&self.ride, self.seat, Instant::now());
+        self.entrance.metrics.rides_held.set(book.len() as f64);
+        // A session's last handle frees what waits for it, which is nothing to do under a lock.
+        drop(book);
+        drop(handle);
+    }
+}

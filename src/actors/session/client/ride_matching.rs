@@ -1,0 +1,300 @@
+//! The matching app's part of a conversation: one socket is one ride, under an id that the app chose. Who came without a token
+//! is nobody until the first `find_driver`, which makes them a guest; the other sockets of the ride are told of it then.
+//!
+//! Invariant: of the ride's state each part is said once on a connection, by its event or without a number (`domain::recap`).
+
+use super::{Client, ClientContext, Opened, Part, Recipient, ToClient};
+use crate::actors::entrance::Admission;
+use crate::actors::session::{Lane, Link};
+use crate::contracts::close_codes::CloseCode;
+use crate::contracts::{FindDriver, Inbound, ride_matching};
+use crate::domain::delivery::{Read, Selection, Step};
+use crate::domain::event::{Event, RideAssignment};
+use crate::domain::ids::EventId;
+use crate::domain::recap::{self, Recap};
+use crate::domain::ride::{ANY_VEHICLE, CancelledBy, RideId};
+use crate::domain::search_policy::Patience;
+use crate::operations::authentication;
+use crate::operations::guests::{self, Opening, Passenger};
+use crate::operations::rides::{self, Asker, Request, UnderWay};
+use crate::operations::{self, Refusal};
+use crate::store::StoreError;
+use crate::store::reads::RideStanding;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What everybody is told of a ride that its passenger cancels: the app sends no reason.
+const CALLED_OFF: &str = "Cancelled by the passenger";
+
+pub(super) struct RideMatching {
+    // identity
+    pub ride: RideId,
+    address: IpAddr,
+    admission: Admission,
+    /// None while the ride is nobody's.
+    pub passenger: Option<Passenger>,
+    // state
+    /// What the ride's state is, until it was said.
+    recap: Option<Box<(Recap, RideStanding)>>,
+    /// The app has just been told that its search has begun.
+    is_searching_said: bool,
+}
+
+/// Who comes in by the matching door.
+pub struct Arrival {
+    pub ride: RideId,
+    pub address: IpAddr,
+    pub admission: Admission,
+    /// With a token, or of a ride that is a guest's already.
+    pub passenger: Option<(Passenger, Recipient)>,
+    /// What the app named.
+    pub last_event_id: Option<EventId>,
+}
+
+impl Client {
+    pub fn ride_matching(arrival: Arrival, context: Arc<ClientContext>) -> Self {
+        let Arrival { ride, address, admission, passenger, last_event_id } = arrival;
+        let (passenger, recipient) = passenger.unzip();
+        let part =
+            RideMatching { ride, address, admission, passenger, recap: None, is_searching_said: false };
+        Self::new(Part::RideMatching(Box::new(part)), recipient, last_event_id, context)
+    }
+}
+
+/// Before anything is read.
+pub(super) fn opened(app: &RideMatching, link: &Link<'_, Client>) -> String {
+    app.admission.seated(link.handle());
+    let key = app.admission.key.as_ref().map(|key| &*key.text);
+    ride_matching::connection_established(&app.ride, key)
+}
+
+/// Nobody's ride may have become a guest's since the door looked, by another of its sockets. From now on that one tells us, so
+/// one of the two ways we hear of it.
+pub(super) fn look_for_guest(client: &mut Client, link: &mut Link<'_, Client>) {
+    let Part::RideMatching(app) = &client.part else { return };
+    let (database, ride) = (client.context.database.clone(), app.ride.clone());
+    let looking = async move { database.read(move |conn| guests::of_ride(conn, &ride)).await };
+    link.wait(looking, |client, found: Result<_, StoreError>, link| match found {
+        Ok(Some(guest)) => bound(client, guest, link),
+        Ok(None) => {
+            // Whatever the app remembers of this ride is no longer there.
+            if let Some(last) = client.last_event_id.take() {
+                client.resume(last, link);
+            }
+        }
+        Err(error) => client.give_up(&error.into(), link),
+    });
+}
+
+/// The ride is this guest's, and so is the conversation.
+pub(super) fn bound(client: &mut Client, guest: Passenger, link: &mut Link<'_, Client>) {
+    if client.recipient.is_some() {
+        return;
+    }
+    if let Part::RideMatching(app) = &mut client.part {
+        app.passenger = Some(guest);
+        client.enter(Recipient { account: guest.account, claims: None }, link);
+    }
+}
+
+/// What opening reads. The token is looked at again: it may have been revoked since the door did.
+pub(super) async fn open(
+    of_ride: Option<(RideId, Passenger)>,
+    recipient: Recipient,
+    context: Arc<ClientContext>,
+) -> Result<Option<Opened>, operations::Error> {
+    let (inner, now) = (context.clone(), context.clock.now());
+    let reading = context.database.read(move |conn| {
+        if let Some(claims) = &recipient.claims
+            && authentication::principal(conn, claims)?.is_none()
+        {
+            return Ok(None);
+        }
+        inner.look(conn, recipient.account, of_ride.as_ref(), now).map(Some)
+    });
+    Ok(reading.await?)
+}
+
+/// After `resume_failed`. At its beginning a replay has the state with it; in the midst of one (what should have followed was
+/// pruned meanwhile) it is read anew.
+pub(super) fn snapshot(client: &mut Client, rest: Vec<Step>, link: &mut Link<'_, Client>) {
+    let Part::RideMatching(app) = &client.part else { return };
+    let (Some(of_ride), None) = (app.of_ride(), &app.recap) else {
+        return client.carry_out(rest, None, link);
+    };
+    let (context, now) = (client.context.clone(), client.context.clock.now());
+    let reading = async move {
+        let (database, account) = (context.database.clone(), of_ride.1.account);
+        database.read(move |conn| context.look(conn, account, Some(&of_ride), now)).await
+    };
+    link.wait(reading, move |client, opened: Result<Opened, StoreError>, link| match opened {
+        Ok(Opened { standing, under_way }) => {
+            let first = rest.iter().find_map(|step| match step {
+                Step::Send(event) => Some(EventId(event.id.0 - 1)),
+                _ => None,
+            });
+            let read = Read {
+                after: first.unwrap_or(client.delivery.sent()),
+                up_to: standing.newest,
+                selection: Selection::Everything,
+                generation: 0,
+            };
+            if let Part::RideMatching(app) = &mut client.part {
+                app.recall(under_way, standing.newest, Some(&read));
+            }
+            client.carry_out(rest, None, link);
+        }
+        Err(error) => client.give_up(&error.into(), link),
+    });
+}
+
+impl RideMatching {
+    pub fn of_ride(&self) -> Option<(RideId, Passenger)> {
+        Some((self.ride.clone(), self.passenger?))
+    }
+
+    /// Beside what is replayed the present state is to be said, unless the app has just been told.
+    pub fn recall(&mut self, under_way: Option<UnderWay>, newest: EventId, read: Option<&Read>) {
+        let is_said = std::mem::take(&mut self.is_searching_said);
+        self.recap = under_way.filter(|_| !is_said).map(|UnderWay { standing, told }| {
+            let job = &standing.ride.job;
+            Box::new((Recap::new(job.id, job.status, &told, newest, read), standing))
+        });
+    }
+
+    /// What has to be said before this event.
+    pub fn before(&mut self, event: &Event) -> Vec<String> {
+        match self.recap.as_deref_mut() {
+            Some((recap, standing)) => {
+                recap.before(event).into_iter().map(|part| shown(part, standing)).collect()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// What has to be said once everything up to `sent` was.
+    pub fn after(&mut self, sent: EventId) -> Vec<String> {
+        match self.recap.take_if(|recap| sent >= recap.0.newest()) {
+            Some(recap) => {
+                let (recap, standing) = *recap;
+                recap.rest().into_iter().map(|part| shown(part, &standing)).collect()
+            }
+            None => Vec::new(),
+        }
+    }
+}
+
+/// A part of the state, without a number.
+fn shown(part: recap::Part, standing: &RideStanding) -> String {
+    let (ride_id, job) = (&standing.ride.ride_id, &standing.ride.job);
+    match (part, &standing.driver) {
+        (recap::Part::DriverAssigned, Some((driver, account))) => {
+            let assignment = RideAssignment {
+                ride_id: ride_id.clone(),
+                booking_id: job.id,
+                driver: rides::card(driver, account),
+                estimated_arrival: None,
+            };
+            ride_matching::driver_assigned(&assignment, None)
+        }
+        // A held ride has a driver, says the database.
+        (recap::Part::Searching | recap::Part::DriverAssigned, _) => ride_matching::searching(ride_id),
+        (recap::Part::DriverArrived, _) => ride_matching::driver_arrived(ride_id, None),
+        (recap::Part::RideStarted, _) => {
+            let started_at = job.started_at.unwrap_or(job.requested_at).and_utc();
+            ride_matching::ride_started(ride_id, started_at, None)
+        }
+    }
+}
+
+pub(super) fn said(client: &mut Client, inbound: Inbound, link: &mut Link<'_, Client>) {
+    match inbound {
+        Inbound::FindDriver(asked) => find_driver(client, *asked, link),
+        Inbound::CancelRide => cancel_ride(client, link),
+        other => client.misplaced(&other, link),
+    }
+}
+
+/// Nothing else is handled before it is decided, so `searching` is said before whatever the search comes to.
+fn find_driver(client: &mut Client, asked: FindDriver, link: &mut Link<'_, Client>) {
+    let Part::RideMatching(app) = &client.part else { return };
+    let asker = match (&app.admission.key, app.passenger) {
+        (Some(key), _) => Asker::Anonymous(Opening { key: key.hash.clone(), from: app.address }),
+        (None, Some(passenger)) => Asker::Account(passenger),
+        // The door gives each of them the one or the other.
+        (None, None) => return client.misplaced(&Inbound::FindDriver(Box::new(asked)), link),
+    };
+    let (context, ride) = (client.context.clone(), app.ride.clone());
+    let (request, rules) = (request(asked), context.rides);
+    let asking = async move {
+        context.database.write(move |tx| rides::find_driver(tx, &ride, &asker, &request, &rules)).await
+    };
+    link.wait(asking, |client, outcome, link| match outcome {
+        Ok(passenger) => searching(client, passenger, link),
+        Err(operations::Error::Refused(Refusal::NotFound(_))) => {
+            log::info!("session ended {client}: the ride is another's");
+            link.close(CloseCode::AuthenticationFailed, CloseCode::AuthenticationFailed.reason());
+        }
+        Err(error) => client.not_done(&error, link),
+    });
+}
+
+fn request(asked: FindDriver) -> Request {
+    Request {
+        ride_id: None,
+        ride_type: ANY_VEHICLE.to_owned(),
+        pickup: asked.pickup,
+        dropoff: asked.dropoff,
+        pickup_address: asked.pickup_address.unwrap_or_default(),
+        dropoff_address: asked.dropoff_address.unwrap_or_default(),
+        fare: asked.fare,
+        distance_km: asked.distance_km,
+        scheduled_at: None,
+        passenger_phone: asked.passenger_phone,
+        patience: Patience::WhileAnybodyIsLeft,
+    }
+}
+
+fn searching(client: &mut Client, passenger: Passenger, link: &mut Link<'_, Client>) {
+    let Part::RideMatching(app) = &mut client.part else { return };
+    let text = ride_matching::searching(&app.ride);
+    if client.recipient.is_none() {
+        app.is_searching_said = true;
+        // As many as sockets of one ride are open, and once for each ride.
+        for other in app.admission.others() {
+            let _ = other.send(ToClient::Bound(passenger), 0, Lane::Durable);
+        }
+    }
+    client.send(text, link);
+    bound(client, passenger, link);
+}
+
+fn cancel_ride(client: &mut Client, link: &mut Link<'_, Client>) {
+    let Part::RideMatching(app) = &client.part else { return };
+    let Some(passenger) = app.passenger else {
+        return client.not_done(&Refusal::NotFound("ride").into(), link);
+    };
+    let (context, ride) = (client.context.clone(), app.ride.clone());
+    let cancelling = async move {
+        let deliveries_max = context.deliveries_max;
+        context
+            .database
+            .write(move |tx| rides::call_off(tx, &ride, passenger.customer, CALLED_OFF, deliveries_max))
+            .await
+    };
+    link.wait(cancelling, |client, outcome, link| match outcome {
+        // Its event is the answer.
+        Ok(None) => {}
+        Ok(Some(standing)) => client.send(cancelled(&standing), link),
+        Err(error) => client.not_done(&error, link),
+    });
+}
+
+/// The answer to who cancels once more.
+fn cancelled(standing: &RideStanding) -> String {
+    let job = &standing.ride.job;
+    let by = job.cancelled_by.clone().and_then(|word| CancelledBy::try_from(word).ok());
+    let reason = job.cancel_reason.as_deref().unwrap_or_default();
+    let by = by.unwrap_or(CancelledBy::Passenger);
+    ride_matching::ride_cancelled(&standing.ride.ride_id, by, reason, None)
+}

@@ -1,0 +1,112 @@
+//! The door of the matching sockets: one for each ride, under an id that the app chose, with a token or without.
+
+use super::{Door, Known, Sockets, last_event_id};
+use crate::actors::entrance::Admission;
+use crate::actors::session::bearer_from_request;
+use crate::actors::session::client::{Arrival, Client, Recipient};
+use crate::api::Context;
+use crate::api::input::Query;
+use crate::api::problem::Problem;
+use crate::contracts::Contract;
+use crate::contracts::close_codes::CloseCode;
+use crate::contracts::error_codes::ErrorCode;
+use crate::domain::ride::RideId;
+use crate::domain::ride_book::{Applicant, Claim, NotAdmitted, RideKey};
+use crate::operations::guests::{self, Passenger};
+use crate::rate_limit::address_key;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::Value;
+
+/// `GET /ws/ride/{ride_id}/?ride_key=…&last_event_id=…`, with `token=…` where the passenger has an account.
+pub async fn ride(
+    req: HttpRequest,
+    payload: web::Payload,
+    path: web::Path<String>,
+    query: Query,
+    context: web::Data<Context>,
+    sockets: web::Data<Sockets>,
+) -> Result<HttpResponse, actix_web::Error> {
+    let ride = RideId::new(path.into_inner()).map_err(|_| Problem::not_found("ride"))?;
+    let has_token = bearer_from_request(&req).is_some();
+    let door = Door { contract: Contract::RideMatching, req, context, sockets };
+    let known = door.known().await?;
+    let account = match known {
+        Some(Known { principal, claims }) => {
+            let Some(customer) = principal.customer else {
+                // Drivers and operators follow rides over their own sockets.
+                return door.refuse(payload, CloseCode::AuthenticationFailed);
+            };
+            if !door.admits(&principal) {
+                return door.refuse(payload, CloseCode::Policy);
+            }
+            let passenger = Passenger { customer, account: principal.account };
+            Some((passenger, Recipient::new(&principal, claims)))
+        }
+        None if has_token || !door.context.settings.anonymous_rides.allowed => {
+            return door.refuse(payload, CloseCode::AuthenticationFailed);
+        }
+        None => None,
+    };
+    let applicant = match &account {
+        Some((passenger, _)) => Applicant::Account(passenger.account),
+        None => door.stranger(&query),
+    };
+    let Some((admission, guest)) = door.enter_ride(&ride, &applicant).await? else {
+        return door.refuse(payload, CloseCode::AuthenticationFailed);
+    };
+    let guest = guest.map(|guest| (guest, Recipient { account: guest.account, claims: None }));
+    let arrival = Arrival {
+        ride,
+        address: address_key(door.address()),
+        admission,
+        passenger: account.or(guest),
+        last_event_id: last_event_id(&query),
+    };
+    let client = Client::ride_matching(arrival, door.sockets.clients.clone());
+    door.open(payload, client, &door.sockets.ride_limits)
+}
+
+impl Door {
+    /// Somebody without an account, with the key of an earlier connection or without.
+    fn stranger(&self, query: &Query) -> Applicant {
+        let key = query.0.get("ride_key").and_then(Value::as_str).filter(|key| !key.is_empty());
+        Applicant::Anonymous {
+            key: key.map(|key| guests::key(&self.context.tokens, key.to_owned())),
+            address: address_key(self.address()),
+        }
+    }
+
+    /// A place in the book, and the guest whose ride it is if it is one's already; `None` where the ride is somebody else's.
+    async fn enter_ride(
+        &self,
+        ride: &RideId,
+        applicant: &Applicant,
+    ) -> Result<Option<(Admission, Option<Passenger>)>, Problem> {
+        let asked = ride.clone();
+        let found = self.context.read(move |conn| guests::claim(conn, &asked)).await?;
+        let (passenger, claim) = found.unzip();
+        let guest = passenger.filter(|_| matches!(claim, Some(Claim::Guest { .. })));
+        let entrance = &self.sockets.entrance;
+        let admission = match entrance.enter(ride.clone(), applicant, claim, self.new_key()?) {
+            Ok(admission) => admission,
+            Err(NotAdmitted::Stranger) => return Ok(None),
+            Err(NotAdmitted::Full) => {
+                log::warn!("{} rides held=too many", self.refused());
+                return Err(Problem::new(ErrorCode::Unavailable, "Too many rides are held; try again."));
+            }
+        };
+        if let (true, Some(guest), Some(key)) = (admission.is_key_new, guest, &admission.key) {
+            // Whoever is given a key may rely on it.
+            let hash = key.hash.clone();
+            self.context.write(move |tx| Ok(guests::keep_key(tx, guest.account, &hash)?)).await?;
+        }
+        Ok(Some((admission, guest)))
+    }
+
+    fn new_key(&self) -> Result<RideKey, Problem> {
+        guests::new_key(&self.context.tokens).map_err(|error| {
+            log::error!("the system has no randomness for a ride's key: {error}");
+            Problem::new(ErrorCode::Unavailable, "A key can't be made just now.")
+        })
+    }
+}
