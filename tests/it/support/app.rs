@@ -1,11 +1,12 @@
 //! An app: an ordinary WebSocket client that reads all the time and answers pings by itself, as phones do, until the test
 //! freezes it, cuts it or closes it. Which app family's it is, its door says.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -14,6 +15,9 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::DEADLINE;
+
+/// From where an app connects that is not at home.
+const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// Everything that a connection needs to be opened, so that it can be opened again.
 #[derive(Clone)]
@@ -25,6 +29,8 @@ pub struct Door {
     token: Option<String>,
     last_event_id: Option<i64>,
     more: String,
+    /// One of the machine's own addresses, all of 127.0.0.0/8.
+    from: Ipv4Addr,
 }
 
 /// What reaches the app.
@@ -60,7 +66,8 @@ pub struct App {
 
 impl Door {
     pub fn new(port: u16, path: String, token: String, known: &'static [&'static str]) -> Door {
-        Door { port, path, known, token: Some(token), last_event_id: None, more: String::new() }
+        let (token, more, from) = (Some(token), String::new(), Ipv4Addr::LOCALHOST);
+        Door { port, path, known, token, last_event_id: None, more, from }
     }
 
     pub fn with_token(mut self, token: impl Into<String>) -> Door {
@@ -85,6 +92,12 @@ impl Door {
         self
     }
 
+    /// Connects from another address.
+    pub fn elsewhere(mut self) -> Door {
+        self.from = ELSEWHERE;
+        self
+    }
+
     pub fn token(&self) -> &str {
         self.token.as_deref().expect("this door has a token")
     }
@@ -104,7 +117,9 @@ impl Door {
     pub async fn open(&self) -> Result<App, tungstenite::Error> {
         let url = format!("ws://127.0.0.1:{}{}", self.port, self.path());
         let opened = timeout(DEADLINE, async {
-            let tcp = TcpStream::connect(("127.0.0.1", self.port)).await?;
+            let tcp = TcpSocket::new_v4()?;
+            tcp.bind(SocketAddr::from((self.from, 0)))?;
+            let tcp = tcp.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))).await?;
             tcp.set_nodelay(true)?;
             tokio_tungstenite::client_async(url, tcp).await
         });

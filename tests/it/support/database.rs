@@ -182,11 +182,15 @@ impl Database {
 
     /// The names of an account's events, in their order.
     pub fn event_names(&self, username: &str) -> Vec<String> {
-        let sql = format!(
+        self.words(&format!(
             "SELECT events.name AS value FROM events JOIN accounts ON accounts.id = events.account_id \
              WHERE accounts.username = '{username}' ORDER BY events.event_id"
-        );
-        self.rows::<Word>(&sql).into_iter().map(|row| row.value).collect()
+        ))
+    }
+
+    /// The words that a query calls `value`.
+    pub fn words(&self, sql: &str) -> Vec<String> {
+        self.rows::<Word>(sql).into_iter().map(|row| row.value).collect()
     }
 
     /// The numbers of each account's events: with no gap and none twice, `events` is also what they span.

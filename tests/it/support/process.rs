@@ -58,8 +58,16 @@ fn read_from(path: &Path, offset: u64) -> String {
 /// The port in the line that the server prints once it is ready; a line still being written does not count.
 fn announced_port(stdout: &str) -> Option<u16> {
     let complete = &stdout[..stdout.rfind('\n')?];
-    let address = complete.lines().find_map(|line| line.strip_prefix(LISTENING))?;
-    address.trim().rsplit(':').next()?.parse().ok()
+    complete.lines().find_map(port_of)
+}
+
+fn port_of(line: &str) -> Option<u16> {
+    line.strip_prefix(LISTENING)?.trim().rsplit(':').next()?.parse().ok()
+}
+
+/// The ports of every server that was started in this directory.
+pub fn announced_ports(directory: &Path) -> Vec<u16> {
+    read_from(&directory.join("stdout"), 0).lines().filter_map(port_of).collect()
 }
 
 /// Starts `serve` and waits until it either listens or has ended.

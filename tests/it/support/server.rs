@@ -11,6 +11,7 @@ use super::app::Door;
 use super::database::Database;
 use super::driver_app::DriverApp;
 use super::hailing_app::HailingApp;
+use super::matching_app::RideDoor;
 use super::operator::Operator;
 use super::process::{self, Process, Settings, Start};
 use super::{Api, DRIVER, tokens};
@@ -157,6 +158,11 @@ impl Server {
         &self.database
     }
 
+    /// Every port that it listens on.
+    pub fn ports(&self) -> Vec<u16> {
+        process::announced_ports(&self.directory)
+    }
+
     /// An access token of a driver, made beside the running server.
     pub async fn driver_token(&self, driver_id: i64) -> String {
         self.command(&["token", "--driver", &driver_id.to_string()]).await.trim().to_owned()
@@ -205,6 +211,11 @@ impl Server {
     /// An access token of a passenger, made beside the running server.
     pub async fn passenger_token(&self, customer_id: i64) -> String {
         self.command(&["token", "--customer", &customer_id.to_string()]).await.trim().to_owned()
+    }
+
+    /// The way to a ride of the matching app, as an unmodified app goes it.
+    pub fn ride_door(&self, ride_id: &str) -> RideDoor {
+        RideDoor::new(self.port, ride_id)
     }
 
     pub fn anonymous(&self) -> Api {

@@ -1,0 +1,172 @@
+//! The matching app: one socket for a ride, under an id of the app's own.
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite;
+
+use super::Server;
+use super::app::{App, Door, Heard};
+
+/// What the app waits for. A position that comes between is no answer to anything.
+const KNOWN_TYPES: [&str; 12] = [
+    "connection_established",
+    "pong",
+    "searching",
+    "driver_assigned",
+    "no_drivers",
+    "error",
+    "ride_cancelled",
+    "driver_arrived",
+    "ride_started",
+    "ride_completed",
+    "resume_failed",
+    "authenticated",
+];
+
+/// What `find_driver` has in the vectors: a way out of Johannesburg's centre, where driver 1 is.
+pub fn find_driver() -> Value {
+    json!({
+        "type": "find_driver",
+        "pickup_latitude": -26.2041, "pickup_longitude": 28.0473,
+        "dropoff_latitude": -26.1041, "dropoff_longitude": 28.1473,
+        "pickup_address": "123 Main St, Johannesburg", "dropoff_address": "456 Oak St, Johannesburg",
+        "distance_km": 12.5, "estimated_duration_minutes": 25, "fare_amount": 150.0,
+        "passenger_phone": "+27123456789",
+    })
+}
+
+impl Server {
+    /// A server on which driver 1 is asked, and has time to answer.
+    pub async fn asking() -> Server {
+        Server::builder().setting("MATCH_MODE", "offer").setting("OFFER_WINDOW_SECS", 60).start().await
+    }
+}
+
+/// The way to a ride.
+#[derive(Clone)]
+pub struct RideDoor {
+    door: Door,
+    ride_id: String,
+}
+
+pub struct MatchingApp {
+    app: App,
+    pub ride_id: String,
+    /// What `connection_established` gave it.
+    pub key: Option<String>,
+}
+
+impl RideDoor {
+    pub fn new(port: u16, ride_id: &str) -> RideDoor {
+        RideDoor::at(port, format!("/ws/ride/{ride_id}/"), ride_id)
+    }
+
+    /// By another path than the app's.
+    pub fn at(port: u16, path: String, ride_id: &str) -> RideDoor {
+        let door = Door::new(port, path, String::new(), &KNOWN_TYPES).without_token();
+        RideDoor { door, ride_id: ride_id.to_owned() }
+    }
+
+    pub fn with_token(self, token: &str) -> RideDoor {
+        RideDoor { door: self.door.with_token(token), ..self }
+    }
+
+    pub fn with_key(self, key: &str) -> RideDoor {
+        RideDoor { door: self.door.with_more(&format!("ride_key={key}")), ..self }
+    }
+
+    pub fn after(self, last_event_id: i64) -> RideDoor {
+        RideDoor { door: self.door.after(last_event_id), ..self }
+    }
+
+    pub fn elsewhere(self) -> RideDoor {
+        RideDoor { door: self.door.elsewhere(), ..self }
+    }
+
+    /// The handshake alone; what follows it is for the test to read.
+    pub async fn open(&self) -> Result<App, tungstenite::Error> {
+        self.door.open().await
+    }
+
+    /// Opens and waits for the confirmation.
+    pub async fn connect(&self) -> MatchingApp {
+        let app = self.open().await.expect("the app can connect");
+        let mut app = MatchingApp { app, ride_id: self.ride_id.clone(), key: None };
+        let established = app.expect("connection_established").await;
+        assert_eq!(established["ride_id"], self.ride_id.as_str());
+        app.key = established["ride_key"].as_str().map(str::to_owned);
+        app
+    }
+
+    /// Opens and waits for the close that must follow.
+    pub async fn expect_closed(&self, code: u16) {
+        self.door.expect_closed(code).await;
+    }
+
+    /// The status of a handshake that is refused before the upgrade.
+    pub async fn refused(&self) -> u16 {
+        match self.open().await {
+            Err(tungstenite::Error::Http(response)) => response.status().as_u16(),
+            Err(other) => panic!("no answer to the handshake: {other}"),
+            Ok(_) => panic!("let in"),
+        }
+    }
+}
+
+impl MatchingApp {
+    pub fn key(&self) -> &str {
+        self.key.as_deref().expect("an anonymous ride has a key")
+    }
+
+    pub fn send(&self, message: Value) {
+        self.app.send(message);
+    }
+
+    /// The next message but for positions, which must have this type.
+    pub async fn expect(&mut self, expected: &str) -> Value {
+        self.app.expect(expected).await
+    }
+
+    /// The same, where one of these types may come before.
+    pub async fn expect_after(&mut self, before: &[&str], expected: &str) -> Value {
+        loop {
+            match self.app.hear().await {
+                Heard::Message(message) if message["type"] == expected => return message,
+                Heard::Message(message) if before.iter().any(|kind| message["type"] == *kind) => {}
+                other => panic!("instead of {expected}: {other:?}"),
+            }
+        }
+    }
+
+    pub async fn expect_error(&mut self, code: &str) -> Value {
+        let error = self.expect("error").await;
+        assert_eq!(error["code"], code, "{error}");
+        assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{error}");
+        error
+    }
+
+    pub async fn expect_close(&mut self, code: u16) {
+        self.app.expect_close(code).await;
+    }
+
+    /// A ping and its pong: everything said before has been answered. Returns what came first.
+    pub async fn sync(&mut self) -> Vec<Value> {
+        self.app.sync().await
+    }
+
+    /// Asks for a driver, and hears that one is looked for.
+    pub async fn search(&mut self) {
+        self.send(find_driver());
+        let searching = self.expect("searching").await;
+        assert_eq!(searching["ride_id"], self.ride_id.as_str());
+    }
+
+    pub async fn freeze(&self) {
+        self.app.freeze().await;
+    }
+
+    /// Closes, and waits until the server has said so, too.
+    pub async fn leave(mut self) {
+        self.app.close(1000);
+        self.app.expect_close(1000).await;
+    }
+}
