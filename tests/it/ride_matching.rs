@@ -91,6 +91,37 @@ async fn a_passenger_without_an_account_hears_of_a_ride_to_its_end() {
 }
 
 #[tokio::test]
+async fn the_app_sees_its_driver_come_until_the_ride_has_ended() {
+    let server = Server::asking().await;
+    let door = server.ride_door("1");
+    let mut phone = server.driver(1).await;
+    let (mut app, driver, _) = assigned(&server, &door).await;
+    assert_eq!(app.expect_at(-26.2041).await["ride_id"], "1", "where the driver is already");
+    phone.send(json!({"type": "location_update",
+        "data": {"latitude": -26.2051, "longitude": 28.0473, "heading": 44.6, "speed": 25}}));
+    let seen = app.expect_at(-26.2051).await;
+    assert_eq!((&seen["heading"], &seen["speed"]), (&json!(45), &json!(25)));
+    app.leave().await;
+    let mut app = door.connect().await;
+    app.expect("driver_assigned").await;
+    app.expect_at(-26.2051).await;
+
+    driver.ride("1", "start").await.expect(200);
+    app.expect("ride_started").await;
+    driver.ride("1", "complete").await.expect(200);
+    app.expect("ride_completed").await;
+    phone.locate(-26.2061, 28.0473);
+    phone.sync().await;
+    // Under the same id again, with the same driver.
+    app.search().await;
+    driver.take("1").await;
+    app.expect("driver_assigned").await;
+    app.expect_at(-26.2061).await;
+    phone.locate(-26.2071, 28.0473);
+    app.expect_at(-26.2071).await;
+}
+
+#[tokio::test]
 async fn a_driver_who_gives_up_leaves_the_passenger_searching() {
     let server = Server::asking().await;
     let (mut app, driver, _) = assigned(&server, &server.ride_door("1")).await;

@@ -148,9 +148,21 @@ impl MatchingApp {
         self.app.expect_close(code).await;
     }
 
-    /// A ping and its pong: everything said before has been answered. Returns what came first.
+    /// A ping and its pong: everything said before has been answered. Returns what came first but for positions.
     pub async fn sync(&mut self) -> Vec<Value> {
-        self.app.sync().await
+        let mut said = self.app.sync().await;
+        said.retain(|message| message["type"] != "driver_location");
+        said
+    }
+
+    /// The position that says that the driver is at this latitude, after whatever others.
+    pub async fn expect_at(&mut self, latitude: f64) -> Value {
+        loop {
+            let location = self.expect("driver_location").await;
+            if location["latitude"] == latitude {
+                return location;
+            }
+        }
     }
 
     /// Asks for a driver, and hears that one is looked for.

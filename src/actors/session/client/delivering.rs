@@ -1,13 +1,12 @@
 //! Delivery on one socket, the same for every contract: carries out what `domain::delivery` says.
 
-use super::{Client, Opened, Part, Recipient};
+use super::{Client, Opened, Recipient, ride_matching};
 use crate::actors::dispatcher::Register;
 use crate::actors::registry::Registered;
 use crate::actors::session::Link;
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::delivery::{self, Page, Read, Standing, Step};
 use crate::domain::ids::EventId;
-use crate::operations::rides::UnderWay;
 use crate::operations::tokens::VerifiedClaims;
 use crate::store::{Mark, MarkKind, StoreError, page_of};
 use bytestring::ByteString;
@@ -48,7 +47,7 @@ impl Client {
             self.send(connected, link);
         }
         let steps = self.delivery.begin(self.last_event_id, standing);
-        self.recall(under_way, standing.newest, &steps);
+        ride_matching::recall(self, under_way, standing.newest, read_of(&steps), link);
         self.carry_out(steps, None, link);
     }
 
@@ -69,7 +68,8 @@ impl Client {
                 let steps = client.delivery.begin(Some(last), standing);
                 // Who is given what they asked for can tell the state from it.
                 let fails = steps.contains(&Step::Snapshot);
-                client.recall(under_way.filter(|_| fails), standing.newest, &steps);
+                let under_way = under_way.filter(|_| fails);
+                ride_matching::recall(client, under_way, standing.newest, read_of(&steps), link);
                 client.carry_out(steps, None, link);
             }
             Err(error) => client.give_up(&error.into(), link),
@@ -98,6 +98,7 @@ impl Client {
                     self.mark([event.id], MarkKind::Sent);
                     log::debug!("event sent {self} event={} type={}", event.id, event.body.name());
                     self.send(text, link);
+                    ride_matching::sent(self, &event, link);
                 }
                 Step::Ping(id) => link.ping(id.to_string().as_bytes()),
                 Step::Read(read) => self.read(read, link),
@@ -113,16 +114,6 @@ impl Client {
         }
         for after in self.part.after(self.delivery.sent()) {
             self.send(after, link);
-        }
-    }
-
-    fn recall(&mut self, under_way: Option<UnderWay>, newest: EventId, steps: &[Step]) {
-        let read = steps.iter().find_map(|step| match step {
-            Step::Read(read) => Some(*read),
-            _ => None,
-        });
-        if let Part::RideMatching(app) = &mut self.part {
-            app.recall(under_way, newest, read.as_ref());
         }
     }
 
@@ -164,4 +155,12 @@ impl Client {
         let marks = events.into_iter().map(|event| Mark { account, event, over, at, kind });
         self.context.recorder.mark(marks);
     }
+}
+
+/// What is about to be read.
+fn read_of(steps: &[Step]) -> Option<&Read> {
+    steps.iter().find_map(|step| match step {
+        Step::Read(read) => Some(read),
+        _ => None,
+    })
 }

@@ -5,12 +5,13 @@
 
 use super::{Client, ClientContext, Opened, Part, Recipient, ToClient};
 use crate::actors::entrance::Admission;
+use crate::actors::room::{Follower, Member, Membership, Seen};
 use crate::actors::session::{Lane, Link};
 use crate::contracts::close_codes::CloseCode;
-use crate::contracts::{FindDriver, Inbound, ride_matching};
+use crate::contracts::{Contract, FindDriver, Inbound, ride_matching};
 use crate::domain::delivery::{Read, Selection, Step};
-use crate::domain::event::{Event, RideAssignment};
-use crate::domain::ids::EventId;
+use crate::domain::event::{Event, EventBody, RideAssignment};
+use crate::domain::ids::{EventId, JobId};
 use crate::domain::recap::{self, Recap};
 use crate::domain::ride::{ANY_VEHICLE, CancelledBy, RideId};
 use crate::domain::search_policy::Patience;
@@ -38,6 +39,8 @@ pub(super) struct RideMatching {
     recap: Option<Box<(Recap, RideStanding)>>,
     /// The app has just been told that its search has begun.
     is_searching_said: bool,
+    /// The room of the ride, once it has a driver: where they are is said there.
+    room: Option<Membership>,
 }
 
 /// Who comes in by the matching door.
@@ -55,8 +58,15 @@ impl Client {
     pub fn ride_matching(arrival: Arrival, context: Arc<ClientContext>) -> Self {
         let Arrival { ride, address, admission, passenger, last_event_id } = arrival;
         let (passenger, recipient) = passenger.unzip();
-        let part =
-            RideMatching { ride, address, admission, passenger, recap: None, is_searching_said: false };
+        let part = RideMatching {
+            ride,
+            address,
+            admission,
+            passenger,
+            recap: None,
+            is_searching_said: false,
+            room: None,
+        };
         Self::new(Part::RideMatching(Box::new(part)), recipient, last_event_id, context)
     }
 }
@@ -139,27 +149,70 @@ pub(super) fn snapshot(client: &mut Client, rest: Vec<Step>, link: &mut Link<'_,
                 selection: Selection::Everything,
                 generation: 0,
             };
-            if let Part::RideMatching(app) = &mut client.part {
-                app.recall(under_way, standing.newest, Some(&read));
-            }
+            recall(client, under_way, standing.newest, Some(&read), link);
             client.carry_out(rest, None, link);
         }
         Err(error) => client.give_up(&error.into(), link),
     });
 }
 
+/// What goes on is to be said beside what is replayed, unless the app has just been told, and to be followed.
+pub(super) fn recall(
+    client: &mut Client,
+    under_way: Option<UnderWay>,
+    newest: EventId,
+    read: Option<&Read>,
+    link: &mut Link<'_, Client>,
+) {
+    if let Some(UnderWay { standing, .. }) = &under_way
+        && standing.ride.job.status.is_held()
+    {
+        follow(client, standing.ride.job.id, link);
+    }
+    let Part::RideMatching(app) = &mut client.part else { return };
+    let is_said = std::mem::take(&mut app.is_searching_said);
+    app.recap = under_way.filter(|_| !is_said).map(|UnderWay { standing, told }| {
+        let job = &standing.ride.job;
+        Box::new((Recap::new(job.id, job.status, &told, newest, read), standing))
+    });
+}
+
+/// An event of the ride was sent: from when it has a driver to its end the app follows it, without asking to.
+pub(super) fn sent(client: &mut Client, event: &Event, link: &mut Link<'_, Client>) {
+    match (&event.body, event.job) {
+        (EventBody::RideAccepted(_), Some(job)) => follow(client, job, link),
+        (EventBody::RideCompleted { .. } | EventBody::RideCancelled { .. }, Some(job)) => {
+            if let Part::RideMatching(app) = &mut client.part {
+                app.room.take_if(|room| room.job == job);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `job` may be one that had the ride's id before; the numbers of those are lower.
+fn follow(client: &mut Client, job: JobId, link: &mut Link<'_, Client>) {
+    let Part::RideMatching(app) = &mut client.part else { return };
+    if app.room.as_ref().is_some_and(|room| room.job >= job) {
+        return;
+    }
+    let member =
+        Member { handle: link.handle(), contract: Contract::RideMatching, follower: Follower::Passenger };
+    // A room that is full was counted; the ride goes on without positions.
+    let Ok((membership, seen)) = client.context.rooms.enter(job, &app.ride, member) else { return };
+    app.room = Some(membership);
+    link.spawn(seen, |client, seen, link| {
+        if let (Part::RideMatching(app), Ok(Seen { driver: Some((_, sighting)), .. })) = (&client.part, seen)
+        {
+            let location = ride_matching::driver_location(&app.ride, &sighting);
+            client.send(location, link);
+        }
+    });
+}
+
 impl RideMatching {
     pub fn of_ride(&self) -> Option<(RideId, Passenger)> {
         Some((self.ride.clone(), self.passenger?))
-    }
-
-    /// Beside what is replayed the present state is to be said, unless the app has just been told.
-    pub fn recall(&mut self, under_way: Option<UnderWay>, newest: EventId, read: Option<&Read>) {
-        let is_said = std::mem::take(&mut self.is_searching_said);
-        self.recap = under_way.filter(|_| !is_said).map(|UnderWay { standing, told }| {
-            let job = &standing.ride.job;
-            Box::new((Recap::new(job.id, job.status, &told, newest, read), standing))
-        });
     }
 
     /// What has to be said before this event.
