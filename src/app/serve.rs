@@ -101,15 +101,7 @@ async fn run(
         &settings,
     )
     .await?;
-    let rooms = room::start(
-        RoomOptions {
-            members_max: settings.rides.members_max.get(),
-            stale_after: time_delta(settings.rides.stale_after),
-        },
-        foundation.database.clone(),
-        foundation.clock.clone(),
-        foundation.metrics.clone(),
-    );
+    let rooms = start_rooms(&settings, &foundation);
     let hearers = Hearers {
         registry: registry.clone(),
         principals: principals.clone(),
@@ -118,22 +110,7 @@ async fn run(
     };
     publish(&foundation.database, hearers);
     let parts = start_actors(&settings, &foundation, &registry, &rooms, &prometheus);
-    let clients = ClientContext {
-        database: foundation.database.clone(),
-        dispatcher: parts.dispatcher.clone(),
-        recorder: parts.recorder.clone(),
-        matcher: matcher.clone(),
-        rooms: rooms.clone(),
-        clock: foundation.clock.clone(),
-        tokens: tokens.clone(),
-        metrics: foundation.metrics.clone(),
-        deliveries_max: settings.deliveries_max(),
-        rides: settings.ride_rules(),
-        replay_events_max: settings.delivery.replay_events_max.get(),
-        replay_age_max: time_delta(settings.delivery.replay_age_max),
-        rides_joined_max: settings.rides.joined_max.get(),
-    };
-    let sockets = sockets(&settings, &parts, clients);
+    let sockets = sockets(&settings, &foundation, &parts, &matcher, &rooms, &tokens);
     let matching = matcher.matcher.clone();
     let context = Context {
         limiters: Limiters::new(&settings.limits),
@@ -287,7 +264,39 @@ fn expect_receipt(event: &Event, matcher: &MatcherHandle) {
     }
 }
 
-fn sockets(settings: &Settings, parts: &Parts, clients: ClientContext) -> Sockets {
+fn start_rooms(settings: &Settings, foundation: &Foundation) -> Rooms {
+    let options = RoomOptions {
+        members_max: settings.rides.members_max.get(),
+        stale_after: time_delta(settings.rides.stale_after),
+    };
+    let Foundation { database, clock, metrics } = foundation;
+    room::start(options, database.clone(), clock.clone(), metrics.clone())
+}
+
+/// The doors of the sockets, and what the conversations behind them work with.
+fn sockets(
+    settings: &Settings,
+    foundation: &Foundation,
+    parts: &Parts,
+    matcher: &MatcherHandle,
+    rooms: &Rooms,
+    tokens: &Arc<TokenKeys>,
+) -> Sockets {
+    let clients = ClientContext {
+        database: foundation.database.clone(),
+        dispatcher: parts.dispatcher.clone(),
+        recorder: parts.recorder.clone(),
+        matcher: matcher.clone(),
+        rooms: rooms.clone(),
+        clock: foundation.clock.clone(),
+        tokens: tokens.clone(),
+        metrics: foundation.metrics.clone(),
+        deliveries_max: settings.deliveries_max(),
+        rides: settings.ride_rules(),
+        replay_events_max: settings.delivery.replay_events_max.get(),
+        replay_age_max: time_delta(settings.delivery.replay_age_max),
+        rides_joined_max: settings.rides.joined_max.get(),
+    };
     let rides = settings.anonymous_rides;
     Sockets {
         clients: Arc::new(clients),
