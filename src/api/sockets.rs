@@ -81,17 +81,17 @@ async fn connect(
 ) -> Result<HttpResponse, actix_web::Error> {
     let door = Door { contract: Contract::RideHailing, req, context, sockets };
     let Some(known) = door.known().await? else {
-        return door.refuse(payload, CloseCode::AuthenticationFailed);
+        return door.refuse_unknown(payload);
     };
     if !door.admits(&known.principal) {
-        return door.refuse(payload, CloseCode::Policy);
+        return door.refuse(payload, CloseCode::Policy, "too many handshakes");
     }
     let clients = door.sockets.clients.clone();
     let client = Client::ride_hailing(known.principal, known.claims, last_event_id(&query), clients);
     match client {
         Some(client) => door.open(payload, client, &door.sockets.ride_limits),
         // A program of the operator's has no part in rides.
-        None => door.refuse(payload, CloseCode::AuthenticationFailed),
+        None => door.refuse_unknown(payload),
     }
 }
 

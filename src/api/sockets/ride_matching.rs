@@ -34,16 +34,16 @@ pub async fn ride(
         Some(Known { principal, claims }) => {
             let Some(customer) = principal.customer else {
                 // Drivers and operators follow rides over their own sockets.
-                return door.refuse(payload, CloseCode::AuthenticationFailed);
+                return door.refuse_unknown(payload);
             };
             if !door.admits(&principal) {
-                return door.refuse(payload, CloseCode::Policy);
+                return door.refuse(payload, CloseCode::Policy, "too many handshakes");
             }
             let passenger = Passenger { customer, account: principal.account };
             Some((passenger, Recipient::new(&principal, claims)))
         }
         None if has_token || !door.context.settings.anonymous_rides.allowed => {
-            return door.refuse(payload, CloseCode::AuthenticationFailed);
+            return door.refuse_unknown(payload);
         }
         None => None,
     };
@@ -52,7 +52,7 @@ pub async fn ride(
         None => door.stranger(&query),
     };
     let Some((admission, guest)) = door.enter_ride(&ride, &applicant).await? else {
-        return door.refuse(payload, CloseCode::AuthenticationFailed);
+        return door.refuse_unknown(payload);
     };
     let guest = guest.map(|guest| (guest, Recipient { account: guest.account, claims: None }));
     let arrival = Arrival {
