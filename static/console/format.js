@@ -59,3 +59,8 @@ export function position(latitude, longitude) {
   if (typeof latitude !== 'number' || typeof longitude !== 'number') return '–';
   return `${latitude.toFixed(4)}, ${longitude.toFixed(4)}`;
 }
+
+/** `1 order`, `2 orders`. */
+export function counted(count, noun) {
+  return `${count} ${count === 1 ? noun : `${noun}s`}`;
+}

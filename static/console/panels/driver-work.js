@@ -1,7 +1,7 @@
 //! What a driver does by REST: their status, the orders they hold and each one's next step, today's earnings.
 
 import { h, button } from '../dom.js';
-import { money } from '../format.js';
+import { counted, money } from '../format.js';
 import { Feed } from '../feed.js';
 import { driverApp } from '../contracts/driver-app.js';
 
@@ -65,7 +65,7 @@ export class DriverWork {
     this.controls.disabled = work === null;
     this.status.textContent = work?.profile.status ?? '–';
     this.status.className = `status s-${work?.profile.status ?? 'none'}`;
-    this.earnings.textContent = work ? `${money(work.today.total, work.today.currency)} · ${work.today.orders} orders` : '–';
+    this.earnings.textContent = work ? `${money(work.today.total, work.today.currency)} · ${counted(work.today.orders, 'order')}` : '–';
     const empty = h('li', { class: 'empty' }, work ? 'No orders held.' : 'Log this driver in to see their orders.');
     const cards = (work?.orders ?? []).map((order) => this.#card(order));
     this.orders.replaceChildren(...(cards.length > 0 ? cards : [empty]));
