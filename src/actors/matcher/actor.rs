@@ -198,6 +198,7 @@ impl Handler<Changed> for Matcher {
         let reading = async move { database.read(move |conn| reads::matchable_among(conn, &drivers)).await };
         let applied = reading.into_actor(self).map(|rows, matcher, ctx| match rows {
             Ok(rows) => {
+                rows.iter().for_each(|row| matcher.look.read(row.driver.id));
                 matcher.take_over(rows);
                 matcher.follow_up(ctx);
             }
