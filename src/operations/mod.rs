@@ -8,6 +8,7 @@ pub mod earnings;
 mod error;
 pub mod guests;
 pub mod idempotency;
+mod jobs;
 pub mod orders;
 pub mod passwords;
 pub mod retention;

@@ -8,6 +8,7 @@ use crate::domain::money::Money;
 use crate::domain::position::Position;
 use crate::operations::drivers;
 use crate::operations::error::{Error, Refusal};
+use crate::operations::jobs::{advance, tell_customer, tell_driver};
 use crate::store::{Conn, Driver, Job, JobChange, NewJob, StoreError, Tx, Updated, sql};
 use uuid::Uuid;
 
@@ -313,14 +314,6 @@ fn lock_free(
     Ok((row, holding))
 }
 
-fn advance(tx: &mut Tx<'_>, job: &Job, to: JobStatus, change: &JobChange<'_>) -> Result<Job, Error> {
-    match sql!(tx, jobs::advance(job, to, change))? {
-        Updated::Updated(job) => Ok(job),
-        // The row was locked when its status was read, so this does not happen; if it did, once more is right.
-        Updated::NotInState(_) | Updated::NotFound => Err(StoreError::Repeat.into()),
-    }
-}
-
 fn lock(tx: &mut Tx<'_>, id: JobId) -> Result<Job, Error> {
     let job = sql!(tx, jobs::lock(id))?.filter(|job| job.kind == JobKind::Delivery);
     Ok(job.ok_or(Refusal::NotFound("order"))?)
@@ -328,22 +321,6 @@ fn lock(tx: &mut Tx<'_>, id: JobId) -> Result<Job, Error> {
 
 fn find(tx: &mut Tx<'_>, id: JobId) -> Result<Job, Error> {
     Ok(sql!(tx, jobs::find(id))?.ok_or(Refusal::NotFound("order"))?)
-}
-
-fn tell_driver(tx: &mut Tx<'_>, driver: DriverId, job: JobId, body: EventBody) -> Result<(), Error> {
-    if let Some((_, account)) = sql!(tx, drivers::find(driver))? {
-        tx.record(account.id, Some(job), body);
-    }
-    Ok(())
-}
-
-fn tell_customer(tx: &mut Tx<'_>, job: &Job, body: EventBody) -> Result<(), Error> {
-    if let Some(customer) = job.customer_id
-        && let Some((customer, _)) = sql!(tx, customers::find(customer))?
-    {
-        tx.record(customer.account_id, Some(job.id), body);
-    }
-    Ok(())
 }
 
 /// What a driver must know of an order.
