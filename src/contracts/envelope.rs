@@ -4,7 +4,7 @@
 use crate::contracts::inbound::BadMessage;
 use crate::contracts::number::JsNumber;
 use crate::contracts::time::WireTime;
-use crate::domain::event::{Event, EventBody, RideAssignment, RideOffer};
+use crate::domain::event::{BookingUpdate, Event, EventBody, RideAssignment, RideOffer};
 use crate::domain::ids::{EventId, JobId};
 use crate::domain::ride::RideId;
 use chrono::{DateTime, Utc};
@@ -113,6 +113,7 @@ fn write(event: &Event, id: Option<EventId>) -> String {
         EventBody::ChatMessage { ride_id, from, text } => {
             out.text(&ChatMessage { ride_id, from: *from, text })
         }
+        EventBody::BookingUpdated(update) => out.text(&BookingUpdated::from(update)),
     }
 }
 
@@ -130,6 +131,28 @@ impl Out {
 
     fn text_with<D: Serialize>(&self, data: &D, metadata: Option<Metadata<'_>>) -> String {
         Envelope { kind: self.kind, id: self.id, data, metadata, timestamp: self.at }.text()
+    }
+}
+
+#[derive(Serialize)]
+struct BookingUpdated<'a> {
+    booking_id: JobId,
+    track_id: &'a str,
+    status: &'static str,
+    technician_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl<'a> From<&'a BookingUpdate> for BookingUpdated<'a> {
+    fn from(update: &'a BookingUpdate) -> Self {
+        Self {
+            booking_id: update.booking_id,
+            track_id: &update.track_id,
+            status: update.status.as_str(),
+            technician_name: &update.technician_name,
+            reason: update.reason.as_deref(),
+        }
     }
 }
 

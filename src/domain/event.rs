@@ -1,5 +1,6 @@
 //! Events: what has happened. Durable ones are numbered for each account, kept, and replayed.
 
+use crate::domain::booking::BookingStatus;
 use crate::domain::ids::{AccountId, DriverId, EventId, JobId};
 use crate::domain::money::Money;
 use crate::domain::position::Position;
@@ -54,6 +55,8 @@ pub enum EventBody {
     DriverUnreachable { ride_id: RideId, driver: Uuid, heard_of_at: Option<DateTime<Utc>> },
     /// The other participant of a ride wrote something.
     ChatMessage { ride_id: RideId, from: Uuid, text: String },
+    /// A booking of a technician stands otherwise than before; to whom it was taken from, it is pending.
+    BookingUpdated(BookingUpdate),
 }
 
 /// What a driver must know of an order, as it was when it was assigned.
@@ -65,6 +68,19 @@ pub struct OrderSummary {
     pub delivery_address: String,
     pub earnings: Money,
     pub distance_km: f64,
+}
+
+/// How a booking stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookingUpdate {
+    pub booking_id: JobId,
+    pub track_id: String,
+    pub status: BookingStatus,
+    /// Empty where there is none.
+    pub technician_name: String,
+    /// Why it was cancelled or taken back, as it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What a driver must know of a ride to take it or leave it. People are named by their account's UUID.
@@ -124,13 +140,16 @@ impl EventBody {
             EventBody::DriverCancelled { .. } => "driver_cancelled",
             EventBody::DriverUnreachable { .. } => "driver_unreachable",
             EventBody::ChatMessage { .. } => "chat_message",
+            EventBody::BookingUpdated(_) => "booking_updated",
         }
     }
 
     /// The ride that it is of.
     pub fn ride_id(&self) -> Option<&RideId> {
         match self {
-            EventBody::OrderAssigned(_) | EventBody::OrderCancelled { .. } => None,
+            EventBody::OrderAssigned(_) | EventBody::OrderCancelled { .. } | EventBody::BookingUpdated(_) => {
+                None
+            }
             EventBody::RideRequested(offer) => Some(&offer.ride_id),
             EventBody::RideAccepted(assignment) => Some(&assignment.ride_id),
             EventBody::RideUnavailable { ride_id, .. }
@@ -374,6 +393,29 @@ mod tests {
             assert_eq!(row["event"], body.name());
             assert_eq!(body.ride_id(), Some(&ride()));
         }
+    }
+
+    #[test]
+    fn a_booking_is_written_with_a_reason_only_where_there_is_one() {
+        let update = BookingUpdate {
+            booking_id: JobId(456),
+            track_id: "BID456".to_owned(),
+            status: BookingStatus::StartJourney,
+            technician_name: "John".to_owned(),
+            reason: None,
+        };
+        let mut row = json!({
+            "event": "booking_updated", "booking_id": 456, "track_id": "BID456", "status": "StartJourney",
+            "technician_name": "John",
+        });
+        let body = EventBody::BookingUpdated(update.clone());
+        assert_eq!((body.name(), body.ride_id()), ("booking_updated", None));
+        assert_eq!(serde_json::to_value(&body).expect("JSON"), row);
+        assert_eq!(serde_json::from_value::<EventBody>(row.clone()).expect("a row"), body);
+        let reason = Some("Rain".to_owned());
+        let body = EventBody::BookingUpdated(BookingUpdate { reason, ..update });
+        row["reason"] = json!("Rain");
+        assert_eq!(serde_json::to_value(&body).expect("JSON"), row);
     }
 
     #[test]
