@@ -4,6 +4,7 @@ use crate::contracts::BadMessage;
 use crate::contracts::driver_rest::{DriverOrder, order_word};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::ride_rest::{Ride, RideDriver};
+use crate::domain::booking::BookingStatus;
 use crate::domain::event::DriverCard;
 use crate::domain::job::JobStatus;
 use crate::domain::money::Money;
@@ -60,6 +61,7 @@ pub fn refusal(refusal: Refusal) -> BadMessage {
     let message = match refusal {
         Refusal::OrderState(state) => format!("the order is {}", order_word(state)),
         Refusal::RideState(state) => format!("the ride is {}", ride_word(state)),
+        Refusal::BookingState(state) => format!("the booking is {}", BookingStatus::from(state).as_str()),
         other => other.to_string(),
     };
     BadMessage::new(code_of(refusal), message)
@@ -70,6 +72,7 @@ pub fn code_of(refusal: Refusal) -> ErrorCode {
         Refusal::NotFound(_) => ErrorCode::NotFound,
         Refusal::OrderState(_) => ErrorCode::OrderState,
         Refusal::RideState(_) => ErrorCode::RideState,
+        Refusal::BookingState(_) => ErrorCode::BookingState,
         Refusal::RideTaken => ErrorCode::RideTaken,
         Refusal::OfferEnded => ErrorCode::OfferEnded,
         Refusal::AlreadyRated => ErrorCode::AlreadyRated,

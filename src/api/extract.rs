@@ -86,7 +86,7 @@ impl Admitted for PassengerCaller {
     }
 }
 
-fn forbidden(role: Role) -> Problem {
+pub(super) fn forbidden(role: Role) -> Problem {
     Problem::new(ErrorCode::Forbidden, format!("The role {role} may not do that."))
 }
 

@@ -11,11 +11,12 @@
 //! | `problem` | what a refused request is answered with |
 //! | `around` | what is the same for every request: the log line, CORS, what the framework refuses |
 //! | `sockets` | the doors of the sockets |
-//! | `auth`, `driver_app`, `rides`, `nearby`, `stats`, `operators`, `health`, `console` | the handlers |
+//! | `auth`, `driver_app`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `health`, `console` | the handlers |
 
 mod answer;
 mod around;
 mod auth;
+mod bookings;
 mod client_address;
 mod console;
 mod driver_app;
@@ -185,6 +186,13 @@ pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
     cfg.service(at("/api/v1/rides/{ride_id}/cancel").post(rides::cancel));
     cfg.service(at("/api/v1/rides/{ride_id}/rate").post(rides::rate));
 
+    cfg.service(at("/api/v1/bookings").get(bookings::list).post(bookings::create));
+    cfg.service(at("/api/v1/bookings/{id}").get(bookings::show));
+    cfg.service(at("/api/v1/bookings/{id}/technician").put(bookings::assign));
+    cfg.service(at("/api/v1/bookings/{id}/status").put(bookings::set_status));
+    cfg.service(at("/api/v1/bookings/{id}/cancel").post(bookings::cancel));
+
+    cfg.service(at("/api/v1/admin/bookings").get(bookings::list_all));
     cfg.service(at("/api/v1/admin/rides").get(rides::list_all));
     cfg.service(at("/api/v1/admin/drivers").get(drivers::list).post(drivers::create));
     cfg.service(at("/api/v1/admin/drivers/{id}").get(drivers::show).patch(drivers::change));

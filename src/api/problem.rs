@@ -5,6 +5,7 @@ use crate::actors::words;
 use crate::api::fields::FieldProblem;
 use crate::contracts::driver_rest::order_word;
 use crate::contracts::error_codes::{ErrorCode, Retry};
+use crate::domain::booking::BookingStatus;
 use crate::domain::ride::ride_word;
 use crate::metrics;
 use crate::operations::passwords::PasswordError;
@@ -28,7 +29,7 @@ const RETRY_AFTER_SECS: u64 = 1;
 pub struct Problem {
     code: ErrorCode,
     detail: String,
-    /// The order's or the ride's present state, where a 409 is about it.
+    /// The order's, the ride's or the booking's present state, where a 409 is about it.
     state: Option<&'static str>,
     errors: Vec<FieldProblem>,
     retry_after_secs: Option<u64>,
@@ -185,6 +186,11 @@ impl From<Refusal> for Problem {
                 let state = ride_word(state);
                 let detail = format!("The ride is {state}.");
                 Self { state: Some(state), ..Self::new(ErrorCode::RideState, detail) }
+            }
+            Refusal::BookingState(state) => {
+                let state = BookingStatus::from(state).as_str();
+                let detail = format!("The booking is {state}.");
+                Self { state: Some(state), ..Self::new(ErrorCode::BookingState, detail) }
             }
             other => Self::new(words::code_of(other), sentence),
         }

@@ -3,7 +3,7 @@
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::words;
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
-use crate::api::extract::{Admin, Caller, DriverCaller, PassengerCaller};
+use crate::api::extract::{Admin, Caller, DriverCaller, PassengerCaller, forbidden};
 use crate::api::fields::{Fields, Object};
 use crate::api::input::{Body, Once, Query};
 use crate::api::operators::id_cursor;
@@ -16,7 +16,6 @@ use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
 use crate::domain::position::Fix;
 use crate::domain::ride::RideId;
-use crate::domain::role::Role;
 use crate::domain::search_policy::Patience;
 use crate::operations::authentication::Principal;
 use crate::operations::rides::{self, Canceller, DriverStep, Request, Viewer};
@@ -286,10 +285,6 @@ fn places(count: usize, rejected: &[Rejected]) -> Vec<usize> {
 /// As whom somebody has to do with rides. Programs of the operator's have no part in one.
 fn viewer(principal: &Principal) -> Result<Viewer, Problem> {
     Viewer::of(principal).ok_or_else(|| forbidden(principal.role))
-}
-
-fn forbidden(role: Role) -> Problem {
-    Problem::new(ErrorCode::Forbidden, format!("The role {role} may not do that."))
 }
 
 /// Why somebody does not want the ride; they need not say.

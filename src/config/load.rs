@@ -228,6 +228,7 @@ fn limits(reader: &mut Reader<'_>) -> LimitSettings {
         messages_per_second: reader.value("MESSAGES_PER_SECOND", count(COUNT_MAX)),
         bad_messages_per_minute: reader.value("BAD_MESSAGES_PER_MINUTE", count(COUNT_MAX)),
         deliveries_per_driver_max: reader.value("MAX_DELIVERIES_PER_DRIVER", count(1000)),
+        bookings_per_driver_max: reader.value("MAX_BOOKINGS_PER_DRIVER", count(10_000)),
     }
 }
 

@@ -129,6 +129,7 @@ pub struct LimitSettings {
     pub messages_per_second: NonZeroU32,
     pub bad_messages_per_minute: NonZeroU32,
     pub deliveries_per_driver_max: NonZeroU32,
+    pub bookings_per_driver_max: NonZeroU32,
 }
 
 impl LimitSettings {

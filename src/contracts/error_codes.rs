@@ -74,12 +74,13 @@ error_codes! {
     MethodNotAllowed, "method_not_allowed", 405, No, "The method is not allowed here";
     OrderState, "order_state", 409, No, "The order's state does not allow it";
     RideState, "ride_state", 409, No, "The ride's state does not allow it";
+    BookingState, "booking_state", 409, No, "The booking's state does not allow it";
     RideTaken, "ride_taken", 409, No, "Another driver has the ride";
     OfferEnded, "offer_ended", 409, No, "The offer of the ride has ended";
     AlreadyRated, "already_rated", 409, No, "The ride was rated before";
     DriverSuspended, "driver_suspended", 409, No, "The driver is suspended";
     DriverBusy, "driver_busy", 409, Later, "The driver is on a ride or a service";
-    DriverFull, "driver_full", 409, Later, "The driver holds as many deliveries as allowed";
+    DriverFull, "driver_full", 409, Later, "The driver holds as many jobs as allowed";
     RoomFull, "room_full", 409, Later, "Too many follow this ride";
     TooManyRides, "too_many_rides", 409, No, "The connection follows too many rides";
     NoDrivers, "no_drivers", 409, Later, "No available driver was found";

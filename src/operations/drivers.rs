@@ -8,7 +8,7 @@ use crate::domain::position::Position;
 use crate::operations::authentication::principal;
 use crate::operations::error::{Error, Refusal};
 use crate::operations::tokens::VerifiedClaims;
-use crate::operations::{orders, rides};
+use crate::operations::{bookings, orders, rides};
 use crate::store::{Account, Conn, Driver, DriverChange, Job, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
 
@@ -226,7 +226,8 @@ pub fn patch(
     Ok(sql!(tx, drivers::find(id))?.ok_or(Refusal::NotFound("driver"))?)
 }
 
-/// Takes back the orders of a driver that were not picked up, and a ride that has not started. Returns the ids of those that were looked at.
+/// Takes back the orders of a driver that were not picked up, and the ride and the bookings that have not started. Returns
+/// the ids of those that were looked at.
 fn take_back(tx: &mut Tx<'_>, driver: DriverId) -> Result<Vec<JobId>, Error> {
     const REASON: &str = "The driver was suspended";
     let held: Vec<JobId> = sql!(tx, jobs::held(driver))?.into_iter().map(|(id, _, _)| id).collect();
@@ -241,7 +242,8 @@ fn take_back(tx: &mut Tx<'_>, driver: DriverId) -> Result<Vec<JobId>, Error> {
                     rides::release(tx, &ride, driver, REASON)?;
                 }
             }
-            Some((JobKind::Service, _)) | None => {}
+            Some((JobKind::Service, job)) => bookings::release(tx, job, driver, REASON)?,
+            None => {}
         }
     }
     Ok(held)

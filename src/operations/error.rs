@@ -26,13 +26,16 @@ pub enum Refusal {
     RideTaken,
     #[error("the offer of the ride has ended")]
     OfferEnded,
+    /// The same of a booking.
+    #[error("the booking's state does not allow it")]
+    BookingState(JobStatus),
     #[error("the ride was rated before")]
     AlreadyRated,
     #[error("the driver is suspended")]
     DriverSuspended,
     #[error("the driver is on a ride or a service")]
     DriverBusy,
-    #[error("the driver holds as many deliveries as allowed")]
+    #[error("the driver holds as many jobs as allowed")]
     DriverFull,
     #[error("no available driver was found")]
     NoDrivers,

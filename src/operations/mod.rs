@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod authentication;
+pub mod bookings;
 pub mod drivers;
 pub mod earnings;
 mod error;

@@ -9,7 +9,7 @@ use crate::domain::role::Role;
 use crate::operations::accounts::{self, DriverDetails, Person};
 use crate::operations::error::Error;
 use crate::operations::orders::{self, CancelledBy, NewOrder};
-use crate::operations::{drivers, rides};
+use crate::operations::{bookings, drivers, rides};
 use crate::store::{Conn, DriverChange, Job, StoreError, Tx, sql};
 use std::f64::consts::PI;
 
@@ -171,9 +171,8 @@ fn release_demo_orders(tx: &mut Tx<'_>, deliveries_max: i64) -> Result<(), Error
 fn end(tx: &mut Tx<'_>, job: &Job, reason: &str, deliveries_max: i64) -> Result<(), Error> {
     match job.kind {
         JobKind::Ride => rides::end_demo(tx, job.id, reason, deliveries_max),
-        JobKind::Delivery | JobKind::Service => {
-            orders::cancel(tx, job.id, reason, CancelledBy::Admin, deliveries_max).map(drop)
-        }
+        JobKind::Service => bookings::end_demo(tx, job.id, reason, deliveries_max),
+        JobKind::Delivery => orders::cancel(tx, job.id, reason, CancelledBy::Admin, deliveries_max).map(drop),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::domain::ride::RideId;
 use crate::store::connection::Conn;
 use crate::store::error::StoreError;
 use crate::store::rows::{
-    Account, CandidateRow, Customer, Driver, EventTrace, Job, Location, OfferRow, Ride, SearchRecord,
+    Account, Booking, CandidateRow, Customer, Driver, EventTrace, Job, Location, OfferRow, Ride, SearchRecord,
 };
 use crate::store::sql;
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -212,6 +212,57 @@ pub fn with_people(conn: &mut Conn<'_>, rides: Vec<Ride>) -> Result<Vec<RideStan
         ride,
     };
     Ok(rides.into_iter().map(standing).collect())
+}
+
+/// A booking, and the account of the technician who has it.
+#[derive(Clone, Debug)]
+pub struct BookingStanding {
+    pub booking: Booking,
+    pub technician: Option<Account>,
+}
+
+pub fn booking(conn: &mut Conn<'_>, id: JobId) -> Result<Option<BookingStanding>, StoreError> {
+    let found = sql!(conn, bookings::find(id))?.into_iter().collect();
+    Ok(with_technicians(conn, found)?.pop())
+}
+
+/// Whose bookings a list is of.
+#[derive(Clone, Copy, Debug)]
+pub enum BookingsOf {
+    Customer(CustomerId),
+    Technician(DriverId),
+    Everybody,
+}
+
+/// Newest first, before the id `before`.
+pub fn bookings(
+    conn: &mut Conn<'_>,
+    of: BookingsOf,
+    status: Option<JobStatus>,
+    before: JobId,
+    limit: i64,
+) -> Result<Vec<BookingStanding>, StoreError> {
+    let (customer, technician) = match of {
+        BookingsOf::Customer(customer) => (Some(customer), None),
+        BookingsOf::Technician(driver) => (None, Some(driver)),
+        BookingsOf::Everybody => (None, None),
+    };
+    let page = sql!(conn, bookings::page(customer, technician, status, before, limit))?;
+    with_technicians(conn, page)
+}
+
+fn with_technicians(conn: &mut Conn<'_>, bookings: Vec<Booking>) -> Result<Vec<BookingStanding>, StoreError> {
+    let drivers: Vec<i64> =
+        bookings.iter().filter_map(|booking| booking.job.driver_id).map(i64::from).collect();
+    let accounts: HashMap<DriverId, Account> = sql!(conn, rides::drivers(&drivers))?
+        .into_iter()
+        .map(|(driver, account)| (driver.id, account))
+        .collect();
+    let standing = |booking: Booking| BookingStanding {
+        technician: booking.job.driver_id.and_then(|id| accounts.get(&id).cloned()),
+        booking,
+    };
+    Ok(bookings.into_iter().map(standing).collect())
 }
 
 /// Whether a driver gave this job back or let it pass.

@@ -294,6 +294,18 @@ pub struct EventTrace {
     pub processed_at: Option<NaiveDateTime>,
 }
 
+/// A booking of a technician: the job, whose pickup is where it is to be done, and what bookings have beside it.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = jobs)]
+pub struct Booking {
+    #[diesel(embed)]
+    pub job: Job,
+    pub scheduled_at: Option<NaiveDateTime>,
+    pub arrived_at: Option<NaiveDateTime>,
+    #[diesel(select_expression = bookings::service)]
+    pub service: String,
+}
+
 /// A completed job, for earnings.
 #[derive(Clone, Debug, Queryable)]
 pub struct CompletedJob {
@@ -331,6 +343,14 @@ pub struct NewRide<'a> {
     pub ride_type: &'a str,
     pub passenger_phone: Option<&'a str>,
     pub estimated_fare_minor: i64,
+    pub scheduled_at: Option<NaiveDateTime>,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = jobs)]
+pub struct NewBooking<'a> {
+    #[diesel(embed)]
+    pub job: NewJob<'a>,
     pub scheduled_at: Option<NaiveDateTime>,
 }
 

@@ -97,6 +97,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    bookings (job_id) {
+        job_id -> BigInt,
+        service -> Text,
+    }
+}
+
+diesel::table! {
     job_declines (job_id, driver_id) {
         job_id -> BigInt,
         driver_id -> BigInt,
@@ -210,6 +217,7 @@ diesel::joinable!(events -> jobs (job_id));
 diesel::joinable!(jobs -> customers (customer_id));
 diesel::joinable!(searches -> jobs (job_id));
 diesel::joinable!(search_candidates -> searches (search_id));
+diesel::joinable!(bookings -> jobs (job_id));
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     drivers,
@@ -220,5 +228,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     job_declines,
     searches,
     search_candidates,
-    offers
+    offers,
+    bookings
 );

@@ -69,6 +69,14 @@ pub(super) const SETTINGS: &[Setting] = &[
     )
     .unit("deliveries"),
     new(
+        Limits,
+        "MAX_BOOKINGS_PER_DRIVER",
+        "100",
+        "Open bookings that a technician may hold at a time, those of the next weeks included; one more is 409 driver_full. \
+         What a driver holds is read with each of their decisions.",
+    )
+    .unit("bookings"),
+    new(
         Sessions,
         "IDLE_TIMEOUT_SECS",
         "300",

@@ -16,6 +16,8 @@ macro_rules! for_update {
 
 #[path = "../queries/accounts.rs"]
 pub mod accounts;
+#[path = "../queries/bookings.rs"]
+pub mod bookings;
 #[path = "../queries/customers.rs"]
 pub mod customers;
 #[path = "../queries/drivers.rs"]

@@ -193,6 +193,16 @@ impl Database {
         self.rows::<Word>(sql).into_iter().map(|row| row.value).collect()
     }
 
+    /// What the rows of an account's events of this name say, in their order.
+    pub fn event_bodies(&self, username: &str, name: &str) -> Vec<serde_json::Value> {
+        let sql = format!(
+            "SELECT events.body AS value FROM events JOIN accounts ON accounts.id = events.account_id \
+             WHERE accounts.username = '{username}' AND events.name = '{name}' ORDER BY events.event_id"
+        );
+        let rows = self.rows::<Word>(&sql).into_iter();
+        rows.map(|row| serde_json::from_str(&row.value).expect("an event is JSON")).collect()
+    }
+
     /// The numbers of each account's events: with no gap and none twice, `events` is also what they span.
     pub fn event_numbers(&self) -> Vec<EventNumbers> {
         self.rows(

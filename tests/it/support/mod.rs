@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod app;
+pub mod bookings;
 pub mod database;
 pub mod driver_app;
 pub mod hailing_app;

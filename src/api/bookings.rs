@@ -1,0 +1,218 @@
+//! Bookings of technicians by REST, for customers, technicians, operators and their programs. What a booking may become is
+//! decided in `operations::bookings`.
+
+use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
+use crate::api::extract::{Caller, Operator, forbidden};
+use crate::api::fields::{Fields, Object};
+use crate::api::input::{Body, Once, Query};
+use crate::api::operators::id_cursor;
+use crate::api::problem::Problem;
+use crate::api::{Context, rules};
+use crate::contracts;
+use crate::contracts::error_codes::ErrorCode;
+use crate::domain::booking::{BookingStatus, track_id};
+use crate::domain::ids::{CustomerId, DriverId, JobId};
+use crate::domain::role::Role;
+use crate::operations::authentication::Principal;
+use crate::operations::bookings::{self, Capacity, Party, Request};
+use crate::store::reads::{self, BookingStanding, BookingsOf};
+use actix_web::web;
+use serde_json::Value;
+
+/// `POST bookings`: an operator books for a customer, a customer for themself.
+pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once, body: Body) -> Answered {
+    let party = party(&caller)?;
+    if let Party::Technician(_) = party {
+        return Err(forbidden(caller.role));
+    }
+    let (customer, request) = request(&body.object()?, party)?;
+    let key = once.key(&ctx, &caller, &body);
+    decide(&ctx, key, CREATED, move |tx| Ok(shown(bookings::create(tx, customer, &request)?))).await
+}
+
+fn request(object: &Object, party: Party) -> Result<(CustomerId, Request), Problem> {
+    let mut fields = Fields::of(object);
+    let named = match party {
+        Party::Customer(own) => Some(fields.optional("customer_id", rules::id).unwrap_or(own)),
+        Party::Operator | Party::Technician(_) => fields.required("customer_id", rules::id),
+    };
+    let service = fields.required("service", rules::name);
+    let address = fields.optional("address", rules::name_or_empty).unwrap_or_default();
+    let place = fields.position("latitude", "longitude");
+    let scheduled_at = fields.optional("scheduled_at", rules::instant);
+    let read =
+        fields.finish(|| Some((named?, Request { service: service?, address, place, scheduled_at })))?;
+    match party {
+        Party::Customer(own) if own != read.0 => {
+            Err(Problem::new(ErrorCode::Forbidden, "A customer books for nobody else."))
+        }
+        _ => Ok(read),
+    }
+}
+
+/// `GET bookings`: the caller's own, newest first.
+pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
+    let of = match party(&caller)? {
+        Party::Customer(customer) => BookingsOf::Customer(customer),
+        Party::Technician(driver) => BookingsOf::Technician(driver),
+        Party::Operator => return Err(forbidden(caller.role)),
+    };
+    list_of(&ctx, of, &query).await
+}
+
+/// `GET admin/bookings`: everybody's, newest first.
+pub async fn list_all(ctx: web::Data<Context>, _: Operator, query: Query) -> Answered {
+    list_of(&ctx, BookingsOf::Everybody, &query).await
+}
+
+async fn list_of(ctx: &Context, of: BookingsOf, query: &Query) -> Answered {
+    let mut fields = Fields::of(&query.0);
+    let status = fields.optional("status", status).map(BookingStatus::job_status);
+    let (before, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
+    let before = fields.finish(|| Some(before.unwrap_or(JobId(i64::MAX))))?;
+    let rows = ctx.read(move |conn| reads::bookings(conn, of, status, before, limit as i64 + 1)).await?;
+    Ok(json(&page(rows, limit, |standing| standing.booking.job.id.to_string(), shown)))
+}
+
+/// `GET bookings/{id}`.
+pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<JobId>) -> Answered {
+    let (id, party) = (id.into_inner(), party(&caller)?);
+    let found = ctx.read(move |conn| bookings::view(conn, id, party)).await?;
+    Ok(json(&shown(found.ok_or_else(|| Problem::not_found("booking"))?)))
+}
+
+/// `PUT bookings/{id}/technician`.
+pub async fn assign(
+    ctx: web::Data<Context>,
+    Operator(caller): Operator,
+    id: web::Path<JobId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let object = body.object()?;
+    let mut fields = Fields::of(&object);
+    let driver = fields.required("driver_id", rules::id::<DriverId>);
+    let driver = fields.finish(|| driver)?;
+    let bookings_max = i64::from(ctx.settings.limits.bookings_per_driver_max.get());
+    let (id, capacity) = (id.into_inner(), Capacity { deliveries_max: ctx.deliveries_max(), bookings_max });
+    let key = once.key(&ctx, &caller, &body);
+    decide(&ctx, key, OK, move |tx| Ok(shown(bookings::assign(tx, id, driver, capacity)?))).await
+}
+
+/// `PUT bookings/{id}/status`: its technician, or an operator.
+pub async fn set_status(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    id: web::Path<JobId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let party = party(&caller)?;
+    if let Party::Customer(_) = party {
+        return Err(forbidden(caller.role));
+    }
+    let object = body.object()?;
+    let mut fields = Fields::of(&object);
+    let wished = fields.required("status", status);
+    let reason = fields.optional("reason", rules::reason_or_empty);
+    let wished = fields.finish(|| wished)?;
+    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let key = once.key(&ctx, &caller, &body);
+    decide(&ctx, key, OK, move |tx| {
+        Ok(shown(bookings::set_status(tx, id, party, wished, reason.as_deref(), deliveries_max)?))
+    })
+    .await
+}
+
+/// `POST bookings/{id}/cancel`: its customer, its technician, or an operator.
+pub async fn cancel(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    id: web::Path<JobId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let party = party(&caller)?;
+    let object = body.object()?;
+    let mut fields = Fields::of(&object);
+    let reason = fields.required("reason", rules::reason);
+    let reason = fields.finish(|| reason)?;
+    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let key = once.key(&ctx, &caller, &body);
+    decide(&ctx, key, OK, move |tx| Ok(shown(bookings::cancel(tx, id, party, &reason, deliveries_max)?)))
+        .await
+}
+
+fn party(principal: &Principal) -> Result<Party, Problem> {
+    match (principal.customer, principal.driver, principal.role) {
+        (Some(customer), _, _) => Ok(Party::Customer(customer)),
+        (_, Some(driver), _) => Ok(Party::Technician(driver)),
+        (_, _, Role::Admin | Role::Service) => Ok(Party::Operator),
+        (_, _, role) => Err(forbidden(role)),
+    }
+}
+
+fn status(value: &Value) -> Result<BookingStatus, String> {
+    let words = BookingStatus::ALL.iter().map(|status| (status.as_str(), *status));
+    rules::word(&words.collect::<Vec<_>>())(value)
+}
+
+fn shown(standing: BookingStanding) -> contracts::bookings::Booking {
+    let BookingStanding { booking, technician } = standing;
+    let job = booking.job;
+    contracts::bookings::Booking {
+        booking_id: job.id,
+        track_id: track_id(job.id),
+        customer_id: job.customer_id,
+        driver_id: job.driver_id,
+        technician_name: technician.map(|account| account.name).unwrap_or_default(),
+        service: booking.service,
+        status: BookingStatus::from(job.status).as_str(),
+        address: job.pickup_address,
+        latitude: job.pickup_latitude,
+        longitude: job.pickup_longitude,
+        scheduled_at: booking.scheduled_at.map(Into::into),
+        requested_at: job.requested_at.into(),
+        assigned_at: job.assigned_at.map(Into::into),
+        journey_started_at: job.set_out_at.map(Into::into),
+        reached_at: booking.arrived_at.map(Into::into),
+        service_started_at: job.started_at.map(Into::into),
+        completed_at: job.completed_at.map(Into::into),
+        cancelled_at: job.cancelled_at.map(Into::into),
+        cancelled_by: job.cancelled_by,
+        reason: job.cancel_reason.filter(|reason| !reason.is_empty()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn asked(body: Value, party: Party) -> Result<(CustomerId, Request), ErrorCode> {
+        let Value::Object(object) = body else { panic!("an object") };
+        request(&object, party).map_err(|problem| problem.code())
+    }
+
+    #[test]
+    fn a_customer_books_for_themself_and_an_operator_says_for_whom() {
+        let own = Party::Customer(CustomerId(123));
+        let (customer, request) = asked(json!({"service": "Brakes"}), own).expect("all that is needed");
+        assert_eq!((customer, request.address.as_str(), request.place), (CustomerId(123), "", None));
+        assert!(asked(json!({"service": "Brakes", "customer_id": 123}), own).is_ok());
+        let other = asked(json!({"service": "Brakes", "customer_id": 1}), own);
+        assert_eq!(other.expect_err("another's"), ErrorCode::Forbidden);
+        let nobody = asked(json!({"service": "Brakes"}), Party::Operator);
+        assert_eq!(nobody.expect_err("nobody's"), ErrorCode::InvalidFields);
+    }
+
+    #[test]
+    fn every_status_can_be_asked_for_in_its_word_and_no_other() {
+        for word in BookingStatus::ALL {
+            assert_eq!(status(&json!(word.as_str())), Ok(*word));
+        }
+        for wrong in [json!("pending"), json!(""), json!(3), Value::Null] {
+            assert!(status(&wrong).is_err(), "{wrong}");
+        }
+    }
+}

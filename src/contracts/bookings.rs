@@ -1,0 +1,35 @@
+//! Bookings of technicians by REST: the shape in which each answer has one. Its status is a word of
+//! [`crate::domain::booking::BookingStatus`].
+
+use crate::contracts::time::WireTime;
+use crate::domain::ids::{CustomerId, DriverId, JobId};
+use serde::Serialize;
+
+/// A booking. What was not said is `""` or null, and so is what has not happened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Booking {
+    pub booking_id: JobId,
+    /// What customer and technician call it.
+    pub track_id: String,
+    pub customer_id: Option<CustomerId>,
+    pub driver_id: Option<DriverId>,
+    pub technician_name: String,
+    pub service: String,
+    pub status: &'static str,
+    pub address: String,
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+    pub scheduled_at: Option<WireTime>,
+    pub requested_at: WireTime,
+    pub assigned_at: Option<WireTime>,
+    /// When the technician set out.
+    pub journey_started_at: Option<WireTime>,
+    pub reached_at: Option<WireTime>,
+    pub service_started_at: Option<WireTime>,
+    pub completed_at: Option<WireTime>,
+    pub cancelled_at: Option<WireTime>,
+    /// `admin`, `customer` or `technician`.
+    pub cancelled_by: Option<String>,
+    /// Why it was cancelled.
+    pub reason: Option<String>,
+}
