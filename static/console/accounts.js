@@ -60,6 +60,19 @@ export class Accounts extends EventTarget {
     return this.login(username, this.#password);
   }
 
+  /** Accounts of this role, logged in or not. */
+  ofRole(role) {
+    return this.known.filter((account) => account.role === role);
+  }
+
+  /** The account; a demo account that is not logged in is, at once. */
+  async loggedIn(username) {
+    const account = this.get(username);
+    if (account) return account;
+    if (!this.isDemo(username)) throw new Error(`${username} is not logged in`);
+    return this.loginDemo(username);
+  }
+
   /** The driver's account; a demo driver who is not logged in is, at once. */
   async driverLoggedIn(driverId) {
     const account = this.driver(driverId);

@@ -50,12 +50,17 @@ export class Activity extends EventTarget {
     this.add({
       kind: 'rest',
       source: account,
-      type: `${method} ${path.replace('/api/v1', '')}`,
+      type: `${method} ${shortPath(path)}`,
       tone: failed ? 'bad' : null,
       summary: `${status || 'no answer'} · ${Math.round(tookMs)} ms${failed && reply?.code ? ` · ${reply.code}` : ''}`,
       detail: { method, path, status, idempotency_key: idempotencyKey, request: redact(request), reply: redact(reply) },
     });
   }
+}
+
+/** The log is narrow, and a UUID is told from others by its beginning; the whole path stands in the details. */
+function shortPath(path) {
+  return path.replace('/api/v1', '').replace(/([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f-]{22}[0-9a-f]*/g, '$1…');
 }
 
 function frameSummary(message) {

@@ -11,12 +11,14 @@ const REQUEST_TIMEOUT_MS = 20_000;
 /** What went wrong, as the server said it (RFC 9457), or that it said nothing (status 0). */
 export class Problem extends Error {
   constructor({ method, path, status, body }) {
-    super(body.title ?? `HTTP ${status}`);
+    // The push interface says `message` where the others have a title.
+    const title = body.title ?? body.message ?? `HTTP ${status}`;
+    super(title);
     this.name = 'Problem';
     this.method = method;
     this.path = path;
     this.status = status;
-    this.title = body.title ?? `HTTP ${status}`;
+    this.title = title;
     this.detail = body.detail ?? '';
     this.code = body.code ?? '';
     this.state = body.state ?? null;

@@ -1,10 +1,11 @@
 //! The console's composition: makes the shared parts in order, then the panels. A further family of apps adds its
-//! contract, its panel, and one line here.
+//! contract, its panels, a view, and a line for each panel here.
 
 import { loadConfig } from './api.js';
 import { Accounts } from './accounts.js';
 import { Activity } from './activity.js';
-import { DriverSockets } from './drivers.js';
+import { AppSockets } from './sockets.js';
+import { Views } from './views.js';
 import { mountAccounts } from './panels/accounts.js';
 import { DriverPanel } from './panels/driver.js';
 import { LogPanel } from './panels/log.js';
@@ -16,19 +17,26 @@ const place = (id) => document.getElementById(id);
 
 function compose(config) {
   const activity = new Activity();
-  // Panels tell each other by name what may have changed: `orders`, `drivers`, `drivers-listed`, `driver-chosen`.
+  // Panels tell each other by name what may have changed: `orders`, `drivers`; and what they know:
+  // `drivers-listed`, `driver-chosen`.
   const signals = new EventTarget();
   const accounts = new Accounts({
     demo: config.demo_accounts ?? [],
     demoPassword: config.demo_password,
     record: (call) => activity.addRest(call),
   });
-  const sockets = new DriverSockets({ accounts, activity, signals });
-  const ctx = { accounts, activity, signals, sockets };
+  const sockets = new AppSockets({ accounts, activity, signals });
+  const views = new Views(place('views'));
+  const ctx = { accounts, activity, signals, sockets, views };
 
   place('log-column').append(new LogPanel(ctx).element);
-  place('operator-column').append(new OperatorOrders(ctx).element, new OperatorDrivers(ctx).element);
-  place('app-column').append(new DriverPanel(ctx).element);
+  views.fill(place('operator-column'), [
+    [new OperatorOrders(ctx), 'deliveries'],
+    [new OperatorDrivers(ctx), 'deliveries'],
+  ]);
+  views.fill(place('app-column'), [
+    [new DriverPanel(ctx), 'deliveries'],
+  ]);
   mountAccounts(place('accounts'), ctx);
 
   place('profile').textContent = config.profile;

@@ -44,6 +44,11 @@ export function field(label, control, props = {}) {
   return h('label', { ...props, class: `field ${props.class ?? ''}`.trim() }, h('span', {}, label), control);
 }
 
+/** A job's or a driver's status, in the contract's own word. */
+export function status(word) {
+  return h('span', { class: `status s-${word.toLowerCase()}` }, word);
+}
+
 /** The options of a select from `[{value, label}]`, keeping the choice where it still exists. */
 export function fillSelect(select, options) {
   const known = JSON.stringify(options);

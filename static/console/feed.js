@@ -7,6 +7,8 @@ export class Feed {
   #fail;
   #running = null;
   #again = false;
+  /** Whether anybody looks; while nobody does, it loads only when asked. */
+  isWanted = () => true;
 
   /** `load` answers a value or throws; `show` and `fail` are told. `intervalMs` of 0: only when asked. */
   constructor({ load, show, fail, intervalMs = 0 }) {
@@ -14,8 +16,13 @@ export class Feed {
     this.#show = show;
     this.#fail = fail;
     if (intervalMs > 0) {
-      setInterval(() => { if (!document.hidden && !this.#running) this.refresh(); }, intervalMs);
+      setInterval(() => { if (!document.hidden && !this.#running && this.isWanted()) this.refresh(); }, intervalMs);
     }
+  }
+
+  /** Something may have changed: a look, if anybody looks. */
+  hint() {
+    if (this.isWanted()) this.refresh();
   }
 
   /** Resolves when a load that began after this call has been shown. Never rejects. */

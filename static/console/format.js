@@ -1,7 +1,7 @@
 //! How values look: times, ages, money, one-line summaries, JSON without its secrets. Pure functions.
 
 /** Fields that never appear in the log, whatever message or body they are in. */
-const SECRETS = new Set(['token', 'access_token', 'refresh_token', 'password']);
+const SECRETS = new Set(['token', 'access_token', 'refresh_token', 'password', 'fcmToken', 'expoPushToken', 'apnsToken']);
 
 /** The longest one-line summary, in characters: what fits beside a frame's type. */
 const SUMMARY_CHARS_MAX = 160;
@@ -39,6 +39,11 @@ export function clockTime(date) {
   const two = (number) => String(number).padStart(2, '0');
   const millis = String(date.getMilliseconds()).padStart(3, '0');
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${millis}`;
+}
+
+/** A UUID is told from others by its beginning; an id that an app chose is a name. */
+export function shortId(id) {
+  return /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(id) ? id.slice(0, 8) : id;
 }
 
 export function money(amount, currency = '') {

@@ -100,7 +100,7 @@ test('the driver connects and is greeted', async () => {
   const connected = await connectDriver();
   assert.equal(connected.data.driver_id, 123);
   assert.equal(typeof connected.data.last_event_id, 'number');
-  assert.equal(await console_.page.locator('#session-id').textContent(), connected.data.session_id);
+  assert.equal(await console_.page.locator('#driver-session').textContent(), connected.data.session_id);
   await console_.page.locator('#drivers tr[data-driver-id="123"][data-connected=true]').waitFor();
 });
 
@@ -270,7 +270,7 @@ test('last_event_id asks for everything after it', async () => {
   const newest = Number(await console_.get('newest-event-id').textContent());
   await console_.click('cut');
   await console_.socketIs('closed');
-  await console_.page.fill('#last-event-id', String(newest - 1));
+  await console_.page.fill('#driver-last-event-id', String(newest - 1));
   await console_.entryAfter({ kind: 'in', 'event-id': newest, replayed: 'true' }, () => console_.click('connect'));
 });
 
@@ -299,7 +299,7 @@ test('a broken connection comes back by itself when asked to', async () => {
     await other.logIn('driver1');
     await other.page.selectOption('#driver-select', '1');
     await other.entryAfter({ kind: 'in', type: 'connected' }, () => other.click('connect'));
-    await other.page.check('#reconnects');
+    await other.page.check('#driver-reconnects');
     await other.entryAfter({ kind: 'in', type: 'connected' }, () => routes[0].close({ code: 4008, reason: 'idle' }));
     assert.match(await other.get('last-close').textContent(), /4008.*5 minutes/);
     assert.deepEqual(other.complaints, []);
@@ -309,7 +309,7 @@ test('a broken connection comes back by itself when asked to', async () => {
 });
 
 test('the driver goes offline with 1000', async () => {
-  await console_.click('go-offline');
+  await console_.click('goodbye');
   await console_.socketIs('closed');
   assert.match(await console_.get('last-close').textContent(), /1000.*offline/);
   await console_.page.locator('#drivers tr[data-driver-id="123"][data-status=offline]').waitFor();

@@ -44,12 +44,32 @@ export async function openConsole({ prepare = async () => {} } = {}) {
   return opened;
 }
 
-export class ConsolePage {
+/** What the whole page and one panel of it have in common: an app's connection and its messages. */
+class AppPage {
+  async send(template, fields = {}) {
+    await this.click(`template-${template}`);
+    for (const [path, value] of Object.entries(fields)) await this.get(`field-${path}`).fill(value);
+    await this.click('send');
+  }
+
+  async sendRaw(text) {
+    await this.click('template-raw');
+    await this.get('raw-text').fill(text);
+    await this.click('send');
+  }
+
+  async socketIs(state) {
+    await this.get('socket-state').and(this.page.locator(`[data-state=${state}]`)).waitFor();
+  }
+}
+
+export class ConsolePage extends AppPage {
   /** What no test announced; must be empty at the end. */
   complaints = [];
   #announced = [];
 
   constructor(browser, page) {
+    super();
     this.browser = browser;
     this.page = page;
     page.on('pageerror', (error) => this.complaints.push(`uncaught: ${error.message}`));
@@ -64,12 +84,24 @@ export class ConsolePage {
     });
   }
 
+  /** What a person sees, in the view that is shown. */
   get(testid) {
-    return this.page.getByTestId(testid);
+    return this.page.getByTestId(testid).filter({ visible: true });
   }
 
   async click(testid) {
     await this.get(testid).click();
+  }
+
+  /** One panel, where a view has several with the same controls. */
+  panel(id) {
+    return new PanelPage(this, this.page.locator(`#${id}`));
+  }
+
+  /** Shows another view, as a person does. */
+  async view(id) {
+    await this.click(`view-${id}`);
+    await this.page.locator(`[data-testid=view-${id}][aria-current]`).waitFor();
   }
 
   /** The next response with this status (0: none at all) is what the test is about. */
@@ -108,26 +140,10 @@ export class ConsolePage {
     return JSON.parse(await entry.locator('pre').textContent());
   }
 
-  async send(template, fields = {}) {
-    await this.click(`template-${template}`);
-    for (const [path, value] of Object.entries(fields)) await this.get(`field-${path}`).fill(value);
-    await this.click('send');
-  }
-
-  async sendRaw(text) {
-    await this.click('template-raw');
-    await this.get('raw-text').fill(text);
-    await this.click('send');
-  }
-
   /** The demo account, by its button; answers when it is in. */
   async logIn(username) {
     await this.click(`account-${username}`);
     await this.page.locator(`[data-testid=account-${username}][aria-pressed=true]`).waitFor();
-  }
-
-  async socketIs(state) {
-    await this.page.locator(`[data-testid=socket-state][data-state=${state}]`).waitFor();
   }
 
   async shot(name) {
@@ -138,6 +154,30 @@ export class ConsolePage {
 
   async close() {
     await this.browser.close();
+  }
+}
+
+class PanelPage extends AppPage {
+  constructor(console_, locator) {
+    super();
+    this.page = console_.page;
+    this.console = console_;
+    this.locator = locator;
+  }
+
+  get(testid) {
+    return this.locator.getByTestId(testid);
+  }
+
+  async click(testid) {
+    await this.get(testid).click();
+  }
+
+  /** Connects, and answers the greeting. */
+  async connect(greeting = 'connected') {
+    const entry = await this.console.entryAfter({ kind: 'in', type: greeting }, () => this.click('connect'));
+    await this.socketIs('open');
+    return this.console.messageOf(entry);
   }
 }
 

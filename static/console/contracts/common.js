@@ -1,4 +1,5 @@
-//! What every contract shares: the close codes that any socket may end with, and messages made from templates.
+//! What every contract shares: the close codes that any socket may end with, the messages that any app may send, and
+//! messages made from templates.
 
 import { CUT_CODE } from '../socket.js';
 
@@ -48,3 +49,113 @@ function setPath(target, [name, ...rest], value) {
     setPath(target[name], rest, value);
   }
 }
+
+/**
+ * A field that is left empty is left out of the message, unless it names in `whenEmpty` which of the panel's values
+ * stands for it at the moment of sending: `now`, `newest`, `beforeNewest` (event ids), `freshToken` or `rideId`.
+ */
+const POSITION_FIELDS = [
+  { path: 'data.latitude', label: 'latitude', type: 'number', initial: '28.7041' },
+  { path: 'data.longitude', label: 'longitude', type: 'number', initial: '77.1025' },
+];
+
+const MOTION_FIELDS = [
+  { path: 'data.accuracy', label: 'accuracy, m', type: 'number', initial: '10.5' },
+  { path: 'data.heading', label: 'heading, °', type: 'number', initial: '180' },
+  { path: 'data.speed', label: 'speed', type: 'number', initial: '25.5' },
+  { path: 'data.battery_level', label: 'battery, %', type: 'number', initial: '75' },
+];
+
+const LOCATION = { type: 'location_update', data: {} };
+
+export const locationTemplates = [
+  {
+    id: 'location_update',
+    label: 'location_update',
+    hint: 'An empty field is left out; an empty timestamp is now.',
+    base: LOCATION,
+    fields: [
+      ...POSITION_FIELDS,
+      ...MOTION_FIELDS,
+      { path: 'data.timestamp', label: 'timestamp', type: 'text', wide: true, whenEmpty: 'now', placeholder: 'empty: now' },
+    ],
+  },
+  {
+    id: 'location_no_timestamp',
+    label: '… no timestamp',
+    hint: 'The server takes its own time.',
+    base: LOCATION,
+    fields: [...POSITION_FIELDS, ...MOTION_FIELDS],
+  },
+  {
+    id: 'location_position_alone',
+    label: '… position alone',
+    hint: 'The least that a position needs.',
+    base: LOCATION,
+    fields: [
+      { ...POSITION_FIELDS[0], initial: '12.9352' },
+      { ...POSITION_FIELDS[1], initial: '77.6245' },
+    ],
+  },
+];
+
+/** What every socket of every contract understands. */
+export const deliveryTemplates = [
+  {
+    id: 'ack',
+    label: 'ack',
+    hint: 'Says that the app has processed an event, which is more than having received it.',
+    base: { type: 'ack' },
+    fields: [
+      { path: 'event_id', label: 'event_id', type: 'number', wide: true, whenEmpty: 'newest', placeholder: 'empty: the newest seen' },
+    ],
+  },
+  {
+    id: 'resume',
+    label: 'resume',
+    hint: 'Asks for every event after this one again.',
+    base: { type: 'resume' },
+    fields: [
+      {
+        path: 'last_event_id',
+        label: 'last_event_id',
+        type: 'number',
+        wide: true,
+        whenEmpty: 'beforeNewest',
+        placeholder: 'empty: all before the newest, so that it comes again',
+      },
+    ],
+  },
+  {
+    id: 'authenticate',
+    label: 'authenticate',
+    hint: 'Stays connected past the token’s expiry.',
+    base: { type: 'authenticate' },
+    fields: [
+      { path: 'token', label: 'token', type: 'text', wide: true, whenEmpty: 'freshToken', placeholder: 'empty: the account’s, renewed' },
+    ],
+  },
+];
+
+/** The number of a durable event; anything else has none. */
+export const eventId = (message) => (Number.isInteger(message.id) ? message.id : null);
+
+/** Bad input to try: each must be answered with `error` and leave the socket open. */
+export const badTexts = [
+  { id: 'not_json', label: 'not JSON', text: 'this is not JSON' },
+  { id: 'unknown_type', label: 'unknown type', text: '{"type":"teleport"}' },
+];
+
+export const badPositions = [
+  { id: 'no_data', label: 'no data', text: '{"type":"location_update"}' },
+  {
+    id: 'out_of_range',
+    label: 'latitude 91',
+    text: '{"type":"location_update","data":{"latitude":91,"longitude":77.1025}}',
+  },
+  {
+    id: 'wrong_type',
+    label: 'text for a number',
+    text: '{"type":"location_update","data":{"latitude":"north","longitude":77.1025}}',
+  },
+];

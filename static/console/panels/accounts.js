@@ -3,16 +3,14 @@
 import { h, button, field } from '../dom.js';
 import { Notices } from './notices.js';
 
-/** What a scenario needs: somebody who assigns and somebody who drives. */
-const SCENARIO = ['admin', 'driver123'];
-
-export function mountAccounts(root, { accounts }) {
+export function mountAccounts(root, { accounts, views }) {
   const notices = new Notices('account-problems');
   const chips = h('div', { class: 'chips', role: 'group', 'aria-label': 'Known accounts' });
   const draw = () => chips.replaceChildren(
     ...accounts.known.map((account) => chip(accounts, account, notices)),
-    ...scenarioButton(accounts, notices));
+    ...scenarioButton(accounts, views.current.scenario, notices));
   accounts.addEventListener('change', draw);
+  views.addEventListener('change', draw);
   draw();
   root.append(chips, loginForm(accounts), notices.element);
   notices.attempt('Logging in again', () => accounts.restore());
@@ -38,9 +36,10 @@ function chip(accounts, { username, role, name }, notices) {
   return h('span', { class: `chip role-${role}${loggedIn ? ' on' : ''}` }, enter, leave);
 }
 
-function scenarioButton(accounts, notices) {
-  const missing = SCENARIO.filter((username) => accounts.isDemo(username) && !accounts.get(username));
-  if (missing.length < SCENARIO.length) return [];
+/** Who a walk through the view needs, as long as nobody of them is there. */
+function scenarioButton(accounts, scenario, notices) {
+  const missing = scenario.filter((username) => accounts.isDemo(username) && !accounts.get(username));
+  if (missing.length < scenario.length) return [];
   return [button(`Log in ${missing.join(' + ')}`, {
     testid: 'login-scenario',
     class: 'primary',

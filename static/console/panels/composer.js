@@ -8,7 +8,8 @@ import { buildMessage } from '../contracts/common.js';
 const RAW_ID = 'raw';
 
 export class Composer {
-  #contract;
+  #templates;
+  #badTexts;
   #values;
   #send;
   #attempt;
@@ -16,15 +17,16 @@ export class Composer {
   #template;
 
   /**
-   * `values` are functions by the names that templates use in `whenEmpty`, `send` takes the text, `attempt(what, action)` shows what fails.
+   * `templates` are of `contract`, those of one side of it. `values` are functions by the names that templates use in `whenEmpty`, `send` takes the text, `attempt(what, action)` shows what fails.
    */
-  constructor({ contract, values, send, attempt }) {
-    this.#contract = contract;
+  constructor({ contract, templates, values, send, attempt }) {
+    this.#templates = templates;
+    this.#badTexts = contract.badTexts;
     this.#values = values;
     this.#send = send;
     this.#attempt = attempt;
     this.#build();
-    this.choose(contract.templates[0].id);
+    this.choose(templates[0].id);
   }
 
   set enabled(enabled) {
@@ -32,22 +34,27 @@ export class Composer {
   }
 
   choose(id) {
-    this.#template = this.#contract.templates.find((template) => template.id === id) ?? null;
+    this.#template = this.#templates.find((template) => template.id === id) ?? null;
     for (const tab of this.tabs.children) tab.setAttribute('aria-pressed', String(tab.dataset.template === id));
     this.#inputs = new Map();
     this.body.replaceChildren(...(this.#template ? this.#templateFields() : this.#rawFields()));
     this.hint.textContent = this.#template?.hint ?? 'Sent as it is, good or bad. A bad message gets an error and the socket stays open.';
   }
 
+  /** Fills in a field of the template that is chosen. */
+  set(path, value) {
+    this.#inputs.get(path).value = value;
+  }
+
   #build() {
-    const tabs = [...this.#contract.templates, { id: RAW_ID, label: 'raw text' }];
+    const tabs = [...this.#templates, { id: RAW_ID, label: 'raw text' }];
     this.tabs = h('div', { class: 'tabs', role: 'group', 'aria-label': 'Message to send' }, tabs.map(({ id, label }) => h('button', {
       type: 'button', class: 'tab', data: { testid: `template-${id}`, template: id }, on: { click: () => this.choose(id) },
     }, label)));
     this.body = h('div', { class: 'grid' });
     this.hint = h('p', { class: 'muted grow' });
     const send = button('Send', { testid: 'send', class: 'primary', action: () => this.#submit() });
-    this.element = h('fieldset', { class: 'composer', id: 'composer', 'aria-label': 'Send a message' },
+    this.element = h('fieldset', { class: 'composer', 'aria-label': 'Send a message' },
       this.tabs, this.body, h('div', { class: 'row' }, this.hint, send));
   }
 
@@ -64,9 +71,9 @@ export class Composer {
 
   #rawFields() {
     const text = h('textarea', { rows: '3', spellcheck: 'false', data: { testid: 'raw-text' } });
-    text.value = this.#contract.badTexts[0].text;
+    text.value = this.#badTexts[0].text;
     this.#inputs.set(RAW_ID, text);
-    const examples = this.#contract.badTexts.map((example) => h('button', {
+    const examples = this.#badTexts.map((example) => h('button', {
       type: 'button', class: 'quiet', data: { testid: `bad-${example.id}` }, on: { click: () => { text.value = example.text; } },
     }, example.label));
     return [field('text', text, { class: 'wide' }), h('div', { class: 'row wide', role: 'group', 'aria-label': 'Bad examples' }, examples)];

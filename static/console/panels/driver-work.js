@@ -21,12 +21,12 @@ export class DriverWork {
       show: (work) => this.#show(work),
       fail: (problem) => this.#notices.showView(problem, 'Held orders'),
     });
-    for (const signal of ['orders', 'drivers']) signals.addEventListener(signal, () => this.feed.refresh());
+    for (const signal of ['orders', 'drivers']) signals.addEventListener(signal, () => this.feed.hint());
   }
 
   show(driverId) {
     this.#driverId = driverId;
-    this.feed.refresh();
+    this.feed.hint();
   }
 
   #build() {

@@ -20,24 +20,17 @@ const FILTERS = [
   { id: 'problems', label: 'Problems' },
 ];
 
-/** What to try first; shown while the log is empty. */
-const TOUR = [
-  'Log in an operator and a driver (top right).',
-  'Connect the driver. The greeting appears here, and each frame after it.',
-  'Open “New order”, create it, assign it: order_assigned arrives with its event id.',
-  'Cut the connection, then cancel the order.',
-  'Reconnect: order_cancelled is replayed, though nobody was there to hear it.',
-];
-
 /** How near the end still counts as at the end, in CSS pixels: a line. */
 const FOLLOW_WITHIN_PX = 32;
 
 export class LogPanel {
   #activity;
 
-  constructor({ activity }) {
+  constructor({ activity, views }) {
     this.#activity = activity;
     this.#build();
+    views.addEventListener('change', () => this.#drawTour(views.current));
+    this.#drawTour(views.current);
     activity.addEventListener('entry', ({ detail }) => this.#append(detail));
     activity.addEventListener('clear', () => { this.list.replaceChildren(); this.tour.hidden = false; });
     for (const entry of activity.entries) this.#append(entry);
@@ -50,9 +43,13 @@ export class LogPanel {
       on: { click: (event) => this.#filter(id, event.currentTarget) },
     }, label)));
     const clear = button('Clear', { testid: 'log-clear', class: 'quiet', action: () => this.#activity.clear() });
-    this.tour = h('section', { class: 'tour', 'aria-label': 'What to try first' },
-      h('h3', {}, 'Nothing is lost: see it'), h('ol', {}, TOUR.map((step) => h('li', {}, step))));
+    this.tour = h('section', { class: 'tour', 'aria-label': 'What to try first' });
     this.element = panel('Log', { id: 'log-panel', tools: [filters, clear] }, this.tour, this.list);
+  }
+
+  /** Of the view that is shown, while the log is empty. */
+  #drawTour({ promise, tour }) {
+    this.tour.replaceChildren(h('h3', {}, promise), h('ol', {}, tour.map((step) => h('li', {}, step))));
   }
 
   #filter(id, pressed) {

@@ -9,6 +9,7 @@ import { Notices } from './notices.js';
 const REFRESH_INTERVAL_MS = 4000;
 /** Pages of drivers to read; a console is for a demo fleet, `GET admin/drivers` for a big one. */
 const PAGES_MAX = 2;
+const PAGE_ITEMS = 200;
 
 export class OperatorDrivers {
   #accounts;
@@ -19,21 +20,22 @@ export class OperatorDrivers {
     this.#accounts = accounts;
     this.#signals = signals;
     this.#build();
-    this.feed = new Feed({
+    // Always loaded, also while it is not shown: other panels live of the list.
+    this.list = new Feed({
       load: () => this.#load(),
       show: (list) => this.#show(list),
       fail: (problem) => this.#notices.showView(problem, 'Drivers'),
       intervalMs: REFRESH_INTERVAL_MS,
     });
-    for (const signal of ['orders', 'drivers']) signals.addEventListener(signal, () => this.feed.refresh());
-    accounts.addEventListener('change', () => this.feed.refresh());
-    this.feed.refresh();
+    for (const signal of ['orders', 'drivers']) signals.addEventListener(signal, () => this.list.refresh());
+    accounts.addEventListener('change', () => this.list.refresh());
+    this.list.refresh();
   }
 
   #build() {
     this.rows = h('tbody', { id: 'drivers' });
     this.empty = h('p', { class: 'empty' });
-    const refresh = button('Refresh', { testid: 'drivers-refresh', class: 'quiet', action: () => this.feed.refresh() });
+    const refresh = button('Refresh', { testid: 'drivers-refresh', class: 'quiet', action: () => this.list.refresh() });
     const heads = ['driver', 'status', 'vehicle', 'position', 'age', 'jobs'];
     this.element = panel('Drivers', { id: 'operator-drivers', tools: [refresh] },
       h('div', { class: 'scroll grow', tabindex: '0', 'aria-label': 'Drivers, scrollable' },
@@ -49,8 +51,8 @@ export class OperatorDrivers {
     const items = [];
     let cursor = null;
     for (let page = 0; page < PAGES_MAX; page += 1) {
-      const query = cursor ? `?${new URLSearchParams({ cursor })}` : '';
-      const reply = await operator.client.get(`/api/v1/admin/drivers${query}`, { quiet: true });
+      const query = new URLSearchParams({ limit: PAGE_ITEMS, ...cursor ? { cursor } : {} });
+      const reply = await operator.client.get(`/api/v1/admin/drivers?${query}`, { quiet: true });
       items.push(...reply.items);
       cursor = reply.next_cursor ?? null;
       if (!cursor) break;

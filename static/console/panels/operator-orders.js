@@ -34,8 +34,8 @@ export class OperatorOrders {
       fail: (problem) => this.#notices.showView(problem, 'Orders'),
       intervalMs: REFRESH_INTERVAL_MS,
     });
-    accounts.addEventListener('change', () => this.feed.refresh());
-    signals.addEventListener('orders', () => this.feed.refresh());
+    accounts.addEventListener('change', () => this.feed.hint());
+    signals.addEventListener('orders', () => this.feed.hint());
     signals.addEventListener('drivers-listed', (event) => this.#offerDrivers(event.detail));
     signals.addEventListener('driver-chosen', (event) => { this.driver.value = String(event.detail); });
     this.feed.refresh();
@@ -56,7 +56,7 @@ export class OperatorOrders {
       h('thead', {}, h('tr', {}, ['order', 'status', 'restaurant', 'driver', 'earns'].map((name) => h('th', { scope: 'col' }, name)))),
       this.rows);
     this.element = panel('Orders', { id: 'operator-orders', tools: [this.filter, refresh] },
-      newOrderForm({ create: (order) => this.#create(order) }),
+      newOrderForm({ create: (order) => this.#create(order) }).element,
       h('div', { class: 'scroll grow', tabindex: '0', 'aria-label': 'Orders, scrollable' }, table, this.empty, this.more),
       this.#notices.element,
       this.#buildActions());
