@@ -4,21 +4,37 @@
 import { loadConfig } from './api.js';
 import { Accounts } from './accounts.js';
 import { Activity } from './activity.js';
+import { rideHailing } from './contracts/ride-hailing.js';
 import { AppSockets } from './sockets.js';
 import { Views } from './views.js';
 import { mountAccounts } from './panels/accounts.js';
 import { DriverPanel } from './panels/driver.js';
+import { DriverRides } from './panels/driver-rides.js';
+import { HailingPanel } from './panels/hailing.js';
 import { LogPanel } from './panels/log.js';
+import { MapPanel } from './panels/map.js';
+import { MatchingPanel } from './panels/matching.js';
 import { Notices } from './panels/notices.js';
 import { OperatorDrivers } from './panels/operator-drivers.js';
 import { OperatorOrders } from './panels/operator-orders.js';
+import { OperatorRides } from './panels/operator-rides.js';
+import { PassengerWork } from './panels/passenger-work.js';
+
+const PASSENGER = {
+  id: 'passenger', title: 'Passenger', role: 'customer', preferred: 'passenger1', templates: rideHailing.passengerTemplates,
+  work: (shared) => new PassengerWork(shared),
+};
+const HAILING_DRIVER = {
+  id: 'hailing-driver', title: 'Driver', role: 'driver', preferred: 'driver1', templates: rideHailing.driverTemplates,
+  work: (shared) => new DriverRides(shared),
+};
 
 const place = (id) => document.getElementById(id);
 
 function compose(config) {
   const activity = new Activity();
-  // Panels tell each other by name what may have changed: `orders`, `drivers`; and what they know:
-  // `drivers-listed`, `driver-chosen`.
+  // Panels tell each other by name what may have changed: `orders`, `rides`, `drivers`; and what they know:
+  // `drivers-listed`, `driver-chosen`, `sighting` (a room's driver), `place-chosen` (on the map).
   const signals = new EventTarget();
   const accounts = new Accounts({
     demo: config.demo_accounts ?? [],
@@ -31,11 +47,16 @@ function compose(config) {
 
   place('log-column').append(new LogPanel(ctx).element);
   views.fill(place('operator-column'), [
+    [new MapPanel(ctx), 'hailing', 'matching'],
     [new OperatorOrders(ctx), 'deliveries'],
+    [new OperatorRides(ctx), 'hailing', 'matching'],
     [new OperatorDrivers(ctx), 'deliveries'],
   ]);
   views.fill(place('app-column'), [
     [new DriverPanel(ctx), 'deliveries'],
+    [new HailingPanel(ctx, PASSENGER), 'hailing'],
+    [new MatchingPanel(ctx), 'matching'],
+    [new HailingPanel(ctx, HAILING_DRIVER), 'hailing', 'matching'],
   ]);
   mountAccounts(place('accounts'), ctx);
 

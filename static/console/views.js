@@ -16,6 +16,24 @@ export const VIEWS = [
       'Reconnect: order_cancelled is replayed, though nobody was there to hear it.',
     ],
   },
+  {
+    id: 'hailing', label: 'Ride hailing', scenario: ['admin', 'passenger1', 'driver1'], promise: 'A ride, from both sides',
+    tour: [
+      'Log in an operator, a passenger and a driver (top right), and connect the two.',
+      'Request a ride. In mode auto the nearest driver has it at once; in mode offer they accept it.',
+      'The passenger joins the room, the driver drives to the pickup: positions arrive, and leave a trail on the map.',
+      'Arrive, start, drive to the dropoff, complete. The passenger hears each step, and rates the ride.',
+    ],
+  },
+  {
+    id: 'matching', label: 'Ride matching', scenario: ['admin', 'driver1'], promise: 'One socket, one ride, no account',
+    tour: [
+      'Connect the matching app: its ride id is its own, its ride_key comes with the greeting.',
+      'Send find_driver: searching, then driver_assigned, or no_drivers.',
+      'Cut the connection and reconnect: the state of the ride comes again.',
+      'Send cancel_ride, or drive the ride as driver1 below.',
+    ],
+  },
 ];
 
 /** Emits `change`. */
