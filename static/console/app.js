@@ -8,6 +8,7 @@ import { rideHailing } from './contracts/ride-hailing.js';
 import { AppSockets } from './sockets.js';
 import { Views } from './views.js';
 import { mountAccounts } from './panels/accounts.js';
+import { BookingParty, CUSTOMER, TECHNICIAN } from './panels/booking-party.js';
 import { DriverPanel } from './panels/driver.js';
 import { DriverRides } from './panels/driver-rides.js';
 import { HailingPanel } from './panels/hailing.js';
@@ -15,6 +16,7 @@ import { LogPanel } from './panels/log.js';
 import { MapPanel } from './panels/map.js';
 import { MatchingPanel } from './panels/matching.js';
 import { Notices } from './panels/notices.js';
+import { OperatorBookings } from './panels/operator-bookings.js';
 import { OperatorDrivers } from './panels/operator-drivers.js';
 import { OperatorOrders } from './panels/operator-orders.js';
 import { OperatorRides } from './panels/operator-rides.js';
@@ -33,7 +35,7 @@ const place = (id) => document.getElementById(id);
 
 function compose(config) {
   const activity = new Activity();
-  // Panels tell each other by name what may have changed: `orders`, `rides`, `drivers`; and what they know:
+  // Panels tell each other by name what may have changed: `orders`, `rides`, `bookings`, `drivers`; and what they know:
   // `drivers-listed`, `driver-chosen`, `sighting` (a room's driver), `place-chosen` (on the map).
   const signals = new EventTarget();
   const accounts = new Accounts({
@@ -50,13 +52,16 @@ function compose(config) {
     [new MapPanel(ctx), 'hailing', 'matching'],
     [new OperatorOrders(ctx), 'deliveries'],
     [new OperatorRides(ctx), 'hailing', 'matching'],
-    [new OperatorDrivers(ctx), 'deliveries'],
+    [new OperatorBookings(ctx), 'bookings'],
+    [new OperatorDrivers(ctx), 'deliveries', 'bookings'],
   ]);
   views.fill(place('app-column'), [
     [new DriverPanel(ctx), 'deliveries'],
     [new HailingPanel(ctx, PASSENGER), 'hailing'],
     [new MatchingPanel(ctx), 'matching'],
     [new HailingPanel(ctx, HAILING_DRIVER), 'hailing', 'matching'],
+    [new BookingParty(ctx, CUSTOMER), 'bookings'],
+    [new BookingParty(ctx, TECHNICIAN), 'bookings'],
   ]);
   mountAccounts(place('accounts'), ctx);
 

@@ -34,6 +34,14 @@ export const VIEWS = [
       'Send cancel_ride, or drive the ride as driver1 below.',
     ],
   },
+  {
+    id: 'bookings', label: 'Bookings', scenario: ['admin', 'customer123', 'driver2'], promise: 'Who comes, and when they are there',
+    tour: [
+      'Log in an operator, a customer and a technician (top right), and connect the two.',
+      'Open “New booking”, book, and assign the technician: both hear booking_updated.',
+      'Move it on as the technician or the operator; assign another technician, and the first hears that it is theirs no more.',
+    ],
+  },
 ];
 
 /** Emits `change`. */
