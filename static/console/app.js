@@ -5,6 +5,7 @@ import { loadConfig } from './api.js';
 import { Accounts } from './accounts.js';
 import { Activity } from './activity.js';
 import { rideHailing } from './contracts/ride-hailing.js';
+import { PushCustomer } from './push.js';
 import { AppSockets } from './sockets.js';
 import { Views } from './views.js';
 import { mountAccounts } from './panels/accounts.js';
@@ -21,6 +22,9 @@ import { OperatorDrivers } from './panels/operator-drivers.js';
 import { OperatorOrders } from './panels/operator-orders.js';
 import { OperatorRides } from './panels/operator-rides.js';
 import { PassengerWork } from './panels/passenger-work.js';
+import { PushDevices } from './panels/push-devices.js';
+import { PushHistory } from './panels/push-history.js';
+import { PushOperator } from './panels/push-operator.js';
 
 const PASSENGER = {
   id: 'passenger', title: 'Passenger', role: 'customer', preferred: 'passenger1', templates: rideHailing.passengerTemplates,
@@ -35,7 +39,7 @@ const place = (id) => document.getElementById(id);
 
 function compose(config) {
   const activity = new Activity();
-  // Panels tell each other by name what may have changed: `orders`, `rides`, `bookings`, `drivers`; and what they know:
+  // Panels tell each other by name what may have changed: `orders`, `rides`, `bookings`, `push`, `drivers`; and what they know:
   // `drivers-listed`, `driver-chosen`, `sighting` (a room's driver), `place-chosen` (on the map).
   const signals = new EventTarget();
   const accounts = new Accounts({
@@ -48,11 +52,13 @@ function compose(config) {
   const ctx = { accounts, activity, signals, sockets, views };
 
   place('log-column').append(new LogPanel(ctx).element);
+  const customer = new PushCustomer(ctx);
   views.fill(place('operator-column'), [
     [new MapPanel(ctx), 'hailing', 'matching'],
     [new OperatorOrders(ctx), 'deliveries'],
     [new OperatorRides(ctx), 'hailing', 'matching'],
     [new OperatorBookings(ctx), 'bookings'],
+    [new PushOperator(ctx, customer), 'push'],
     [new OperatorDrivers(ctx), 'deliveries', 'bookings'],
   ]);
   views.fill(place('app-column'), [
@@ -62,6 +68,8 @@ function compose(config) {
     [new HailingPanel(ctx, HAILING_DRIVER), 'hailing', 'matching'],
     [new BookingParty(ctx, CUSTOMER), 'bookings'],
     [new BookingParty(ctx, TECHNICIAN), 'bookings'],
+    [new PushDevices(ctx, customer), 'push'],
+    [new PushHistory(ctx, customer), 'push'],
   ]);
   mountAccounts(place('accounts'), ctx);
 

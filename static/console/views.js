@@ -42,6 +42,15 @@ export const VIEWS = [
       'Move it on as the technician or the operator; assign another technician, and the first hears that it is theirs no more.',
     ],
   },
+  {
+    id: 'push', label: 'Push', scenario: ['admin', 'customer123'], promise: 'Who is not there hears of it, once',
+    tour: [
+      'Log in an operator and a customer (top right).',
+      'Register a device, and send to it. Without credentials of the services the history says what would have been sent.',
+      'Opt out of a type, or set quiet hours, and send again.',
+      'Under Bookings, move a booking of the customer’s on while their socket is closed: it is pushed. While it is open, it is not.',
+    ],
+  },
 ];
 
 /** Emits `change`. */
