@@ -9,5 +9,6 @@ pub mod contracts;
 pub mod domain;
 pub mod metrics;
 pub mod operations;
+pub mod providers;
 pub mod rate_limit;
 pub mod store;

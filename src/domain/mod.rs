@@ -10,6 +10,7 @@ pub mod job;
 pub mod money;
 pub mod offer;
 pub mod position;
+pub mod push;
 pub mod recap;
 pub mod ride;
 pub mod ride_book;
