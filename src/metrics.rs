@@ -95,6 +95,8 @@ metrics! {
     database_refused: Counter = counter, describe_counter, "fleetwire_database_refused_total";
     /// Database operations given up: no connection or no answer in time, or the database was busy, full or read-only.
     database_given_up: Counter = counter, describe_counter, "fleetwire_database_given_up_total";
+    /// Push notifications whose text was shortened to what a service takes.
+    push_texts_shortened: Counter = counter, describe_counter, "fleetwire_push_texts_shortened_total";
     /// Rows removed because their retention had passed.
     rows_pruned: Counter = counter, describe_counter, "fleetwire_rows_pruned_total";
 }

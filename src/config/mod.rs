@@ -7,6 +7,7 @@
 pub mod env_file;
 mod example;
 mod load;
+pub mod push;
 mod reader;
 pub mod secret;
 mod table;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
+use self::push::{FcmCredentials, PrivateKey, PushSettings};
 use crate::domain::ride::{Rules, Tariff, Travel};
 use crate::domain::ride_book::RideKeyRule;
 use crate::domain::search_policy::{Mode, Patience, Policy, Radii};
@@ -48,6 +50,7 @@ pub struct Settings {
     pub rides: RideSettings,
     pub matching: MatchSettings,
     pub anonymous_rides: AnonymousRideSettings,
+    pub push: PushSettings,
     pub retention: RetentionSettings,
 }
 
@@ -308,10 +311,22 @@ fn read_env_file(path: &Path) -> Result<HashMap<String, String>, Problem> {
 /// The files that settings name; better said now than at the first handshake.
 fn unreadable_files(settings: &Settings) -> Vec<Problem> {
     let tls = settings.listen.tls.as_ref();
+    let push = &settings.push;
+    let google = push.fcm.as_ref().and_then(|fcm| match &fcm.credentials {
+        FcmCredentials::File { path, .. } => Some(path),
+        FcmCredentials::Given { .. } => None,
+    });
+    let apple = push.apns.as_ref().and_then(|apns| match &apns.private_key {
+        PrivateKey::File(path) => Some(path),
+        PrivateKey::Given(_) => None,
+    });
     let named = [
         ("TLS_CERT_FILE", tls.map(|tls| &tls.certificate_chain)),
         ("TLS_KEY_FILE", tls.map(|tls| &tls.private_key)),
         ("JWT_PUBLIC_KEY_FILE", settings.tokens.outside.as_ref().map(|outside| &outside.public_key_file)),
+        ("GOOGLE_APPLICATION_CREDENTIALS", google),
+        ("APNS_PRIVATE_KEY_FILE", apple),
+        ("PUSH_CA_FILE", push.ca_file.as_ref()),
     ];
     let unreadable = named.into_iter().filter_map(|(name, path)| {
         let path = path?;

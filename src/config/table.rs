@@ -2,6 +2,7 @@
 //! from it, so that neither can differ from what the server does. The settings themselves stand in the files of this folder.
 
 mod clients;
+mod push;
 mod server;
 mod work;
 
@@ -22,6 +23,7 @@ pub enum Section {
     Rides,
     Matching,
     Retention,
+    PushServices,
 }
 
 impl Section {
@@ -39,6 +41,7 @@ impl Section {
             Section::Rides => "Rides",
             Section::Matching => "Matching",
             Section::Retention => "Retention",
+            Section::PushServices => "Push services",
         }
     }
 }
@@ -106,7 +109,7 @@ impl Setting {
 
 /// Every setting, in the order of `.env.example`.
 pub static SETTINGS: LazyLock<Vec<Setting>> =
-    LazyLock::new(|| [server::SETTINGS, clients::SETTINGS, work::SETTINGS].concat());
+    LazyLock::new(|| [server::SETTINGS, clients::SETTINGS, work::SETTINGS, push::SETTINGS].concat());
 
 /// The setting of that name.
 ///

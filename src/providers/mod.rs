@@ -4,6 +4,14 @@
 //! Invariants: there is an answer for each message, in the order of the messages; an answer never shows a token; a provider
 //! keeps nothing but its connections and credentials, so that a message is lost nowhere but in the caller's hands.
 
+mod apns;
+mod expo;
+mod fcm;
+mod payload;
+mod set_up;
+mod transport;
+mod wording;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
@@ -16,6 +24,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::domain::push::{Priority, PushService, PushToken};
+
+pub use self::set_up::{ProviderProblem, ProviderProblems};
 
 /// What is shown on a device. Shared by the messages that carry it to several.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +66,19 @@ pub enum Answer {
     Misconfigured { reason: Reason, scope: Scope },
 }
 
+impl Answer {
+    /// What to write into the history; nothing where there is nothing to explain.
+    pub fn reason(&self) -> &str {
+        match self {
+            Answer::Accepted { .. } => "",
+            Answer::Unregistered { .. } => "the token is dead",
+            Answer::Retry { reason, .. }
+            | Answer::Rejected { reason }
+            | Answer::Misconfigured { reason, .. } => reason,
+        }
+    }
+}
+
 /// A reason as operators read it in the history: the service's code and what we know about it, never a token or a text.
 pub type Reason = Cow<'static, str>;
 
@@ -93,8 +116,10 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// How many calls may be under way at a time; more only wait.
     fn calls_max(&self) -> usize;
 
-    /// Sends a batch. Ends within the time-out of a request, or twice that where credentials had to be renewed. Dropping the
-    /// future gives the messages up in the middle: whether they were sent is unknown then.
+    /// How long a call takes at the most.
+    fn patience(&self) -> Duration;
+
+    /// Sends a batch. Dropping the future gives the messages up in the middle: whether they were sent is unknown then.
     fn send(&self, batch: Vec<Message>) -> Sending<'_>;
 
     /// Where a service says later what became of a message.
@@ -121,6 +146,43 @@ pub enum Receipt {
     Known(Answer),
 }
 
+/// Whether each service would take this notification, if need be with its text shortened. What does not fit is refused when
+/// it is sent; better that the caller hears of it at once.
+pub fn fits(notification: &Notification) -> bool {
+    let now = notification.deadline;
+    let token = PushToken::new("x").expect("one printable character");
+    let written = [
+        fcm::message::write(notification, &token, now),
+        apns::payload::write(notification),
+        expo::message::write(notification, &token, now),
+    ];
+    !written.contains(&Err(payload::Unsendable::TooLarge))
+}
+
+/// A request may wait for a connection before it is sent, and credentials are got the same way before that.
+const fn patience(timeout: Duration) -> Duration {
+    timeout.saturating_mul(3)
+}
+
+/// One after the other, each within its time. For services that want a request for each.
+async fn each<F: Future<Output = Answer>>(
+    batch: Vec<Message>,
+    patience: Duration,
+    send: impl Fn(Message) -> F,
+) -> Vec<Answer> {
+    let mut answers = Vec::with_capacity(batch.len());
+    for message in batch {
+        let answer = tokio::time::timeout(patience, send(message)).await;
+        answers.push(answer.unwrap_or_else(|_| too_late()));
+    }
+    answers
+}
+
+fn too_late() -> Answer {
+    let reason = "no answer in time".into();
+    Answer::Retry { reason, after: None, sent: Sent::Maybe, scope: Scope::Service }
+}
+
 /// The services that can be sent to: those with credentials.
 #[derive(Debug, Clone, Default)]
 pub struct Providers(Vec<Arc<dyn Provider>>);
@@ -144,6 +206,39 @@ impl Providers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    pub(super) const NOW: i64 = 1_800_000_000;
+
+    pub(super) fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(NOW, 0).unwrap()
+    }
+
+    /// An hour before its deadline.
+    pub(super) fn notification() -> Notification {
+        Notification {
+            id: Uuid::from_u128(0x1234),
+            title: "Technician Assigned! 🚗".to_owned(),
+            body: "John has been assigned to your booking BID123.".to_owned(),
+            data: json!({"type": "technician_assigned", "bookingId": "456"}).as_object().unwrap().clone(),
+            priority: Priority::High,
+            collapse_id: Uuid::from_u128(0x5678),
+            deadline: now() + chrono::TimeDelta::hours(1),
+        }
+    }
+
+    #[test]
+    fn data_fits_if_every_service_takes_it_with_the_text_shortened() {
+        let mut large = notification();
+        large.body = "x".repeat(100_000);
+        large.data.insert("blob".to_owned(), "x".repeat(2500).into());
+        assert!(fits(&large));
+        large.data.insert("blob".to_owned(), "x".repeat(4000).into());
+        assert!(!fits(&large));
+        let mut reserved = notification();
+        reserved.data.insert("from".to_owned(), "x".into());
+        assert!(fits(&reserved), "what one service keeps for itself is no matter of size");
+    }
 
     /// Takes everything, and says so by its order.
     #[derive(Debug)]
@@ -160,6 +255,10 @@ mod tests {
 
         fn calls_max(&self) -> usize {
             1
+        }
+
+        fn patience(&self) -> Duration {
+            Duration::from_secs(1)
         }
 
         fn send(&self, batch: Vec<Message>) -> Sending<'_> {

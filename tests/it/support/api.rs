@@ -29,6 +29,8 @@ pub struct Reply {
 
 impl Api {
     pub fn new(port: u16) -> Api {
+        // The product says with each connection which cryptography it uses; reqwest by itself asks for a default.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .timeout(DEADLINE)
             // The server ends a connection that was idle for 5 s; a request that is sent that very moment gets no answer.

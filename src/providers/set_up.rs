@@ -1,0 +1,158 @@
+//! Making the providers out of the settings, once at the start; whatever is wrong with any of them is said at once.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+use super::apns::Apns;
+use super::expo::Expo;
+use super::fcm::Fcm;
+use super::payload::Written;
+use super::{Provider, Providers};
+use crate::clock::SharedClock;
+use crate::config::push::PushSettings;
+use crate::metrics::Metrics;
+
+/// What every provider works with.
+#[derive(Clone)]
+pub(super) struct Tools {
+    pub clock: SharedClock,
+    pub metrics: Arc<Metrics>,
+    pub tls: ClientConfig,
+    pub timeout: Duration,
+}
+
+impl Tools {
+    /// What is to be sent, counted if its text had to be shortened.
+    pub(super) fn counted(&self, written: Written) -> Vec<u8> {
+        if written.is_shortened {
+            self.metrics.push_texts_shortened.increment(1);
+        }
+        written.body
+    }
+}
+
+impl fmt::Debug for Tools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tools").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+/// Why a service with credentials can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderProblem {
+    #[error("{setting}: the file can't be read")]
+    File { setting: &'static str, source: io::Error },
+    #[error("{setting}: {what}")]
+    Account { setting: &'static str, what: String },
+    #[error("{setting}: expected {expected} in PEM form")]
+    Key { setting: &'static str, expected: &'static str },
+    #[error("PUSH_CA_FILE: no certificate in PEM form that can be used")]
+    Authorities,
+    #[error(
+        "no certificate authorities to know the push services by: install the system's, or set PUSH_CA_FILE"
+    )]
+    NoAuthorities(#[source] rustls::Error),
+    #[error("no connections to a push service can be made")]
+    Connections(#[from] reqwest::Error),
+}
+
+/// Everything that is wrong, at once.
+#[derive(Debug)]
+pub struct ProviderProblems(pub Vec<ProviderProblem>);
+
+impl fmt::Display for ProviderProblems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "push notifications can't be sent with these settings:")?;
+        for problem in &self.0 {
+            write!(f, "\n  {problem}")?;
+            if let Some(source) = problem.source() {
+                write!(f, ": {source}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Error for ProviderProblems {}
+
+impl Providers {
+    /// A provider for each service that has credentials. Reads the files that the settings name.
+    pub fn from_settings(
+        settings: &PushSettings,
+        clock: SharedClock,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, ProviderProblems> {
+        let tls = tls(settings).map_err(|problem| ProviderProblems(vec![problem]))?;
+        let tools = Tools { clock, metrics, tls, timeout: settings.timeout };
+        let made = [
+            settings.fcm.as_ref().map(|fcm| shared(Fcm::new(fcm, tools.clone()))),
+            settings.apns.as_ref().map(|apns| shared(Apns::new(apns, tools.clone()))),
+            settings.expo.as_ref().map(|expo| shared(Expo::new(expo, tools.clone()))),
+        ];
+        let (mut providers, mut problems) = (Vec::new(), Vec::new());
+        for provider in made.into_iter().flatten() {
+            match provider {
+                Ok(provider) => providers.push(provider),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(Providers::new(providers)) } else { Err(ProviderProblems(problems)) }
+    }
+}
+
+fn shared<P: Provider + 'static>(
+    made: Result<P, ProviderProblem>,
+) -> Result<Arc<dyn Provider>, ProviderProblem> {
+    made.map(|provider| Arc::new(provider) as _)
+}
+
+/// Whom we believe that they are the services: the system's authorities and those of `PUSH_CA_FILE`. Read once for all
+/// connections, and only if there are any with TLS.
+fn tls(settings: &PushSettings) -> Result<ClientConfig, ProviderProblem> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
+    let builder = builder.map_err(ProviderProblem::NoAuthorities)?;
+    let extra = settings.ca_file.as_deref().map(authorities).transpose()?.unwrap_or_default();
+    if !uses_tls(settings) {
+        return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
+    }
+    let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(extra, provider);
+    let verifier = verifier.map_err(ProviderProblem::NoAuthorities)?;
+    // What is dangerous would be to verify less; this is the system's own verification.
+    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(builder.with_no_client_auth())
+}
+
+fn uses_tls(settings: &PushSettings) -> bool {
+    // A service account's file may name an address of its own, so FCM counts unless all of its addresses are set.
+    let fcm = settings.fcm.as_ref().is_some_and(|fcm| {
+        fcm.base_url.is_tls() || fcm.token_url.as_ref().is_none_or(|token_url| token_url.is_tls())
+    });
+    let apns = settings.apns.as_ref().is_some_and(|apns| apns.base_url.is_tls());
+    let expo = settings.expo.as_ref().is_some_and(|expo| expo.base_url.is_tls());
+    fcm || apns || expo
+}
+
+fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, ProviderProblem> {
+    let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates = certificates.map_err(|_| ProviderProblem::Authorities)?;
+    let mut store = RootCertStore::empty();
+    let (usable, _) = store.add_parsable_certificates(certificates.iter().cloned());
+    if usable == 0 || usable < certificates.len() {
+        Err(ProviderProblem::Authorities)
+    } else {
+        Ok(certificates)
+    }
+}
+
+#[cfg(test)]
+#[path = "set_up_tests.rs"]
+mod tests;
