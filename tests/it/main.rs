@@ -17,6 +17,7 @@ mod kills;
 mod matching;
 mod orders;
 mod positions;
+mod providers;
 mod replay;
 mod rest_input;
 mod ride_matching;
