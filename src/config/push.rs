@@ -124,6 +124,16 @@ impl BaseUrl {
         format!("{}{path}", self.0.trim_end_matches('/'))
     }
 
+    /// Whether what is said there can be read by others on the way.
+    pub fn is_readable_on_the_way(&self) -> bool {
+        let host =
+            Url::parse(&self.0).ok().and_then(|url| Some(url.host_str()?.to_owned())).unwrap_or_default();
+        let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+        !self.is_tls()
+            && host != "localhost"
+            && !address.is_ok_and(|address| address.to_canonical().is_loopback())
+    }
+
     pub fn is_tls(&self) -> bool {
         self.0.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
     }

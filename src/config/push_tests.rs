@@ -108,5 +108,15 @@ fn an_address_is_plain_http_or_https() {
         assert!(BaseUrl::parse(bad).is_err(), "{bad}");
     }
     assert_eq!(BaseUrl::parse("http://h/p/").unwrap().with_path("/v1"), "http://h/p/v1");
+    for (url, is_readable) in [
+        ("http://push.internal", true),
+        ("http://10.0.0.1:8080", true),
+        ("http://127.0.0.1:8080", false),
+        ("http://[::1]:8080/x", false),
+        ("http://localhost", false),
+        ("https://push.internal", false),
+    ] {
+        assert_eq!(BaseUrl::parse(url).unwrap().is_readable_on_the_way(), is_readable, "{url}");
+    }
     assert!(BaseUrl::parse("HTTPS://h").unwrap().is_tls() && !BaseUrl::parse("http://h").unwrap().is_tls());
 }

@@ -17,6 +17,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -157,6 +158,23 @@ pub fn fits(notification: &Notification) -> bool {
         expo::message::write(notification, &token, now),
     ];
     !written.contains(&Err(payload::Unsendable::TooLarge))
+}
+
+/// Whether a service has taken something from us since the start. Until then, what it says against a token may as well be
+/// said against our settings.
+#[derive(Debug, Default)]
+struct Proof(AtomicBool);
+
+impl Proof {
+    fn is_given(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn by(&self, answer: &Answer) {
+        if matches!(answer, Answer::Accepted { .. }) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A request may wait for a connection before it is sent, and credentials are got the same way before that.

@@ -17,7 +17,7 @@ use super::fcm::Fcm;
 use super::payload::Written;
 use super::{Provider, Providers};
 use crate::clock::SharedClock;
-use crate::config::push::PushSettings;
+use crate::config::push::{BaseUrl, PushSettings};
 use crate::metrics::Metrics;
 
 /// What every provider works with.
@@ -90,6 +90,7 @@ impl Providers {
         clock: SharedClock,
         metrics: Arc<Metrics>,
     ) -> Result<Self, ProviderProblems> {
+        warn_of_plain_addresses(settings);
         let tls = tls(settings).map_err(|problem| ProviderProblems(vec![problem]))?;
         let tools = Tools { clock, metrics, tls, timeout: settings.timeout };
         let made = [
@@ -129,6 +130,22 @@ fn tls(settings: &PushSettings) -> Result<ClientConfig, ProviderProblem> {
     // What is dangerous would be to verify less; this is the system's own verification.
     let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
     Ok(builder.with_no_client_auth())
+}
+
+/// For proxies nearby it may be right; elsewhere everybody on the way could send in our name.
+fn warn_of_plain_addresses(settings: &PushSettings) {
+    let fcm = settings.fcm.as_ref();
+    let addresses = [
+        ("FCM_BASE_URL", fcm.map(|fcm| &fcm.base_url)),
+        ("GOOGLE_TOKEN_URL", fcm.and_then(|fcm| fcm.token_url.as_ref())),
+        ("APNS_BASE_URL", settings.apns.as_ref().map(|apns| &apns.base_url)),
+        ("EXPO_BASE_URL", settings.expo.as_ref().map(|expo| &expo.base_url)),
+    ];
+    for (setting, address) in addresses {
+        if address.is_some_and(BaseUrl::is_readable_on_the_way) {
+            log::warn!("{setting} has no https: credentials and notifications can be read on the way");
+        }
+    }
 }
 
 fn uses_tls(settings: &PushSettings) -> bool {

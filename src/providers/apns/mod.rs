@@ -4,7 +4,6 @@ pub(super) mod payload;
 mod token;
 mod verdict;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +14,7 @@ use self::verdict::{Known, Verdict, verdict};
 use super::payload::seconds_left;
 use super::set_up::{ProviderProblem, Tools};
 use super::transport::{Connections, Failure, Http, Reply, STREAMS_MAX, Way};
-use super::{Answer, Message, Notification, Provider, Scope, Sending, each};
+use super::{Answer, Message, Notification, Proof, Provider, Scope, Sending, each};
 use crate::config::push::{ApnsSettings, BaseUrl};
 use crate::domain::push::{Priority, PushService, PushToken};
 
@@ -33,8 +32,7 @@ pub(super) struct Apns {
     connections: Connections,
     calls_max: usize,
     tokens: ProviderTokens,
-    /// Whether Apple has taken a notification of this topic from us.
-    is_proven: AtomicBool,
+    proof: Proof,
     tools: Tools,
 }
 
@@ -58,7 +56,7 @@ impl Apns {
             connections: Connections::new(way, count, STREAMS_MAX)?,
             calls_max: count * STREAMS_MAX,
             tokens: ProviderTokens::new(settings, tools.clock.clone())?,
-            is_proven: AtomicBool::new(false),
+            proof: Proof::default(),
             tools,
         })
     }
@@ -139,11 +137,11 @@ impl Apns {
         let known = Known {
             id: said.unwrap_or(id),
             retry_after: reply.retry_after(self.tools.clock.now()),
-            is_proven: self.is_proven.load(Ordering::Relaxed),
+            is_proven: self.proof.is_given(),
         };
         let verdict = verdict(reply.status, &reply.body, known);
-        if matches!(verdict, Verdict::Final(Answer::Accepted { .. })) {
-            self.is_proven.store(true, Ordering::Relaxed);
+        if let Verdict::Final(answer) = &verdict {
+            self.proof.by(answer);
         }
         verdict
     }

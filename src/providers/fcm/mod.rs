@@ -5,7 +5,6 @@ pub(super) mod message;
 mod token;
 mod verdict;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +15,7 @@ use self::token::{AccessTokens, Bearer};
 use self::verdict::{Known, Verdict, verdict};
 use super::set_up::{ProviderProblem, Tools};
 use super::transport::{Connections, Failure, Http, Reply, STREAMS_MAX, Way};
-use super::{Answer, Message, Provider, Scope, Sending, each};
+use super::{Answer, Message, Proof, Provider, Scope, Sending, each};
 use crate::config::push::FcmSettings;
 use crate::domain::push::PushService;
 
@@ -27,8 +26,7 @@ pub(super) struct Fcm {
     calls_max: usize,
     tokens: AccessTokens,
     retry_floor: Duration,
-    /// Whether the project has taken a message from us.
-    is_proven: AtomicBool,
+    proof: Proof,
     tools: Tools,
 }
 
@@ -45,7 +43,7 @@ impl Fcm {
             calls_max: count * STREAMS_MAX,
             tokens: AccessTokens::new(account, asking, tools.clock.clone())?,
             retry_floor: settings.retry_floor,
-            is_proven: AtomicBool::new(false),
+            proof: Proof::default(),
             tools,
         })
     }
@@ -86,11 +84,11 @@ impl Fcm {
         let known = Known {
             retry_after: reply.retry_after(self.tools.clock.now()),
             retry_floor: self.retry_floor,
-            is_proven: self.is_proven.load(Ordering::Relaxed),
+            is_proven: self.proof.is_given(),
         };
         let verdict = verdict(reply.status, &reply.body, known);
-        if matches!(verdict, Verdict::Final(Answer::Accepted { .. })) {
-            self.is_proven.store(true, Ordering::Relaxed);
+        if let Verdict::Final(answer) = &verdict {
+            self.proof.by(answer);
         }
         verdict
     }

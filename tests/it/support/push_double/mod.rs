@@ -3,7 +3,7 @@
 //! with an authority that lives as long as the test.
 
 // Shared by scenarios, by the tests of the doubles and by the benchmark; each uses its part.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 pub mod apple;
 pub mod desk;
