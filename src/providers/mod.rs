@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -150,7 +150,8 @@ pub enum Receipt {
 /// Whether each service would take this notification, if need be with its text shortened. What does not fit is refused when
 /// it is sent; better that the caller hears of it at once.
 pub fn fits(notification: &Notification) -> bool {
-    let now = notification.deadline;
+    // With the longest time to live there is, so that it fits at any other time as well.
+    let now = notification.deadline.checked_sub_signed(TimeDelta::weeks(4)).unwrap_or(notification.deadline);
     let token = PushToken::new("x").expect("one printable character");
     let written = [
         fcm::message::write(notification, &token, now),

@@ -14,7 +14,7 @@ use fleetwire::clock::{Manual, SharedClock, System};
 use fleetwire::config::Settings;
 use fleetwire::domain::push::{Priority, PushService, PushToken};
 use fleetwire::metrics::Metrics;
-use fleetwire::providers::{Answer, Message, Notification, Provider, Providers, Scope, Sent};
+use fleetwire::providers::{Answer, Message, Notification, Provider, Providers, Scope, Sent, fits};
 use futures_util::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
@@ -75,6 +75,44 @@ impl Sender {
     async fn send_at_once(&self, tokens: impl IntoIterator<Item = String>) -> Vec<Answer> {
         let tokens: Vec<String> = tokens.into_iter().collect();
         join_all(tokens.iter().map(|token| self.send(token))).await
+    }
+}
+
+fn token_of(service: PushService) -> &'static str {
+    match service {
+        PushService::Fcm => "fcm:abc",
+        PushService::Apns => "00ff",
+        PushService::Expo => "ExponentPushToken[abc]",
+    }
+}
+
+/// Around the limits of size, with texts and data that take more room in JSON than outside: each is either taken or not
+/// even tried.
+#[tokio::test]
+async fn nothing_is_sent_that_a_service_finds_too_large() {
+    for service in PushService::ALL {
+        let sender = Sender::new(PushDouble::start().await, service, &[]);
+        let (mut taken, mut refused) = (0, 0);
+        for size in (0..4300).step_by(53) {
+            let mut large = notification();
+            let unit = ["x", "é", "\"", "\n", "🚗"][size % 5];
+            large.data.insert("blob".to_owned(), unit.repeat(size / unit.len()).into());
+            large.title = unit.repeat(size % 200);
+            large.body = unit.repeat(5000 - size);
+            let is_fit = fits(&large);
+            let token = PushToken::new(token_of(service)).expect("a good token");
+            let answer = sender.send_message(Message { notification: Arc::new(large), token }).await;
+            match &answer {
+                Answer::Accepted { .. } => taken += 1,
+                Answer::Rejected { reason } => {
+                    assert!(reason.contains("larger") && !is_fit, "{service} {size}: {reason}");
+                    refused += 1;
+                }
+                other => panic!("{service} {size}: {other:?}"),
+            }
+        }
+        assert_eq!((sender.taken().len(), sender.refused()), (taken, Vec::new()), "{service}");
+        assert!(taken > 30 && refused > 5, "{service}: {taken} taken, {refused} refused");
     }
 }
 
