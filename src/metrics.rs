@@ -97,6 +97,10 @@ metrics! {
     database_given_up: Counter = counter, describe_counter, "fleetwire_database_given_up_total";
     /// Push notifications whose text was shortened to what a service takes.
     push_texts_shortened: Counter = counter, describe_counter, "fleetwire_push_texts_shortened_total";
+    /// Notifications queued for events that no device confirmed.
+    push_queued: Counter = counter, describe_counter, "fleetwire_push_queued_total";
+    /// Calls of the push interface refused by a rate limit.
+    push_limited: Counter = counter, describe_counter, "fleetwire_push_limited_total";
     /// Rows removed because their retention had passed.
     rows_pruned: Counter = counter, describe_counter, "fleetwire_rows_pruned_total";
 }

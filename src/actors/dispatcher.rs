@@ -25,6 +25,8 @@ const REPAIR_INTERVAL: Duration = Duration::from_secs(1);
 /// How far back the repair look goes: longer than any transaction lives.
 const REPAIR_WINDOW: TimeDelta = TimeDelta::seconds(30);
 const SILENCE_INTERVAL: Duration = Duration::from_secs(5);
+/// Who left earlier than this is as good as never connected: longer than any time to confirm.
+const LEFT_FOR: TimeDelta = TimeDelta::seconds(60);
 /// Younger announcements are on their way.
 const ANNOUNCED_WITHIN: TimeDelta = TimeDelta::seconds(1);
 
@@ -103,7 +105,9 @@ impl Actor for Dispatcher {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(REPAIR_INTERVAL, |dispatcher, ctx| {
-            dispatcher.registry.close_expired(dispatcher.clock.now());
+            let now = dispatcher.clock.now();
+            dispatcher.registry.close_expired(now);
+            dispatcher.registry.forget_left(now - LEFT_FOR);
             dispatcher.repair_look(ctx);
         });
         ctx.run_interval(SILENCE_INTERVAL, |dispatcher, ctx| {
@@ -148,8 +152,9 @@ impl Handler<Deregister> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, gone: Deregister, ctx: &mut Self::Context) {
-        let Some(left) = self.registry.leave(gone.account, gone.session) else { return };
-        self.left_at.insert(gone.account, self.clock.now());
+        let now = self.clock.now();
+        let Some(left) = self.registry.leave(gone.account, gone.session, now) else { return };
+        self.left_at.insert(gone.account, now);
         let said_goodbye = gone.ended == Ended::PeerClosed(Some(CloseCode::Normal.number()));
         if let Some(driver) = left.driver.filter(|_| said_goodbye && left.contract.goodbye_is_offline()) {
             self.go_offline(gone.account, driver, ctx);

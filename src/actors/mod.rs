@@ -4,6 +4,7 @@ pub mod dispatcher;
 pub mod entrance;
 pub mod matcher;
 mod once_each;
+pub mod push;
 pub mod recorder;
 pub mod registry;
 pub mod room;

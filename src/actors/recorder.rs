@@ -94,16 +94,21 @@ impl RecorderHandle {
         self.shared.waiting_marks.fetch_add(queued.len() - before, Ordering::Release);
     }
 
-    /// Returns when every mark queued before is in the database, or could not be written. A session that opens asks for
-    /// this: what the device has answered for on its last connection must not be sent again.
-    pub async fn flush_marks(&self) {
+    /// Returns when every mark queued before is in the database, or could not be written, and which of the two. A session
+    /// that opens asks for this: what the device has answered for on its last connection must not be sent again. Push
+    /// does, too: what a device has answered for must not be pushed.
+    pub async fn flush_marks(&self) -> bool {
         if self.shared.waiting_marks.load(Ordering::Acquire) == 0 {
-            return;
+            return true;
         }
         let shared = self.shared.clone();
         // A task of its own: the session that asks may end at any await, the marks may not be lost with it.
-        if actix::spawn(async move { shared.write_marks().await }).await.is_err() {
-            log::error!("a flush of confirmations panicked");
+        match actix::spawn(async move { shared.write_marks().await }).await {
+            Ok(are_written) => are_written,
+            Err(_) => {
+                log::error!("a flush of confirmations panicked");
+                false
+            }
         }
     }
 
@@ -126,8 +131,8 @@ impl RecorderHandle {
 }
 
 impl Shared {
-    /// In batches, as everything in bulk: decisions go between them.
-    async fn write_marks(&self) {
+    /// In batches, as everything in bulk: decisions go between them. False where the database did not take them.
+    async fn write_marks(&self) -> bool {
         let _one_at_a_time = self.writing_marks.lock().await;
         let mut marks = std::mem::take(&mut *lock(&self.marks));
         while !marks.is_empty() {
@@ -142,11 +147,12 @@ impl Shared {
                 Err::<(), StoreError>(error) => {
                     log::warn!("confirmations could not be written, trying again: {}", Chain(&error));
                     lock(&self.marks).splice(0..0, batch.iter().cloned().chain(rest));
-                    return;
+                    return false;
                 }
             };
             marks = rest;
         }
+        true
     }
 }
 

@@ -12,7 +12,7 @@ use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::event::{Announcement, Event};
 use crate::domain::ids::{AccountId, DriverId, EventId};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
@@ -20,6 +20,9 @@ use uuid::Uuid;
 #[derive(Default)]
 pub struct Registry {
     accounts: Mutex<HashMap<AccountId, Connected>>,
+    /// When accounts left that are not connected any more, as long as it matters to whether they are pushed to. Taken
+    /// under the lock of the accounts.
+    left_at: Mutex<HashMap<AccountId, DateTime<Utc>>>,
 }
 
 /// The sessions of one account; there is at least one.
@@ -53,6 +56,13 @@ impl Registry {
         self.accounts().contains_key(&account)
     }
 
+    /// Whether somebody could confirm an event: connected, or so a moment ago and perhaps on the way back.
+    pub fn may_confirm(&self, account: AccountId, now: DateTime<Utc>, moment: TimeDelta) -> bool {
+        let accounts = self.accounts();
+        accounts.contains_key(&account)
+            || self.left_at().get(&account).is_some_and(|left_at| now - *left_at < moment)
+    }
+
     /// Whether nobody is connected at all.
     pub fn is_empty(&self) -> bool {
         self.accounts().is_empty()
@@ -66,6 +76,8 @@ impl Registry {
                 Announcement::AccessRevoked(account) => self.close_all_of(*account),
                 // The matcher's.
                 Announcement::DriverChanged(_) | Announcement::Search(_) => {}
+                // The push queue's.
+                Announcement::PushDue(_) | Announcement::PushQueued | Announcement::DevicesChanged(_) => {}
             }
         }
     }
@@ -81,7 +93,7 @@ impl Registry {
     }
 
     /// Lets a session out. Returns it where it was the account's last.
-    pub(super) fn leave(&self, account: AccountId, session: Uuid) -> Option<Registered> {
+    pub(super) fn leave(&self, account: AccountId, session: Uuid, now: DateTime<Utc>) -> Option<Registered> {
         let mut accounts = self.accounts();
         let connected = accounts.get_mut(&account)?;
         let index = connected.sessions.iter().position(|other| other.handle.session_id() == session)?;
@@ -90,7 +102,13 @@ impl Registry {
             return None;
         }
         accounts.remove(&account);
+        self.left_at().insert(account, now);
         Some(left)
+    }
+
+    /// Forgets who left before a time.
+    pub(super) fn forget_left(&self, before: DateTime<Utc>) {
+        self.left_at().retain(|_, left_at| *left_at >= before);
     }
 
     /// A session has brought a fresh token.
@@ -154,5 +172,9 @@ impl Registry {
     // What stands under the lock is whole at every moment, so a poisoned one is, too.
     fn accounts(&self) -> MutexGuard<'_, HashMap<AccountId, Connected>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn left_at(&self) -> MutexGuard<'_, HashMap<AccountId, DateTime<Utc>>> {
+        self.left_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

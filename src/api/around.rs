@@ -3,6 +3,7 @@
 
 use crate::api::Context;
 use crate::api::problem::Problem;
+use crate::api::push;
 use crate::config::Settings;
 use actix_cors::Cors;
 use actix_web::body::{BoxBody, MessageBody};
@@ -29,6 +30,8 @@ pub async fn around(
         true => req.into_response(Problem::stopping().error_response()),
         false => with_problem(next.call(req).await?.map_into_boxed_body()),
     };
+    let response =
+        if path.starts_with(push::shape::ROOT) { push::shape::reshaped(response) } else { response };
     let (status, ms) = (response.status().as_u16(), began.elapsed().as_millis());
     log::debug!("request method={method} path={path} status={status} ms={ms}");
     Ok(response)

@@ -11,7 +11,7 @@
 //! | `problem` | what a refused request is answered with |
 //! | `around` | what is the same for every request: the log line, CORS, what the framework refuses |
 //! | `sockets` | the doors of the sockets |
-//! | `auth`, `driver_app`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `health`, `console` | the handlers |
+//! | `auth`, `driver_app`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `push`, `health`, `console` | the handlers |
 
 mod answer;
 mod around;
@@ -28,6 +28,7 @@ mod nearby;
 mod operators;
 mod principals;
 pub mod problem;
+mod push;
 mod rides;
 #[cfg(test)]
 mod route_tests;
@@ -36,14 +37,15 @@ pub mod sockets;
 mod stats;
 
 use crate::actors::matcher::{Candidate, MatcherHandle, Nearest};
+use crate::actors::push::PushHandle;
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::registry::Registry;
 use crate::actors::room::Rooms;
 use crate::actors::session::Reaper;
 use crate::clock::SharedClock;
-use crate::config::{LimitSettings, Settings};
+use crate::config::Settings;
 use crate::contracts::error_codes::ErrorCode;
-use crate::domain::ids::{AccountId, DriverId};
+use crate::domain::ids::{AccountId, CustomerId, DriverId};
 use crate::domain::position::Position;
 use crate::metrics::Metrics;
 use crate::operations;
@@ -75,6 +77,7 @@ pub struct Context {
     pub limiters: Limiters,
     pub registry: Arc<Registry>,
     pub recorder: RecorderHandle,
+    pub push: PushHandle,
     pub principals: Arc<Principals>,
     pub matcher: MatcherHandle,
     pub rooms: Rooms,
@@ -129,15 +132,21 @@ pub struct Limiters {
     pub logins_by_address: KeyedLimiter<IpAddr>,
     pub handshakes_by_account: KeyedLimiter<AccountId>,
     pub handshakes_by_address: KeyedLimiter<IpAddr>,
+    pub push_by_caller: KeyedLimiter<push::CallerKey>,
+    /// What is sent by hand.
+    pub push_by_customer: KeyedLimiter<CustomerId>,
 }
 
 /// Keys of each limiter: some 10 MB at most, and more addresses than connect within a minute.
 const LIMITER_KEYS_MAX: usize = 100_000;
 
 impl Limiters {
-    pub fn new(limits: &LimitSettings) -> Self {
+    pub fn new(settings: &Settings) -> Self {
+        let (limits, push) = (&settings.limits, &settings.notifications);
         let by = |count| Rate::per_minute(count);
         Self {
+            push_by_caller: KeyedLimiter::new(by(push.calls_per_minute_per_caller), LIMITER_KEYS_MAX),
+            push_by_customer: KeyedLimiter::new(by(push.sends_per_minute_per_customer), LIMITER_KEYS_MAX),
             logins_by_account: KeyedLimiter::new(by(limits.logins_per_minute_per_account), LIMITER_KEYS_MAX),
             logins_by_address: KeyedLimiter::new(by(limits.logins_per_minute_per_address), LIMITER_KEYS_MAX),
             handshakes_by_account: KeyedLimiter::new(
@@ -192,6 +201,32 @@ pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
     cfg.service(at("/api/v1/bookings/{id}/status").put(bookings::set_status));
     cfg.service(at("/api/v1/bookings/{id}/cancel").post(bookings::cancel));
 
+    operators(cfg);
+
+    cfg.service(at("/api/Push/register").post(push::register));
+    cfg.service(at("/api/Push/sendToCustomer").post(push::send));
+    cfg.service(at("/api/Push/test").post(push::test));
+    cfg.service(at("/api/Push/preferences").get(push::preferences).put(push::set_preferences));
+    cfg.service(at("/api/Push/history").get(push::history));
+    cfg.service(at("/api/Push/opened").post(push::opened));
+    cfg.service(at("/api/Push/stats").get(push::stats));
+    cfg.service(at("/api/Push/devices").get(push::devices));
+
+    cfg.service(at("/healthz").get(health::alive).head(health::alive));
+    cfg.service(at("/readyz").get(health::ready).head(health::ready));
+    cfg.service(at("/metrics").get(health::metrics));
+
+    if settings.listen.console {
+        cfg.service(at("/").get(console::index).head(console::index));
+        cfg.service(at("/console/config.json").get(console::config));
+        cfg.service(at("/console/{path:.*}").get(console::asset).head(console::asset));
+    }
+    cfg.default_service(web::to(around::unknown_route));
+}
+
+/// Everything under `admin`.
+#[rustfmt::skip]
+fn operators(cfg: &mut web::ServiceConfig) {
     cfg.service(at("/api/v1/admin/bookings").get(bookings::list_all));
     cfg.service(at("/api/v1/admin/rides").get(rides::list_all));
     cfg.service(at("/api/v1/admin/drivers").get(drivers::list).post(drivers::create));
@@ -208,17 +243,6 @@ pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
     cfg.service(at("/api/v1/admin/orders/{id}/auto-assign").post(orders::auto_assign));
     cfg.service(at("/api/v1/admin/orders/{id}/unassign").post(orders::unassign));
     cfg.service(at("/api/v1/admin/orders/{id}/cancel").post(orders::cancel));
-
-    cfg.service(at("/healthz").get(health::alive).head(health::alive));
-    cfg.service(at("/readyz").get(health::ready).head(health::ready));
-    cfg.service(at("/metrics").get(health::metrics));
-
-    if settings.listen.console {
-        cfg.service(at("/").get(console::index).head(console::index));
-        cfg.service(at("/console/config.json").get(console::config));
-        cfg.service(at("/console/{path:.*}").get(console::asset).head(console::asset));
-    }
-    cfg.default_service(web::to(around::unknown_route));
 }
 
 fn at(path: &'static str) -> Resource {

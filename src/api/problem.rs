@@ -106,6 +106,11 @@ impl Problem {
     pub fn code(&self) -> ErrorCode {
         self.code
     }
+
+    /// What is particular to this one, as a sentence.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
 }
 
 impl fmt::Display for Problem {

@@ -1,6 +1,7 @@
 //! All routes together on a database with the demo data: the shapes, the refusals, and what is kept between requests.
 
 use crate::actors::matcher::{self, Changed};
+use crate::actors::push::{self, PushHandle, PushOptions, Retrying};
 use crate::actors::recorder::{self, RecorderOptions};
 use crate::actors::registry::Registry;
 use crate::actors::room::{self, RoomOptions};
@@ -10,10 +11,12 @@ use crate::clock::{Clock, Manual};
 use crate::config::Settings;
 use crate::domain::event::Announcement;
 use crate::domain::ids::DriverId;
+use crate::domain::notification::Texts;
 use crate::domain::role::Role;
 use crate::metrics::Metrics;
 use crate::operations::accounts::{self, Person};
 use crate::operations::passwords::{Password, Passwords, hash_now};
+use crate::operations::push::Rules;
 use crate::operations::tokens::{Subject, TokenKeys, TokenLifetimes};
 use crate::operations::{self, Error, seed};
 use crate::store::{Database, Durability, NewLocation, Options, Tx, Where, migrate, sql};
@@ -59,6 +62,23 @@ impl Reply {
     }
 }
 
+/// Push without credentials of any service.
+fn push_to_nobody(
+    database: Database,
+    recorder: recorder::RecorderHandle,
+    clock: &Manual,
+    metrics: Arc<Metrics>,
+) -> PushHandle {
+    let options = PushOptions {
+        rules: Rules { texts: Arc::new(Texts::english()), configured: [].into() },
+        retrying: Retrying { base: TIMEOUT, cap: TIMEOUT },
+        receipt_after: TimeDelta::minutes(15),
+        zone: chrono_tz::UTC,
+        log_unsent: false,
+    };
+    push::start(options, Vec::new(), database, recorder, Arc::new(clock.clone()), metrics, 1)
+}
+
 impl Server {
     async fn start(settings: &[(&str, &str)]) -> Server {
         let look_up = |name: &str| {
@@ -101,8 +121,8 @@ impl Server {
             flush_interval: Duration::from_millis(10),
             live_position_interval: TIMEOUT,
         };
+        let recorder = recorder::start(options, database.clone(), metrics.clone());
         let ctx = web::Data::new(Context {
-            recorder: recorder::start(options, database.clone(), metrics.clone()),
             rooms: room::start(
                 RoomOptions { members_max: 10, stale_after: TimeDelta::seconds(45) },
                 database.clone(),
@@ -110,10 +130,12 @@ impl Server {
                 metrics.clone(),
             ),
             reaper: Reaper::start(TIMEOUT, TransportMetrics::new()),
+            push: push_to_nobody(database.clone(), recorder.clone(), &clock, metrics.clone()),
+            recorder,
             database,
             matcher,
             clock: Arc::new(clock.clone()),
-            limiters: Limiters::new(&settings.limits),
+            limiters: Limiters::new(&settings),
             tokens: Arc::new(TokenKeys::new(b"thirty-two bytes for these tests", lifetimes, None)),
             passwords: Passwords::default(),
             registry: Arc::new(Registry::default()),

@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod logging;
+mod push;
 mod serve;
 mod start_up;
 mod tls;

@@ -3,6 +3,7 @@
 use crate::actors::dispatcher::{Dispatcher, DispatcherLimits};
 use crate::actors::entrance::Entrance;
 use crate::actors::matcher::{self, Changed, Matcher, MatcherHandle, News};
+use crate::actors::push::PushHandle;
 use crate::actors::recorder::{self, RecorderHandle, RecorderOptions};
 use crate::actors::registry::Registry;
 use crate::actors::room::{self, RoomOptions, Rooms};
@@ -10,6 +11,7 @@ use crate::actors::session::client::ClientContext;
 use crate::actors::session::{self, Activity, Reaper, TransportLimits, TransportMetrics};
 use crate::api::sockets::Sockets;
 use crate::api::{self, Context, Limiters, Principals};
+use crate::app::push;
 use crate::app::start_up::{self, LogIns};
 use crate::app::{Foundation, Outcome, commands, place, time_delta, token_keys};
 use crate::config::Settings;
@@ -44,6 +46,8 @@ const LOCK_INTERVAL: Duration = Duration::from_secs(5);
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// What requests under way may take once the sessions are closed.
 const REQUESTS_TIMEOUT_SECS: u64 = 2;
+/// What notifications under way may take for their answers.
+const PUSH_TIMEOUT: Duration = Duration::from_secs(3);
 /// What the recorder may take for what is left.
 const RECORDER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Who stops us may kill us after 10 s.
@@ -56,6 +60,7 @@ struct Parts {
     settings: Arc<Settings>,
     database: Database,
     recorder: RecorderHandle,
+    push: PushHandle,
     dispatcher: Addr<Dispatcher>,
     reaper: Reaper,
     draining: Arc<AtomicBool>,
@@ -70,10 +75,11 @@ pub async fn serve(settings: Settings) -> Outcome {
     raise_file_limit(&settings);
     hold(ServeLock::take(&place(&settings.database.url))?);
     let foundation = Foundation::open(&settings)?;
+    let prepared = push::prepare(&settings, &foundation)?;
     let log_ins = start_up::prepare(&settings, &foundation).await?;
     let tokens = Arc::new(token_keys(&settings, outside)?);
     let database = foundation.database.clone();
-    let outcome = run(settings, foundation, tokens, prometheus, log_ins, tls).await;
+    let outcome = run(settings, foundation, prepared, tokens, prometheus, log_ins, tls).await;
     let stopping_since = outcome.as_ref().map_or_else(|_| Instant::now(), |since| *since);
     let patience = STOP_TIMEOUT.saturating_sub(stopping_since.elapsed()).max(DATABASE_TIMEOUT_MIN);
     if !database.close_within(patience) {
@@ -87,6 +93,7 @@ pub async fn serve(settings: Settings) -> Outcome {
 async fn run(
     settings: Arc<Settings>,
     foundation: Foundation,
+    prepared: push::Prepared,
     tokens: Arc<TokenKeys>,
     prometheus: PrometheusHandle,
     log_ins: LogIns,
@@ -102,18 +109,19 @@ async fn run(
     )
     .await?;
     let rooms = start_rooms(&settings, &foundation);
+    let parts = start_actors(&settings, &foundation, prepared, &registry, &rooms, &prometheus)?;
     let hearers = Hearers {
         registry: registry.clone(),
         principals: principals.clone(),
         matcher: matcher.clone(),
         rooms: rooms.clone(),
+        push: parts.push.clone(),
     };
     publish(&foundation.database, hearers);
-    let parts = start_actors(&settings, &foundation, &registry, &rooms, &prometheus);
     let sockets = sockets(&settings, &foundation, &parts, &matcher, &rooms, &tokens);
     let matching = matcher.matcher.clone();
     let context = Context {
-        limiters: Limiters::new(&settings.limits),
+        limiters: Limiters::new(&settings),
         settings: settings.clone(),
         database: foundation.database,
         clock: foundation.clock,
@@ -121,6 +129,7 @@ async fn run(
         passwords: Passwords::default(),
         registry,
         recorder: parts.recorder.clone(),
+        push: parts.push.clone(),
         principals,
         matcher,
         rooms,
@@ -185,10 +194,11 @@ fn install_metrics() -> Result<PrometheusHandle, Box<dyn Error>> {
 fn start_actors(
     settings: &Arc<Settings>,
     foundation: &Foundation,
+    prepared: push::Prepared,
     registry: &Arc<Registry>,
     rooms: &Rooms,
     prometheus: &PrometheusHandle,
-) -> Parts {
+) -> Result<Parts, Box<dyn Error>> {
     let database = foundation.database.clone();
     let options = RecorderOptions {
         queue_max: settings.recorder.queue_max.get(),
@@ -196,6 +206,8 @@ fn start_actors(
         live_position_interval: settings.recorder.live_position_interval,
     };
     let recorder = recorder::start(options, database.clone(), foundation.metrics.clone());
+    push_by_presence(settings, foundation, registry.clone());
+    let push = push::start(prepared, settings, foundation, recorder.clone())?;
     let dispatcher = Dispatcher::new(
         database.clone(),
         registry.clone(),
@@ -210,16 +222,28 @@ fn start_actors(
         },
     );
     let dispatcher = Dispatcher::start_in_arbiter(&Arbiter::new().handle(), |_| dispatcher);
-    Parts {
+    Ok(Parts {
         settings: settings.clone(),
         database,
         recorder,
+        push,
         dispatcher,
         reaper: Reaper::start(SWEEP, TransportMetrics::new()),
         draining: Arc::new(AtomicBool::new(false)),
         metrics: foundation.metrics.clone(),
         prometheus: prometheus.clone(),
-    }
+    })
+}
+
+/// An event of a customer who could confirm it is given the time to be confirmed before it is pushed. Who was connected
+/// to the server that ran before is given it, too.
+fn push_by_presence(settings: &Settings, foundation: &Foundation, registry: Arc<Registry>) {
+    let moment = time_delta(settings.delivery.confirm_timeout);
+    let began_at = foundation.clock.now();
+    foundation.database.push_due_by(move |account, now| {
+        let may_confirm = now < began_at + moment || registry.may_confirm(account, now, moment);
+        if may_confirm { now + moment } else { now }
+    });
 }
 
 /// Who hears of what was committed.
@@ -228,20 +252,23 @@ struct Hearers {
     principals: Arc<Principals>,
     matcher: MatcherHandle,
     rooms: Rooms,
+    push: PushHandle,
 }
 
 /// Says what was committed to whom it concerns, on the thread that committed it and before the answer. What is committed
 /// is bounded by the database's queue, so the matcher's mailbox is, too.
 fn publish(database: &Database, hearers: Hearers) {
-    let Hearers { registry, principals, matcher, rooms } = hearers;
+    let Hearers { registry, principals, matcher, rooms, push } = hearers;
     database.publish_to(move |announcements| {
         let (mut changed, mut news): (Vec<DriverId>, Vec<SearchNews>) = Default::default();
         for announcement in &announcements {
+            push.heard(announcement);
             match announcement {
                 Announcement::AccessRevoked(account) => principals.forget(*account),
                 Announcement::DriverChanged(driver) => changed.push(*driver),
                 Announcement::Search(one) => news.push(one.clone()),
                 Announcement::Event(event) => expect_receipt(event, &matcher),
+                Announcement::PushDue(_) | Announcement::PushQueued | Announcement::DevicesChanged(_) => {}
             }
         }
         // Whoever took a ride is its driver first, and then no longer free for others.
@@ -411,7 +438,9 @@ async fn terminated() -> std::io::Result<()> {
 async fn stop(parts: &Parts, server: ServerHandle) {
     parts.draining.store(true, Ordering::Relaxed);
     let over = parts.settings.delivery.drain;
-    let drained = parts.reaper.close_all(CloseCode::GoingAway, CloseCode::GoingAway.reason(), over).await;
+    // Both at once: who listens over a socket and who is pushed to are told in the same seconds.
+    let closing = parts.reaper.close_all(CloseCode::GoingAway, CloseCode::GoingAway.reason(), over);
+    let (drained, ()) = tokio::join!(closing, parts.push.drain(Instant::now() + PUSH_TIMEOUT));
     log::info!("sessions closed told={} killed={}", drained.told, drained.killed);
     server.stop(true).await;
     parts.recorder.drain(Instant::now() + RECORDER_TIMEOUT).await;

@@ -101,6 +101,9 @@ async fn set_admin_password(database: &Database, password: &str) -> Result<bool,
 
 /// What lets in who has no account, said in the log, where it is found long after the start.
 pub fn warn_of_what_is_open(settings: &Settings) {
+    if settings.notifications.allow_anonymous {
+        log::info!("push without a token is allowed to this machine ALLOW_ANONYMOUS_PUSH=true");
+    }
     let rides = settings.anonymous_rides;
     if !rides.allowed {
         return;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
+use super::notifications::notifications;
 use super::push::push;
 use super::reader::{Defaults, Reader, SettingsProblems, flag, millis, one_of, secs, text, whole};
 use super::secret::{JwtSecret, SecretSource};
@@ -45,6 +46,7 @@ impl Settings {
             Profile::Development => Defaults::Exposed,
         };
         let database = database(&mut reader);
+        let is_loopback_only = are_loopback(&bind);
         let settings = Settings {
             profile,
             listen: listen(&mut reader, bind),
@@ -59,6 +61,7 @@ impl Settings {
             matching: matching(&mut reader),
             anonymous_rides: anonymous_rides(&mut reader),
             push: push(&mut reader),
+            notifications: notifications(&mut reader, is_loopback_only),
             retention: retention(&mut reader),
         };
         settings.check_together(&mut reader);
@@ -261,6 +264,7 @@ fn sessions(reader: &mut Reader<'_>) -> SessionSettings {
 fn delivery(reader: &mut Reader<'_>) -> DeliverySettings {
     let hours: u64 = reader.value("REPLAY_HOURS_MAX", whole(1..=24 * 3650));
     DeliverySettings {
+        confirm_timeout: reader.value("CONFIRM_TIMEOUT_MS", millis(100..=60_000)),
         replay_events_max: reader.value("REPLAY_EVENTS_MAX", count(100_000)),
         replay_age_max: Duration::from_secs(hours * HOUR_SECS),
         drain: reader.value("DRAIN_SECS", secs(0..=8)),
@@ -362,7 +366,7 @@ pub(super) fn path(text: &str) -> Result<PathBuf, String> {
 }
 
 /// From 1 on.
-fn count(max: u64) -> impl Fn(&str) -> Result<NonZeroU32, String> {
+pub(super) fn count(max: u64) -> impl Fn(&str) -> Result<NonZeroU32, String> {
     let whole = whole::<u32>(1..=max);
     move |text| whole(text).map(|number| NonZeroU32::new(number).expect("at least 1"))
 }
@@ -500,7 +504,13 @@ mod tests {
     fn every_setting_that_is_read_as_something_refuses_what_it_is_not() {
         let any_text = ["TLS_CERT_FILE", "TLS_KEY_FILE", "JWT_PUBLIC_KEY_FILE", "JWT_ISSUER", "JWT_AUDIENCE"];
         // Texts, files, and keys that are not asked for alone: src/config/push_tests.rs.
-        let push = ["FIREBASE_", "GOOGLE_APPLICATION_CREDENTIALS", "EXPO_ACCESS_TOKEN", "PUSH_CA_FILE"];
+        let push = [
+            "FIREBASE_",
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            "EXPO_ACCESS_TOKEN",
+            "PUSH_CA_FILE",
+            "PUSH_TEXTS",
+        ];
         let apns = ["APNS_KEY_ID", "APNS_TEAM_ID", "APNS_TOPIC", "APNS_PRIVATE_KEY"];
         let is_text = |name: &str| {
             any_text.contains(&name) || push.iter().chain(&apns).any(|start| name.starts_with(start))

@@ -7,6 +7,7 @@
 pub mod env_file;
 mod example;
 mod load;
+pub mod notifications;
 pub mod push;
 mod reader;
 pub mod secret;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
+use self::notifications::NotificationSettings;
 use self::push::{FcmCredentials, PrivateKey, PushSettings};
 use crate::domain::ride::{Rules, Tariff, Travel};
 use crate::domain::ride_book::RideKeyRule;
@@ -51,6 +53,7 @@ pub struct Settings {
     pub matching: MatchSettings,
     pub anonymous_rides: AnonymousRideSettings,
     pub push: PushSettings,
+    pub notifications: NotificationSettings,
     pub retention: RetentionSettings,
 }
 
@@ -155,6 +158,8 @@ pub struct SessionSettings {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliverySettings {
+    /// How long a device has to confirm an event before it is pushed.
+    pub confirm_timeout: Duration,
     pub replay_events_max: NonZeroU32,
     pub replay_age_max: Duration,
     pub drain: Duration,
@@ -323,6 +328,7 @@ fn unreadable_files(settings: &Settings) -> Vec<Problem> {
     let named = [
         ("TLS_CERT_FILE", tls.map(|tls| &tls.certificate_chain)),
         ("TLS_KEY_FILE", tls.map(|tls| &tls.private_key)),
+        ("PUSH_TEXTS_FILE", settings.notifications.texts_file.as_ref()),
         ("JWT_PUBLIC_KEY_FILE", settings.tokens.outside.as_ref().map(|outside| &outside.public_key_file)),
         ("GOOGLE_APPLICATION_CREDENTIALS", google),
         ("APNS_PRIVATE_KEY_FILE", apple),

@@ -2,6 +2,7 @@
 //! from it, so that neither can differ from what the server does. The settings themselves stand in the files of this folder.
 
 mod clients;
+mod notifications;
 mod push;
 mod server;
 mod work;
@@ -24,6 +25,7 @@ pub enum Section {
     Matching,
     Retention,
     PushServices,
+    Notifications,
 }
 
 impl Section {
@@ -42,6 +44,7 @@ impl Section {
             Section::Matching => "Matching",
             Section::Retention => "Retention",
             Section::PushServices => "Push services",
+            Section::Notifications => "Notifications",
         }
     }
 }
@@ -108,8 +111,11 @@ impl Setting {
 }
 
 /// Every setting, in the order of `.env.example`.
-pub static SETTINGS: LazyLock<Vec<Setting>> =
-    LazyLock::new(|| [server::SETTINGS, clients::SETTINGS, work::SETTINGS, push::SETTINGS].concat());
+pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+    let parts =
+        [server::SETTINGS, clients::SETTINGS, work::SETTINGS, push::SETTINGS, notifications::SETTINGS];
+    parts.concat()
+});
 
 /// The setting of that name.
 ///

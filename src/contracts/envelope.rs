@@ -83,6 +83,9 @@ fn write(event: &Event, id: Option<EventId>) -> String {
         EventBody::OrderCancelled { order_id, reason } => {
             out.text(&OrderCancelled { order_id: *order_id, reason })
         }
+        EventBody::OrderPickedUp { order_id } | EventBody::OrderDelivered { order_id } => {
+            out.text(&OrderMoved { order_id: *order_id })
+        }
         EventBody::RideRequested(offer) => {
             let metadata = Some(Metadata { ride_id: &offer.ride_id });
             out.text_with(&RideRequested::from(offer), metadata)
@@ -160,6 +163,11 @@ impl<'a> From<&'a BookingUpdate> for BookingUpdated<'a> {
 struct OrderCancelled<'a> {
     order_id: JobId,
     reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct OrderMoved {
+    order_id: JobId,
 }
 
 #[derive(Serialize)]

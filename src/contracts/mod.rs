@@ -11,6 +11,7 @@ mod inbound;
 pub mod nearby;
 mod number;
 pub mod operators;
+pub mod push;
 mod reading;
 pub mod ride_hailing;
 pub mod ride_matching;
@@ -155,10 +156,40 @@ impl Contract {
 
     /// Event to text. A matching socket is sent only what [`ride_matching::is_of`] its ride.
     pub fn event(self, event: &Event) -> String {
-        match self {
+        let text = match self {
             Contract::DriverApp => driver_app::event(event),
             Contract::RideHailing => ride_hailing::event(event),
             Contract::RideMatching => ride_matching::event(event),
+        };
+        if event.pushed { marked_pushed(text) } else { text }
+    }
+}
+
+/// Adds the one field that is the same in every envelope: the customer was told already, so this is for the app's state.
+fn marked_pushed(mut message: String) -> String {
+    debug_assert!(message.ends_with('}'), "a message is an object");
+    message.truncate(message.len() - 1);
+    message.push_str(r#","pushed":true}"#);
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contracts::vectors::{event, ride_id};
+    use crate::domain::event::EventBody;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn what_was_pushed_says_so_at_the_top_of_either_envelope_and_nothing_else_changes() {
+        let live = event(EventBody::RideStarted { ride_id: ride_id("12345") });
+        let again = Event { pushed: true, ..live.clone() };
+        for contract in [Contract::RideHailing, Contract::RideMatching] {
+            let json = |event| serde_json::from_str::<Value>(&contract.event(event)).expect("JSON");
+            let mut expected = json(&live);
+            assert_eq!(expected.get("pushed"), None);
+            expected["pushed"] = json!(true);
+            assert_eq!(json(&again), expected);
         }
     }
 }

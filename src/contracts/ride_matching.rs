@@ -323,6 +323,8 @@ pub fn event(event: &Event) -> String {
         // Not a passenger's; the filter keeps them from these sockets.
         EventBody::OrderAssigned(_)
         | EventBody::OrderCancelled { .. }
+        | EventBody::OrderPickedUp { .. }
+        | EventBody::OrderDelivered { .. }
         | EventBody::BookingUpdated(_)
         | EventBody::RideRequested(_)
         | EventBody::RideUnavailable { .. } => envelope::event(event),

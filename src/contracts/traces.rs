@@ -70,6 +70,8 @@ pub struct EventTrace {
     pub confirmed_over: Option<String>,
     /// When the app said that it has processed it.
     pub processed_at: Option<WireTime>,
+    /// When a push service first had it.
+    pub pushed_at: Option<WireTime>,
 }
 
 /// Why a driver gets offers of rides, or none.

@@ -138,7 +138,8 @@ pub fn at(latitude: f64, longitude: f64) -> Position {
 }
 
 pub fn event(body: EventBody) -> Event {
-    Event { account: AccountId(1), id: EventId(42), job: Some(JobId(1)), created_at: now(), body }
+    let (account, id, job) = (AccountId(1), EventId(42), Some(JobId(1)));
+    Event { account, id, job, created_at: now(), pushed: false, body }
 }
 
 /// An offer as the hailing vectors have it.

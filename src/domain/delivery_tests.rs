@@ -16,6 +16,7 @@ fn event(id: i64) -> Event {
         id: EventId(id),
         job: None,
         created_at: at(),
+        pushed: false,
         body: EventBody::OrderCancelled { order_id: JobId(id), reason: String::new() },
     }
 }

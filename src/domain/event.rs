@@ -1,7 +1,7 @@
 //! Events: what has happened. Durable ones are numbered for each account, kept, and replayed.
 
 use crate::domain::booking::BookingStatus;
-use crate::domain::ids::{AccountId, DriverId, EventId, JobId};
+use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId};
 use crate::domain::money::Money;
 use crate::domain::position::Position;
 use crate::domain::ride::{CancelCode, CancelledBy, RideId, Unavailable};
@@ -17,6 +17,8 @@ pub struct Event {
     pub id: EventId,
     pub job: Option<JobId>,
     pub created_at: DateTime<Utc>,
+    /// A push service has it for the customer: what is replayed is for the app's state, not to be shown again.
+    pub pushed: bool,
     pub body: EventBody,
 }
 
@@ -29,6 +31,10 @@ pub enum EventBody {
     OrderAssigned(OrderSummary),
     /// A delivery ended before it was delivered, or was taken back from this driver.
     OrderCancelled { order_id: JobId, reason: String },
+    /// The driver has a delivery with them; its customer hears it.
+    OrderPickedUp { order_id: JobId },
+    /// A delivery is at its goal; its customer hears it.
+    OrderDelivered { order_id: JobId },
     /// A ride is offered to this driver.
     RideRequested(RideOffer),
     /// The offer of a ride ended without this driver.
@@ -130,6 +136,8 @@ impl EventBody {
         match self {
             EventBody::OrderAssigned(_) => "order_assigned",
             EventBody::OrderCancelled { .. } => "order_cancelled",
+            EventBody::OrderPickedUp { .. } => "order_picked_up",
+            EventBody::OrderDelivered { .. } => "order_delivered",
             EventBody::RideRequested(_) => "ride_requested",
             EventBody::RideUnavailable { .. } => "ride_unavailable",
             EventBody::RideAccepted(_) => "ride_accepted",
@@ -147,9 +155,11 @@ impl EventBody {
     /// The ride that it is of.
     pub fn ride_id(&self) -> Option<&RideId> {
         match self {
-            EventBody::OrderAssigned(_) | EventBody::OrderCancelled { .. } | EventBody::BookingUpdated(_) => {
-                None
-            }
+            EventBody::OrderAssigned(_)
+            | EventBody::OrderCancelled { .. }
+            | EventBody::OrderPickedUp { .. }
+            | EventBody::OrderDelivered { .. }
+            | EventBody::BookingUpdated(_) => None,
             EventBody::RideRequested(offer) => Some(&offer.ride_id),
             EventBody::RideAccepted(assignment) => Some(&assignment.ride_id),
             EventBody::RideUnavailable { ride_id, .. }
@@ -230,6 +240,12 @@ pub enum Announcement {
     DriverChanged(DriverId),
     /// A search for a ride's driver has begun, or something has happened to it.
     Search(SearchNews),
+    /// At this time it is to be decided whether an event is pushed.
+    PushDue(DateTime<Utc>),
+    /// There is something to push.
+    PushQueued,
+    /// A customer's devices, or what they want to hear, have changed.
+    DevicesChanged(CustomerId),
 }
 
 #[cfg(test)]
@@ -278,6 +294,25 @@ mod tests {
             },
             estimated_arrival: Some(5),
         }))
+    }
+
+    #[test]
+    fn what_an_orders_customer_hears_is_written_and_read_as_ever() {
+        let rows = [
+            (
+                EventBody::OrderPickedUp { order_id: JobId(17) },
+                json!({"event": "order_picked_up", "order_id": 17}),
+            ),
+            (
+                EventBody::OrderDelivered { order_id: JobId(17) },
+                json!({"event": "order_delivered", "order_id": 17}),
+            ),
+        ];
+        for (body, row) in rows {
+            assert_eq!(serde_json::to_value(&body).expect("JSON"), row);
+            assert_eq!(row["event"], body.name());
+            assert_eq!(serde_json::from_value::<EventBody>(row).expect("a row"), body);
+        }
     }
 
     /// Each event of a ride, beside the row as it was first written. Rows outlive versions: what is here once is read

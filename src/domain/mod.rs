@@ -3,14 +3,17 @@
 pub mod booking;
 pub mod candidate;
 pub mod delivery;
+pub mod device;
 pub mod driver;
 pub mod event;
 pub mod ids;
 pub mod job;
 pub mod money;
+pub mod notification;
 pub mod offer;
 pub mod position;
 pub mod push;
+pub mod quiet_hours;
 pub mod recap;
 pub mod ride;
 pub mod ride_book;

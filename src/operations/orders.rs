@@ -213,6 +213,12 @@ pub fn step(
             _ => Err(Refusal::NotFound("order").into()),
         };
     }
+    // What the customer hears of it.
+    let told = match step {
+        DriverStep::PickUp => Some(EventBody::OrderPickedUp { order_id: id }),
+        DriverStep::Deliver => Some(EventBody::OrderDelivered { order_id: id }),
+        DriverStep::Accept | DriverStep::Reject => None,
+    };
     let (the_move, change) = match step {
         DriverStep::Reject => {
             let at = tx.at();
@@ -236,6 +242,9 @@ pub fn step(
             let job = advance(tx, &job, to, &change)?;
             if !to.is_held() {
                 drivers::settle_held(tx, driver, deliveries_max)?;
+            }
+            if let Some(body) = told {
+                tell_customer(tx, &job, body)?;
             }
             Ok(Stepped::Order(job))
         }

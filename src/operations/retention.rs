@@ -20,6 +20,8 @@ pub fn prune_step(tx: &mut Tx<'_>, retention: Retention) -> Result<usize, StoreE
     let mut removed = sql!(tx, events::prune(now - retention.events, STEP_ROWS))?;
     removed += sql!(tx, traces::prune(now - retention.events, STEP_ROWS))?;
     removed += guests::prune(tx, now - retention.events, STEP_ROWS)?;
+    removed += sql!(tx, notifications::prune(now - retention.events, STEP_ROWS))?;
+    removed += sql!(tx, devices::prune(now - retention.events, STEP_ROWS))?;
     removed += sql!(tx, locations::prune(now - retention.locations, STEP_ROWS))?;
     removed += sql!(tx, refresh_tokens::prune(now, STEP_ROWS))?;
     removed += sql!(tx, idempotency::prune(now - idempotency::KEPT_FOR, STEP_ROWS))?;

@@ -1,4 +1,4 @@
-//! What the recorder writes in bulk.
+//! What the recorder and the push queue write in bulk.
 
 use crate::domain::ids::{AccountId, EventId};
 use crate::store::rows::{LivePosition, NewLocation};
@@ -37,11 +37,15 @@ pub fn record(tx: &mut Tx<'_>, rows: &[NewLocation], live: &[LivePosition]) -> R
     Ok(())
 }
 
+/// Why a push that was about to be tried is not: as the history says it.
+const CONFIRMED: &str = "confirmed over the socket";
+
 /// Marks events as sent, confirmed or processed. Any confirmation counts, so the first one stays; of the times of sending
-/// the last.
+/// the last. What of confirmed events waits to be pushed is called off: the customer has it.
 pub fn mark(tx: &mut Tx<'_>, marks: &[Mark]) -> Result<(), StoreError> {
     // A device that is there answers within a flush: both marks are one change of the row.
     let mut sent: HashMap<(AccountId, EventId), NaiveDateTime> = HashMap::new();
+    let mut confirmed = Vec::new();
     for mark in marks {
         let key = (mark.account, mark.event);
         match mark.kind {
@@ -50,7 +54,9 @@ pub fn mark(tx: &mut Tx<'_>, marks: &[Mark]) -> Result<(), StoreError> {
             }
             MarkKind::Confirmed => {
                 let sent_at = sent.remove(&key);
-                sql!(tx, events::confirm(mark.account, mark.event, mark.at, mark.over, sent_at))?;
+                if sql!(tx, events::confirm(mark.account, mark.event, mark.at, mark.over, sent_at))? > 0 {
+                    confirmed.push(key);
+                }
             }
             MarkKind::Processed => {
                 sql!(tx, events::process(mark.account, mark.event, mark.at))?;
@@ -61,6 +67,18 @@ pub fn mark(tx: &mut Tx<'_>, marks: &[Mark]) -> Result<(), StoreError> {
     unanswered.sort();
     for ((account, event), at) in unanswered {
         sql!(tx, events::send(account, event, at))?;
+    }
+    call_off(tx, &confirmed)
+}
+
+/// Whoever queued an event had its row before the mark did, so what it queued is seen here; mostly nothing waits at all.
+fn call_off(tx: &mut Tx<'_>, confirmed: &[(AccountId, EventId)]) -> Result<(), StoreError> {
+    if confirmed.is_empty() || !sql!(tx, notifications::any_waiting())? {
+        return Ok(());
+    }
+    let now = tx.at();
+    for (account, event) in confirmed {
+        sql!(tx, notifications::call_off(*account, *event, now, CONFIRMED))?;
     }
     Ok(())
 }

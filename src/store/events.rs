@@ -89,6 +89,7 @@ fn event(row: EventRow) -> Result<Event, StoreError> {
         id: row.event_id,
         job: row.job_id,
         created_at: row.created_at.and_utc(),
+        pushed: row.pushed_at.is_some(),
         body,
     })
 }

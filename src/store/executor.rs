@@ -6,13 +6,14 @@
 
 use crate::clock::SharedClock;
 use crate::domain::event::Announcement;
+use crate::domain::ids::AccountId;
 use crate::metrics::Metrics;
 use crate::store::checkpoint;
 use crate::store::connection::{Conn, Connections};
 use crate::store::error::{OperationError, StoreError};
 use crate::store::queue::{NotTaken, Queue, Task, Urgency};
-use crate::store::tx::Tx;
-use chrono::SubsecRound;
+use crate::store::tx::{PushDue, Tx};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use diesel::Connection;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
@@ -64,6 +65,9 @@ enum Patience {
 
 type Publish = Box<dyn Fn(Vec<Announcement>) + Send + Sync>;
 
+/// A program beside the server does not know who is connected to it, so it gives everybody the time to confirm.
+const UNKNOWN_PRESENCE: TimeDelta = TimeDelta::seconds(5);
+
 /// Clone it freely; the threads end when [`Database::close`] is called.
 #[derive(Clone)]
 pub struct Database {
@@ -77,6 +81,7 @@ struct Inner {
     reads: Arc<Queue>,
     bulk: Arc<Queue>,
     publish: OnceLock<Publish>,
+    push_due: OnceLock<Box<PushDue>>,
     metrics: Arc<Metrics>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// SQLite: dropping it ends the checkpoint thread.
@@ -126,6 +131,7 @@ impl Database {
             reads,
             bulk,
             publish: OnceLock::new(),
+            push_due: OnceLock::new(),
             metrics,
             threads: Mutex::new(threads),
             checkpoints: Mutex::new(checkpoints),
@@ -137,6 +143,17 @@ impl Database {
     pub fn publish_to(&self, publish: impl Fn(Vec<Announcement>) + Send + Sync + 'static) {
         if self.inner.publish.set(Box::new(publish)).is_err() {
             log::error!("the database already has somebody to publish to");
+        }
+    }
+
+    /// Who knows which customers are connected: says of an account when it is to be decided whether what it gets at a time
+    /// is pushed. Called on a database thread within a transaction, so it must not block. Once.
+    pub fn push_due_by(
+        &self,
+        due: impl Fn(AccountId, DateTime<Utc>) -> DateTime<Utc> + Send + Sync + 'static,
+    ) {
+        if self.inner.push_due.set(Box::new(due)).is_err() {
+            log::error!("the database already has somebody to ask who is connected");
         }
     }
 
@@ -207,7 +224,7 @@ impl Database {
                 // PostgreSQL keeps microseconds; what is said before the commit is what is read after it.
                 let now = inner.clock.now().trunc_subsecs(6);
                 transaction(conn, durability, |conn| -> Result<_, E> {
-                    let mut tx = Tx::new(conn, now);
+                    let mut tx = Tx::new(conn, now, inner.push_due());
                     let value = operation(&mut tx)?;
                     Ok((value, tx.finish()?))
                 })
@@ -310,6 +327,12 @@ impl Database {
             }
             None => left == 0,
         }
+    }
+}
+
+impl Inner {
+    fn push_due(&self) -> &PushDue {
+        self.push_due.get().map_or(&|_, now| now + UNKNOWN_PRESENCE, |due| &**due)
     }
 }
 

@@ -13,6 +13,7 @@ mod executor;
 mod lock;
 mod migrations;
 pub(crate) mod postgres;
+mod push_rows;
 mod queue;
 pub mod reads;
 mod rows;
@@ -28,6 +29,7 @@ pub use events::{newest_events, page_of, standing};
 pub use executor::{Database, Durability, Options, Where};
 pub use lock::{ServeLock, ServeLockError};
 pub use migrations::{MigrationError, migrate};
+pub use push_rows::*;
 pub use rows::*;
 pub use tx::Tx;
 

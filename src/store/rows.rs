@@ -292,6 +292,7 @@ pub struct EventTrace {
     pub confirmed_at: Option<NaiveDateTime>,
     pub confirmed_over: Option<String>,
     pub processed_at: Option<NaiveDateTime>,
+    pub pushed_at: Option<NaiveDateTime>,
 }
 
 /// A booking of a technician: the job, whose pickup is where it is to be done, and what bookings have beside it.
@@ -400,10 +401,11 @@ pub struct EventRow {
     pub job_id: Option<JobId>,
     pub body: String,
     pub created_at: NaiveDateTime,
+    pub pushed_at: Option<NaiveDateTime>,
 }
 
 #[derive(Debug, Insertable)]
-#[diesel(table_name = events)]
+#[diesel(table_name = events, treat_none_as_default_value = false)]
 pub struct NewEvent {
     pub account_id: i64,
     pub event_id: i64,
@@ -411,6 +413,7 @@ pub struct NewEvent {
     pub name: &'static str,
     pub body: String,
     pub created_at: NaiveDateTime,
+    pub push_due_at: Option<NaiveDateTime>,
 }
 
 /// A position on its way to `driver_locations`.

@@ -169,6 +169,70 @@ diesel::table! {
         confirmed_over -> Nullable<Text>,
         processed_at -> Nullable<Timestamp>,
         sent_at -> Nullable<Timestamp>,
+        push_due_at -> Nullable<Timestamp>,
+        pushed_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    customer_push_tokens (id) {
+        id -> BigInt,
+        customer_id -> BigInt,
+        device_id -> Nullable<Text>,
+        platform -> Text,
+        fcm_token -> Nullable<Text>,
+        expo_push_token -> Nullable<Text>,
+        apns_token -> Nullable<Text>,
+        fcm_registered_at -> Nullable<Timestamp>,
+        expo_registered_at -> Nullable<Timestamp>,
+        apns_registered_at -> Nullable<Timestamp>,
+        fcm_dead_at -> Nullable<Timestamp>,
+        expo_dead_at -> Nullable<Timestamp>,
+        apns_dead_at -> Nullable<Timestamp>,
+        is_active -> Bool,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    push_preferences (customer_id) {
+        customer_id -> BigInt,
+        opt_out -> Text,
+        quiet_start -> Nullable<Text>,
+        quiet_end -> Nullable<Text>,
+        time_zone -> Nullable<Text>,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    notification_history (id) {
+        id -> BigInt,
+        public_id -> Text,
+        customer_id -> BigInt,
+        account_id -> Nullable<BigInt>,
+        event_id -> Nullable<BigInt>,
+        device_id -> BigInt,
+        provider -> Nullable<Text>,
+        notification_type -> Text,
+        title -> Text,
+        body -> Text,
+        data -> Text,
+        is_high_priority -> Bool,
+        is_urgent -> Bool,
+        status -> Text,
+        reason -> Nullable<Text>,
+        attempts -> BigInt,
+        due_at -> Nullable<Timestamp>,
+        leased_until -> Nullable<Timestamp>,
+        deadline -> Timestamp,
+        provider_message_id -> Nullable<Text>,
+        receipt_due_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+        sent_at -> Nullable<Timestamp>,
+        accept_ms -> Nullable<BigInt>,
+        opened_at -> Nullable<Timestamp>,
     }
 }
 

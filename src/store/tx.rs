@@ -2,6 +2,8 @@
 
 use crate::domain::event::{Announcement, Event, EventBody};
 use crate::domain::ids::{AccountId, EventId, JobId};
+use crate::domain::notification::Occasion;
+use crate::domain::role::Role;
 use crate::store::connection::Conn;
 use crate::store::error::StoreError;
 use crate::store::rows::NewEvent;
@@ -13,9 +15,14 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 pub struct Tx<'a> {
     conn: Conn<'a>,
     now: DateTime<Utc>,
+    push_due: &'a PushDue,
     staged: Vec<Staged>,
     announcements: Vec<Announcement>,
 }
+
+/// When it is to be decided whether an event that an account gets at this time is pushed: at once where nobody is
+/// connected who could confirm it.
+pub(super) type PushDue = dyn Fn(AccountId, DateTime<Utc>) -> DateTime<Utc> + Send + Sync;
 
 struct Staged {
     account: AccountId,
@@ -24,8 +31,8 @@ struct Staged {
 }
 
 impl<'a> Tx<'a> {
-    pub(super) fn new(conn: Conn<'a>, now: DateTime<Utc>) -> Self {
-        Self { conn, now, staged: Vec::new(), announcements: Vec::new() }
+    pub(super) fn new(conn: Conn<'a>, now: DateTime<Utc>, push_due: &'a PushDue) -> Self {
+        Self { conn, now, push_due, staged: Vec::new(), announcements: Vec::new() }
     }
 
     pub(crate) fn conn(&mut self) -> &mut Conn<'a> {
@@ -70,9 +77,10 @@ impl<'a> Tx<'a> {
 
     fn write(&mut self, account: AccountId, batch: Vec<Staged>) -> Result<(), StoreError> {
         let count = batch.len() as i64;
-        let last = sql!(self, accounts::take_event_ids(account, count))?;
+        let (last, role) = sql!(self, accounts::take_event_ids(account, count))?;
         let first = last.0 - count + 1;
         for (id, staged) in (first..).zip(batch) {
+            let push_due_at = self.push_due_at(account, role, &staged.body);
             let row = NewEvent {
                 account_id: account.0,
                 event_id: id,
@@ -80,16 +88,24 @@ impl<'a> Tx<'a> {
                 name: staged.body.name(),
                 body: serde_json::to_string(&staged.body).expect("an event has no map keys but strings"),
                 created_at: self.at(),
+                push_due_at: push_due_at.map(|at| at.naive_utc()),
             };
             sql!(self, events::insert(&row))?;
+            self.announcements.extend(push_due_at.map(Announcement::PushDue));
             self.announcements.push(Announcement::Event(Event {
                 account,
                 id: EventId(id),
                 job: staged.job,
                 created_at: self.now,
+                pushed: false,
                 body: staged.body,
             }));
         }
         Ok(())
+    }
+
+    /// Only customers are pushed to, and only of what there is a notification for.
+    fn push_due_at(&self, account: AccountId, role: Role, body: &EventBody) -> Option<DateTime<Utc>> {
+        (role == Role::Customer && Occasion::of(body).is_some()).then(|| (self.push_due)(account, self.now))
     }
 }

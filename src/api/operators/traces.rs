@@ -51,6 +51,7 @@ fn shown(traced: TracedJob) -> JobTrace {
                 confirmed_at: event.confirmed_at.map(Into::into),
                 confirmed_over: event.confirmed_over,
                 processed_at: event.processed_at.map(Into::into),
+                pushed_at: event.pushed_at.map(Into::into),
             })
             .collect(),
     }

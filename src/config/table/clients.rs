@@ -115,6 +115,14 @@ pub(super) const SETTINGS: &[Setting] = &[
     .unit("bytes"),
     new(
         Delivery,
+        "CONFIRM_TIMEOUT_MS",
+        "5000",
+        "How long a connected customer's device has to confirm an event before it is pushed. A phone on a bad network answers \
+         within a second or two; who waits longer looks at the phone in vain.",
+    )
+    .unit("milliseconds"),
+    new(
+        Delivery,
         "REPLAY_EVENTS_MAX",
         "500",
         "The most events that an app hears again on connecting when it does not say where it left off.",

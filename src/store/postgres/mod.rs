@@ -7,6 +7,9 @@ pub mod bulk;
 /// The connection that the query files below are compiled for.
 pub type Db = diesel::PgConnection;
 
+/// How a statement written out names its first value.
+const FIRST_BIND: &str = "$1";
+
 /// Rows that are decided on are locked until the transaction ends. In the mode that an UPDATE takes itself: FOR UPDATE would
 /// also exclude the key-share locks of foreign keys, and two transactions that have each written a reference to a driver
 /// and then lock that driver would wait for each other.
@@ -22,6 +25,8 @@ pub mod accounts;
 pub mod bookings;
 #[path = "../queries/customers.rs"]
 pub mod customers;
+#[path = "../queries/devices.rs"]
+pub mod devices;
 #[path = "../queries/drivers.rs"]
 pub mod drivers;
 #[path = "../queries/events.rs"]
@@ -34,8 +39,12 @@ pub mod idempotency;
 pub mod jobs;
 #[path = "../queries/locations.rs"]
 pub mod locations;
+#[path = "../queries/notifications.rs"]
+pub mod notifications;
 #[path = "../queries/offers.rs"]
 pub mod offers;
+#[path = "../queries/preferences.rs"]
+pub mod preferences;
 #[path = "../queries/refresh_tokens.rs"]
 pub mod refresh_tokens;
 #[path = "../queries/rides.rs"]

@@ -78,12 +78,12 @@ pub fn any(conn: &mut Db) -> QueryResult<bool> {
         .map(|first| first.is_some())
 }
 
-/// Takes the next `count` event numbers and returns the last of them. Locks the account's row until the
-/// transaction ends, which is why ids of one account are committed in their order.
-pub fn take_event_ids(conn: &mut Db, id: AccountId, count: i64) -> QueryResult<EventId> {
+/// Takes the next `count` event numbers and returns the last of them, and whose they are. Locks the account's row until
+/// the transaction ends, which is why ids of one account are committed in their order.
+pub fn take_event_ids(conn: &mut Db, id: AccountId, count: i64) -> QueryResult<(EventId, Role)> {
     diesel::update(accounts::table.find(id.0))
         .set(accounts::last_event_id.eq(accounts::last_event_id + count))
-        .returning(accounts::last_event_id)
+        .returning((accounts::last_event_id, accounts::role))
         .get_result(conn)
 }
 

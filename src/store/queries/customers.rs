@@ -70,3 +70,8 @@ pub fn ids(conn: &mut Db) -> QueryResult<Vec<i64>> {
 pub fn highest_id(conn: &mut Db) -> QueryResult<Option<i64>> {
     customers::table.filter(customers::id.gt(0)).select(diesel::dsl::max(customers::id)).first(conn)
 }
+
+/// Those of these ids that there are.
+pub fn among(conn: &mut Db, ids: &[i64]) -> QueryResult<Vec<Customer>> {
+    customers::table.filter(customers::id.eq_any(ids)).select(Customer::as_select()).load(conn)
+}

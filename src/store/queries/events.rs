@@ -134,13 +134,55 @@ pub fn confirm(
 ) -> QueryResult<usize> {
     let sent = sent_at.map(|at| events::sent_at.eq(at));
     diesel::update(events::table.find((account.0, id.0)).filter(events::confirmed_at.is_null()))
-        .set((events::confirmed_at.eq(at), events::confirmed_over.eq(over), sent))
+        .set((
+            events::confirmed_at.eq(at),
+            events::confirmed_over.eq(over),
+            // The customer has it: whether to push it is decided by that.
+            events::push_due_at.eq(None::<NaiveDateTime>),
+            sent,
+        ))
         .execute(conn)
 }
 
 /// Notes that an event was handed to a device's socket.
 pub fn send(conn: &mut Db, account: AccountId, id: EventId, at: NaiveDateTime) -> QueryResult<usize> {
     diesel::update(events::table.find((account.0, id.0))).set(events::sent_at.eq(at)).execute(conn)
+}
+
+/// Those of which it is to be decided by now whether they are pushed, the longest due first.
+pub fn push_due(conn: &mut Db, now: NaiveDateTime, limit: i64) -> QueryResult<Vec<EventRow>> {
+    events::table
+        .filter(events::push_due_at.le(now))
+        .order(events::push_due_at)
+        .limit(limit)
+        .select(EventRow::as_select())
+        .load(conn)
+}
+
+/// Decides that an event is to be pushed: 1 row, unless a device has confirmed it or it was decided before.
+pub fn decide_push(conn: &mut Db, account: AccountId, id: EventId) -> QueryResult<usize> {
+    let undecided = events::table
+        .find((account.0, id.0))
+        .filter(events::push_due_at.is_not_null())
+        .filter(events::confirmed_at.is_null());
+    diesel::update(undecided).set(events::push_due_at.eq(None::<NaiveDateTime>)).execute(conn)
+}
+
+/// Nothing is to be decided of it any more.
+pub fn settle_push(conn: &mut Db, account: AccountId, id: EventId) -> QueryResult<usize> {
+    diesel::update(events::table.find((account.0, id.0)))
+        .set(events::push_due_at.eq(None::<NaiveDateTime>))
+        .execute(conn)
+}
+
+/// When the next decision is due.
+pub fn next_push_due(conn: &mut Db) -> QueryResult<Option<NaiveDateTime>> {
+    events::table
+        .filter(events::push_due_at.is_not_null())
+        .order(events::push_due_at)
+        .select(events::push_due_at.assume_not_null())
+        .first(conn)
+        .optional()
 }
 
 /// Marks an event as processed by the app.

@@ -69,6 +69,7 @@ pub fn events_of(conn: &mut Db, job: JobId) -> QueryResult<Vec<EventTrace>> {
             events::confirmed_at,
             events::confirmed_over,
             events::processed_at,
+            events::pushed_at,
         ))
         .load(conn)
 }

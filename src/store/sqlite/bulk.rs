@@ -1,8 +1,13 @@
-//! Positions in bulk, for SQLite: one prepared statement, stepped once for each row. A statement of a thousand
-//! rows would have to be parsed anew for each batch.
+//! Positions and the push queue in bulk, for SQLite: one prepared statement, stepped once for each row. A statement of a
+//! thousand rows would have to be parsed anew for each batch.
 
+use crate::domain::ids::{AccountId, EventId};
+use crate::domain::notification::NotificationStatus;
+use crate::domain::push::PushService;
+use crate::store::push_rows::{NotificationRow, Settled};
 use crate::store::rows::{LivePosition, NewLocation};
-use crate::store::schema::{driver_locations, drivers};
+use crate::store::schema::{driver_locations, drivers, events, notification_history as history};
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 pub fn insert_locations(conn: &mut SqliteConnection, rows: &[NewLocation]) -> QueryResult<usize> {
@@ -32,4 +37,78 @@ pub fn update_live_positions(conn: &mut SqliteConnection, rows: &[LivePosition])
             .execute(conn)?;
     }
     Ok(updated)
+}
+
+/// Takes the notifications that are due longest for an attempt, which keeps them from others `until` then.
+pub fn claim_notifications(
+    conn: &mut SqliteConnection,
+    service: PushService,
+    now: NaiveDateTime,
+    until: NaiveDateTime,
+    limit: i64,
+) -> QueryResult<Vec<NotificationRow>> {
+    let mut rows: Vec<NotificationRow> = history::table
+        .filter(history::provider.eq(service.as_str()))
+        .filter(history::due_at.le(now))
+        .order(history::due_at)
+        .limit(limit)
+        .select(NotificationRow::as_select())
+        .load(conn)?;
+    for row in &mut rows {
+        row.attempts += 1;
+        diesel::update(history::table.find(row.id))
+            .set((
+                history::due_at.eq(until),
+                history::leased_until.eq(until),
+                history::attempts.eq(row.attempts),
+            ))
+            .execute(conn)?;
+    }
+    Ok(rows)
+}
+
+/// Writes what attempts came to, and returns the rows that were written: those of other attempts by now are not.
+pub fn settle_notifications(conn: &mut SqliteConnection, settled: &[Settled]) -> QueryResult<Vec<i64>> {
+    let mut written = Vec::with_capacity(settled.len());
+    for one in settled {
+        let attempt = history::table
+            .find(one.id)
+            .filter(history::attempts.eq(one.attempt))
+            .filter(history::status.eq(NotificationStatus::Pending.as_str()));
+        let rows = diesel::update(attempt)
+            .set((
+                (
+                    history::status.eq(one.status.as_str()),
+                    history::reason.eq(one.reason.as_deref()),
+                    history::provider.eq(one.service.as_str()),
+                    history::attempts.eq(one.attempts),
+                    history::due_at.eq(one.due_at),
+                    history::leased_until.eq(None::<NaiveDateTime>),
+                    history::deadline.eq(one.deadline),
+                ),
+                (
+                    history::provider_message_id.eq(one.provider_message_id.as_deref()),
+                    history::receipt_due_at.eq(one.receipt_due_at),
+                    history::sent_at.eq(one.sent_at),
+                    history::accept_ms.eq(one.accept_ms),
+                ),
+            ))
+            .execute(conn)?;
+        written.extend((rows > 0).then_some(one.id));
+    }
+    Ok(written)
+}
+
+/// Notes on events that a push service has them. The first time counts.
+pub fn mark_pushed(
+    conn: &mut SqliteConnection,
+    events: &[(AccountId, EventId)],
+    at: NaiveDateTime,
+) -> QueryResult<usize> {
+    let mut marked = 0;
+    for (account, id) in events {
+        let event = events::table.find((account.0, id.0)).filter(events::pushed_at.is_null());
+        marked += diesel::update(event).set(events::pushed_at.eq(at)).execute(conn)?;
+    }
+    Ok(marked)
 }

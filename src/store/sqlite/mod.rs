@@ -7,6 +7,9 @@ pub mod bulk;
 /// The connection that the query files below are compiled for.
 pub type Db = diesel::SqliteConnection;
 
+/// How a statement written out names its first value.
+const FIRST_BIND: &str = "?";
+
 /// SQLite has one writer: inside an IMMEDIATE transaction nobody else changes a row.
 macro_rules! for_update {
     ($query:expr) => {
@@ -20,6 +23,8 @@ pub mod accounts;
 pub mod bookings;
 #[path = "../queries/customers.rs"]
 pub mod customers;
+#[path = "../queries/devices.rs"]
+pub mod devices;
 #[path = "../queries/drivers.rs"]
 pub mod drivers;
 #[path = "../queries/events.rs"]
@@ -32,8 +37,12 @@ pub mod idempotency;
 pub mod jobs;
 #[path = "../queries/locations.rs"]
 pub mod locations;
+#[path = "../queries/notifications.rs"]
+pub mod notifications;
 #[path = "../queries/offers.rs"]
 pub mod offers;
+#[path = "../queries/preferences.rs"]
+pub mod preferences;
 #[path = "../queries/refresh_tokens.rs"]
 pub mod refresh_tokens;
 #[path = "../queries/rides.rs"]

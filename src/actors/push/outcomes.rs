@@ -1,0 +1,85 @@
+//! Who waits for what becomes of a notification: an operator who sent one by hand. The ids of what they sent differ in the
+//! last byte alone, so who waits is known before anything is queued, and no outcome is missed.
+
+use crate::domain::notification::NotificationStatus;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use uuid::Uuid;
+
+/// What became of one.
+pub type Outcome = (Uuid, NotificationStatus);
+
+#[derive(Clone, Default)]
+pub struct Outcomes {
+    waiting: Arc<Mutex<HashMap<u128, UnboundedSender<Outcome>>>>,
+}
+
+/// Somebody who waits; no more once it is dropped.
+pub struct Waiting {
+    group: u128,
+    outcomes: Outcomes,
+    /// At most one for each notification that was sent, so its length is bounded.
+    pub heard: UnboundedReceiver<Outcome>,
+}
+
+/// A new group's id, whose last byte is for counting.
+pub fn new_group() -> Uuid {
+    Uuid::from_u128(group_of(Uuid::new_v4()))
+}
+
+fn group_of(notification: Uuid) -> u128 {
+    notification.as_u128() & !0xff
+}
+
+impl Outcomes {
+    pub fn wait_for(&self, group: Uuid) -> Waiting {
+        let (tell, heard) = unbounded_channel();
+        self.waiting().insert(group_of(group), tell);
+        Waiting { group: group_of(group), outcomes: self.clone(), heard }
+    }
+
+    /// A notification has an outcome.
+    pub fn tell(&self, notification: Uuid, status: NotificationStatus) {
+        if let Some(waiting) = self.waiting().get(&group_of(notification)) {
+            // Who has stopped waiting is on the way out.
+            let _ = waiting.send((notification, status));
+        }
+    }
+
+    /// The server stops: nobody is to wait any longer.
+    pub fn give_up(&self) {
+        self.waiting().clear();
+    }
+
+    // Inserts and removals, whole at every moment.
+    fn waiting(&self) -> MutexGuard<'_, HashMap<u128, UnboundedSender<Outcome>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.outcomes.waiting().remove(&self.group);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_outcome_of_a_group_reaches_who_sent_it_and_nobody_else() {
+        let outcomes = Outcomes::default();
+        let (group, other) = (new_group(), new_group());
+        let mut waiting = outcomes.wait_for(group);
+        let second = Uuid::from_u128(group.as_u128() + 59);
+        outcomes.tell(other, NotificationStatus::Sent);
+        outcomes.tell(second, NotificationStatus::Failed);
+        assert_eq!(waiting.heard.recv().await, Some((second, NotificationStatus::Failed)));
+        outcomes.give_up();
+        assert_eq!(waiting.heard.recv().await, None);
+        drop(waiting);
+        assert!(outcomes.waiting().is_empty());
+    }
+}

@@ -1,0 +1,168 @@
+//! What the loops of the push actor share, and what others hold of it.
+
+use crate::actors::push::alarm::Alarm;
+use crate::actors::push::lane::Lane;
+use crate::actors::push::outcomes::Outcomes;
+use crate::actors::push::recipients::Recipients;
+use crate::actors::push::verdict::Retrying;
+use crate::actors::recorder::RecorderHandle;
+use crate::clock::SharedClock;
+use crate::domain::event::Announcement;
+use crate::domain::push::PushService;
+use crate::metrics::Metrics;
+use crate::operations::push::{Rules, Verdict};
+use crate::store::Database;
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+use uuid::Uuid;
+
+pub struct PushOptions {
+    pub rules: Rules,
+    pub retrying: Retrying,
+    /// When receipts of accepted notifications are asked for.
+    pub receipt_after: TimeDelta,
+    /// Where clocks hang of which nobody says otherwise.
+    pub zone: Tz,
+    /// Development: what can't be sent is said in the log.
+    pub log_unsent: bool,
+}
+
+pub struct Shared {
+    // identity
+    pub options: PushOptions,
+    pub lanes: Vec<Arc<Lane>>,
+    // peers
+    pub database: Database,
+    pub recorder: RecorderHandle,
+    pub clock: SharedClock,
+    pub metrics: Arc<Metrics>,
+    // state
+    pub deciding: Alarm,
+    pub receipts: Alarm,
+    pub recipients: Recipients,
+    pub outcomes: Outcomes,
+    pub settlements: Settlements,
+    /// Claimed here and not settled yet: id and attempt. As many as the lanes have places.
+    under_way: Mutex<HashMap<i64, i64>>,
+    stopping: AtomicBool,
+}
+
+/// What attempts came to, on its way to the database. Each keeps its place in the lane until it is written, which bounds
+/// how many there are.
+#[derive(Default)]
+pub struct Settlements {
+    queue: Mutex<Vec<Settling>>,
+    pub changed: Notify,
+}
+
+pub struct Settling {
+    pub public_id: Option<Uuid>,
+    pub verdict: Verdict,
+    pub place: OwnedSemaphorePermit,
+}
+
+impl Settlements {
+    pub fn push(&self, settling: impl IntoIterator<Item = Settling>) {
+        lock(&self.queue).extend(settling);
+        self.changed.notify_one();
+    }
+
+    pub fn take(&self, count_max: usize) -> Vec<Settling> {
+        let mut queue = lock(&self.queue);
+        let count = queue.len().min(count_max);
+        queue.drain(..count).collect()
+    }
+}
+
+impl Shared {
+    pub fn new(
+        options: PushOptions,
+        lanes: Vec<Arc<Lane>>,
+        database: Database,
+        recorder: RecorderHandle,
+        clock: SharedClock,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            options,
+            lanes,
+            database,
+            recorder,
+            clock,
+            metrics,
+            deciding: Alarm::default(),
+            receipts: Alarm::default(),
+            recipients: Recipients::default(),
+            outcomes: Outcomes::default(),
+            settlements: Settlements::default(),
+            under_way: Mutex::default(),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// Something was committed. Called on the thread that committed it: sets alarms, and nothing else.
+    pub fn heard(&self, announcement: &Announcement) {
+        match announcement {
+            Announcement::PushDue(at) => self.deciding.set(*at),
+            Announcement::PushQueued => self.wake_lanes(),
+            Announcement::DevicesChanged(customer) => self.recipients.forget(*customer),
+            Announcement::Event(_)
+            | Announcement::AccessRevoked(_)
+            | Announcement::DriverChanged(_)
+            | Announcement::Search(_) => {}
+        }
+    }
+
+    pub fn wake_lanes(&self) {
+        let now = self.clock.now();
+        self.lanes.iter().for_each(|lane| lane.alarm.set(now));
+    }
+
+    pub fn lane(&self, service: PushService) -> Option<&Arc<Lane>> {
+        self.lanes.iter().find(|lane| lane.service() == service)
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Nothing more is begun.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.wake_lanes();
+        self.deciding.set(self.clock.now());
+        self.receipts.set(self.clock.now());
+        self.outcomes.give_up();
+    }
+
+    /// Notes an attempt that begins here; false where an earlier one of the same row waits to be written. That one counts,
+    /// under the new number.
+    pub fn begin(&self, id: i64, attempt: i64) -> bool {
+        lock(&self.under_way).insert(id, attempt).is_none()
+    }
+
+    /// The attempt that a row is at.
+    pub fn attempt_of(&self, id: i64) -> Option<i64> {
+        lock(&self.under_way).get(&id).copied()
+    }
+
+    pub fn end(&self, ids: impl Iterator<Item = i64>) {
+        let mut under_way = lock(&self.under_way);
+        for id in ids {
+            under_way.remove(&id);
+        }
+    }
+
+    pub fn all_under_way(&self) -> Vec<(i64, i64)> {
+        lock(&self.under_way).iter().map(|(id, attempt)| (*id, *attempt)).collect()
+    }
+}
+
+// Only pushes, takes and look-ups run under these locks, so a poisoned one is whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,151 @@
+//! Who calls the push interface: an account with its token, or, on a developer's own machine, anybody.
+
+use crate::api::extract::{Caller, Extracting};
+use crate::api::problem::Problem;
+use crate::api::{Context, limited_address};
+use crate::contracts::error_codes::ErrorCode;
+use crate::domain::ids::{AccountId, CustomerId};
+use crate::domain::role::Role;
+use crate::operations::authentication::Principal;
+use actix_web::dev::Payload;
+use actix_web::http::header::{AUTHORIZATION, FORWARDED, X_FORWARDED_FOR};
+use actix_web::{FromRequest, HttpRequest, web};
+use std::net::IpAddr;
+use std::time::Instant;
+
+/// Who is limited together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum CallerKey {
+    Account(AccountId),
+    Address(IpAddr),
+}
+
+/// Who asks, within the limit of calls.
+pub struct PushCaller(Option<Principal>);
+
+impl PushCaller {
+    /// Whose devices and history this may be about: their own, or anybody's for an operator, who says whose.
+    pub fn customer(&self, named: Option<CustomerId>) -> Result<CustomerId, Problem> {
+        match &self.0 {
+            Some(Principal { customer: Some(own), .. }) => match named {
+                Some(other) if other != *own => Err(forbidden("That is another customer.")),
+                _ => Ok(*own),
+            },
+            Some(Principal { role: Role::Admin, .. }) | None => {
+                named.ok_or_else(|| Problem::new(ErrorCode::InvalidFields, "Say which customer."))
+            }
+            Some(principal) => Err(not_for(principal.role)),
+        }
+    }
+
+    /// The customer that the caller is; none for an operator, who may act for all.
+    pub fn own(&self) -> Result<Option<CustomerId>, Problem> {
+        match &self.0 {
+            Some(Principal { customer: Some(own), .. }) => Ok(Some(*own)),
+            Some(Principal { role: Role::Admin, .. }) | None => Ok(None),
+            Some(principal) => Err(not_for(principal.role)),
+        }
+    }
+
+    /// Operators, and programs of theirs.
+    pub fn may_send(&self) -> Result<(), Problem> {
+        match self.0.as_ref().map(|principal| principal.role) {
+            Some(Role::Admin | Role::Service) | None => Ok(()),
+            Some(role) => Err(not_for(role)),
+        }
+    }
+
+    pub fn is_operator(&self) -> Result<(), Problem> {
+        match self.0.as_ref().map(|principal| principal.role) {
+            Some(Role::Admin) | None => Ok(()),
+            Some(role) => Err(not_for(role)),
+        }
+    }
+}
+
+fn not_for(role: Role) -> Problem {
+    forbidden(&format!("The role {role} may not do that."))
+}
+
+fn forbidden(detail: &str) -> Problem {
+    Problem::new(ErrorCode::Forbidden, detail)
+}
+
+impl FromRequest for PushCaller {
+    type Error = Problem;
+    type Future = Extracting<Self>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let req = req.clone();
+        Box::pin(async move {
+            let ctx = req.app_data::<web::Data<Context>>().expect("the server is built with its context");
+            let principal = match req.headers().contains_key(AUTHORIZATION) {
+                false if may_be_anonymous(ctx, &req) => None,
+                _ => Some(Caller::extract(&req).await?.0),
+            };
+            let key = match &principal {
+                Some(principal) => CallerKey::Account(principal.account),
+                None => CallerKey::Address(limited_address(ctx, &req)),
+            };
+            ctx.limiters.push_by_caller.check(key, Instant::now()).map_err(|wait| {
+                ctx.metrics.push_limited.increment(1);
+                Problem::limited(wait)
+            })?;
+            Ok(PushCaller(principal))
+        })
+    }
+}
+
+/// From this machine itself: what came through a proxy did not.
+fn may_be_anonymous(ctx: &Context, req: &HttpRequest) -> bool {
+    let is_forwarded = req.headers().contains_key(FORWARDED) || req.headers().contains_key(X_FORWARDED_FOR);
+    let is_local = req.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    ctx.settings.notifications.allow_anonymous && is_local && !is_forwarded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn caller(role: Role) -> PushCaller {
+        PushCaller(Some(Principal {
+            account: AccountId(1),
+            public_id: Uuid::nil(),
+            role,
+            name: "Somebody".to_owned(),
+            phone_number: None,
+            driver: None,
+            customer: (role == Role::Customer).then_some(CustomerId(7)),
+            tokens_valid_from: 0,
+        }))
+    }
+
+    #[test]
+    fn each_role_may_do_what_the_contract_says() {
+        let other = Some(CustomerId(8));
+        let doors = |caller: PushCaller| {
+            (
+                caller.customer(other).is_ok(),
+                caller.own().is_ok(),
+                caller.may_send().is_ok(),
+                caller.is_operator().is_ok(),
+            )
+        };
+        assert_eq!(doors(caller(Role::Admin)), (true, true, true, true));
+        assert_eq!(doors(caller(Role::Service)), (false, false, true, false));
+        assert_eq!(doors(caller(Role::Customer)), (false, true, false, false));
+        assert_eq!(doors(caller(Role::Driver)), (false, false, false, false));
+        assert_eq!(doors(PushCaller(None)), (true, true, true, true));
+    }
+
+    #[test]
+    fn a_customer_is_the_one_that_is_meant_and_an_operator_says_which() {
+        for named in [None, Some(CustomerId(7))] {
+            assert_eq!(caller(Role::Customer).customer(named), Ok(CustomerId(7)));
+        }
+        assert!(caller(Role::Admin).customer(None).is_err());
+        assert_eq!(caller(Role::Customer).own(), Ok(Some(CustomerId(7))));
+        assert_eq!(caller(Role::Admin).own(), Ok(None));
+    }
+}

@@ -1,0 +1,219 @@
+//! What customers want to hear and have heard, and what operators see of it.
+
+use super::caller::PushCaller;
+use super::word_of;
+use crate::api::answer::{Answered, json, page, page_limit};
+use crate::api::fields::{Fields, Object};
+use crate::api::input::{Body, Query};
+use crate::api::operators::id_cursor;
+use crate::api::problem::Problem;
+use crate::api::{Context, rules};
+use crate::contracts::push::Preferences as Wire;
+use crate::contracts::push::{DeviceItem, Done, HistoryItem, QuietHours as WireHours, Stats, StatsItem};
+use crate::contracts::time::WireTime;
+use crate::domain::ids::CustomerId;
+use crate::domain::push::PushService;
+use crate::domain::quiet_hours::QuietHours;
+use crate::operations::push::{self, Preferences};
+use crate::store::{CountRow, DeviceRow, NotificationRow};
+use actix_web::web;
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+/// More types than there are.
+const OPT_OUT_MAX: usize = 100;
+const STATS_HOURS: usize = 24;
+const STATS_HOURS_MAX: usize = 168;
+
+/// Whom a query is about, as far as it says so.
+fn named(fields: &mut Fields<'_>) -> Option<CustomerId> {
+    let rule = |value: &Value| {
+        let id = value.as_str().and_then(|text| text.parse().ok()).filter(|id| *id > 0);
+        id.map(CustomerId).ok_or_else(|| "must be a customer's id".to_owned())
+    };
+    fields.optional("customerId", rule)
+}
+
+fn customer_of(caller: &PushCaller, query: &Query) -> Result<CustomerId, Problem> {
+    let mut fields = Fields::of(&query.0);
+    let customer = named(&mut fields);
+    caller.customer(fields.finish(|| Some(customer))?)
+}
+
+/// `GET preferences`: a customer's own; an operator names whose.
+pub async fn preferences(ctx: web::Data<Context>, caller: PushCaller, query: Query) -> Answered {
+    let customer = customer_of(&caller, &query)?;
+    let zone = ctx.settings.region.time_zone;
+    let found = ctx.read(move |conn| push::preferences(conn, customer, zone)).await?;
+    let (preferences, zone) = found.ok_or_else(|| Problem::not_found("customer"))?;
+    Ok(json(&shown(&preferences, zone)))
+}
+
+/// `PUT preferences`: as a whole.
+pub async fn set_preferences(
+    ctx: web::Data<Context>,
+    caller: PushCaller,
+    query: Query,
+    body: Body,
+) -> Answered {
+    let customer = customer_of(&caller, &query)?;
+    let new = wanted(&body.object()?)?;
+    ctx.write(move |tx| push::set_preferences(tx, customer, &new)).await?;
+    Ok(json(&Done::PREFERENCES_SET))
+}
+
+fn wanted(object: &Object) -> Result<Preferences, Problem> {
+    let mut fields = Fields::of(object);
+    let opt_out = fields.optional("optOut", |value| {
+        let types = value.as_array().filter(|types| types.len() <= OPT_OUT_MAX);
+        let types = types.ok_or_else(|| format!("must be a list of at most {OPT_OUT_MAX} types"))?;
+        types.iter().map(word_of).collect::<Result<Vec<_>, _>>()
+    });
+    let quiet_hours = fields.optional("quietHours", |value| {
+        let time = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
+        QuietHours::parse(time("start"), time("end")).map_err(|error| error.to_string())
+    });
+    let time_zone = fields.optional("timeZone", rules::time_zone);
+    let opt_out = opt_out.unwrap_or_default();
+    fields.finish(|| Some(Preferences { opt_out, quiet_hours, time_zone }))
+}
+
+fn shown(preferences: &Preferences, zone: Tz) -> Wire {
+    let hours = preferences.quiet_hours.map(|hours| WireHours { start: hours.start(), end: hours.end() });
+    Wire { opt_out: preferences.opt_out.clone(), quiet_hours: hours, time_zone: zone.name() }
+}
+
+/// `GET history`: the newest first.
+pub async fn history(ctx: web::Data<Context>, caller: PushCaller, query: Query) -> Answered {
+    let mut fields = Fields::of(&query.0);
+    let customer = named(&mut fields);
+    let (before, limit) = (id_cursor::<i64>(&mut fields), page_limit(&mut fields));
+    let (customer, before) = fields.finish(|| Some((customer, before.unwrap_or(i64::MAX))))?;
+    let customer = caller.customer(customer)?;
+    let rows = ctx.read(move |conn| push::history(conn, customer, before, limit as i64 + 1)).await?;
+    Ok(json(&page(rows, limit, |row| row.id.to_string(), item)))
+}
+
+fn item(row: NotificationRow) -> HistoryItem {
+    HistoryItem {
+        id: row.public_id,
+        kind: row.notification_type,
+        title: row.title,
+        body: row.body,
+        // Written by us as an object.
+        data: RawValue::from_string(row.data).unwrap_or_else(|_| empty()),
+        status: row.status,
+        provider: row.provider,
+        reason: row.reason,
+        sent_at: row.sent_at.map(Into::into),
+        opened_at: row.opened_at.map(Into::into),
+    }
+}
+
+fn empty() -> Box<RawValue> {
+    RawValue::from_string("{}".to_owned()).expect("an object")
+}
+
+/// `POST opened`: the app was opened by a notification.
+pub async fn opened(ctx: web::Data<Context>, caller: PushCaller, body: Body) -> Answered {
+    let own = caller.own()?;
+    let object = body.object()?;
+    let mut fields = Fields::of(&object);
+    let notification = fields.required("notificationId", |value| {
+        let id = value.as_str().and_then(|text| Uuid::parse_str(text).ok());
+        id.ok_or_else(|| "must be the notificationId of a notification's data".to_owned())
+    });
+    let notification = fields.finish(|| notification)?;
+    ctx.write(move |tx| push::open(tx, notification, own)).await?;
+    Ok(json(&Done::OPENED))
+}
+
+/// `GET stats`: of the last `hours`.
+pub async fn stats(ctx: web::Data<Context>, caller: PushCaller, query: Query) -> Answered {
+    caller.is_operator()?;
+    let mut fields = Fields::of(&query.0);
+    let hours = fields.optional("hours", rules::number_in(1..=STATS_HOURS_MAX)).unwrap_or(STATS_HOURS);
+    let hours = fields.finish(|| Some(hours))?;
+    let since = ctx.clock.now() - TimeDelta::hours(hours as i64);
+    let counts = ctx.read(move |conn| push::counts(conn, since)).await?;
+    let pruned = counts.pruned.into_iter().map(|(service, count)| (service.as_str(), count)).collect();
+    let items = counts.rows.into_iter().map(counted).collect();
+    Ok(json(&Stats { since: WireTime(since), items, pruned }))
+}
+
+fn counted(row: CountRow) -> StatsItem {
+    let is_any = row.sent > 0;
+    StatsItem {
+        kind: row.notification_type,
+        provider: Some(row.provider).filter(|provider| !provider.is_empty()),
+        sent: row.sent,
+        failed: row.failed,
+        not_sent: row.not_sent,
+        pending: row.pending,
+        opened: row.opened,
+        accept_ms_mean: is_any.then(|| row.accept_ms_sum / row.sent.max(1)),
+        accept_ms_max: is_any.then_some(row.accept_ms_max),
+    }
+}
+
+/// `GET devices`: which devices a customer has, for the operator's console.
+pub async fn devices(ctx: web::Data<Context>, caller: PushCaller, query: Query) -> Answered {
+    let customer = customer_of(&caller, &query)?;
+    let rows = ctx.read(move |conn| push::devices_shown(conn, customer)).await?;
+    Ok(json(&page(rows, usize::MAX, |row| row.id.0.to_string(), device)))
+}
+
+fn device(row: DeviceRow) -> DeviceItem {
+    let living = push::device_of(&row);
+    let of = |service, is_there: bool| {
+        let state = if living.token(service).is_some() { "active" } else { "dead" };
+        is_there.then(|| (service.as_str(), state))
+    };
+    let tokens = [
+        of(PushService::Fcm, row.fcm_token.is_some()),
+        of(PushService::Apns, row.apns_token.is_some()),
+        of(PushService::Expo, row.expo_push_token.is_some()),
+    ];
+    DeviceItem {
+        customer_id: row.customer_id,
+        platform: row.platform.as_str(),
+        tokens: tokens.into_iter().flatten().collect(),
+        created_at: row.created_at.into(),
+        updated_at: row.updated_at.into(),
+        device_id: row.device_id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(value: Value) -> Result<Preferences, Problem> {
+        let Value::Object(object) = value else { panic!("an object") };
+        wanted(&object)
+    }
+
+    #[test]
+    fn preferences_are_read_whole_and_what_is_not_said_is_everything_at_any_time() {
+        let read_all =
+            read(json!({"optOut": ["ride_completed"], "quietHours": {"start": "22:00", "end": "07:00"},
+            "timeZone": "Africa/Johannesburg"}));
+        let preferences = read_all.expect("preferences");
+        assert!(!preferences.wants("ride_completed") && preferences.wants("ride_accepted"));
+        assert_eq!(shown(&preferences, Tz::Africa__Johannesburg).quiet_hours.expect("some").start, "22:00");
+        assert_eq!(read(json!({"quietHours": null})).expect("preferences"), Preferences::default());
+        for wrong in [
+            json!({"optOut": "all"}),
+            json!({"optOut": [7]}),
+            json!({"quietHours": {"start": "22:00"}}),
+            json!({"quietHours": "22-07"}),
+            json!({"timeZone": "Mars/Olympus"}),
+        ] {
+            assert!(read(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+}

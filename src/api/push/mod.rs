@@ -1,0 +1,214 @@
+//! The customer push contract: `/api/Push/*`, in that contract's own shape. Its paths are case-sensitive, as they are
+//! written there.
+
+mod caller;
+mod customers;
+pub mod shape;
+
+pub use caller::CallerKey;
+pub use customers::{devices, history, opened, preferences, set_preferences, stats};
+
+use crate::api::answer::{Answered, json};
+use crate::api::fields::{Fields, Object};
+use crate::api::input::Body;
+use crate::api::problem::Problem;
+use crate::api::{Context, rules};
+use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::push::{Done, SentToCustomer};
+use crate::contracts::time::WireTime;
+use crate::domain::device::Platform;
+use crate::domain::ids::CustomerId;
+use crate::domain::notification::{BODY_CHARS_MAX, Content, NotificationStatus, TITLE_CHARS_MAX};
+use crate::domain::push::{Priority, PushService, PushToken};
+use crate::operations::push::{DirectRow, Registration, register as register_device};
+use actix_web::web;
+use caller::PushCaller;
+use chrono::TimeDelta;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// How long a sender waits for the outcomes.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What is written by hand is of use for an hour.
+const TIMELY_FOR: TimeDelta = TimeDelta::minutes(60);
+/// The type of a notification whose data names none.
+const GENERAL: &str = "general";
+/// Characters of a type, and of a device's name.
+const WORD_CHARS_MAX: usize = 100;
+
+const PLATFORMS: [(&str, Platform); 3] =
+    [("android", Platform::Android), ("ios", Platform::Ios), ("web", Platform::Web)];
+
+/// `POST register`: a customer's app, or an operator for it.
+pub async fn register(ctx: web::Data<Context>, caller: PushCaller, body: Body) -> Answered {
+    let mut new = registration(&body.object()?)?;
+    new.customer = caller.customer(Some(new.customer))?;
+    let devices_max = ctx.settings.notifications.devices_per_customer_max.get();
+    ctx.write(move |tx| register_device(tx, &new, devices_max)).await?;
+    Ok(json(&Done::REGISTERED))
+}
+
+fn registration(object: &Object) -> Result<Registration, Problem> {
+    let mut fields = Fields::of(object);
+    fields.optional("userType", is_customer);
+    let customer = fields.required("id", rules::id);
+    let platform = fields.required("platform", rules::word(&PLATFORMS));
+    let device = fields.optional("deviceId", word_of);
+    let fcm = fields.optional("fcmToken", token);
+    let expo = fields.optional("expoPushToken", token);
+    let apns = fields.optional("apnsToken", token);
+    if !["fcmToken", "expoPushToken", "apnsToken"].iter().any(|name| fields.has(name)) {
+        fields.refuse("fcmToken", "is missing, and so are expoPushToken and apnsToken");
+    }
+    fields.finish(|| Some(Registration { customer: customer?, device, platform: platform?, fcm, expo, apns }))
+}
+
+fn is_customer(value: &Value) -> Result<(), String> {
+    if value == "customer" { Ok(()) } else { Err("must be customer".to_owned()) }
+}
+
+fn token(value: &Value) -> Result<PushToken, String> {
+    let text = value.as_str().unwrap_or_default();
+    PushToken::new(text).map_err(|_| "must be 1 to 500 printable ASCII characters without blanks".to_owned())
+}
+
+/// One visible line.
+fn word_of(value: &Value) -> Result<String, String> {
+    let text = value.as_str().unwrap_or_default();
+    let is_word = (1..=WORD_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    is_word
+        .then(|| text.to_owned())
+        .ok_or_else(|| format!("must be a text of 1 to {WORD_CHARS_MAX} characters"))
+}
+
+fn text_up_to(chars_max: usize) -> impl Fn(&Value) -> Result<String, String> {
+    move |value| {
+        let text = value.as_str().unwrap_or_default();
+        let fits = !text.trim().is_empty() && text.chars().count() <= chars_max && !text.contains('\0');
+        fits.then(|| text.to_owned()).ok_or_else(|| format!("must be a text of 1 to {chars_max} characters"))
+    }
+}
+
+/// `POST sendToCustomer`: an operator, or a program of theirs.
+pub async fn send(ctx: web::Data<Context>, caller: PushCaller, body: Body) -> Answered {
+    caller.may_send()?;
+    let (customer, content) = message(&body.object()?)?;
+    let rows = send_to(&ctx, customer, content).await?;
+    let outcomes: Vec<(PushService, NotificationStatus)> =
+        rows.iter().filter_map(|row| Some((row.service?, row.status))).collect();
+    Ok(json(&SentToCustomer::of(&outcomes)))
+}
+
+fn message(object: &Object) -> Result<(CustomerId, Content), Problem> {
+    let mut fields = Fields::of(object);
+    let customer = fields.required("id", rules::id);
+    let title = fields.required("title", text_up_to(TITLE_CHARS_MAX));
+    let body = fields.required("body", text_up_to(BODY_CHARS_MAX));
+    let data = fields.optional("data", |value| match value {
+        Value::Object(data) => Ok(data.clone()),
+        _ => Err("must be an object".to_owned()),
+    });
+    let mut data = data.unwrap_or_default();
+    let kind = match data.get("type") {
+        Some(kind) if kind.is_string() => match word_of(kind) {
+            Ok(kind) => kind,
+            Err(wrong) => {
+                fields.refuse("data.type", wrong);
+                String::new()
+            }
+        },
+        _ => GENERAL.to_owned(),
+    };
+    let is_high = data.get("priority").is_some_and(|priority| priority == "high");
+    data.entry("type").or_insert_with(|| Value::String(kind.clone()));
+    fields.finish(|| {
+        let content = Content {
+            kind,
+            title: title?,
+            body: body?,
+            data,
+            priority: if is_high { Priority::High } else { Priority::Normal },
+            is_urgent: false,
+            timely_for: TIMELY_FOR,
+        };
+        Some((customer?, content))
+    })
+}
+
+/// `POST test`.
+pub async fn test(ctx: web::Data<Context>, caller: PushCaller, body: Body) -> Answered {
+    caller.may_send()?;
+    let object = body.object()?;
+    let mut fields = Fields::of(&object);
+    let customer = fields.required("customerId", rules::id);
+    let customer = fields.finish(|| customer)?;
+    let now = WireTime(ctx.clock.now());
+    let content = ctx.push.texts().test(now.to_string());
+    send_to(&ctx, customer, content).await?;
+    Ok(json(&Done::TEST_SENT))
+}
+
+async fn send_to(ctx: &Context, customer: CustomerId, content: Content) -> Result<Vec<DirectRow>, Problem> {
+    if !ctx.push.fits(&content) {
+        let detail = "The data is larger than push services carry, however short the text.";
+        return Err(Problem::new(ErrorCode::BodyTooLarge, detail));
+    }
+    ctx.limiters.push_by_customer.check(customer, Instant::now()).map_err(|wait| {
+        ctx.metrics.push_limited.increment(1);
+        Problem::limited(wait)
+    })?;
+    Ok(ctx.push.send(customer, content, PATIENCE).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(value: Value) -> Object {
+        let Value::Object(object) = value else { panic!("an object") };
+        object
+    }
+
+    #[test]
+    fn a_registration_needs_a_customer_a_platform_and_a_token() {
+        let whole = json!({"userType": "customer", "id": 123, "fcmToken": "f", "platform": "android"});
+        let read = registration(&object(whole.clone())).expect("all that is needed");
+        assert_eq!((read.customer, read.platform, read.expo), (CustomerId(123), Platform::Android, None));
+        for (name, wrong) in [
+            ("userType", json!("driver")),
+            ("id", json!("x")),
+            ("id", json!(0)),
+            ("platform", json!("symbian")),
+            ("platform", Value::Null),
+            ("fcmToken", Value::Null),
+            ("fcmToken", json!("")),
+            ("fcmToken", json!("a b")),
+            ("fcmToken", json!("x".repeat(501))),
+            ("deviceId", json!("")),
+        ] {
+            let mut body = whole.clone();
+            body[name] = wrong.clone();
+            assert!(registration(&object(body)).is_err(), "{name} {wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_sent_has_a_type_and_is_urgent_only_as_its_booking_says() {
+        let read = |data: Value| {
+            message(&object(json!({"id": 1, "title": "t", "body": "b", "data": data})))
+                .map(|(_, content)| content)
+        };
+        let plain = read(Value::Null).expect("a message");
+        assert_eq!((plain.kind.as_str(), plain.priority), ("general", Priority::Normal));
+        assert_eq!(plain.data["type"], "general");
+        let high = read(json!({"type": "reached", "priority": "high"})).expect("a message");
+        assert_eq!((high.kind.as_str(), high.priority, high.is_urgent), ("reached", Priority::High, false));
+        assert_eq!(read(json!({"type": 7})).expect("a message").kind, "general");
+        for wrong in [json!([]), json!("x"), json!({"type": ""}), json!({"type": "x".repeat(101)})] {
+            assert!(read(wrong.clone()).is_err(), "{wrong}");
+        }
+        let long = json!({"id": 1, "title": "t".repeat(201), "body": "b"});
+        assert!(message(&object(long)).is_err());
+    }
+}

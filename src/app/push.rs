@@ -1,0 +1,63 @@
+//! Push put together: the services that there are credentials of, the texts, and the actor.
+
+use crate::actors::push::{self, PushHandle, PushOptions, Retrying};
+use crate::actors::recorder::RecorderHandle;
+use crate::app::{Foundation, time_delta};
+use crate::config::{Profile, Settings};
+use crate::domain::notification::Texts;
+use crate::operations::push::Rules;
+use crate::providers::{Provider, Providers};
+use rand::TryRngCore;
+use rand::rngs::OsRng;
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What push needs that may be wrong, found out before anything is started.
+pub struct Prepared {
+    providers: Vec<Arc<dyn Provider>>,
+    texts: Texts,
+}
+
+pub fn prepare(settings: &Settings, foundation: &Foundation) -> Result<Prepared, Box<dyn Error>> {
+    let (clock, metrics) = (foundation.clock.clone(), foundation.metrics.clone());
+    let providers = Providers::from_settings(&settings.push, clock, metrics)?;
+    let providers = providers.iter().cloned().collect();
+    let texts = settings.notifications.texts_file.as_deref().map(texts).transpose()?;
+    Ok(Prepared { providers, texts: texts.unwrap_or_else(Texts::english) })
+}
+
+fn texts(path: &Path) -> Result<Texts, Box<dyn Error>> {
+    let wrong = |what: String| format!("PUSH_TEXTS_FILE={}: {what}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    Ok(Texts::from_json(&text).map_err(wrong)?)
+}
+
+pub fn start(
+    prepared: Prepared,
+    settings: &Settings,
+    foundation: &Foundation,
+    recorder: RecorderHandle,
+) -> Result<PushHandle, Box<dyn Error>> {
+    let Prepared { providers, texts } = prepared;
+    let configured: Vec<_> = providers.iter().map(|provider| provider.service()).collect();
+    let words: Vec<_> = configured.iter().map(|service| service.as_str()).collect();
+    log::info!("push services={words:?}");
+    let own = &settings.notifications;
+    let options = PushOptions {
+        rules: Rules { texts: Arc::new(texts), configured: configured.into() },
+        retrying: Retrying { base: own.retry_base, cap: own.retry_cap },
+        receipt_after: time_delta(own.receipt_delay),
+        zone: settings.region.time_zone,
+        log_unsent: settings.profile == Profile::Development,
+    };
+    Ok(push::start(
+        options,
+        providers,
+        foundation.database.clone(),
+        recorder,
+        foundation.clock.clone(),
+        foundation.metrics.clone(),
+        OsRng.try_next_u64()?,
+    ))
+}

@@ -1,0 +1,227 @@
+//! The queue's exit: notifications claimed for an attempt, and what the attempts came to. Rows are taken in one order:
+//! events, devices, notifications.
+
+use crate::domain::device::{Device, DeviceId};
+use crate::domain::event::Announcement;
+use crate::domain::ids::{AccountId, CustomerId, EventId};
+use crate::domain::notification::NotificationStatus;
+use crate::domain::push::PushService;
+use crate::operations::push::devices::{change, device_of, slot};
+use crate::operations::push::preferences::Preferences;
+use crate::store::{Conn, NotificationRow, ReceiptDue, Settled, StoreError, Tx, sql};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use std::collections::HashMap;
+
+/// Takes the notifications that are due longest for an attempt through a service, for at most `lease`.
+pub fn claim(
+    tx: &mut Tx<'_>,
+    service: PushService,
+    lease: TimeDelta,
+    limit: i64,
+) -> Result<Vec<NotificationRow>, StoreError> {
+    let now = tx.at();
+    sql!(tx, bulk::claim_notifications(service, now, now + lease, limit))
+}
+
+/// When the next attempt through a service is due.
+pub fn next_due(conn: &mut Conn<'_>, service: PushService) -> Result<Option<DateTime<Utc>>, StoreError> {
+    Ok(sql!(conn, notifications::next_due(service))?.map(|at| at.and_utc()))
+}
+
+/// Gives attempts that were not made, or whose outcome nobody will know, back to the queue.
+pub fn release(tx: &mut Tx<'_>, attempts: &[(i64, i64)]) -> Result<(), StoreError> {
+    let now = tx.at();
+    for (id, attempt) in attempts {
+        sql!(tx, notifications::release(*id, *attempt, now))?;
+    }
+    Ok(())
+}
+
+/// The same of all attempts of a server that is gone: nobody else works on this database, the server's lock says so.
+pub fn release_all(tx: &mut Tx<'_>) -> Result<usize, StoreError> {
+    let now = tx.at();
+    sql!(tx, notifications::release_all(now))
+}
+
+/// Who is to hear of a notification.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recipient {
+    pub devices: Vec<Device>,
+    pub preferences: Preferences,
+    /// Where the customer's clock hangs, if their account says so.
+    pub zone: Option<Tz>,
+}
+
+/// Those of these customers that there are.
+pub fn recipients(
+    conn: &mut Conn<'_>,
+    customers: &[i64],
+) -> Result<HashMap<CustomerId, Recipient>, StoreError> {
+    let mut recipients: HashMap<CustomerId, Recipient> = HashMap::with_capacity(customers.len());
+    for customer in sql!(conn, customers::among(customers))? {
+        let zone = customer.time_zone.and_then(|zone| zone.parse().ok());
+        recipients.insert(customer.id, Recipient { zone, ..Recipient::default() });
+    }
+    for row in sql!(conn, devices::active_of(customers))? {
+        recipients.entry(row.customer_id).or_default().devices.push(device_of(&row));
+    }
+    for row in sql!(conn, preferences::of(customers))? {
+        recipients.entry(CustomerId(row.customer_id)).or_default().preferences = Preferences::of_row(&row);
+    }
+    Ok(recipients)
+}
+
+/// That a service said a token is dead.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dead {
+    pub device: DeviceId,
+    /// It said so of what was registered by then.
+    pub registered_by: NaiveDateTime,
+    /// When the token was read that it was asked about.
+    pub tried_at: NaiveDateTime,
+    /// Whether to believe it. A service that calls every token dead is misconfigured.
+    pub is_believed: bool,
+}
+
+/// What an attempt came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    pub settled: Settled,
+    /// The event that it is a push of; none for what an operator sent.
+    pub event: Option<(AccountId, EventId)>,
+    pub dead: Option<Dead>,
+}
+
+/// Writes what attempts came to, deactivates dead tokens, and sends events on through a device's next token. Returns what
+/// stands in the rows now; an attempt that another has followed is not among them.
+pub fn settle(
+    tx: &mut Tx<'_>,
+    verdicts: &[Verdict],
+    configured: &[PushService],
+) -> Result<Vec<Settled>, StoreError> {
+    let at = tx.at();
+    let is_sent = |verdict: &&Verdict| verdict.settled.status == NotificationStatus::Sent;
+    let pushed: Vec<_> = verdicts.iter().filter(is_sent).filter_map(|verdict| verdict.event).collect();
+    if !pushed.is_empty() {
+        sql!(tx, bulk::mark_pushed(&pushed, at))?;
+    }
+    let mut settled = Vec::with_capacity(verdicts.len());
+    let mut queued = false;
+    for verdict in verdicts {
+        let mut one = verdict.settled.clone();
+        if let Some(dead) = &verdict.dead {
+            let device = bury(tx, one.service, dead)?;
+            // Only an event goes another way: what an operator sends is on it already.
+            let next = device.filter(|_| verdict.event.is_some() && one.deadline > at);
+            if let Some(service) = next.and_then(|device| device.way(configured).ok()) {
+                (one.status, one.service, one.due_at) = (NotificationStatus::Pending, service, Some(at));
+            }
+        }
+        queued |= one.status == NotificationStatus::Pending;
+        settled.push(one);
+    }
+    let written = sql!(tx, bulk::settle_notifications(&settled))?;
+    if queued {
+        tx.announce(Announcement::PushQueued);
+    }
+    settled.retain(|one| written.contains(&one.id));
+    Ok(settled)
+}
+
+/// Deactivates a token unless it was registered since. Returns the device where another attempt makes sense: without the
+/// token, or with one that was registered since this attempt. Where nobody believes that the token is dead, or the service
+/// contradicts a registration that it knew, there is none: it would be tried for ever.
+fn bury(tx: &mut Tx<'_>, service: PushService, dead: &Dead) -> Result<Option<Device>, StoreError> {
+    if !dead.is_believed {
+        return Ok(None);
+    }
+    let at = tx.at();
+    let Some(mut row) = sql!(tx, devices::lock(dead.device))? else { return Ok(None) };
+    let slot = slot(&mut row, service);
+    if slot.token.is_none() || slot.dead_at.is_some() {
+        return Ok(Some(device_of(&row)));
+    }
+    if slot.registered_at.is_none_or(|registered_at| registered_at <= dead.registered_by) {
+        *slot.dead_at = Some(at);
+        row.updated_at = at;
+        sql!(tx, devices::update(row.id, &change(&row)))?;
+        tx.announce(Announcement::DevicesChanged(row.customer_id));
+        return Ok(Some(device_of(&row)));
+    }
+    let is_renewed = slot.registered_at.is_some_and(|registered_at| registered_at > dead.tried_at);
+    Ok(is_renewed.then(|| device_of(&row)))
+}
+
+/// Accepted notifications of which the service knows more by now. Nobody else asks for them for `lease`.
+pub fn receipts_due(tx: &mut Tx<'_>, lease: TimeDelta, limit: i64) -> Result<Vec<ReceiptDue>, StoreError> {
+    let now = tx.at();
+    let due = sql!(tx, notifications::receipts_due(now, limit))?;
+    for receipt in &due {
+        sql!(tx, notifications::set_receipt_due(receipt.id, Some(now + lease)))?;
+    }
+    Ok(due)
+}
+
+/// When the next receipt is due.
+pub fn next_receipt_due(conn: &mut Conn<'_>) -> Result<Option<DateTime<Utc>>, StoreError> {
+    Ok(sql!(conn, notifications::next_receipt_due())?.map(|at| at.and_utc()))
+}
+
+/// What a receipt says of an accepted notification.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Receipted {
+    /// It has left the service.
+    Delivered,
+    /// Nothing yet: to be asked again at this time, or no more.
+    Open(Option<NaiveDateTime>),
+    Failed(String),
+    /// The token that it was sent to is dead.
+    Unregistered(Dead),
+}
+
+/// Writes what receipts say. An event whose token turned out to be dead goes the device's next way while it is timely.
+pub fn settle_receipts(
+    tx: &mut Tx<'_>,
+    receipts: &[(i64, Receipted)],
+    service: PushService,
+    configured: &[PushService],
+) -> Result<(), StoreError> {
+    for (id, receipted) in receipts {
+        match receipted {
+            Receipted::Delivered => sql!(tx, notifications::set_receipt_due(*id, None))?,
+            Receipted::Open(again) => sql!(tx, notifications::set_receipt_due(*id, *again))?,
+            Receipted::Failed(reason) => {
+                sql!(tx, notifications::reopen(*id, NotificationStatus::Failed, reason, service, None))?
+            }
+            Receipted::Unregistered(dead) => {
+                let mut dead = dead.clone();
+                let Some(row) = sql!(tx, notifications::find(*id))? else { continue };
+                dead.device = row.device();
+                let device = bury(tx, service, &dead)?;
+                reopen(tx, &row, device, service, configured)?
+            }
+        };
+    }
+    Ok(())
+}
+
+fn reopen(
+    tx: &mut Tx<'_>,
+    row: &NotificationRow,
+    device: Option<Device>,
+    service: PushService,
+    configured: &[PushService],
+) -> Result<usize, StoreError> {
+    let at = tx.at();
+    let next = device.filter(|_| row.event().is_some() && row.deadline > at);
+    let way = next.and_then(|device| device.way(configured).ok());
+    let reason = "unregistered";
+    match way {
+        Some(next) => {
+            tx.announce(Announcement::PushQueued);
+            sql!(tx, notifications::reopen(row.id, NotificationStatus::Pending, reason, next, Some(at)))
+        }
+        None => sql!(tx, notifications::reopen(row.id, NotificationStatus::Failed, reason, service, None)),
+    }
+}
