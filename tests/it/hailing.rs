@@ -293,6 +293,9 @@ async fn who_may_not_come_in_is_closed_with_4001() {
     door.clone().without_token().expect_closed(4001).await;
     door.clone().with_token(tokens::unsigned(&token)).expect_closed(4001).await;
     door.clone().with_token(tokens::expiring_in(&token, -60)).expect_closed(4001).await;
+    // A program of the operator's has no part in rides.
+    let service = server.command(&["token", "--service", "booking-office"]).await;
+    server.hailing_door(service.trim()).expect_closed(4001).await;
     let mut app = door.connect().await;
     app.send(json!({"type": "authenticate", "token": tokens::expiring_in(&token, 7200)}));
     app.expect("authenticated").await;

@@ -18,6 +18,7 @@ mod matching;
 mod orders;
 mod positions;
 mod providers;
+mod push;
 mod replay;
 mod rest_input;
 mod ride_matching;

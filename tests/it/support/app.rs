@@ -52,6 +52,8 @@ enum Act {
     CloseAndForget(u16, oneshot::Sender<()>),
     /// Reads nothing more, answers nothing more, and keeps the connection.
     Freeze(oneshot::Sender<()>),
+    /// Goes on where it froze: reads and answers what has come meanwhile.
+    Thaw,
     /// Resets the connection.
     Cut(oneshot::Sender<()>),
 }
@@ -176,13 +178,22 @@ async fn live(
                 }
                 Some(Act::Freeze(frozen)) => {
                     let _ = frozen.send(());
-                    return hold(socket, acts).await;
+                    match hold(&mut acts).await {
+                        Some(Act::Cut(done)) => {
+                            reset(socket);
+                            let _ = done.send(());
+                            return;
+                        }
+                        Some(_) => {}
+                        None => return,
+                    }
                 }
                 Some(Act::Cut(done)) => {
                     reset(socket);
                     let _ = done.send(());
                     return;
                 }
+                Some(Act::Thaw) => {}
                 None => return,
             },
             incoming = socket.next() => {
@@ -214,13 +225,13 @@ fn heard(message: Message) -> Option<Heard> {
     }
 }
 
-/// A frozen app can still be cut; it ends when the test forgets it.
-async fn hold(socket: WebSocketStream<TcpStream>, mut acts: UnboundedReceiver<Act>) {
-    while let Some(act) = acts.recv().await {
-        if let Act::Cut(done) = act {
-            reset(socket);
-            let _ = done.send(());
-            return;
+/// A frozen app can still be cut, or thaws; it ends when the test forgets it.
+async fn hold(acts: &mut UnboundedReceiver<Act>) -> Option<Act> {
+    loop {
+        match acts.recv().await {
+            Some(act @ (Act::Cut(_) | Act::Thaw)) => return Some(act),
+            Some(_) => {}
+            None => return None,
         }
     }
 }
@@ -338,6 +349,10 @@ impl App {
         let (frozen, done) = oneshot::channel();
         let _ = self.acts.send(Act::Freeze(frozen));
         let _ = timeout(DEADLINE, done).await;
+    }
+
+    pub fn thaw(&self) {
+        let _ = self.acts.send(Act::Thaw);
     }
 
     pub async fn cut(&self) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::app::{App, Door, Heard};
 
 /// What the apps have a meaning for: what their contract fixed, and what this project added to it.
-const KNOWN_TYPES: [&str; 23] = [
+const KNOWN_TYPES: [&str; 24] = [
     "connected",
     "pong",
     "ride_requested",
@@ -25,6 +25,7 @@ const KNOWN_TYPES: [&str; 23] = [
     "chat_message",
     "order_assigned",
     "order_cancelled",
+    "booking_updated",
     "rides",
     "resume_failed",
     "authenticated",

@@ -11,6 +11,7 @@ pub mod hailing_app;
 pub mod matching_app;
 pub mod operator;
 pub mod process;
+pub mod push;
 pub mod push_double;
 pub mod raw_socket;
 pub mod rides;

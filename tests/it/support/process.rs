@@ -100,6 +100,14 @@ pub async fn run(directory: &Path, settings: &Settings, arguments: &[&str]) -> O
 }
 
 impl Process {
+    /// What it has in memory, in MiB.
+    pub fn memory_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let resident =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
+        resident.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number") / 1024
+    }
+
     /// kill -9: nothing in the process gets a chance to tidy up.
     pub fn kill(mut self) {
         self.end();

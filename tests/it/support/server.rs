@@ -154,6 +154,10 @@ impl Server {
         String::from_utf8(output.stdout).expect("the server prints UTF-8")
     }
 
+    pub fn memory_mib(&self) -> u64 {
+        self.process.as_ref().expect("the server runs").memory_mib()
+    }
+
     pub fn database(&self) -> &Database {
         &self.database
     }

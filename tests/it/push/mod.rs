@@ -1,0 +1,8 @@
+//! Push: the interface, events of customers who are not there, bad days of the services, and kills.
+
+mod events;
+mod faults;
+mod interface;
+mod kills;
+mod one_channel;
+mod queue;

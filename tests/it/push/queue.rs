@@ -1,0 +1,78 @@
+//! A long queue: it is the table, so it costs the server no memory. `PUSH_QUEUED` says how long it is.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use fleetwire::domain::push::PushService::{Expo, Fcm};
+
+use crate::support::push::expo_token;
+use crate::support::push_double::google::unavailable;
+use crate::support::push_double::{Act, PushDouble};
+use crate::support::{Server, rounds, wait_until};
+
+const ROWS_OF_A_STATEMENT: usize = 500;
+/// Far above what is under way at a time, and far below what 100,000 notifications take.
+const GROWTH_MIB_MAX: u64 = 64;
+const CUSTOMERS: usize = 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_queue_waits_in_the_table_and_is_sent_when_the_services_are_back() {
+    let queued = rounds("PUSH_QUEUED", 2000);
+    let double = PushDouble::start().await;
+    let server = Server::builder().pushing_to(&double).start().await;
+    let customers = server.more_customers(CUSTOMERS).await;
+    for customer in &customers {
+        let tokens =
+            json!({"fcmToken": format!("f-{customer}"), "expoPushToken": expo_token(&customer.to_string())});
+        server.register(*customer, "android", tokens).await;
+    }
+    for service in [Fcm, Expo] {
+        double.desk(service).fail(Act::Answer(unavailable()));
+    }
+    let before = server.memory_mib();
+    let rows: Vec<String> = (0..queued).map(|number| row(customers[number % CUSTOMERS], number)).collect();
+    for rows in rows.chunks(ROWS_OF_A_STATEMENT) {
+        let columns = "public_id, customer_id, device_id, provider, notification_type, title, body, data, \
+             is_high_priority, is_urgent, status, due_at, deadline, created_at";
+        let values = rows.join(", ");
+        server.database().execute(&format!("INSERT INTO notification_history ({columns}) VALUES {values}"));
+    }
+    wait_until("both services are tried, in vain", async || {
+        double.desk(Fcm).requests() > 5 && double.desk(Expo).requests() > 2
+    })
+    .await;
+    let waiting = server.memory_mib();
+    let begun = Instant::now();
+    for service in [Fcm, Expo] {
+        double.desk(service).work();
+    }
+    let all = || double.desk(Fcm).counts().len() + double.desk(Expo).counts().len();
+    // Each is given the usual time for its own share.
+    let mut reached = 0;
+    while reached < queued {
+        wait_until("the queue moves", async || all() > reached).await;
+        reached = all();
+    }
+    let took = begun.elapsed();
+    server.push_settled().await;
+    let after = server.memory_mib();
+    println!(
+        "{queued} queued: {before} MiB before, {waiting} while they wait, {after} after; sent in {took:?}"
+    );
+    assert!(waiting.max(after) < before + GROWTH_MIB_MAX, "{before} {waiting} {after} MiB");
+    double.check();
+}
+
+/// By turns for FCM and for Expo, made a moment ago and due since then.
+fn row(customer: i64, number: usize) -> String {
+    let service = if number.is_multiple_of(2) { "fcm" } else { "expo" };
+    let now = chrono::Utc::now().naive_utc();
+    let (at, deadline) = (now.format("%F %T%.6f"), (now + chrono::TimeDelta::hours(1)).format("%F %T%.6f"));
+    let device = format!("(SELECT id FROM customer_push_tokens WHERE customer_id = {customer})");
+    format!(
+        "('{}', {customer}, {device}, '{service}', 'news', 'Title', 'Body', '{{\"type\":\"news\"}}', FALSE, FALSE, \
+         'pending', '{at}', '{deadline}', '{at}')",
+        uuid::Uuid::new_v4()
+    )
+}
