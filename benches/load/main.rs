@@ -69,6 +69,8 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    // The HTTP client wants to know whose cryptography it would use, although nothing here is encrypted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime.map_err(Failure::from).and_then(|runtime| runtime.block_on(measure(&options))) {
         Ok(report) => {
