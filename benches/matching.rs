@@ -31,6 +31,8 @@ const LISTENING: &str = "Fleetwire is listening on http://";
 const FLEET_CENTRE: (f64, f64) = (12.9716, 77.5946);
 /// Requests come from within this, in degrees.
 const SPREAD: f64 = 0.05;
+/// For half a minute the matcher looks at all drivers that were just made, every two seconds.
+const SETTLE: Duration = Duration::from_secs(35);
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 /// Sockets opened at a time before the load begins.
 const OPENED_AT_ONCE: usize = 50;
@@ -93,6 +95,7 @@ async fn measure_in(options: &Options, directory: &Path) -> Result<bool, Failure
             sockets.push(socket?);
         }
     }
+    tokio::time::sleep(SETTLE).await;
     let latencies = load(sockets, options.rate).await;
     server.start_kill()?;
     server.wait().await?;

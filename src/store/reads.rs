@@ -13,6 +13,9 @@ use crate::store::sql;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use std::collections::{HashMap, HashSet};
 
+/// Ids in one statement. SQLite takes 32,766; after a fleet was seeded in bulk, a look for changed drivers has all of it.
+const IDS_MAX: usize = 1000;
+
 /// A driver, their account, and the ids of their open jobs, ascending.
 pub type DriverStanding = (Driver, Account, Vec<JobId>);
 
@@ -69,8 +72,12 @@ fn matchable(conn: &mut Conn<'_>, drivers: Vec<(Driver, Account)>) -> Result<Vec
         // A single driver's statement stays prepared, a list's does not.
         [(one, _)] => carries(conn, one.id)?.then_some(one.id).into_iter().collect(),
         several => {
-            let ids: Vec<i64> = several.iter().map(|(driver, _)| driver.id.0).collect();
-            sql!(conn, jobs::carrying_among(&ids))?.into_iter().collect()
+            let mut carrying = HashSet::new();
+            for some in several.chunks(IDS_MAX) {
+                let ids: Vec<i64> = some.iter().map(|(driver, _)| driver.id.0).collect();
+                carrying.extend(sql!(conn, jobs::carrying_among(&ids))?);
+            }
+            carrying
         }
     };
     let with = |(driver, account): (Driver, Account)| Matchable {
