@@ -1,5 +1,6 @@
 //! Connections and pools, for both databases.
 
+use crate::store::checkpoint;
 use crate::store::error::StoreError;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
@@ -100,12 +101,12 @@ struct SqlitePragmas {
 impl CustomizeConnection<SqliteConnection, ConnectionError> for SqlitePragmas {
     fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), ConnectionError> {
         // busy_timeout first: switching to WAL may itself have to wait for another process. Checkpoints are the business of
-        // `checkpoint`; it looks at the log's size, so the log is cut when it starts anew.
-        let busy_ms = self.busy_timeout.as_millis();
+        // `checkpoint`.
+        let (busy_ms, log_bytes_max) = (self.busy_timeout.as_millis(), checkpoint::FILE_BYTES_MAX);
         conn.batch_execute(&format!(
             "PRAGMA busy_timeout = {busy_ms}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
              PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; \
-             PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 1048576;",
+             PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {log_bytes_max};",
         ))
         .and_then(|()| match self.query_only {
             true => conn.batch_execute("PRAGMA query_only = ON"),

@@ -437,12 +437,14 @@ mod tests {
     use diesel::connection::SimpleConnection;
 
     const TIMEOUT: Duration = Duration::from_millis(50);
+    /// Longer than any test holds the file.
+    const LONG: Duration = Duration::from_secs(30);
 
     /// Another program held the file for longer than a caller waits. The recorder was told that its positions were not
     /// written and queued them again, then the statement under way was committed: they were stored twice.
     #[tokio::test]
     async fn a_bulk_write_that_failed_is_not_committed_behind_its_callers_back() {
-        let (path, database, mut other) = held_by_another().await;
+        let (path, database, mut other) = held_by_another(TIMEOUT);
         let writing = tokio::spawn({
             let database = database.clone();
             async move { database.write_bulk(|tx| tx.conn().execute("INSERT INTO t VALUES (1)")).await }
@@ -461,7 +463,7 @@ mod tests {
     /// A frozen database kept the process from ending until it was killed.
     #[tokio::test]
     async fn a_database_that_does_not_answer_is_left_behind() {
-        let (path, database, mut other) = held_by_another().await;
+        let (path, database, mut other) = held_by_another(LONG);
         let writing = tokio::spawn({
             let database = database.clone();
             async move { database.write(|tx| tx.conn().execute("INSERT INTO t VALUES (1)")).await }
@@ -469,7 +471,7 @@ mod tests {
         tokio::time::sleep(TIMEOUT).await;
         let began = Instant::now();
         let all_done = database.close_within(TIMEOUT);
-        assert!(!all_done && began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(!all_done && began.elapsed() < LONG, "{:?}", began.elapsed());
         other.batch_execute("COMMIT").expect("it was begun");
         let _: Result<(), StoreError> = writing.await.expect("no panic");
         remove(&path);
@@ -478,7 +480,7 @@ mod tests {
     /// At each stop that came upon a driver going offline the log warned that too many operations were waiting.
     #[tokio::test]
     async fn a_closed_database_says_that_it_is_closed() {
-        let (path, database, mut other) = held_by_another().await;
+        let (path, database, mut other) = held_by_another(LONG);
         other.batch_execute("COMMIT").expect("it was begun");
         database.close();
         let outcome: Result<(), StoreError> = database.read(|_| Ok(())).await;
@@ -486,22 +488,21 @@ mod tests {
         remove(&path);
     }
 
-    /// A database with a table `t`, in which another program writes.
-    async fn held_by_another() -> (PathBuf, Database, SqliteConnection) {
+    /// A database with a table `t`, in which another program writes; its own operations wait as long as `timeout`.
+    fn held_by_another(timeout: Duration) -> (PathBuf, Database, SqliteConnection) {
         let path = std::env::temp_dir().join(format!("fleetwire-executor-{}.db", uuid::Uuid::new_v4()));
+        let mut other = SqliteConnection::establish(&path.to_string_lossy()).expect("a new file");
+        let held = "PRAGMA journal_mode = WAL; CREATE TABLE t (n); BEGIN IMMEDIATE";
+        other.batch_execute(held).expect("nobody else is there yet");
         let options = Options {
             connections: 2,
             queue_max: 10,
-            timeout: TIMEOUT,
+            timeout,
             decisions: Durability::Full,
             positions: Durability::Normal,
         };
         let at = Where::Sqlite(path.clone());
         let database = Database::open(&at, options, Arc::new(System), Arc::new(Metrics::new()));
-        let made: Result<(), StoreError> = database.write(|tx| tx.conn().execute("CREATE TABLE t (n)")).await;
-        made.expect("nobody else is there yet");
-        let mut other = SqliteConnection::establish(&path.to_string_lossy()).expect("a second connection");
-        other.batch_execute("BEGIN IMMEDIATE").expect("nobody writes");
         (path, database, other)
     }
 
