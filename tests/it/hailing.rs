@@ -335,3 +335,14 @@ async fn stats_count_connections_drivers_and_rides() {
     ride.drive("complete").await;
     assert_eq!(stats().await["active_rides"], 0);
 }
+
+/// How much business there is is nobody's business in production.
+#[tokio::test]
+async fn in_production_stats_are_for_those_who_have_logged_in() {
+    let server = Server::builder().setting("FLEETWIRE_PROFILE", "production").start().await;
+    server.anonymous().get("ws/stats").await.expect_problem(401);
+    server.anonymous().with_token("made up".to_owned()).get("ws/stats").await.expect_problem(401);
+    let token = server.command(&["token", "--service", "status-page"]).await;
+    let stats = server.anonymous().with_token(token.trim().to_owned()).get("ws/stats").await.expect(200).body;
+    assert_eq!(stats, json!({"total_connections": 0, "online_drivers": 0, "active_rides": 0}));
+}

@@ -162,6 +162,58 @@ async fn a_room_ends_when_nobody_is_left_whatever_took_them_away() {
     wait_for_rooms(&server, 1.0).await;
 }
 
+/// Twenty connections join, leave, close and are cut as chance has it, while the driver moves. Nobody is left in the room, and
+/// nobody is kept out of it.
+#[tokio::test]
+async fn whatever_followers_do_nobody_is_left_in_the_room_and_nobody_kept_out() {
+    const CONNECTIONS: usize = 20;
+    const STEPS: usize = 200;
+    let server = Server::builder().setting("ROOM_MEMBERS_MAX", CONNECTIONS).start_with_drivers(&[1]).await;
+    let ride = server.taken_ride().await;
+    let door = server.hailing_door(server.passenger_token(PASSENGER).await);
+    let mut driver = server.driver(1).await;
+    let mut apps: Vec<Option<HailingApp>> = (0..CONNECTIONS).map(|_| None).collect();
+    for step in 0..STEPS {
+        driver.locate(HERE.0 + step as f64 / 1e5, HERE.1);
+        let place = &mut apps[rand::random_range(0..CONNECTIONS)];
+        let Some(app) = place.take() else {
+            *place = Some(door.connect().await);
+            continue;
+        };
+        match rand::random_range(0..10) {
+            0 => app.cut().await,
+            1 => app.close(1000),
+            2 => drop(app),
+            3..6 => {
+                app.send(json!({"type": "leave_ride", "ride_id": ride.id}));
+                *place = Some(app);
+            }
+            _ => {
+                app.send(json!({"type": "join_ride", "ride_id": ride.id}));
+                *place = Some(app);
+            }
+        }
+    }
+    driver.sync().await;
+    drop(apps);
+    wait_for_rooms(&server, 0.0).await;
+    // Everybody has a place: none is taken by somebody who is gone.
+    let mut all = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut app = door.connect().await;
+        app.join(&ride.id).await;
+        all.push(app);
+    }
+    driver.locate(HERE.0 + 0.01, HERE.1);
+    for app in &mut all {
+        app.expect_location_at(HERE.0 + 0.01).await;
+    }
+    for app in &all {
+        app.close(1000);
+    }
+    wait_for_rooms(&server, 0.0).await;
+}
+
 #[tokio::test]
 async fn rooms_and_those_who_follow_are_bounded() {
     let server = Server::builder()
