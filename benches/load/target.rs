@@ -127,10 +127,10 @@ impl Target {
     }
 
     pub async fn counters(&self) -> Result<Counters, Failure> {
-        let rows = self.database_url.as_deref().map(rows).transpose()?;
+        let rows = || self.database_url.as_deref().map(rows).transpose();
         if !self.has_metrics {
-            let stored = rows.ok_or("a peer without its database")?;
-            return Ok(Counters { accepted: stored, stored, dropped: 0, rows });
+            let stored = rows()?.ok_or("a peer without its database")?;
+            return Ok(Counters { accepted: stored, stored, dropped: 0, rows: Some(stored) });
         }
         let metrics = self.operator.metrics().await?;
         let counter = |name: &str| {
@@ -142,7 +142,8 @@ impl Target {
             accepted: counter("accepted"),
             stored: counter("stored"),
             dropped: counter("dropped"),
-            rows,
+            // Last: what was stored by then is in the table.
+            rows: rows()?,
         })
     }
 }
