@@ -1,7 +1,8 @@
 //! Who was near when a search looked, and why they were not asked: what a search's trace is made of.
 
-use crate::domain::ids::DriverId;
+use crate::domain::ids::{DriverId, SearchId};
 use crate::domain::ride::words;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 words! {
@@ -35,4 +36,12 @@ pub struct Considered {
     pub position_age_secs: Option<i64>,
     /// `None` where they were to be asked.
     pub passed_over: Option<PassedOver>,
+}
+
+/// A search's look at a driver.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    pub search: SearchId,
+    pub at: DateTime<Utc>,
+    pub considered: Considered,
 }

@@ -4,10 +4,10 @@
 //! Invariant: a search and its offers are changed only with the ride's row locked, and an offer that ends without the
 //! driver's own doing tells them by an event of the same transaction.
 
-use crate::domain::candidate::{Considered, PassedOver};
+use crate::domain::candidate::{Look, PassedOver};
 use crate::domain::driver::Wants;
 use crate::domain::event::{Announcement, EventBody, RideOffer};
-use crate::domain::ids::{AccountId, DriverId, JobId, SearchId};
+use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
 use crate::domain::money::Money;
 use crate::domain::offer::{Offer, Outcome};
@@ -190,24 +190,18 @@ pub fn give_up(tx: &mut Tx<'_>, job: JobId) -> Result<(), Error> {
     rides::tell_passenger(tx, &ended, body)
 }
 
-/// Notes whom a search looked at.
-pub fn note(
-    tx: &mut Tx<'_>,
-    search: SearchId,
-    at: DateTime<Utc>,
-    considered: &[Considered],
-) -> Result<(), StoreError> {
-    for one in considered {
-        let row = NewCandidate {
-            search_id: search.0,
-            driver_id: one.driver.0,
-            distance_m: one.distance_m,
-            position_age_secs: one.position_age_secs,
-            passed_over: one.passed_over.map(PassedOver::as_str),
-            looked_at: at.naive_utc(),
-        };
-        sql!(tx, traces::note(&row))?;
-    }
+/// Notes whom searches looked at. No two may be the same driver for the same search.
+pub fn note(tx: &mut Tx<'_>, looks: &[Look]) -> Result<(), StoreError> {
+    let row = |look: &Look| NewCandidate {
+        search_id: look.search.0,
+        driver_id: look.considered.driver.0,
+        distance_m: look.considered.distance_m,
+        position_age_secs: look.considered.position_age_secs,
+        passed_over: look.considered.passed_over.map(PassedOver::as_str),
+        looked_at: look.at.naive_utc(),
+    };
+    let rows: Vec<NewCandidate> = looks.iter().map(row).collect();
+    sql!(tx, bulk::note_candidates(&rows))?;
     Ok(())
 }
 

@@ -58,13 +58,12 @@ pub fn matchable_among(conn: &mut Conn<'_>, ids: &[DriverId]) -> Result<Vec<Matc
     matchable(conn, found)
 }
 
-/// Drivers of whom more than the position changed since.
+/// Drivers of whom more than the position changed since, and when.
 pub fn drivers_changed_since(
     conn: &mut Conn<'_>,
     since: DateTime<Utc>,
-) -> Result<Vec<Matchable>, StoreError> {
-    let changed = sql!(conn, drivers::changed_since(since.naive_utc()))?;
-    matchable(conn, changed)
+) -> Result<Vec<(DriverId, NaiveDateTime)>, StoreError> {
+    Ok(sql!(conn, drivers::changed_since(since.naive_utc()))?)
 }
 
 fn matchable(conn: &mut Conn<'_>, drivers: Vec<(Driver, Account)>) -> Result<Vec<Matchable>, StoreError> {

@@ -67,6 +67,8 @@ pub struct Driver {
     pub speed: Option<f64>,
     pub position_at: Option<NaiveDateTime>,
     pub position_measured: bool,
+    /// When more than the position changed last.
+    pub changed_at: Option<NaiveDateTime>,
 }
 
 #[derive(Debug, Insertable)]

@@ -7,7 +7,8 @@
 
 use crate::actors::matcher::carry_out::{carry_out, note};
 use crate::actors::matcher::fleet::{Fleet, Shift, Sighted, Standing, Wanted};
-use crate::actors::matcher::plausible::{Sighting, Verdict};
+use crate::actors::matcher::handle::{MatcherHandle, Moves};
+use crate::actors::matcher::plausible::Verdict;
 use crate::actors::matcher::receipts::Receipts;
 use crate::actors::matcher::searches::{Done, Searches};
 use crate::actors::matcher::store_look::StoreLook;
@@ -15,21 +16,21 @@ use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::domain::candidate::PassedOver;
 use crate::domain::driver::DriverStatus;
-use crate::domain::ids::{AccountId, DriverId, EventId, JobId};
-use crate::domain::position::{Fix, Position};
+use crate::domain::ids::{DriverId, JobId};
+use crate::domain::position::Position;
 use crate::domain::ride::Rules;
 use crate::domain::search::{OpenSearch, SearchNews};
 use crate::metrics::Metrics;
 use crate::operations::{self, searches};
 use crate::store::reads::{self, Matchable};
-use crate::store::{Chain, Conn, Database, StoreError};
+use crate::store::{Chain, Conn, Database, Driver, StoreError};
 use actix::prelude::*;
-use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// How often positions are taken over where nobody searches.
+/// How often positions are taken over where nobody searches, and searches' looks are noted.
 const TAKE_INTERVAL: Duration = Duration::from_millis(100);
 /// How often changes of other processes, lost announcements and rides that are due are looked for …
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
@@ -39,42 +40,6 @@ const TRANSACTION_MAX: TimeDelta = TimeDelta::seconds(30);
 const PAGE_DRIVERS: i64 = 1000;
 /// Rides for later whose searches are begun in one transaction; more are in the next look's.
 const DUE_MAX: i64 = 50;
-
-/// Positions that wait to be taken over, the newest of each driver.
-type Moves = Mutex<HashMap<DriverId, Sighting>>;
-
-/// What sessions hold.
-#[derive(Clone)]
-pub struct MatcherHandle {
-    moves: Arc<Moves>,
-    receipts: Arc<Receipts>,
-    pub matcher: Addr<Matcher>,
-}
-
-impl MatcherHandle {
-    /// A driver's app has told a position.
-    pub fn moved(&self, driver: DriverId, fix: &Fix) {
-        let sighting = Sighting::from(fix);
-        let mut moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
-        let newest = moves.entry(driver).or_insert(sighting);
-        if newest.measured_at_ms <= sighting.measured_at_ms {
-            *newest = sighting;
-        }
-    }
-
-    /// An event is about to be handed to the sessions of its account that tells of an offer.
-    pub fn offered(&self, account: AccountId, event: EventId, job: JobId, until: DateTime<Utc>) {
-        self.receipts.awaits(account, event, job, until);
-    }
-
-    /// The driver's device has confirmed events. Each offer is told once, so the mailbox does not grow by more than there are
-    /// offers.
-    pub fn confirmed(&self, driver: DriverId, account: AccountId, events: impl Iterator<Item = EventId>) {
-        for job in events.filter_map(|event| self.receipts.take(account, event)) {
-            self.matcher.do_send(Seen { job, driver });
-        }
-    }
-}
 
 pub struct Matcher {
     // peers
@@ -94,6 +59,7 @@ pub struct Matcher {
     /// The timer that is set, for the earliest of all searches.
     wake: Option<(DateTime<Utc>, SpawnHandle)>,
     look: StoreLook,
+    is_noting: bool,
 }
 
 /// Starts the matcher on an arbiter of its own, with the fleet and the open searches read from the store.
@@ -122,9 +88,10 @@ pub async fn start(
         unfinished,
         wake: None,
         look: StoreLook::new(looked_at),
+        is_noting: false,
     };
     let matcher = Matcher::start_in_arbiter(&Arbiter::new().handle(), |_| matcher);
-    Ok(MatcherHandle { moves, receipts, matcher })
+    Ok(MatcherHandle::new(moves, receipts, matcher))
 }
 
 fn read_searches(conn: &mut Conn<'_>) -> Result<Vec<OpenSearch>, StoreError> {
@@ -164,7 +131,8 @@ fn standing(Matchable { driver, account, is_carrying }: Matchable) -> Standing {
         DriverStatus::Busy => Some(PassedOver::Busy),
         DriverStatus::Offline => Some(PassedOver::Offline),
     };
-    Standing { driver: driver.id, vehicle_type: driver.vehicle_type, unfit, is_carrying, position }
+    let Driver { id, vehicle_type, changed_at, .. } = driver;
+    Standing { driver: id, vehicle_type, unfit, is_carrying, position, changed_at }
 }
 
 impl Actor for Matcher {
@@ -179,6 +147,7 @@ impl Actor for Matcher {
         ctx.run_interval(TAKE_INTERVAL, |matcher, ctx| {
             matcher.take_moves();
             matcher.follow_up(ctx);
+            matcher.note_looks(ctx);
         });
         ctx.run_interval(LOOK_INTERVAL, |matcher, ctx| matcher.look_at_store(ctx));
     }
@@ -237,9 +206,9 @@ impl Handler<News> for Matcher {
 /// The driver's device has the offer.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Seen {
-    job: JobId,
-    driver: DriverId,
+pub(super) struct Seen {
+    pub job: JobId,
+    pub driver: DriverId,
 }
 
 impl Handler<Seen> for Matcher {
@@ -361,9 +330,6 @@ impl Matcher {
                 matcher.do_send(WorkDone { job, done });
             });
         }
-        for trace in self.searches.take_traces() {
-            actix::spawn(note(self.database.clone(), trace));
-        }
         self.metrics.searches_open.set(self.searches.len() as f64);
         self.metrics.offers_open.set(self.searches.open_offers() as f64);
         let wanted = self.searches.wake_at();
@@ -385,9 +351,22 @@ impl Matcher {
         });
     }
 
+    /// Together: each transaction of its own would be in some decision's way.
+    fn note_looks(&mut self, ctx: &mut Context<Self>) {
+        if self.is_noting {
+            return;
+        }
+        let looks = self.searches.take_looks();
+        if looks.is_empty() {
+            return;
+        }
+        self.is_noting = true;
+        let noting = note(self.database.clone(), looks).into_actor(self);
+        ctx.spawn(noting.map(|(), matcher, _| matcher.is_noting = false));
+    }
+
     fn take_moves(&mut self) {
-        let moves = std::mem::take(&mut *self.moves.lock().unwrap_or_else(PoisonError::into_inner));
-        for (driver, sighting) in moves {
+        for (driver, sighting) in self.moves.take() {
             let Some((verdict, shift)) = self.fleet.moved(driver, sighting) else { continue };
             if let Verdict::Jump { .. } | Verdict::Inaccurate { .. } = verdict {
                 self.metrics.positions_implausible.increment(1);
@@ -432,15 +411,44 @@ impl Matcher {
             Ok::<_, operations::Error>((changed, open))
         };
         ctx.spawn(look.into_actor(self).map(move |found, matcher, ctx| match found {
-            Ok((mut changed, open)) => {
-                let newer = matcher.look.succeeded(now);
-                changed.retain(|row| !newer.contains(&row.driver.id));
-                matcher.take_over(changed);
+            Ok((changed, open)) => {
                 matcher.go_on_with(open.into_iter().collect(), ctx);
+                matcher.read_changed(now, changed, ctx);
             }
             Err(error) => {
                 matcher.look.failed();
                 log::warn!("changes in the store not looked for: {}", Chain(&error));
+            }
+        }));
+    }
+
+    /// Reads those drivers who are known otherwise than the store has them by now, and ends the look that began then.
+    fn read_changed(
+        &mut self,
+        began_at: DateTime<Utc>,
+        mut changed: Vec<(DriverId, NaiveDateTime)>,
+        ctx: &mut Context<Self>,
+    ) {
+        changed.retain(|(driver, at)| !self.fleet.is_current(*driver, *at));
+        let database = self.database.clone();
+        let reading = async move {
+            let mut rows = Vec::with_capacity(changed.len());
+            for page in changed.chunks(PAGE_DRIVERS as usize) {
+                let ids: Vec<DriverId> = page.iter().map(|(driver, _)| *driver).collect();
+                rows.extend(database.read(move |conn| reads::matchable_among(conn, &ids)).await?);
+            }
+            Ok::<_, StoreError>(rows)
+        };
+        ctx.spawn(reading.into_actor(self).map(move |rows, matcher, ctx| match rows {
+            Ok(mut rows) => {
+                let newer = matcher.look.succeeded(began_at);
+                rows.retain(|row| !newer.contains(&row.driver.id));
+                matcher.take_over(rows);
+                matcher.follow_up(ctx);
+            }
+            Err(error) => {
+                matcher.look.failed();
+                log::warn!("changed drivers not read: {}", Chain(&error));
             }
         }));
     }

@@ -1,6 +1,7 @@
 //! Makes durable what searches want, one piece of work at a time.
 
-use crate::actors::matcher::searches::{Done, Trace, Work};
+use crate::actors::matcher::searches::{Done, Work};
+use crate::domain::candidate::Look;
 use crate::domain::ids::JobId;
 use crate::domain::ride::Rules;
 use crate::operations::{Error, rides, searches};
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 /// Waited before work is tried again that the database did not take.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// Looks noted in one transaction. On SQLite decisions wait for the one that is running.
+const LOOKS_MAX: usize = 250;
 
 /// Does a search's work. Each is an operation of its own that changes nothing where the rows are no longer as they were.
 pub async fn carry_out(database: Database, rules: Rules, job: JobId, work: Work) -> Done {
@@ -50,13 +53,12 @@ fn decide(tx: &mut Tx<'_>, rules: &Rules, job: JobId, work: &Work) -> Result<Don
     Ok(Done::Carried)
 }
 
-/// Writes down whom a search looked at, after all that somebody waits for. It is there to explain, so it is not tried twice.
-pub async fn note(database: Database, trace: Trace) {
-    let trace = Arc::new(trace);
-    let search = trace.search;
-    let written =
-        database.write_bulk(move |tx| searches::note(tx, trace.search, trace.at, &trace.considered));
-    if let Err(error) = written.await {
-        log::warn!("whom a search looked at was not noted search={search}: {}", Chain(&error));
+/// Writes down whom searches looked at, after all that somebody waits for. It is there to explain, so it is not tried twice.
+pub async fn note(database: Database, looks: Vec<Look>) {
+    for batch in looks.chunks(LOOKS_MAX) {
+        let batch = batch.to_vec();
+        if let Err(error) = database.write_bulk(move |tx| searches::note(tx, &batch)).await {
+            log::warn!("whom searches looked at was not noted: {}", Chain(&error));
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::actors::matcher::vehicle::{VehicleType, VehicleTypes};
 use crate::domain::candidate::{Considered, PassedOver};
 use crate::domain::ids::DriverId;
 use crate::domain::position::Position;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use std::collections::{HashMap, HashSet};
 
 /// Who was passed over, as far as one look tells.
@@ -23,6 +23,8 @@ pub struct Standing {
     /// Holds deliveries: may get more of them, and no ride.
     pub is_carrying: bool,
     pub position: Option<Sighted>,
+    /// Of the row that says so.
+    pub changed_at: Option<NaiveDateTime>,
 }
 
 /// A driver's position and when it was measured.
@@ -43,6 +45,7 @@ struct Known {
     trail: Trail,
     /// Why the newest position was not believed, if it was not.
     kept_out: Option<Verdict>,
+    changed_at: Option<NaiveDateTime>,
 }
 
 #[derive(Default)]
@@ -132,7 +135,7 @@ impl Fleet {
     /// Takes over what the store says. A position that was measured is taken from it only where no session has told one:
     /// sessions tell it sooner. One that an operator has set is, where it is the newer.
     pub fn set(&mut self, standing: Standing) -> Shift {
-        let Standing { driver, vehicle_type, unfit, is_carrying, position } = standing;
+        let Standing { driver, vehicle_type, unfit, is_carrying, position, changed_at } = standing;
         let was_free = self.is_free(driver);
         match is_carrying {
             true => self.carrying.insert(driver),
@@ -144,7 +147,9 @@ impl Fleet {
             sighted: None,
             trail: Trail::default(),
             kept_out: None,
+            changed_at,
         });
+        known.changed_at = changed_at;
         known.unfit = unfit;
         known.vehicle_type = vehicle_type;
         let is_taken = |stored: &Sighted| match known.sighted {
@@ -157,6 +162,11 @@ impl Fleet {
         }
         self.enter(driver);
         self.shift(driver, was_free)
+    }
+
+    /// Whether the store's row that changed at this time was taken over last.
+    pub fn is_current(&self, driver: DriverId, changed_at: NaiveDateTime) -> bool {
+        self.known.get(&driver).is_some_and(|known| known.changed_at == Some(changed_at))
     }
 
     /// A driver's app has told a position: it enters the index unless it is older than what is there, hopelessly inaccurate,
@@ -318,7 +328,8 @@ mod tests {
 
     fn standing(driver: i64, vehicle_type: &str, position: Option<Sighted>) -> Standing {
         let vehicle_type = vehicle_type.to_owned();
-        Standing { driver: DriverId(driver), vehicle_type, unfit: None, is_carrying: false, position }
+        let driver = DriverId(driver);
+        Standing { driver, vehicle_type, unfit: None, is_carrying: false, position, changed_at: None }
     }
 
     fn seeded(latitude: f64) -> Option<Sighted> {

@@ -3,6 +3,7 @@
 //! | file | owns |
 //! | --- | --- |
 //! | `actor` | the actor: the newest positions, what changed in the store, time |
+//! | `handle` | what sessions hold of it |
 //! | `searches` | the open searches: their state, their timers, what is to be made durable for them |
 //! | `carry_out` | making it durable |
 //! | `receipts` | offers that devices have not confirmed yet |
@@ -15,6 +16,7 @@
 mod actor;
 mod carry_out;
 mod fleet;
+mod handle;
 pub mod index;
 pub mod plausible;
 mod receipts;
@@ -22,4 +24,5 @@ mod searches;
 mod store_look;
 pub mod vehicle;
 
-pub use actor::{Candidate, Changed, Explain, Known, Matcher, MatcherHandle, Nearest, News, start};
+pub use actor::{Candidate, Changed, Explain, Known, Matcher, Nearest, News, start};
+pub use handle::MatcherHandle;

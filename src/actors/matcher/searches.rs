@@ -5,14 +5,14 @@
 //! the open offers of all searches.
 
 use crate::actors::matcher::fleet::{Fleet, Wanted};
-use crate::domain::candidate::{Considered, PassedOver};
+use crate::domain::candidate::{Considered, Look, PassedOver};
 use crate::domain::ids::{DriverId, JobId, SearchId};
 use crate::domain::position::Position;
 use crate::domain::ride::Unavailable;
 use crate::domain::search::{Candidate, Effect, OpenSearch, Search, SearchNews};
 use crate::domain::search_policy::{Patience, Policy};
 use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Drivers in one search's trace: some ten looks' worth.
@@ -65,14 +65,6 @@ struct Running {
     untold: Vec<Considered>,
 }
 
-/// Whom a search has looked at, or of whom something else is to be said now.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Trace {
-    pub search: SearchId,
-    pub at: DateTime<Utc>,
-    pub considered: Vec<Considered>,
-}
-
 /// How searches are to be carried out.
 pub struct Searches {
     // limits
@@ -88,7 +80,8 @@ pub struct Searches {
     claimed: HashSet<DriverId>,
     /// Searches that may have work to begin.
     ready: Vec<JobId>,
-    traces: Vec<Trace>,
+    /// Of whom there is something to be noted, as it was last.
+    looks: BTreeMap<(SearchId, DriverId), Look>,
 }
 
 impl Searches {
@@ -102,7 +95,7 @@ impl Searches {
             offered: HashMap::new(),
             claimed: HashSet::new(),
             ready: Vec::new(),
-            traces: Vec::new(),
+            looks: BTreeMap::new(),
         }
     }
 
@@ -243,9 +236,9 @@ impl Searches {
         None
     }
 
-    /// What is to be noted of looks since the last call.
-    pub fn take_traces(&mut self) -> Vec<Trace> {
-        std::mem::take(&mut self.traces)
+    /// What is to be noted of looks since the last call, each driver once for each search.
+    pub fn take_looks(&mut self) -> Vec<Look> {
+        std::mem::take(&mut self.looks).into_values().collect()
     }
 
     /// The work that was begun last for a search is over.
@@ -302,7 +295,7 @@ impl Searches {
                 Effect::GiveUp => running.work.push_back(Work::GiveUp),
             }
         }
-        self.traces.extend(running.take_trace(now));
+        self.looks.extend(running.take_looks(now));
         self.keep_offers(job, &mut running);
         self.keep_wake(job, &mut running);
         self.ready.push(job);
@@ -417,9 +410,11 @@ impl Running {
         }
     }
 
-    fn take_trace(&mut self, at: DateTime<Utc>) -> Option<Trace> {
-        let considered = std::mem::take(&mut self.untold);
-        (!considered.is_empty()).then_some(Trace { search: self.id, at, considered })
+    fn take_looks(&mut self, at: DateTime<Utc>) -> impl Iterator<Item = ((SearchId, DriverId), Look)> {
+        let (search, untold) = (self.id, std::mem::take(&mut self.untold));
+        untold
+            .into_iter()
+            .map(move |considered| ((search, considered.driver), Look { search, at, considered }))
     }
 
     /// Offers that were decided together are made together.

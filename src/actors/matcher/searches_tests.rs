@@ -46,6 +46,7 @@ fn standing(driver: i64, is_matchable: bool) -> Standing {
         unfit: (!is_matchable).then_some(PassedOver::Busy),
         is_carrying: false,
         position: Some(Sighted { position, at_ms: 0, is_measured: false }),
+        changed_at: None,
     }
 }
 

@@ -1,10 +1,10 @@
-//! Positions and the push queue in bulk, for PostgreSQL: one statement with an array for each column, so that a batch is
+//! Positions, traces and the push queue in bulk, for PostgreSQL: one statement with an array for each column, so that a batch is
 //! one round trip and its text is the same for every size.
 
 use crate::domain::ids::{AccountId, EventId};
 use crate::domain::push::PushService;
 use crate::store::push_rows::{NotificationRow, Settled};
-use crate::store::rows::{LivePosition, NewLocation};
+use crate::store::rows::{LivePosition, NewCandidate, NewLocation};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Nullable, Text, Timestamp};
@@ -46,6 +46,25 @@ pub fn update_live_positions(conn: &mut PgConnection, rows: &[LivePosition]) -> 
     .bind::<Array<Nullable<Double>>, _>(rows.iter().map(|row| row.heading).collect::<Vec<_>>())
     .bind::<Array<Nullable<Double>>, _>(rows.iter().map(|row| row.speed).collect::<Vec<_>>())
     .bind::<Array<Timestamp>, _>(rows.iter().map(|row| row.measured_at).collect::<Vec<_>>())
+    .execute(conn)
+}
+
+/// Notes drivers whom searches looked at, or what has become of those who were noted. No two rows may be of the same.
+pub fn note_candidates(conn: &mut PgConnection, rows: &[NewCandidate]) -> QueryResult<usize> {
+    diesel::sql_query(
+        "INSERT INTO search_candidates \
+         (search_id, driver_id, distance_m, position_age_secs, passed_over, looked_at) \
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (search_id, driver_id) DO UPDATE SET distance_m = excluded.distance_m, \
+           position_age_secs = excluded.position_age_secs, passed_over = excluded.passed_over, \
+           looked_at = excluded.looked_at",
+    )
+    .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.search_id).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.driver_id).collect::<Vec<_>>())
+    .bind::<Array<Double>, _>(rows.iter().map(|row| row.distance_m).collect::<Vec<_>>())
+    .bind::<Array<Nullable<BigInt>>, _>(rows.iter().map(|row| row.position_age_secs).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.passed_over).collect::<Vec<_>>())
+    .bind::<Array<Timestamp>, _>(rows.iter().map(|row| row.looked_at).collect::<Vec<_>>())
     .execute(conn)
 }
 

@@ -79,12 +79,11 @@ pub fn touch(conn: &mut Db, id: DriverId, at: NaiveDateTime) -> QueryResult<usiz
     diesel::update(drivers::table.find(id.0)).set(drivers::changed_at.eq(at)).execute(conn)
 }
 
-/// Those who changed since.
-pub fn changed_since(conn: &mut Db, since: NaiveDateTime) -> QueryResult<Vec<(Driver, Account)>> {
+/// Those who changed since, and when: from the index alone.
+pub fn changed_since(conn: &mut Db, since: NaiveDateTime) -> QueryResult<Vec<(DriverId, NaiveDateTime)>> {
     drivers::table
-        .inner_join(accounts::table)
         .filter(drivers::changed_at.ge(since))
-        .select((Driver::as_select(), Account::as_select()))
+        .select((drivers::id, drivers::changed_at.assume_not_null()))
         .load(conn)
 }
 

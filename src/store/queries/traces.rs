@@ -3,20 +3,10 @@
 use super::Db;
 use crate::domain::ids::{DriverId, JobId, SearchId};
 use crate::domain::offer::Outcome;
-use crate::store::rows::{CandidateRow, EventTrace, NewCandidate, SearchRecord};
+use crate::store::rows::{CandidateRow, EventTrace, SearchRecord};
 use crate::store::schema::{accounts, events, offers, search_candidates, searches};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-
-/// Notes a driver, or what has become of one who was noted.
-pub fn note(conn: &mut Db, candidate: &NewCandidate) -> QueryResult<usize> {
-    diesel::insert_into(search_candidates::table)
-        .values(candidate)
-        .on_conflict((search_candidates::search_id, search_candidates::driver_id))
-        .do_update()
-        .set(candidate)
-        .execute(conn)
-}
 
 /// All searches for a job, the first one first.
 pub fn searches_of(conn: &mut Db, job: JobId) -> QueryResult<Vec<SearchRecord>> {
@@ -74,16 +64,17 @@ pub fn events_of(conn: &mut Db, job: JobId) -> QueryResult<Vec<EventTrace>> {
         .load(conn)
 }
 
-/// Removes at most `limit` candidates of searches that looked before `before`.
+/// Removes at most `limit` candidates of searches that looked before `before`. Searches are numbered in the order in which
+/// they began, so the oldest come first.
 pub fn prune(conn: &mut Db, before: NaiveDateTime, limit: i64) -> QueryResult<usize> {
-    let keys: Vec<(SearchId, DriverId)> = search_candidates::table
-        .filter(search_candidates::looked_at.lt(before))
-        .order(search_candidates::looked_at)
+    let first: Vec<(SearchId, DriverId, NaiveDateTime)> = search_candidates::table
+        .order((search_candidates::search_id, search_candidates::driver_id))
         .limit(limit)
-        .select((search_candidates::search_id, search_candidates::driver_id))
+        .select((search_candidates::search_id, search_candidates::driver_id, search_candidates::looked_at))
         .load(conn)?;
-    for (search, driver) in &keys {
-        diesel::delete(search_candidates::table.find((search.0, driver.0))).execute(conn)?;
+    let mut removed = 0;
+    for (search, driver, _) in first.iter().filter(|(_, _, looked_at)| *looked_at < before) {
+        removed += diesel::delete(search_candidates::table.find((search.0, driver.0))).execute(conn)?;
     }
-    Ok(keys.len())
+    Ok(removed)
 }

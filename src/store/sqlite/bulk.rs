@@ -1,12 +1,14 @@
-//! Positions and the push queue in bulk, for SQLite: one prepared statement, stepped once for each row. A statement of a
+//! Positions, traces and the push queue in bulk, for SQLite: one prepared statement, stepped once for each row. A statement of a
 //! thousand rows would have to be parsed anew for each batch.
 
 use crate::domain::ids::{AccountId, EventId};
 use crate::domain::notification::NotificationStatus;
 use crate::domain::push::PushService;
 use crate::store::push_rows::{NotificationRow, Settled};
-use crate::store::rows::{LivePosition, NewLocation};
-use crate::store::schema::{driver_locations, drivers, events, notification_history as history};
+use crate::store::rows::{LivePosition, NewCandidate, NewLocation};
+use crate::store::schema::{
+    driver_locations, drivers, events, notification_history as history, search_candidates,
+};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -37,6 +39,19 @@ pub fn update_live_positions(conn: &mut SqliteConnection, rows: &[LivePosition])
             .execute(conn)?;
     }
     Ok(updated)
+}
+
+/// Notes drivers whom searches looked at, or what has become of those who were noted.
+pub fn note_candidates(conn: &mut SqliteConnection, rows: &[NewCandidate]) -> QueryResult<usize> {
+    for row in rows {
+        diesel::insert_into(search_candidates::table)
+            .values(row)
+            .on_conflict((search_candidates::search_id, search_candidates::driver_id))
+            .do_update()
+            .set(row)
+            .execute(conn)?;
+    }
+    Ok(rows.len())
 }
 
 /// Takes the notifications that are due longest for an attempt, which keeps them from others `until` then.
