@@ -31,8 +31,8 @@ const LISTENING: &str = "Fleetwire is listening on http://";
 const FLEET_CENTRE: (f64, f64) = (12.9716, 77.5946);
 /// Requests come from within this, in degrees.
 const SPREAD: f64 = 0.05;
-/// The seeded fleet is written back from the log to its file.
-const SETTLE: Duration = Duration::from_secs(5);
+/// For half a minute the matcher compares the times of all drivers that were just made, every two seconds.
+const SETTLE: Duration = Duration::from_secs(35);
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 /// Sockets opened at a time before the load begins.
 const OPENED_AT_ONCE: usize = 50;

@@ -1,4 +1,5 @@
-//! A long queue: it is the table, so it costs the server no memory. `PUSH_QUEUED` says how long it is.
+//! A long queue: it is the table, so it costs the server no memory. `PUSH_QUEUED` says how long it is, `PUSH_QUEUED_VIA`
+//! whether all of it is for `fcm` or for `expo`.
 
 use std::time::Instant;
 
@@ -38,8 +39,8 @@ async fn a_long_queue_waits_in_the_table_and_is_sent_when_the_services_are_back(
         let values = rows.join(", ");
         server.database().execute(&format!("INSERT INTO notification_history ({columns}) VALUES {values}"));
     }
-    wait_until("both services are tried, in vain", async || {
-        double.desk(Fcm).requests() > 5 && double.desk(Expo).requests() > 2
+    wait_until("the services are tried, in vain", async || {
+        double.desk(Fcm).requests() + double.desk(Expo).requests() > 5
     })
     .await;
     let waiting = server.memory_mib();
@@ -64,9 +65,10 @@ async fn a_long_queue_waits_in_the_table_and_is_sent_when_the_services_are_back(
     double.check();
 }
 
-/// By turns for FCM and for Expo, made a moment ago and due since then.
+/// By turns for FCM and for Expo unless one is asked for, made a moment ago and due since then.
 fn row(customer: i64, number: usize) -> String {
-    let service = if number.is_multiple_of(2) { "fcm" } else { "expo" };
+    let by_turns = if number.is_multiple_of(2) { "fcm" } else { "expo" };
+    let service = std::env::var("PUSH_QUEUED_VIA").unwrap_or_else(|_| by_turns.to_owned());
     let now = chrono::Utc::now().naive_utc();
     let (at, deadline) = (now.format("%F %T%.6f"), (now + chrono::TimeDelta::hours(1)).format("%F %T%.6f"));
     let device = format!("(SELECT id FROM customer_push_tokens WHERE customer_id = {customer})");

@@ -20,7 +20,9 @@ impl Builder {
         for (name, value) in double.settings() {
             self = self.setting(name, value);
         }
-        self.setting("PUSH_RETRY_BASE_MS", RETRY_BASE_MS).setting("CONFIRM_TIMEOUT_MS", CONFIRM_TIMEOUT_MS)
+        self.setting("PUSH_RETRY_BASE_MS", RETRY_BASE_MS)
+            .setting("CONFIRM_TIMEOUT_MS", CONFIRM_TIMEOUT_MS)
+            .setting("PUSH_CALLS_PER_MINUTE_PER_CALLER", 1_000_000)
     }
 }
 
