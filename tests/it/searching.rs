@@ -1,9 +1,11 @@
 //! Looking for a ride's driver: who is asked, when, in what order, and what is heard of it. Over REST and drivers' sockets.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 
 use crate::support::rides::{ride_body, ride_id};
-use crate::support::{DRIVER, Server, wait_until};
+use crate::support::{DRIVER, Server, rounds, wait_until};
 
 /// Of the demo data.
 const PASSENGER: i64 = 1;
@@ -88,10 +90,12 @@ async fn an_offer_that_is_open_is_replayed_with_its_end() {
     assert_eq!((&again["id"], &again["data"]["reason"]), (&offer["id"], &json!("withdrawn")));
 }
 
-/// Drivers 1 and 2 are the nearest, and their phones do not answer: each costs the receipt time and no more.
+/// Drivers 1 and 2 are the nearest, and their phones do not answer: each costs the receipt time and no more. How long that
+/// is says `RECEIPT_MS`; how long it took is printed, not judged.
 #[tokio::test]
 async fn an_offer_that_no_device_confirms_goes_to_the_next_driver() {
-    let server = Server::builder().setting("OFFER_BATCH_SIZE", 1).setting("OFFER_RECEIPT_MS", 300);
+    let receipt_ms = rounds("RECEIPT_MS", 300);
+    let server = Server::builder().setting("OFFER_BATCH_SIZE", 1).setting("OFFER_RECEIPT_MS", receipt_ms);
     let server = server.start_with_drivers(&[1, 2, 3]).await;
     let passenger = server.passenger_api(PASSENGER).await;
     let mut frozen = [server.driver(1).await, server.driver(2).await];
@@ -99,11 +103,45 @@ async fn an_offer_that_no_device_confirms_goes_to_the_next_driver() {
         app.freeze().await;
     }
     let mut third = server.driver(3).await;
+    let asked = Instant::now();
     let ride = passenger.request_ride().await;
     assert_eq!(third.expect("ride_requested").await["data"]["ride_id"], json!(ride));
+    println!("two devices at {receipt_ms} ms each: the third has the offer after {:?}", asked.elapsed());
     // Who did not confirm may still accept.
     server.driver_api(1).await.ride(&ride, "accept").await.expect(200);
     assert_eq!(third.expect("ride_unavailable").await["data"]["reason"], "taken");
+}
+
+/// Of five who are asked at once two have phones that do not answer: the next two are asked for them, and nobody more.
+#[tokio::test]
+async fn for_each_device_of_a_batch_that_does_not_confirm_the_next_driver_is_asked() {
+    let receipt_ms = rounds("RECEIPT_MS", 300);
+    let server = Server::builder().setting("OFFER_BATCH_SIZE", 5).setting("OFFER_RECEIPT_MS", receipt_ms);
+    let server = server.start_with_drivers(&[]).await;
+    let ids = server.more_drivers(8).await;
+    server.bring_near(&ids).await;
+    let passenger = server.passenger_api(PASSENGER).await;
+    let mut apps = Vec::new();
+    for id in &ids {
+        apps.push(server.driver(*id).await);
+    }
+    for silent in [1, 3] {
+        apps[silent].freeze().await;
+    }
+    let asked = Instant::now();
+    let ride = passenger.request_ride().await;
+    for next in [5, 6] {
+        assert_eq!(apps[next].expect("ride_requested").await["data"]["ride_id"], json!(ride));
+    }
+    println!(
+        "two of five at {receipt_ms} ms: the sixth and seventh have the offer after {:?}",
+        asked.elapsed()
+    );
+    for prompt in [0, 2, 4] {
+        apps[prompt].expect("ride_requested").await;
+    }
+    let earlier = apps[7].sync().await;
+    assert!(earlier.is_empty(), "the eighth is not asked: {earlier:?}");
 }
 
 #[tokio::test]
