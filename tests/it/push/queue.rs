@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use fleetwire::domain::push::PushService::{Expo, Fcm};
+use fleetwire::domain::push::PushService::{self, Expo, Fcm};
 
 use crate::support::push::expo_token;
 use crate::support::push_double::google::unavailable;
@@ -33,15 +33,19 @@ async fn a_long_queue_waits_in_the_table_and_is_sent_when_the_services_are_back(
         double.desk(service).fail(Act::Answer(unavailable()));
     }
     let before = server.memory_mib();
-    let rows: Vec<String> = (0..queued).map(|number| row(customers[number % CUSTOMERS], number)).collect();
+    let services = services();
+    let row = |number: usize| row(customers[number % CUSTOMERS], services[number % services.len()]);
+    let rows: Vec<String> = (0..queued).map(row).collect();
     for rows in rows.chunks(ROWS_OF_A_STATEMENT) {
         let columns = "public_id, customer_id, device_id, provider, notification_type, title, body, data, \
              is_high_priority, is_urgent, status, due_at, deadline, created_at";
         let values = rows.join(", ");
         server.database().execute(&format!("INSERT INTO notification_history ({columns}) VALUES {values}"));
     }
-    wait_until("the services are tried, in vain", async || {
-        double.desk(Fcm).requests() + double.desk(Expo).requests() > 5
+    wait_until("each service that has a queue is tried, in vain", async || {
+        let is_tried =
+            |service, tries| !services.contains(&service) || double.desk(service).requests() > tries;
+        is_tried(Fcm, 5) && is_tried(Expo, 2)
     })
     .await;
     let waiting = server.memory_mib();
@@ -68,10 +72,18 @@ async fn a_long_queue_waits_in_the_table_and_is_sent_when_the_services_are_back(
     double.check();
 }
 
-/// By turns for FCM and for Expo unless one is asked for, made a moment ago and due since then.
-fn row(customer: i64, number: usize) -> String {
-    let by_turns = if number.is_multiple_of(2) { "fcm" } else { "expo" };
-    let service = std::env::var("PUSH_QUEUED_VIA").unwrap_or_else(|_| by_turns.to_owned());
+/// Both by turns, unless one is asked for.
+fn services() -> Vec<PushService> {
+    match std::env::var("PUSH_QUEUED_VIA").as_deref() {
+        Err(_) => vec![Fcm, Expo],
+        Ok("fcm") => vec![Fcm],
+        Ok("expo") => vec![Expo],
+        Ok(other) => panic!("PUSH_QUEUED_VIA must be fcm or expo, not {other:?}"),
+    }
+}
+
+/// Made a moment ago and due since then.
+fn row(customer: i64, service: PushService) -> String {
     let now = chrono::Utc::now().naive_utc();
     let (at, deadline) = (now.format("%F %T%.6f"), (now + chrono::TimeDelta::hours(1)).format("%F %T%.6f"));
     let device = format!("(SELECT id FROM customer_push_tokens WHERE customer_id = {customer})");
