@@ -13,7 +13,7 @@ use crate::store::sql;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use std::collections::{HashMap, HashSet};
 
-/// Ids in one statement. SQLite takes 32,766; after a fleet was seeded in bulk, a look for changed drivers has all of it.
+/// Ids in one statement. SQLite takes 32,766.
 const IDS_MAX: usize = 1000;
 
 /// A driver, their account, and the ids of their open jobs, ascending.

@@ -1,4 +1,4 @@
--- A search's candidates next to each other: some twenty rows touched three pages each, which was most of what a ride wrote.
+-- A search's candidates next to each other: some twenty rows touched three pages each, a third of what a ride wrote.
 CREATE TABLE search_candidates_together (
     search_id BIGINT NOT NULL REFERENCES searches (id),
     driver_id BIGINT NOT NULL REFERENCES drivers (id),

@@ -62,7 +62,6 @@ struct Running {
     id: SearchId,
     /// Whom the trace has, and as what.
     traced: HashMap<DriverId, Option<PassedOver>>,
-    untold: Vec<Considered>,
 }
 
 /// How searches are to be carried out.
@@ -148,7 +147,6 @@ impl Searches {
             is_missed: false,
             id: opened.id,
             traced: HashMap::new(),
-            untold: Vec::new(),
         };
         self.running.insert(job, running);
         self.with(job, fleet, now, |search| search.tick(now));
@@ -295,7 +293,6 @@ impl Searches {
                 Effect::GiveUp => running.work.push_back(Work::GiveUp),
             }
         }
-        self.looks.extend(running.take_looks(now));
         self.keep_offers(job, &mut running);
         self.keep_wake(job, &mut running);
         self.ready.push(job);
@@ -337,7 +334,10 @@ impl Searches {
         let candidate =
             |driver, distance_m| Candidate { driver, distance_m, open_offers: self.offers_of(driver).len() };
         let found = found.iter().map(|nearby| candidate(nearby.driver, nearby.distance_m)).collect();
-        running.trace(considered);
+        let (search, news) = (running.id, running.trace(considered));
+        self.looks.extend(
+            news.map(|considered| ((search, considered.driver), Look { search, at: now, considered })),
+        );
         found
     }
 
@@ -398,23 +398,17 @@ impl Searches {
 }
 
 impl Running {
-    /// Remembers what is new of these drivers, as long as there is room.
-    fn trace(&mut self, considered: Vec<Considered>) {
-        for one in considered {
+    /// Remembers what is new of these drivers, as long as there is room, and returns it.
+    fn trace(&mut self, considered: Vec<Considered>) -> impl Iterator<Item = Considered> {
+        considered.into_iter().filter(|one| {
             let known = self.traced.get(&one.driver);
             let is_news = known.is_none_or(|known| known.is_some() && one.passed_over.is_none());
-            if is_news && (known.is_some() || self.traced.len() < TRACED_MAX) {
+            let has_room = known.is_some() || self.traced.len() < TRACED_MAX;
+            if is_news && has_room {
                 self.traced.insert(one.driver, one.passed_over);
-                self.untold.push(one);
             }
-        }
-    }
-
-    fn take_looks(&mut self, at: DateTime<Utc>) -> impl Iterator<Item = ((SearchId, DriverId), Look)> {
-        let (search, untold) = (self.id, std::mem::take(&mut self.untold));
-        untold
-            .into_iter()
-            .map(move |considered| ((search, considered.driver), Look { search, at, considered }))
+            is_news && has_room
+        })
     }
 
     /// Offers that were decided together are made together.

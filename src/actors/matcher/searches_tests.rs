@@ -118,6 +118,22 @@ fn a_driver_with_as_many_offers_as_allowed_is_passed_over_until_one_ends() {
     assert_eq!(searches.next_work(), Some((JobId(8), offer(&[1, 2], 18_000))));
 }
 
+/// PostgreSQL refuses a statement that would note the same driver twice.
+#[test]
+fn a_driver_who_was_looked_at_twice_is_noted_once_as_the_last_look_saw_them() {
+    let (mut searches, fleet) = (searches(Mode::Offer), fleet(2));
+    searches.open(ms(0), opened(7), &fleet);
+    searches.open(ms(0), opened(8), &fleet);
+    searches.heard(ms(50), SearchNews::Cancelled(JobId(7)), &fleet);
+    searches.tick(ms(3_000), &fleet);
+    let looks = searches.take_looks();
+    let noted: Vec<_> = looks.iter().map(|look| (look.search.0, look.considered.driver.0)).collect();
+    assert_eq!(noted, [(7, 1), (7, 2), (8, 1), (8, 2)]);
+    assert!(looks.iter().all(|look| look.considered.passed_over.is_none()), "{looks:?}");
+    assert_eq!(looks.iter().map(|look| look.at).max(), Some(ms(3_000)));
+    assert!(searches.take_looks().is_empty());
+}
+
 #[test]
 fn a_driver_who_is_being_bound_is_not_tried_by_another_search() {
     let (mut searches, fleet) = (searches(Mode::Auto), fleet(2));
