@@ -366,13 +366,15 @@ impl Matcher {
     }
 
     fn take_moves(&mut self) {
-        for (driver, sighting) in self.moves.take() {
-            let Some((verdict, shift)) = self.fleet.moved(driver, sighting) else { continue };
+        let moved = self.fleet.moved(self.moves.take());
+        for (driver, verdict) in moved.verdicts {
             if let Verdict::Jump { .. } | Verdict::Inaccurate { .. } = verdict {
                 self.metrics.positions_implausible.increment(1);
                 log::debug!("position kept out of the index driver={driver} reason={}", verdict.as_str());
             }
-            self.shifted(driver, shift);
+        }
+        for driver in moved.entered {
+            self.shifted(driver, Shift::Entered);
         }
     }
 

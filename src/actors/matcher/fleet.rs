@@ -1,7 +1,7 @@
 //! The drivers in memory: what the store says of each, their newest position, and the index over those who can be
 //! matched. Pure; a cache that is rebuilt from the store at start.
 
-use crate::actors::matcher::index::{Found, Index, Indexed};
+use crate::actors::matcher::index::{Entry, Found, Index, Indexed, Put};
 use crate::actors::matcher::plausible::{Limits, Sighting, Trail, Verdict};
 use crate::actors::matcher::vehicle::{VehicleType, VehicleTypes};
 use crate::domain::candidate::{Considered, PassedOver};
@@ -40,6 +40,8 @@ pub struct Sighted {
 struct Known {
     unfit: Option<PassedOver>,
     vehicle_type: String,
+    /// The same; `None` where there is no number left for one more type.
+    vehicle: Option<VehicleType>,
     sighted: Option<Sighted>,
     /// What the driver's device has told, to tell a jump from a drive.
     trail: Trail,
@@ -84,6 +86,15 @@ pub enum Shift {
     Same,
 }
 
+/// What positions have changed.
+#[derive(Debug, Default, PartialEq)]
+pub struct Moved {
+    /// What was thought of each position.
+    pub verdicts: Vec<(DriverId, Verdict)>,
+    /// Who can have a ride since then.
+    pub entered: Vec<DriverId>,
+}
+
 /// A driver who was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Nearby {
@@ -102,6 +113,15 @@ impl Nearby {
             position_age_secs: self.sighted.age_secs(now),
             passed_over: None,
         }
+    }
+}
+
+impl Known {
+    /// As the index has the driver, if it can.
+    fn indexed(&self, driver: DriverId) -> Option<Indexed> {
+        let Sighted { position, at_ms, is_measured } = self.sighted?;
+        let measured_at_ms = if is_measured { at_ms } else { Indexed::UNMEASURED };
+        Some(Indexed { driver, position, vehicle: self.vehicle?, measured_at_ms })
     }
 }
 
@@ -144,6 +164,7 @@ impl Fleet {
         let known = self.known.entry(driver).or_insert_with(|| Known {
             unfit,
             vehicle_type: String::new(),
+            vehicle: None,
             sighted: None,
             trail: Trail::default(),
             kept_out: None,
@@ -151,6 +172,7 @@ impl Fleet {
         });
         known.changed_at = changed_at;
         known.unfit = unfit;
+        known.vehicle = self.vehicles.intern(&vehicle_type).ok();
         known.vehicle_type = vehicle_type;
         let is_taken = |stored: &Sighted| match known.sighted {
             None => true,
@@ -169,20 +191,34 @@ impl Fleet {
         self.known.get(&driver).is_some_and(|known| known.changed_at == Some(changed_at))
     }
 
-    /// A driver's app has told a position: it enters the index unless it is older than what is there, hopelessly inaccurate,
-    /// or further away than any vehicle can have come.
-    pub fn moved(&mut self, driver: DriverId, sighting: Sighting) -> Option<(Verdict, Shift)> {
-        let was_free = self.is_free(driver);
-        let known = self.known.get_mut(&driver)?;
-        let verdict = known.trail.judge(sighting, &self.limits);
-        known.kept_out = Some(verdict).filter(|verdict| !verdict.enters());
-        if !verdict.enters() {
-            return Some((verdict, Shift::Same));
+    /// Drivers' apps have told positions: one enters the index unless it is older than what is there, hopelessly inaccurate,
+    /// or further away than any vehicle can have come. Who is not known is left out.
+    pub fn moved(&mut self, moves: impl IntoIterator<Item = (DriverId, Sighting)>) -> Moved {
+        let mut moved = Moved::default();
+        let mut free = Vec::new();
+        for (driver, sighting) in moves {
+            let Some(known) = self.known.get_mut(&driver) else { continue };
+            let verdict = known.trail.judge(sighting, &self.limits);
+            known.kept_out = Some(verdict).filter(|verdict| !verdict.enters());
+            moved.verdicts.push((driver, verdict));
+            if !verdict.enters() {
+                continue;
+            }
+            let Sighting { position, measured_at_ms, .. } = sighting;
+            known.sighted = Some(Sighted { position, at_ms: measured_at_ms, is_measured: true });
+            match known.unfit {
+                None => free.extend(known.indexed(driver)),
+                Some(_) => {
+                    known.indexed(driver).map(|indexed| self.unfit.upsert(indexed));
+                }
+            }
         }
-        let Sighting { position, measured_at_ms, .. } = sighting;
-        known.sighted = Some(Sighted { position, at_ms: measured_at_ms, is_measured: true });
-        self.enter(driver);
-        Some((verdict, self.shift(driver, was_free)))
+        self.index.upsert_all(&free, |Indexed { driver, .. }, put| {
+            if put == Put::Entered && !self.carrying.contains(driver) {
+                moved.entered.push(*driver);
+            }
+        });
+        moved
     }
 
     /// Whether a driver can have a ride.
@@ -201,38 +237,38 @@ impl Fleet {
     /// Brings the indexes in line with what is known of a driver.
     fn enter(&mut self, driver: DriverId) {
         let Some(known) = self.known.get(&driver) else { return };
-        let vehicle = self.vehicles.intern(&known.vehicle_type);
-        let (Some(sighted), Ok(vehicle)) = (known.sighted, vehicle) else {
-            self.index.remove(driver);
-            self.unfit.remove(driver);
-            return;
-        };
-        let measured_at_ms = if sighted.is_measured { sighted.at_ms } else { Indexed::UNMEASURED };
         let (theirs, other) = match known.unfit {
             None => (&mut self.index, &mut self.unfit),
             Some(_) => (&mut self.unfit, &mut self.index),
         };
         other.remove(driver);
-        theirs.upsert(Indexed { driver, position: sighted.position, vehicle, measured_at_ms });
+        match known.indexed(driver) {
+            Some(indexed) => {
+                theirs.upsert(indexed);
+            }
+            None => {
+                theirs.remove(driver);
+            }
+        }
     }
 
     /// How far away a driver is, if a search for `wanted` could find them.
     pub fn distance_if_wanted(&self, driver: DriverId, wanted: &Wanted) -> Option<f64> {
-        let indexed = self.index.get(driver)?;
-        let distance_m = wanted.at.distance_m(indexed.position);
-        let fits = self.unwanted(wanted, self.vehicle(wanted), &indexed).is_none();
+        let entry = self.index.get(driver)?;
+        let distance_m = wanted.at.distance_m(self.known.get(&driver)?.sighted?.position);
+        let fits = self.unwanted(wanted, self.vehicle(wanted), entry).is_none();
         (fits && distance_m <= wanted.radius_m).then_some(distance_m)
     }
 
     /// Why a driver in the index is not what is wanted beside being near.
-    fn unwanted(&self, wanted: &Wanted, vehicle: Vehicle, driver: &Indexed) -> Option<PassedOver> {
-        if !vehicle.fits(driver.vehicle) {
+    fn unwanted(&self, wanted: &Wanted, vehicle: Vehicle, driver: Entry<'_>) -> Option<PassedOver> {
+        if !vehicle.fits(driver.vehicle()) {
             return Some(PassedOver::OtherVehicle);
         }
-        if driver.measured_at_ms < wanted.measured_since_ms {
+        if driver.measured_at_ms() < wanted.measured_since_ms {
             return Some(PassedOver::PositionTooOld);
         }
-        let is_carrying = !wanted.takes_carrying && self.carrying.contains(&driver.driver);
+        let is_carrying = !wanted.takes_carrying && self.carrying.contains(&driver.driver());
         is_carrying.then_some(PassedOver::HoldsDeliveries)
     }
 
@@ -246,13 +282,14 @@ impl Fleet {
     /// The nearest who are wanted and for whom `may` holds, the nearest first.
     pub fn nearest(&self, wanted: &Wanted, may: impl Fn(DriverId) -> bool) -> Vec<Nearby> {
         let vehicle = self.vehicle(wanted);
-        let is_wanted =
-            |driver: &Indexed| self.unwanted(wanted, vehicle, driver).is_none() && may(driver.driver);
-        self.nearby(self.index.nearest(wanted.at, wanted.radius_m, wanted.count, is_wanted))
+        let found = self.index.nearest(wanted.at, wanted.radius_m, wanted.count, |driver| {
+            self.unwanted(wanted, vehicle, driver).is_none() && may(driver.driver())
+        });
+        self.nearby(wanted, found)
     }
 
-    /// The same, and who was passed over for them: those who are nearer than the last who was found, `PASSED_OVER_MAX` at
-    /// most, in no order.
+    /// The same, and who was passed over for them: some of those who are nearer than the last who was found,
+    /// `PASSED_OVER_MAX` at most, in no order.
     pub fn candidates(
         &self,
         wanted: &Wanted,
@@ -260,15 +297,20 @@ impl Fleet {
     ) -> (Vec<Nearby>, Vec<(Indexed, PassedOver)>) {
         let (vehicle, mut passed_over) = (self.vehicle(wanted), Vec::new());
         let found = self.index.nearest(wanted.at, wanted.radius_m, wanted.count, |driver| {
-            let reason = self.unwanted(wanted, vehicle, driver).or_else(|| judge(driver.driver));
+            let reason = self.unwanted(wanted, vehicle, driver).or_else(|| judge(driver.driver()));
             if let Some(reason) = reason
                 && passed_over.len() < PASSED_OVER_MAX
             {
-                passed_over.push((*driver, reason));
+                passed_over.push((Indexed::from(driver), reason));
             }
             reason.is_none()
         });
-        (self.nearby(found), passed_over)
+        if found.len() == wanted.count
+            && let Some(last) = found.last()
+        {
+            passed_over.retain(|(driver, _)| wanted.at.distance_m(driver.position) <= last.distance_m);
+        }
+        (self.nearby(wanted, found), passed_over)
     }
 
     /// The nearest of those who can't be matched at all, with the reason.
@@ -283,16 +325,18 @@ impl Fleet {
         self.known.get(&driver).map(|known| (known.sighted, known.kept_out))
     }
 
-    fn nearby(&self, found: Vec<Found>) -> Vec<Nearby> {
+    /// With the distances of the positions that drivers told: the index keeps those to a centimetre.
+    fn nearby(&self, wanted: &Wanted, found: Vec<Found>) -> Vec<Nearby> {
         found
             .into_iter()
             .filter_map(|found| {
                 let known = self.known.get(&found.indexed.driver)?;
+                let sighted = known.sighted?;
                 Some(Nearby {
                     driver: found.indexed.driver,
                     vehicle_type: known.vehicle_type.clone(),
-                    distance_m: found.distance_m,
-                    sighted: known.sighted?,
+                    distance_m: wanted.at.distance_m(sighted.position),
+                    sighted,
                 })
             })
             .collect()
@@ -354,7 +398,8 @@ mod tests {
     fn told(fleet: &mut Fleet, latitude: f64, at_ms: i64) -> Verdict {
         let sighting =
             Sighting { position: at(latitude, 28.0), accuracy_m: Some(5.0), measured_at_ms: at_ms };
-        fleet.moved(DriverId(1), sighting).expect("the driver is known").0
+        let moved = fleet.moved([(DriverId(1), sighting)]);
+        moved.verdicts[0].1
     }
 
     #[test]
@@ -417,6 +462,44 @@ mod tests {
         assert_eq!(drivers(&fleet, &wanted()), [1]);
         assert!(drivers(&fleet, &Wanted { takes_carrying: false, ..wanted() }).is_empty());
         assert_eq!(fleet.set(standing(1, "sedan", seeded(-26.21))), Shift::Entered);
+    }
+
+    #[test]
+    fn who_is_further_than_all_who_were_found_was_not_passed_over() {
+        let mut fleet = Fleet::default();
+        fleet.set(standing(1, "moto", seeded(-26.201)));
+        fleet.set(standing(2, "sedan", seeded(-26.202)));
+        fleet.set(standing(3, "moto", seeded(-26.203)));
+        let sedan = Wanted { vehicle_type: Some("sedan".to_owned()), count: 1, ..wanted() };
+        let passed_over = |wanted: &Wanted| {
+            let (found, passed_over) = fleet.candidates(wanted, |_| None);
+            assert_eq!(found[0].driver, DriverId(2));
+            assert_eq!(found[0].distance_m, wanted.at.distance_m(at(-26.202, 28.0)));
+            let mut drivers: Vec<i64> = passed_over.iter().map(|(driver, _)| driver.driver.0).collect();
+            drivers.sort_unstable();
+            drivers
+        };
+        assert_eq!(passed_over(&sedan), [1]);
+        // With room for one more everybody within the radius counts.
+        assert_eq!(passed_over(&Wanted { count: 2, ..sedan }), [1, 3]);
+    }
+
+    #[test]
+    fn positions_that_come_together_are_told_of_one_by_one() {
+        let mut fleet = Fleet::default();
+        fleet.set(standing(1, "sedan", None));
+        fleet.set(standing(2, "sedan", seeded(-26.2)));
+        fleet.set(Standing { unfit: Some(PassedOver::Busy), ..standing(3, "sedan", None) });
+        fleet.set(Standing { is_carrying: true, ..standing(4, "sedan", None) });
+        let sighting = Sighting { position: at(-26.2, 28.0), accuracy_m: None, measured_at_ms: 200_000 };
+        let hopeless = Sighting { accuracy_m: Some(1e6), ..sighting };
+        let told = [(1, sighting), (2, hopeless), (3, sighting), (4, sighting), (5, sighting)];
+        let moved = fleet.moved(told.map(|(driver, sighting)| (DriverId(driver), sighting)));
+        let told: Vec<_> = moved.verdicts.iter().map(|(driver, _)| driver.0).collect();
+        assert_eq!(told, [1, 2, 3, 4], "nobody knows the fifth");
+        assert!(matches!(moved.verdicts[1].1, Verdict::Inaccurate { .. }));
+        assert_eq!(moved.entered, [DriverId(1)]);
+        assert_eq!(drivers(&fleet, &wanted()), [1, 2, 4]);
     }
 
     #[test]

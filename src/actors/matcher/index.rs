@@ -2,22 +2,29 @@
 //! I/O; whoever uses it decides who is in it, and which of those a search may take.
 //!
 //! Drivers move far more often than somebody looks for one, so a move must cost next to nothing: it is one write into the
-//! slot that the driver has, unless they left their cell. The cells are the leaves of a binary trie over longitude and
-//! latitude (`cell`). A leaf has up to 64 drivers; full ones split, sparse ones join: so cells are small where drivers are
-//! many, and a search needs to know nothing of the country. Cells of one size would fit one density only.
+//! slot that the driver has, unless they left their cell. The cells are the leaves of a trie over longitude and latitude
+//! (`cell`), each a half of a half … of the earth. A leaf has up to 64 drivers; full ones split, sparse ones join: so cells are
+//! small where drivers are many, and a search needs to know nothing of the country. Cells of one size would fit one density
+//! only. The trie's inner nodes take four bits of a key at once (`node`): few enough to stay in a processor's cache.
 //!
-//! Invariants: each driver is in exactly one slot, and `slots` knows it; all keys below an inner node have the same first
-//! `depth` bits; no leaf is empty, and no two leaves stand side by side that could be one.
+//! Invariants: each driver is in exactly one slot, and `slots` knows it; an inner node's depth is a multiple of four, and all
+//! keys below it have the same first bits up to that; a leaf has all links of its cell; no leaf is empty or alone in a cell
+//! twice as wide, and of two leaves side by side one has more than a quarter of its slots in use.
 
 mod arena;
 mod cell;
 mod leaf;
+mod node;
+mod reach;
 mod search;
 mod slots;
+mod walk;
 
 use arena::{Arena, Number};
-use cell::{Cell, Gap, Key};
+use cell::Key;
+pub use leaf::Entry;
 use leaf::{LEAF_SLOTS, Leaf};
+use node::{BITS, Below, Beside, Inner, Link, Node};
 pub use search::Found;
 use search::Search;
 use slots::{Slot, Slots};
@@ -26,14 +33,18 @@ use super::vehicle::VehicleType;
 use crate::domain::ids::DriverId;
 use crate::domain::position::Position;
 
-/// Two leaves side by side with no more drivers than this become one. Half of a leaf, so that one which has just split
-/// or joined does not do the opposite a moment later.
-const JOIN_AT: usize = LEAF_SLOTS / 2;
+/// A leaf with no more drivers than this joins the one beside it, if both together fill half of one: so who has just split or
+/// joined does not do the opposite a moment later, and who is not nearly empty need not look beside.
+const JOIN_AT: usize = LEAF_SLOTS / 4;
+
+/// Drivers who are looked up before one of them moves.
+const TOGETHER: usize = 32;
 
 /// A driver who can be matched.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Indexed {
     pub driver: DriverId,
+    /// Kept to a centimetre.
     pub position: Position,
     pub vehicle: VehicleType,
     /// Milliseconds since 1970, or [`Indexed::UNMEASURED`].
@@ -45,6 +56,10 @@ impl Indexed {
     pub const UNMEASURED: i64 = i64::MAX;
     /// What is later is kept as unmeasured, what is before 1970 as 1970: 48 bits are enough until the year 10889.
     pub const MEASURED_AT_MS_MAX: i64 = (1 << 48) - 2;
+
+    fn key(&self) -> Key {
+        Key::new(self.position.into(), self.driver)
+    }
 }
 
 /// Where a driver went who was put into the index.
@@ -55,41 +70,13 @@ pub enum Put {
     Moved,
 }
 
-/// What stands below an inner node, or is the root.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Node {
-    #[default]
-    Nobody,
-    Inner(Number),
-    Leaf(Number),
-}
-
-/// The place of a node: where what points to it stands.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    Root,
-    Below { inner: Number, bit: usize },
-}
-
-struct Inner {
-    children: [Node; 2],
-    parent: Option<Number>,
-    /// How many bits of the keys below agree; the next one says which child.
-    depth: u8,
-}
-
-impl Inner {
-    /// What stands opposite of the child that has the key.
-    fn beside(&self, key: Key) -> Node {
-        self.children[1 - key.bit(self.depth)]
-    }
-}
-
-/// Drivers by place. Some 60 bytes for each; memory once used is kept for later drivers.
+/// Drivers by place. Some 50 bytes for each; memory once used is kept for later drivers.
 #[derive(Default)]
 pub struct Index {
-    root: Node,
+    root: Link,
     inner: Arena<Inner>,
+    /// Of each inner node the one above, None for the root.
+    parents: Vec<Option<Number>>,
     leaves: Arena<Leaf>,
     slots: Slots,
 }
@@ -107,224 +94,246 @@ impl Index {
         self.slots.get(driver).is_some()
     }
 
-    pub fn get(&self, driver: DriverId) -> Option<Indexed> {
-        let slot = self.slots.get(driver)?;
-        Some(self.leaves[slot.leaf()].driver(slot.number()))
+    pub fn get(&self, driver: DriverId) -> Option<Entry<'_>> {
+        self.slots.get(driver).map(|slot| self.entry(slot))
     }
 
     /// Puts a driver where they are now, wherever they were.
     pub fn upsert(&mut self, driver: Indexed) -> Put {
-        let key = Key::new(driver.position, driver.driver);
+        let key = driver.key();
         let Some(slot) = self.slots.get(driver.driver) else {
-            self.insert(Place::Root, key, &driver);
+            self.insert(Below::TOP, key, &driver);
             return Put::Entered;
         };
         let leaf = &mut self.leaves[slot.leaf()];
-        if leaf.has(key) {
-            leaf.write(slot.number(), &driver);
+        let was = leaf.key_of(driver.driver);
+        let shared = was.shared_with(key);
+        if shared >= leaf.depth {
+            leaf.write(slot.number(), &driver, key.steps);
         } else {
-            self.insert(self.place_above(slot.leaf(), key), key, &driver);
-            self.vacate(slot);
+            self.insert(self.above(slot.leaf(), shared), key, &driver);
+            self.vacate(slot, was);
         }
         Put::Moved
     }
 
+    /// Puts many drivers where they are now, and says of each where they went. Faster than one after the other: first all of
+    /// their leaves are looked up, and nothing depends on what is found, so a processor waits for memory once and not for
+    /// each driver anew.
+    pub fn upsert_all(&mut self, drivers: &[Indexed], mut done: impl FnMut(&Indexed, Put)) {
+        for some in drivers.chunks(TOGETHER) {
+            let slots = some.iter().filter_map(|driver| self.slots.get(driver.driver));
+            let depths = slots.map(|slot| self.leaves[slot.leaf()].depth);
+            // What is looked up is not needed, only to be at hand: it may change with each driver who moves.
+            std::hint::black_box(depths.fold(0, |all, depth| all ^ depth));
+            for driver in some {
+                done(driver, self.upsert(*driver));
+            }
+        }
+    }
+
     /// What was known of the driver, if anything was.
     pub fn remove(&mut self, driver: DriverId) -> Option<Indexed> {
-        let known = self.get(driver)?;
         let slot = self.slots.take(driver)?;
-        self.vacate(slot);
+        let known = Indexed::from(self.entry(slot));
+        self.vacate(slot, known.key());
         Some(known)
     }
 
     /// The `k` nearest drivers within `radius_m` that pass the filter, the nearest first, of equally near ones the lower
-    /// id. Distances are those of [`Position::distance_m`]. The filter is asked in no order, at most once for each
-    /// driver, and only about drivers who are nearer than the k-th best found so far (or a metre further).
+    /// id. With `usize::MAX` that is everybody there. Distances are those of [`Position::distance_m`]. The filter is asked in no order, at most once for each
+    /// driver, about few who are further away than the last one found, and about nobody beyond the radius (or a metre
+    /// further).
     pub fn nearest(
         &self,
         at: Position,
         radius_m: f64,
         k: usize,
-        filter: impl FnMut(&Indexed) -> bool,
+        filter: impl FnMut(Entry<'_>) -> bool,
     ) -> Vec<Found> {
         let mut search = Search::new(at, radius_m, k, filter);
         if k > 0 && radius_m >= 0.0 {
-            self.visit(self.root, Cell::EARTH, Gap::NONE, &mut search);
+            self.search(&mut search);
         }
         search.finish()
     }
 
-    /// Everybody within `radius_m` who passes the filter, the nearest first. That may be all there are: the radius is the
-    /// only bound.
-    pub fn within(&self, at: Position, radius_m: f64, filter: impl FnMut(&Indexed) -> bool) -> Vec<Found> {
-        self.nearest(at, radius_m, usize::MAX, filter)
+    fn entry(&self, slot: Slot) -> Entry<'_> {
+        self.leaves[slot.leaf()].entry(slot.number())
     }
 
-    /// Searches a node, the nearer half of a cell first.
-    fn visit<F>(&self, mut node: Node, mut cell: Cell, mut gap: Gap, search: &mut Search<F>)
-    where
-        F: FnMut(&Indexed) -> bool,
-    {
-        while search.reaches(gap) {
-            match node {
-                Node::Nobody => return,
-                Node::Leaf(leaf) => return search.scan(&self.leaves[leaf]),
-                Node::Inner(inner) => {
-                    let children = self.inner[inner].children;
-                    let halves = [cell.half(0), cell.half(1)];
-                    if let Some(alone) = children.iter().position(|child| *child == Node::Nobody) {
-                        (node, cell) = (children[1 - alone], halves[1 - alone]);
-                        continue;
-                    }
-                    let gaps = halves.map(|half| half.gap_to(search.steps, gap));
-                    let near = usize::from(gaps[1].is_less_than(gaps[0]));
-                    self.visit(children[near], halves[near], gaps[near], search);
-                    (node, cell, gap) = (children[1 - near], halves[1 - near], gaps[1 - near]);
-                }
-            }
-        }
-    }
-
-    /// The lowest place that has both the leaf and the key below it: who leaves a cell mostly enters one nearby.
-    fn place_above(&self, leaf: Number, key: Key) -> Place {
-        let Leaf { key: from, mut parent, .. } = self.leaves[leaf];
-        let shared = from.shared_with(key);
-        while let Some(inner) = parent
-            && self.inner[inner].depth > shared
-        {
-            parent = self.inner[inner].parent;
-        }
-        self.place(parent, key)
-    }
-
-    /// Where the key belongs below an inner node, or without one at all.
-    fn place(&self, parent: Option<Number>, key: Key) -> Place {
+    /// The inner node that a leaf stands in.
+    fn around(&self, leaf: Number) -> Below {
+        let Leaf { parent, depth, .. } = self.leaves[leaf];
         match parent {
-            Some(inner) => Place::Below { inner, bit: key.bit(self.inner[inner].depth) },
-            None => Place::Root,
+            None => Below::TOP,
+            inner => Below { inner, depth: (depth - 1) / BITS * BITS },
         }
     }
 
-    fn node_at(&mut self, place: Place) -> &mut Node {
-        match place {
-            Place::Root => &mut self.root,
-            Place::Below { inner, bit } => &mut self.inner[inner].children[bit],
+    /// The inner node that another one stands in.
+    fn over(&self, below: Below) -> Below {
+        match below.inner.and_then(|inner| self.parents[inner.index()]) {
+            None => Below::TOP,
+            inner => Below { inner, depth: below.depth - BITS },
         }
     }
 
-    /// Where a node at the place has its parent, and its depth.
-    fn standing_of(&self, place: Place) -> (Option<Number>, u8) {
-        match place {
-            Place::Root => (None, 0),
-            Place::Below { inner, .. } => (Some(inner), self.inner[inner].depth + 1),
+    /// The lowest inner node that has both a leaf and a key below it, which agree in some bits: who leaves a cell mostly enters
+    /// one nearby.
+    fn above(&self, leaf: Number, shared: u8) -> Below {
+        let mut below = self.around(leaf);
+        while below.depth > shared {
+            below = self.over(below);
+        }
+        below
+    }
+
+    /// The links of the cell of `depth` that has the key.
+    fn links(&mut self, below: Below, key: Key, depth: u8) -> &mut [Link] {
+        let Some(inner) = below.inner else { return std::slice::from_mut(&mut self.root) };
+        let width = below.width(depth);
+        let begin = key.sixteenth(below.depth) & !(width - 1);
+        &mut self.inner[inner].links[begin..begin + width]
+    }
+
+    /// What stands beside the cell of `depth` that has the key.
+    fn beside(&self, below: Below, key: Key, depth: u8) -> Beside {
+        let Some(inner) = below.inner else { return Beside::Others };
+        let width = below.width(depth);
+        let begin = key.sixteenth(below.depth) & !(width - 1) ^ width;
+        Beside::of(&self.inner[inner].links[begin..begin + width])
+    }
+
+    /// Where the key leads.
+    fn node(&self, below: Below, key: Key) -> Node {
+        match below.inner {
+            None => self.root.node(),
+            Some(inner) => self.inner[inner].links[key.sixteenth(below.depth)].node(),
         }
     }
 
-    /// Puts a driver into a free slot of the key's leaf, at the place or below it.
-    fn insert(&mut self, mut place: Place, key: Key, driver: &Indexed) {
+    /// Puts a driver into a free slot of the key's leaf, somewhere below.
+    fn insert(&mut self, mut below: Below, key: Key, driver: &Indexed) {
         loop {
-            match *self.node_at(place) {
-                Node::Inner(inner) => place = self.place(Some(inner), key),
+            match self.node(below, key) {
+                Node::Inner(inner) => below = Below { inner: Some(inner), depth: below.bottom() },
                 Node::Leaf(leaf) => match self.leaves[leaf].free_slot() {
-                    Some(slot) => return self.occupy(Slot::new(leaf, slot), driver),
-                    None => self.split(leaf, place),
+                    Some(slot) => return self.occupy(Slot::new(leaf, slot), key, driver),
+                    None => self.split(leaf, below),
                 },
                 Node::Nobody => {
-                    let leaf = self.leaves.add(Leaf::new(key, driver));
-                    self.hang(leaf, place);
+                    let leaf = self.leaves.add(Leaf::EMPTY);
+                    self.hang(leaf, below, key, self.room(below, key));
                 }
             }
         }
     }
 
-    fn occupy(&mut self, slot: Slot, driver: &Indexed) {
-        self.leaves[slot.leaf()].write(slot.number(), driver);
+    /// The depth of the widest cell with the key that has nobody.
+    fn room(&self, below: Below, key: Key) -> u8 {
+        let mut depth = below.bottom();
+        while depth > below.depth && self.beside(below, key, depth) == Beside::Nobody {
+            depth -= 1;
+        }
+        depth
+    }
+
+    fn occupy(&mut self, slot: Slot, key: Key, driver: &Indexed) {
+        self.leaves[slot.leaf()].enter(slot.number(), driver, key.steps);
         self.slots.put(driver.driver, slot);
     }
 
     /// Parts the drivers of a full leaf by the first bit in which not all of their keys agree.
-    fn split(&mut self, full: Number, mut place: Place) {
-        let leaf = &mut self.leaves[full];
-        let drivers: [Indexed; LEAF_SLOTS] = std::array::from_fn(|slot| leaf.driver(slot));
-        let keys = drivers.map(|driver| Key::new(driver.position, driver.driver));
+    fn split(&mut self, full: Number, mut below: Below) {
+        let leaf = &self.leaves[full];
+        let depth = leaf.depth;
+        let keys: [Key; LEAF_SLOTS] = std::array::from_fn(|slot| leaf.entry(slot).key());
         let first = keys[0];
         let shared = keys.iter().fold(u8::MAX, |shared, key| shared.min(first.shared_with(*key)));
-        let moves = |slot: &usize| keys[*slot].bit(shared) != first.bit(shared);
-        (0..LEAF_SLOTS).filter(moves).for_each(|slot| leaf.vacate(slot));
-        leaf.key = first;
-        for _ in leaf.depth..=shared {
-            let inner = self.hang_inner(place);
-            place = self.place(Some(inner), first);
+        self.links(below, first, depth).fill(Link::NOBODY);
+        while shared >= below.bottom() {
+            below = self.hang_inner(below, first);
         }
-        self.hang(full, place);
-        let parent = self.leaves[full].parent;
-        for slot in (0..LEAF_SLOTS).filter(moves) {
-            self.insert(self.place(parent, keys[slot]), keys[slot], &drivers[slot]);
+        self.hang(full, below, first, shared + 1);
+        let moves = |key: Key| key.bit(shared) != first.bit(shared);
+        for (slot, key) in keys.into_iter().enumerate().filter(|(_, key)| moves(*key)) {
+            let leaf = &mut self.leaves[full];
+            let driver = Indexed::from(leaf.entry(slot));
+            leaf.vacate(slot);
+            self.insert(below, key, &driver);
         }
     }
 
-    fn vacate(&mut self, slot: Slot) {
+    /// Frees the slot of a driver. The key is one that they have in the slot's cell.
+    fn vacate(&mut self, slot: Slot, key: Key) {
         let leaf = &mut self.leaves[slot.leaf()];
         leaf.vacate(slot.number());
         match leaf.count() {
-            0 => self.drop_empty(slot.leaf()),
-            1..=JOIN_AT => self.join(slot.leaf()),
+            0 => self.drop_empty(slot.leaf(), key),
+            1..=JOIN_AT => self.join(slot.leaf(), key),
             _ => {}
         }
     }
 
-    fn drop_empty(&mut self, leaf: Number) {
-        let Leaf { parent, key, .. } = self.leaves[leaf];
-        *self.node_at(self.place(parent, key)) = Node::Nobody;
+    fn drop_empty(&mut self, leaf: Number, key: Key) {
+        let (below, depth) = (self.around(leaf), self.leaves[leaf].depth);
+        self.links(below, key, depth).fill(Link::NOBODY);
         self.leaves.free(leaf);
-        if let Some(parent) = parent
-            && let Node::Leaf(sibling) = self.inner[parent].beside(key)
-        {
-            self.join(sibling);
+        if let Beside::Leaf(sibling) = self.beside(below, key, depth) {
+            let key = self.leaves[sibling].any_key();
+            self.join(sibling, key);
         }
     }
 
-    /// Lets a leaf take its parent's place as long as nobody else is below that, or so few that the leaf can have them.
-    fn join(&mut self, leaf: Number) {
-        while let Some(parent) = self.leaves[leaf].parent {
-            let key = self.leaves[leaf].key;
-            match self.inner[parent].beside(key) {
-                Node::Nobody => {}
-                Node::Leaf(sibling)
-                    if self.leaves[leaf].count() + self.leaves[sibling].count() <= JOIN_AT =>
+    /// Lets a leaf have the cell that is twice as wide as long as nobody else is in that, or so few that the leaf can have
+    /// them. The key is one of its cell.
+    fn join(&mut self, leaf: Number, key: Key) {
+        let (mut below, mut depth) = (self.around(leaf), self.leaves[leaf].depth);
+        loop {
+            match self.beside(below, key, depth) {
+                Beside::Nobody => {}
+                Beside::Leaf(sibling)
+                    if self.leaves[leaf].count() + self.leaves[sibling].count() <= LEAF_SLOTS / 2 =>
                 {
                     self.absorb(leaf, sibling);
                 }
-                Node::Leaf(_) | Node::Inner(_) => return,
+                Beside::Leaf(_) | Beside::Others => return,
             }
-            self.hang(leaf, self.place(self.inner[parent].parent, key));
-            self.inner.free(parent);
+            depth -= 1;
+            if depth == below.depth
+                && let Some(inner) = below.inner
+            {
+                below = self.over(below);
+                self.inner.free(inner);
+            }
+            self.hang(leaf, below, key, depth);
         }
     }
 
     fn absorb(&mut self, leaf: Number, sibling: Number) {
-        let moving: Vec<Indexed> = self.leaves[sibling].drivers().map(|driver| (*driver).into()).collect();
+        let moving: Vec<Indexed> = self.leaves[sibling].entries().map(Indexed::from).collect();
         for driver in moving {
             let slot = self.leaves[leaf].free_slot().expect("both together fill half of a leaf at most");
-            self.occupy(Slot::new(leaf, slot), &driver);
+            self.occupy(Slot::new(leaf, slot), driver.key(), &driver);
         }
         self.leaves.free(sibling);
     }
 
-    /// Makes a leaf the node at a place.
-    fn hang(&mut self, leaf: Number, place: Place) {
-        *self.node_at(place) = Node::Leaf(leaf);
-        let (parent, depth) = self.standing_of(place);
-        self.leaves[leaf].parent = parent;
-        self.leaves[leaf].depth = depth;
+    /// Gives a leaf the cell of `depth` that has the key.
+    fn hang(&mut self, number: Number, below: Below, key: Key, depth: u8) {
+        self.links(below, key, depth).fill(Node::Leaf(number).into());
+        let leaf = &mut self.leaves[number];
+        (leaf.parent, leaf.depth, leaf.steps) = (below.inner, depth, key.steps);
     }
 
-    /// Makes an inner node at a place, with nobody below it yet.
-    fn hang_inner(&mut self, place: Place) -> Number {
-        let (parent, depth) = self.standing_of(place);
-        let inner = self.inner.add(Inner { children: [Node::Nobody; 2], parent, depth });
-        *self.node_at(place) = Node::Inner(inner);
-        inner
+    /// Puts an inner node, with nobody below it yet, where the key leads.
+    fn hang_inner(&mut self, below: Below, key: Key) -> Below {
+        let inner = self.inner.add(Inner::default());
+        self.parents.resize(self.parents.len().max(inner.index() + 1), None);
+        self.parents[inner.index()] = below.inner;
+        self.links(below, key, below.bottom())[0] = Node::Inner(inner).into();
+        Below { inner: Some(inner), depth: below.bottom() }
     }
 }
 

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::cell::{Cell, HALVINGS, Steps};
+use super::reach::{Reach, certain_square, certain_square_of, within_m};
 use super::search::distance_m;
 use super::*;
 use crate::actors::matcher::vehicle::VehicleTypes;
@@ -21,11 +23,18 @@ fn wrapped(latitude: f64, longitude: f64) -> Position {
     position(latitude.clamp(-90.0, 90.0), (longitude + 540.0).rem_euclid(360.0) - 180.0)
 }
 
+/// A position as the index keeps it.
+fn kept(position: Position) -> Position {
+    Steps::from(position).into()
+}
+
 fn vehicle(number: u16) -> VehicleType {
     VehicleType::from(number)
 }
 
+/// A driver as they come out of the index.
 fn driver(id: i64, position: Position) -> Indexed {
+    let position = kept(position);
     let vehicle = vehicle((id % 3).unsigned_abs() as u16);
     Indexed { driver: DriverId(id), position, vehicle, measured_at_ms: 1_700_000_000_000 + id % 1_000 }
 }
@@ -65,43 +74,53 @@ fn brute_force<'a>(
 /// Walks the whole trie and checks what the head of the file promises.
 fn check(index: &Index) {
     let mut seen = 0;
-    let mut pending = vec![(index.root, None, Vec::new())];
-    while let Some((node, parent, bits)) = pending.pop() {
-        match node {
-            Node::Nobody => {}
-            Node::Leaf(number) => {
-                let leaf = &index.leaves[number];
-                assert_eq!((leaf.parent, usize::from(leaf.depth)), (parent, bits.len()));
-                assert!(leaf.count() > 0, "an empty leaf");
-                for packed in leaf.drivers() {
-                    let driver = Indexed::from(*packed);
-                    let key = Key::new(driver.position, driver.driver);
-                    let own: Vec<usize> = (0..leaf.depth).map(|depth| key.bit(depth)).collect();
-                    assert_eq!(own, bits, "{driver:?} is in a cell of others");
-                    let slot = index.slots.get(driver.driver).expect("in the index");
-                    assert_eq!((slot.leaf(), leaf.driver(slot.number())), (number, driver));
-                    seen += 1;
-                }
+    // Links that are a cell together, where they stand, and the bits of the cell's keys.
+    let mut pending = vec![(vec![index.root], Below::TOP, Vec::new())];
+    while let Some((links, below, bits)) = pending.pop() {
+        let depth = bits.len();
+        match (links[0].node(), Beside::of(&links)) {
+            (_, Beside::Nobody) => {}
+            (_, Beside::Leaf(number)) => seen += check_leaf(index, number, below, &bits),
+            (Node::Inner(inner), _) if links.len() == 1 => {
+                assert_eq!(index.parents[inner.index()], below.inner);
+                let links = index.inner[inner].links.to_vec();
+                assert!(links.iter().any(|link| *link != Link::NOBODY), "an inner node over nobody");
+                pending.push((links, Below { inner: Some(inner), depth: depth as u8 }, bits));
             }
-            Node::Inner(number) => {
-                let inner = &index.inner[number];
-                assert_eq!((inner.parent, usize::from(inner.depth)), (parent, bits.len()));
-                let could_be_one = match inner.children {
-                    [Node::Inner(_), _] | [_, Node::Inner(_)] => false,
-                    [Node::Leaf(one), Node::Leaf(other)] => {
-                        index.leaves[one].count() + index.leaves[other].count() <= JOIN_AT
+            _ => {
+                let halves = links.split_at(links.len() / 2);
+                let could_be_one = match (Beside::of(halves.0), Beside::of(halves.1)) {
+                    (Beside::Nobody, Beside::Leaf(_)) | (Beside::Leaf(_), Beside::Nobody) => true,
+                    (Beside::Leaf(one), Beside::Leaf(other)) => {
+                        index.leaves[one].count() <= JOIN_AT && index.leaves[other].count() <= JOIN_AT
                     }
-                    [Node::Nobody, _] | [_, Node::Nobody] => true,
+                    _ => false,
                 };
-                assert!(!could_be_one, "{:?} at depth {}", inner.children, inner.depth);
-                for (bit, child) in inner.children.into_iter().enumerate() {
+                assert!(!could_be_one, "at depth {depth}");
+                for (bit, half) in [halves.0, halves.1].into_iter().enumerate() {
                     let bits = bits.iter().copied().chain([bit]).collect();
-                    pending.push((child, Some(number), bits));
+                    pending.push((half.to_vec(), below, bits));
                 }
             }
         }
     }
     assert_eq!(seen, index.len());
+}
+
+/// How many drivers are in a leaf. It has all links of a cell, whose bits these are.
+fn check_leaf(index: &Index, number: Number, below: Below, bits: &[usize]) -> usize {
+    let leaf = &index.leaves[number];
+    assert_eq!((leaf.parent, usize::from(leaf.depth)), (below.inner, bits.len()));
+    assert!(leaf.count() > 0, "an empty leaf");
+    for entry in leaf.entries() {
+        let driver = Indexed::from(entry);
+        let bits_of = |key: Key| (0..leaf.depth).map(|depth| key.bit(depth)).collect::<Vec<_>>();
+        assert_eq!(bits_of(driver.key()), bits, "{driver:?} is in a cell of others");
+        assert_eq!(bits_of(leaf.key_of(driver.driver)), bits, "the cell is another");
+        let slot = index.slots.get(driver.driver).expect("in the index");
+        assert_eq!((slot.leaf(), Indexed::from(leaf.entry(slot.number()))), (number, driver));
+    }
+    leaf.count()
 }
 
 /// Cities, both poles, the date line from both sides and the equator; at hand's breadth and a continent away.
@@ -178,15 +197,15 @@ proptest! {
         }
         check(&index);
         for (id, driver) in &known {
-            prop_assert_eq!(index.get(DriverId(*id)), Some(*driver));
+            prop_assert_eq!(index.get(DriverId(*id)).map(Indexed::from), Some(*driver));
         }
         for (at, radius_m, k, wanted) in searches {
             // 4 is for anything.
             let filter = |driver: &Indexed| wanted == 4 || driver.vehicle == vehicle(wanted);
             let expected = brute_force(known.values(), at, radius_m, k, filter);
-            prop_assert_eq!(index.nearest(at, radius_m, k, filter), expected);
+            prop_assert_eq!(index.nearest(at, radius_m, k, |entry| filter(&entry.into())), expected);
             let all = brute_force(known.values(), at, radius_m, usize::MAX, filter);
-            prop_assert_eq!(index.within(at, radius_m, filter), all);
+            prop_assert_eq!(index.nearest(at, radius_m, usize::MAX, |entry| filter(&entry.into())), all);
         }
     }
 
@@ -203,26 +222,48 @@ proptest! {
             }
         }
         prop_assert!(index.is_empty());
-        prop_assert_eq!(index.root, Node::Nobody);
+        prop_assert_eq!(index.root.node(), Node::Nobody);
     }
 
-    /// The cheap tests never exclude what the exact one would take: no cell on the way down to a driver is out of reach
-    /// of a search whose radius is just the driver's distance.
+    /// The cheap tests never exclude what the exact one would take: no cell on the way down to a driver is out of reach of a
+    /// search whose radius is just the driver's distance.
     #[test]
     fn no_cell_of_a_driver_is_out_of_reach(at in places(), place in places()) {
-        let search = Search::new(at, distance_m(at, place), 1, |_: &Indexed| true);
-        let key = Key::new(place, DriverId(5));
-        let (mut cell, mut gap) = (Cell::EARTH, Gap::NONE);
-        for depth in 0..100 {
-            cell = cell.half(key.bit(depth));
-            gap = cell.gap_to(search.steps, gap);
-            prop_assert!(search.reaches(gap), "at depth {}: {:?}", depth, gap);
+        let (from, to) = (Steps::from(at), Steps::from(place));
+        let distance_m = distance_m(at, kept(place));
+        let reach = Reach::of(distance_m, at.latitude().to_radians().cos());
+        prop_assert!(reach.has(from.apart(to)));
+        for depth in (0..HALVINGS).step_by(usize::from(BITS)) {
+            let cell = Cell::around(to, depth);
+            let sixteenth = to.sixteenth(depth);
+            let (_, touched) = reach.sixteenths(&cell.gaps_to(from));
+            prop_assert!(touched >> sixteenth & 1 == 1, "at depth {}", depth);
+            prop_assert!(reach.has(cell.gaps_to(from).to(sixteenth)));
+            // Nor does it end within a cell that has its centre and not the driver.
+            let own = Cell::around(from, depth);
+            let has_both = own == cell;
+            prop_assert!(has_both || !reach.ends_within(own.margin(from)), "at depth {}", depth);
         }
-        // Nor are they nearer than they have to be: the last one is the place itself, to a step or two.
-        let east = (at.longitude() - place.longitude()).abs();
-        let apart = (east.min(360.0 - east), (at.latitude() - place.latitude()).abs());
-        let (east, north) = gap.degrees();
-        prop_assert!((east - apart.0).abs() < 3e-7 && (north - apart.1).abs() < 3e-7, "{:?}", apart);
+    }
+
+    /// What is called certain is: neither nearer than the exact distance nor, over short ones, much further.
+    #[test]
+    fn a_driver_is_within_the_certain_distance(at in places(), place in places(), radius_m in radii()) {
+        let cos_latitude = at.latitude().to_radians().cos() as f32;
+        let square = certain_square(Steps::from(at).apart(place.into()), cos_latitude);
+        let distance_m = distance_m(at, kept(place));
+        prop_assert!(distance_m <= within_m(square), "{} m", distance_m);
+        prop_assert!(square > certain_square_of(radius_m) || distance_m <= radius_m, "{} m", distance_m);
+        if at.latitude().abs() < 60.0 && distance_m < 20_000.0 {
+            prop_assert!(within_m(square) < distance_m * 1.01 + 3.0, "{} m", distance_m);
+        }
+    }
+
+    #[test]
+    fn a_position_is_kept_to_a_centimetre(place in places()) {
+        let (apart_m, kept) = (distance_m(place, kept(place)), kept(place));
+        prop_assert!(apart_m < 0.01, "{} m", apart_m);
+        prop_assert_eq!(Steps::from(kept), Steps::from(place));
     }
 }
 
@@ -245,7 +286,8 @@ fn a_fleet_that_drives_about_stays_findable() {
             let moved = rng.random_range(0..drivers.len());
             let from = drivers[moved].position;
             let mut by = || rng.random_range(-0.003..0.003);
-            drivers[moved].position = wrapped(from.latitude() + by(), from.longitude() + by());
+            let to = wrapped(from.latitude() + by(), from.longitude() + by());
+            drivers[moved].position = kept(to);
             index.upsert(drivers[moved]);
         }
         check(&index);
@@ -255,7 +297,8 @@ fn a_fleet_that_drives_about_stays_findable() {
             let wanted = vehicle(rng.random_range(0..3));
             let filter = |driver: &Indexed| driver.vehicle == wanted;
             let expected = brute_force(&drivers, at, 10_000.0, 5, filter);
-            assert_eq!(index.nearest(at, 10_000.0, 5, filter), expected, "round {round}");
+            let found = index.nearest(at, 10_000.0, 5, |entry| filter(&entry.into()));
+            assert_eq!(found, expected, "round {round}");
         }
     }
 }
@@ -268,7 +311,7 @@ fn the_matching_contracts_drivers_are_found_as_it_says() {
     );
     let centre = position(-26.2041, 28.0473);
     assert_eq!(ids(&index.nearest(centre, 10_000.0, 5, |_| true)), [1]);
-    assert_eq!(index.nearest(centre, 10_000.0, 5, |driver| driver.driver != DriverId(1)), []);
+    assert_eq!(index.nearest(centre, 10_000.0, 5, |entry| entry.driver() != DriverId(1)), []);
     assert_eq!(ids(&index.nearest(centre, 16_000.0, 5, |_| true)), [1, 2]);
 }
 
@@ -281,9 +324,22 @@ fn the_date_line_separates_nobody() {
     assert!((21_000.0..22_000.0).contains(&found[0].distance_m), "{found:?}");
     let index = index_of([driver(1, position(5.0, 180.0)), driver(2, position(5.0, -180.0))]);
     for at in [position(5.0, 180.0), position(5.0, -180.0)] {
-        // By the formula the two are some nanometres apart.
-        assert_eq!(index.nearest(at, 0.001, 5, |_| true).len(), 2);
+        assert_eq!(index.nearest(at, 0.01, 5, |_| true).len(), 2);
     }
+}
+
+/// With so large a radius longitude does not count at first, and no part of the cell beyond the date line is nearer than
+/// another. With six found it does.
+#[test]
+fn a_leaf_with_several_links_is_as_near_as_the_nearest_of_them() {
+    let beyond = driver(0, position(0.0, 179.999_999_998));
+    let here = (1..6).map(|id| driver(id, position(0.0, -180.0)));
+    let south = (100..140).map(|id| driver(id, position(-26.0, 28.0)));
+    let north = (200..240).map(|id| driver(id, position(89.0, 1.0)));
+    let south_beyond = driver(6, position(-0.000_000_003, 179.999_999_999));
+    let index = index_of(here.chain(south).chain(north).chain([beyond, south_beyond]));
+    let found = index.nearest(position(0.0, -180.0), 17_000_000.0, 6, |_| true);
+    assert_eq!(ids(&found), [1, 2, 3, 4, 5, 0]);
 }
 
 #[test]
@@ -303,12 +359,12 @@ fn at_a_pole_every_longitude_is_near() {
 
 #[test]
 fn of_many_in_one_place_the_lowest_ids_come_first() {
-    let depot = position(48.2, 16.37);
+    let depot = kept(position(48.2, 16.37));
     let mut index = index_of((0..1_000).rev().map(|id| driver(id * 64, depot)));
     check(&index);
     assert_eq!(ids(&index.nearest(depot, 0.0, 4, |_| true)), [0, 64, 128, 192]);
     assert_eq!(
-        ids(&index.nearest(position(48.3, 16.4), 50_000.0, 2, |driver| driver.driver.0 > 100)),
+        ids(&index.nearest(position(48.3, 16.4), 50_000.0, 2, |entry| entry.driver().0 > 100)),
         [128, 192]
     );
     for id in 0..999 {
@@ -326,10 +382,10 @@ fn a_fleet_may_go_to_one_place_and_back() {
         assert_eq!(index.upsert(driver(id, position(10.0, 10.0))), Put::Moved);
     }
     check(&index);
-    assert_eq!(index.within(position(10.0, 10.0), 0.0, |_| true).len(), 2_000);
+    assert_eq!(index.nearest(kept(position(10.0, 10.0)), 0.0, usize::MAX, |_| true).len(), 2_000);
     (0..2_000).for_each(|id| assert_eq!(index.upsert(home(id)), Put::Moved));
     check(&index);
-    assert!(index.within(position(10.0, 10.0), 1_000.0, |_| true).is_empty());
+    assert!(index.nearest(position(10.0, 10.0), 1_000.0, usize::MAX, |_| true).is_empty());
     assert_eq!(index.len(), 2_000);
 }
 
@@ -364,9 +420,9 @@ fn the_filter_is_asked_once_about_each_at_most_and_not_about_those_far_away() {
     }));
     let at = position(-25.95, 28.1);
     let mut asked = HashSet::new();
-    let found = index.nearest(at, 100_000.0, 5, |driver| {
-        assert!(asked.insert(driver.driver), "twice: {driver:?}");
-        driver.vehicle == vehicle(1)
+    let found = index.nearest(at, 100_000.0, 5, |entry| {
+        assert!(asked.insert(entry.driver()), "twice: {:?}", entry.driver());
+        entry.vehicle() == vehicle(1)
     });
     assert_eq!(found.len(), 5);
     assert!(asked.len() < 500, "{} of 5,000 were asked about", asked.len());
@@ -390,6 +446,9 @@ fn a_driver_comes_out_as_they_went_in() {
     ] {
         let given = Indexed { vehicle: last, measured_at_ms, ..driver(i64::MIN, position(-90.0, 180.0)) };
         let index = index_of([given]);
-        assert_eq!(index.get(DriverId(i64::MIN)), Some(Indexed { measured_at_ms: expected, ..given }));
+        assert_eq!(
+            index.get(DriverId(i64::MIN)).map(Indexed::from),
+            Some(Indexed { measured_at_ms: expected, ..given })
+        );
     }
 }

@@ -1,9 +1,36 @@
 //! Owns nodes that name each other by number. A number is good until it is freed, then it is given to a later node.
 
+use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
 
-/// Half the size of a pointer: there are as many nodes as the cache can hold.
-pub(super) type Number = u32;
+/// A node's. Half the size of a pointer, with room for `None`: there are as many nodes as the cache can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Number(NonZeroU32);
+
+impl Number {
+    /// Of the node at an index of its arena.
+    #[inline]
+    pub(super) fn of(index: usize) -> Self {
+        let number = u32::try_from(index + 1).ok().and_then(NonZeroU32::new);
+        Self(number.expect("memory ends long before four billion nodes"))
+    }
+
+    /// None for 0.
+    #[inline]
+    pub(super) fn new(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
+    #[inline]
+    pub(super) fn get(self) -> u32 {
+        self.0.get()
+    }
+
+    #[inline]
+    pub(super) fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
 
 pub(super) struct Arena<T> {
     nodes: Vec<T>,
@@ -23,7 +50,7 @@ impl<T> Arena<T> {
             return number;
         }
         self.nodes.push(node);
-        Number::try_from(self.nodes.len() - 1).expect("memory ends long before four billion nodes")
+        Number::of(self.nodes.len() - 1)
     }
 
     /// The node itself stays until its number is given again.
@@ -37,13 +64,13 @@ impl<T> Index<Number> for Arena<T> {
 
     #[inline]
     fn index(&self, number: Number) -> &T {
-        &self.nodes[number as usize]
+        &self.nodes[number.index()]
     }
 }
 
 impl<T> IndexMut<Number> for Arena<T> {
     #[inline]
     fn index_mut(&mut self, number: Number) -> &mut T {
-        &mut self.nodes[number as usize]
+        &mut self.nodes[number.index()]
     }
 }

@@ -1,5 +1,6 @@
-//! Owns how the earth is halved into cells, by longitude and by latitude in turns. Both are whole numbers here: 2³² steps go
-//! around the earth, so the date line is where such numbers wrap anyhow, and no case of its own.
+//! Owns how the earth is halved into cells, by longitude and by latitude in turns, and how far cells are apart. Both
+//! directions are whole numbers here: 2³² steps go around the earth, so the date line is where such numbers wrap anyhow,
+//! and no case of its own.
 
 use crate::domain::ids::DriverId;
 use crate::domain::position::Position;
@@ -7,13 +8,13 @@ use crate::domain::position::Position;
 /// 2³²: steps from pole to pole, and around the earth.
 const STEPS: f64 = 4_294_967_296.0;
 /// Halvings until a cell is one step wide and high, some millimetres.
-const HALVINGS: u8 = 64;
+pub(super) const HALVINGS: u8 = 64;
 
 /// A longitude in steps eastward from the date line, and a latitude in steps from the south pole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Steps {
-    east: u32,
-    north: u32,
+    pub(super) east: u32,
+    pub(super) north: u32,
 }
 
 impl From<Position> for Steps {
@@ -27,26 +28,49 @@ impl From<Position> for Steps {
     }
 }
 
-/// How far apart two things are at least in either direction, in steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Gap {
-    east: u32,
-    north: u32,
+/// The middle of the step: 5 mm away at most.
+impl From<Steps> for Position {
+    #[inline]
+    fn from(steps: Steps) -> Self {
+        let longitude = (f64::from(steps.east) + 0.5) * (360.0 / STEPS) - 180.0;
+        let latitude = (f64::from(steps.north) + 0.5) * (180.0 / STEPS) - 90.0;
+        Position::new(latitude, longitude).expect("every step is on the earth")
+    }
 }
 
-impl Gap {
-    pub(super) const NONE: Gap = Gap { east: 0, north: 0 };
+/// How far apart two places are by longitude, the shorter way around, and by latitude. In 2⁻³² of a full turn, which is 9 mm
+/// along a meridian, and rounded to an `f32`. Either may be negative.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Apart {
+    pub(super) east: f32,
+    pub(super) north: f32,
+}
 
-    /// Of two that are the same in one direction.
+impl Apart {
+    /// What the numbers count, in radians.
+    pub(super) const UNIT: f64 = std::f64::consts::TAU / STEPS;
+
+    /// Of numbers of steps that can't be negative. Rounded down.
     #[inline]
-    pub(super) fn is_less_than(self, other: Gap) -> bool {
-        self.east < other.east || self.north < other.north
+    fn of(east: u32, north: u32) -> Self {
+        Self { east: ((east >> 1).cast_signed() as f32) * 2.0, north: (north >> 1).cast_signed() as f32 }
+    }
+}
+
+impl Steps {
+    #[inline]
+    pub(super) fn apart(self, other: Steps) -> Apart {
+        let east = self.east.wrapping_sub(other.east).cast_signed();
+        let north = (self.north >> 1).cast_signed() - (other.north >> 1).cast_signed();
+        Apart { east: east as f32, north: north as f32 }
     }
 
-    /// In degrees of longitude and of latitude.
+    /// Which sixteenth of a cell of this depth has it; the depth is a multiple of four below [`HALVINGS`].
     #[inline]
-    pub(super) fn degrees(self) -> (f64, f64) {
-        (f64::from(self.east) * (360.0 / STEPS), f64::from(self.north) * (180.0 / STEPS))
+    pub(super) fn sixteenth(self, depth: u8) -> usize {
+        let last = 30 - depth / 2;
+        let (east, north) = (self.east >> last, self.north >> last);
+        ((east & 2) << 2 | (north & 2) << 1 | (east & 1) << 1 | north & 1) as usize
     }
 }
 
@@ -54,14 +78,14 @@ impl Gap {
 /// driver's id from its lowest (so that neighbouring ids part at once). No two drivers have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
-    steps: Steps,
+    pub(super) steps: Steps,
     id: u64,
 }
 
 impl Key {
     #[inline]
-    pub(super) fn new(position: Position, driver: DriverId) -> Self {
-        Self { steps: position.into(), id: driver.0.cast_unsigned() }
+    pub(super) fn new(steps: Steps, driver: DriverId) -> Self {
+        Self { steps, id: driver.0.cast_unsigned() }
     }
 
     /// The bit after the first `depth` ones, 0 or 1.
@@ -75,6 +99,16 @@ impl Key {
         bit as usize
     }
 
+    /// The four bits after the first `depth` ones, which are a multiple of four.
+    #[inline]
+    pub(super) fn sixteenth(self, depth: u8) -> usize {
+        if depth < HALVINGS {
+            self.steps.sixteenth(depth)
+        } else {
+            (0..4).fold(0, |bits, more| bits << 1 | self.bit(depth + more))
+        }
+    }
+
     /// In how many bits from the first two keys agree.
     #[inline]
     pub(super) fn shared_with(self, other: Key) -> u8 {
@@ -85,50 +119,85 @@ impl Key {
     }
 }
 
-/// All places whose keys begin with the same `depth` bits.
-#[derive(Clone, Copy, Debug)]
+/// All places whose keys begin with the same `depth` bits, a multiple of four.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Cell {
     south_west: Steps,
     depth: u8,
 }
 
 impl Cell {
-    pub(super) const EARTH: Cell = Cell { south_west: Steps { east: 0, north: 0 }, depth: 0 };
-
-    /// The half that has this bit next.
+    /// The one that has a place.
     #[inline]
-    pub(super) fn half(mut self, bit: usize) -> Self {
-        match self.depth {
-            // Below one step only ids are parted.
-            HALVINGS.. => {}
-            depth if depth.is_multiple_of(2) => self.south_west.east |= (bit as u32) << (31 - depth / 2),
-            depth => self.south_west.north |= (bit as u32) << (31 - depth / 2),
-        }
-        self.depth += 1;
-        self
+    pub(super) fn around(place: Steps, depth: u8) -> Self {
+        let mask = u32::MAX.checked_shl(32 - u32::from(depth / 2)).unwrap_or(0);
+        Self { south_west: Steps { east: place.east & mask, north: place.north & mask }, depth }
     }
 
-    /// The gap from a place to this cell, after the last halving of a cell to which it was `gap`.
+    /// The part of it that has these four bits next.
     #[inline]
-    pub(super) fn gap_to(&self, place: Steps, gap: Gap) -> Gap {
-        match self.depth {
-            // One step, or the ids within it.
-            HALVINGS.. => gap,
-            depth if depth.is_multiple_of(2) => {
-                let last = u32::MAX >> (depth / 2);
-                let past_south = place.north.saturating_sub(self.south_west.north);
-                let past_north = past_south.saturating_sub(last);
-                let south = self.south_west.north.saturating_sub(place.north);
-                Gap { north: past_north.max(south), ..gap }
-            }
-            depth => {
-                // The shorter way around the earth.
-                let last = (u32::MAX >> 1) >> (depth / 2);
-                let past_west = place.east.wrapping_sub(self.south_west.east);
-                let past_east = past_west.saturating_sub(last);
-                let west = self.south_west.east.wrapping_sub(place.east);
-                Gap { east: past_east.min(west), ..gap }
-            }
+    pub(super) fn sixteenth(self, number: usize) -> Self {
+        let Self { mut south_west, depth } = self;
+        // Below one step only ids are parted.
+        if depth < HALVINGS {
+            south_west.east |= (column(number) as u32) << (30 - depth / 2);
+            south_west.north |= (row(number) as u32) << (30 - depth / 2);
         }
+        Self { south_west, depth: depth + 4 }
     }
+
+    /// From a place in it to the nearer edge in each direction, or a little less.
+    #[inline]
+    pub(super) fn margin(self, place: Steps) -> Apart {
+        let last = u32::MAX.checked_shr(u32::from(self.depth / 2)).unwrap_or(0);
+        let (east, north) = (place.east - self.south_west.east, place.north - self.south_west.north);
+        Apart::of(east.min(last - east), north.min(last - north))
+    }
+
+    /// From a place to the sixteenths of this cell.
+    #[inline]
+    pub(super) fn gaps_to(self, place: Steps) -> Gaps {
+        if self.depth >= HALVINGS {
+            let Apart { east, north } = place.apart(self.south_west);
+            return Gaps { east: [east; 4], north: [north; 4] };
+        }
+        let width = 1 << (30 - self.depth / 2);
+        let gap = |number: u32| {
+            // The shorter way around the earth.
+            let west_edge = self.south_west.east + number * width;
+            let past_east = place.east.wrapping_sub(west_edge).saturating_sub(width - 1);
+            let before_west = west_edge.wrapping_sub(place.east);
+            let south_edge = self.south_west.north + number * width;
+            let past_north = place.north.saturating_sub(south_edge + (width - 1));
+            let before_south = south_edge.saturating_sub(place.north);
+            Apart::of(past_east.min(before_west), past_north.max(before_south))
+        };
+        let gaps = [0, 1, 2, 3].map(gap);
+        Gaps { east: gaps.map(|gap| gap.east), north: gaps.map(|gap| gap.north) }
+    }
+}
+
+/// How far from a place the four columns and the four rows of a cell are at least.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gaps {
+    pub(super) east: [f32; 4],
+    pub(super) north: [f32; 4],
+}
+
+impl Gaps {
+    #[inline]
+    pub(super) fn to(&self, sixteenth: usize) -> Apart {
+        Apart { east: self.east[column(sixteenth)], north: self.north[row(sixteenth)] }
+    }
+}
+
+/// A sixteenth's bits are those of its column and of its row in turns.
+#[inline]
+fn column(sixteenth: usize) -> usize {
+    sixteenth >> 2 & 2 | sixteenth >> 1 & 1
+}
+
+#[inline]
+fn row(sixteenth: usize) -> usize {
+    sixteenth >> 1 & 2 | sixteenth & 1
 }

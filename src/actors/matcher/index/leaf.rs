@@ -1,84 +1,158 @@
 //! Owns the leaves: cells with up to 64 drivers in slots. A slot stays the driver's until they leave the cell, so moving
 //! within it is one write, and leaving it moves nobody else.
+//!
+//! A million drivers do not fit a processor's cache, and what costs time is waiting for memory. So what a search reads of
+//! everybody in a leaf lies together, 16 bytes for each, and a move writes into one line of it; ids are read of those only who
+//! are near enough. All of a leaf lies in one or two pages of memory.
 
 use super::Indexed;
 use super::arena::Number;
-use super::cell::Key;
+use super::cell::{Key, Steps};
 use crate::actors::matcher::vehicle::VehicleType;
 use crate::domain::ids::DriverId;
-use crate::domain::position::Position;
 
 /// Slots in a leaf: as many as `used` has bits.
 pub(super) const LEAF_SLOTS: usize = 64;
+/// Drivers who share a line of memory.
+const LANES: usize = 4;
+const QUADS: usize = LEAF_SLOTS / LANES;
 
+#[derive(Clone)]
+#[repr(align(64))]
 pub(super) struct Leaf {
-    /// Of the cell: only its first `depth` bits count.
-    pub(super) key: Key,
-    pub(super) depth: u8,
+    /// A bit for each slot that has a driver. Those of a lane lie together, 16 bits from `lane * QUADS` on.
+    used: u64,
+    /// A place in the cell.
+    pub(super) steps: Steps,
     /// The inner node above, None for a leaf that is the whole earth.
     pub(super) parent: Option<Number>,
-    /// A bit for each slot that has a driver.
-    used: u64,
-    slots: Box<[Packed; LEAF_SLOTS]>,
+    /// How many bits the keys of the cell have in common.
+    pub(super) depth: u8,
+    quads: [Quad; QUADS],
+    drivers: [DriverId; LEAF_SLOTS],
+}
+
+/// Where four drivers are, and what searches ask of everybody. What is the same of each lies side by side, so that the
+/// processor can look at all four at once.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Quad {
+    east: [u32; LANES],
+    north: [u32; LANES],
+    /// The time in the 48 high bits, the vehicle's number in the others.
+    measured_at_and_vehicle: [u64; LANES],
+}
+
+const VEHICLE_BITS: u32 = 16;
+
+impl Quad {
+    const NOBODY: Quad = Quad { east: [0; LANES], north: [0; LANES], measured_at_and_vehicle: [0; LANES] };
+
+    #[inline]
+    fn steps(&self, lane: usize) -> Steps {
+        Steps { east: self.east[lane], north: self.north[lane] }
+    }
 }
 
 impl Leaf {
-    /// An empty leaf, which stands nowhere yet. The driver is who will enter first: their copies fill the slots.
-    pub(super) fn new(key: Key, driver: &Indexed) -> Self {
-        let slots = Box::new([Packed::from(driver); LEAF_SLOTS]);
-        Self { key, depth: 0, parent: None, used: 0, slots }
-    }
+    /// Nobody's, which stands nowhere yet.
+    pub(super) const EMPTY: Leaf = Leaf {
+        used: 0,
+        steps: Steps { east: 0, north: 0 },
+        parent: None,
+        depth: 0,
+        quads: [Quad::NOBODY; QUADS],
+        drivers: [DriverId(0); LEAF_SLOTS],
+    };
 
     pub(super) fn count(&self) -> usize {
         self.used.count_ones() as usize
     }
 
+    /// The key that a driver of this cell has, but for where they are within the cell.
     #[inline]
-    pub(super) fn has(&self, key: Key) -> bool {
-        self.key.shared_with(key) >= self.depth
+    pub(super) fn key_of(&self, driver: DriverId) -> Key {
+        Key::new(self.steps, driver)
     }
 
-    pub(super) fn driver(&self, slot: usize) -> Indexed {
-        self.slots[slot].into()
+    /// The key of whoever is here.
+    pub(super) fn any_key(&self) -> Key {
+        self.entry(self.used.trailing_zeros() as usize).key()
     }
 
-    pub(super) fn drivers(&self) -> impl Iterator<Item = &Packed> {
+    /// Who is in a slot, or was last.
+    #[inline]
+    pub(super) fn entry(&self, slot: usize) -> Entry<'_> {
+        Entry { leaf: self, slot }
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         self.among(self.used)
     }
 
-    /// The drivers in the slots whose bits are set.
+    /// Who is in the slots whose bits are set.
     #[inline]
-    fn among(&self, mut bits: u64) -> impl Iterator<Item = &Packed> {
+    fn among(&self, mut bits: u64) -> impl Iterator<Item = Entry<'_>> {
         std::iter::from_fn(move || {
-            let driver = self.slots.get(bits.trailing_zeros() as usize)?;
+            if bits == 0 {
+                return None;
+            }
+            let slot = bits.trailing_zeros() as usize;
             bits &= bits - 1;
-            Some(driver)
+            Some(self.entry(slot))
         })
     }
 
-    /// The drivers whose position passes a test. It is tried on all slots up to the last driver's, without a branch: so the
-    /// processor fetches them from memory at once, where it would wait for one driver after the other.
+    /// The drivers whose place passes a test. It is tried on all slots of the quads in use, without a branch: so the processor
+    /// takes four at a time, and fetches the next ones from memory meanwhile.
     #[inline]
-    pub(super) fn drivers_where(&self, test: impl Fn(Position) -> bool) -> impl Iterator<Item = &Packed> {
-        let mut left = 0;
-        let end = LEAF_SLOTS - self.used.leading_zeros() as usize;
-        for (slot, driver) in self.slots[..end].iter().enumerate() {
-            left |= u64::from(test(driver.position)) << slot;
+    pub(super) fn entries_where(&self, test: impl Fn(Steps) -> bool) -> impl Iterator<Item = Entry<'_>> {
+        let in_use = (0..LANES).fold(0, |quads, lane| quads | self.lane(lane));
+        let end = QUADS - in_use.leading_zeros() as usize;
+        let mut passed = [0u32; LANES];
+        let mut bit = 1;
+        for quad in &self.quads[..end] {
+            for (lane, passed) in passed.iter_mut().enumerate() {
+                *passed |= if test(quad.steps(lane)) { bit } else { 0 };
+            }
+            bit <<= 1;
         }
-        self.among(left & self.used)
+        let bits = passed.iter().rev().fold(0, |bits, lane| bits << QUADS | u64::from(*lane));
+        self.among(bits & self.used)
     }
 
-    /// A slot that has nobody yet.
+    /// A bit for each quad whose slot in the lane has a driver.
+    #[inline]
+    fn lane(&self, lane: usize) -> u16 {
+        (self.used >> (lane * QUADS)) as u16
+    }
+
+    /// A slot that has nobody yet, in the first quad that has one: so few quads are in use.
     #[inline]
     pub(super) fn free_slot(&self) -> Option<usize> {
-        let slot = self.used.trailing_ones() as usize;
-        (slot < LEAF_SLOTS).then_some(slot)
+        let full = (0..LANES).fold(u16::MAX, |quads, lane| quads & self.lane(lane));
+        let quad = full.trailing_ones() as usize;
+        let slots = (0..LANES).map(|lane| lane * QUADS + quad);
+        slots.take_while(|_| quad < QUADS).find(|slot| self.used >> slot & 1 == 0)
     }
 
+    /// Puts a driver into a slot that has nobody.
     #[inline]
-    pub(super) fn write(&mut self, slot: usize, driver: &Indexed) {
+    pub(super) fn enter(&mut self, slot: usize, driver: &Indexed, steps: Steps) {
         self.used |= 1 << slot;
-        self.slots[slot] = driver.into();
+        self.drivers[slot] = driver.driver;
+        self.write(slot, driver, steps);
+    }
+
+    /// Writes where the driver of a slot is by now.
+    #[inline]
+    pub(super) fn write(&mut self, slot: usize, driver: &Indexed, steps: Steps) {
+        let (quad, lane) = (&mut self.quads[slot % QUADS], slot / QUADS);
+        let measured_at = driver.measured_at_ms.clamp(0, Indexed::MEASURED_AT_MS_MAX + 1).cast_unsigned();
+        let vehicle = u64::from(driver.vehicle.number());
+        quad.east[lane] = steps.east;
+        quad.north[lane] = steps.north;
+        quad.measured_at_and_vehicle[lane] = measured_at << VEHICLE_BITS | vehicle;
     }
 
     pub(super) fn vacate(&mut self, slot: usize) {
@@ -86,41 +160,59 @@ impl Leaf {
     }
 }
 
-/// A driver in 32 bytes: half a cache line, so that a move touches one and a search as few as can be.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(32))]
-pub(super) struct Packed {
-    pub(super) position: Position,
-    driver: DriverId,
-    /// The time in the 48 high bits, the vehicle's number in the others.
-    measured_at_and_vehicle: u64,
+/// A driver in the index. What is not asked for is not read from memory.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    leaf: &'a Leaf,
+    slot: usize,
 }
 
-const VEHICLE_BITS: u32 = 16;
-
-impl From<&Indexed> for Packed {
+impl Entry<'_> {
     #[inline]
-    fn from(driver: &Indexed) -> Self {
-        let measured_at = driver.measured_at_ms.clamp(0, Indexed::MEASURED_AT_MS_MAX + 1).cast_unsigned();
-        let vehicle = u64::from(driver.vehicle.number());
-        Self {
-            position: driver.position,
-            driver: driver.driver,
-            measured_at_and_vehicle: measured_at << VEHICLE_BITS | vehicle,
-        }
+    pub(super) fn steps(self) -> Steps {
+        self.leaf.quads[self.slot % QUADS].steps(self.lane())
+    }
+
+    #[inline]
+    fn lane(self) -> usize {
+        self.slot / QUADS % LANES
+    }
+
+    #[inline]
+    fn measured_at_and_vehicle(self) -> u64 {
+        self.leaf.quads[self.slot % QUADS].measured_at_and_vehicle[self.lane()]
+    }
+
+    #[inline]
+    pub fn driver(self) -> DriverId {
+        self.leaf.drivers[self.slot % LEAF_SLOTS]
+    }
+
+    #[inline]
+    pub fn vehicle(self) -> VehicleType {
+        VehicleType::from(self.measured_at_and_vehicle() as u16)
+    }
+
+    /// As [`Indexed::measured_at_ms`].
+    #[inline]
+    pub fn measured_at_ms(self) -> i64 {
+        let measured_at_ms = (self.measured_at_and_vehicle() >> VEHICLE_BITS).cast_signed();
+        if measured_at_ms <= Indexed::MEASURED_AT_MS_MAX { measured_at_ms } else { Indexed::UNMEASURED }
+    }
+
+    pub(super) fn key(self) -> Key {
+        Key::new(self.steps(), self.driver())
     }
 }
 
-impl From<Packed> for Indexed {
+impl From<Entry<'_>> for Indexed {
     #[inline]
-    fn from(packed: Packed) -> Self {
-        let measured_at_ms = (packed.measured_at_and_vehicle >> VEHICLE_BITS).cast_signed();
-        let is_measured = measured_at_ms <= Indexed::MEASURED_AT_MS_MAX;
+    fn from(entry: Entry<'_>) -> Self {
         Self {
-            driver: packed.driver,
-            position: packed.position,
-            vehicle: VehicleType::from(packed.measured_at_and_vehicle as u16),
-            measured_at_ms: if is_measured { measured_at_ms } else { Indexed::UNMEASURED },
+            driver: entry.driver(),
+            position: entry.steps().into(),
+            vehicle: entry.vehicle(),
+            measured_at_ms: entry.measured_at_ms(),
         }
     }
 }

@@ -1,17 +1,15 @@
-//! Owns one search: the best found so far, and what can still be better. The cheap tests here may let somebody pass whom
-//! the exact one refuses, never the other way round; order and radius are decided by [`distance_m`] alone.
+//! Owns one search: who has been seen, the best of them, and who can still be better. Most of the drivers that are looked at
+//! are judged by the bounds of `reach`; the exact distance is computed of those who are left.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::f64::consts::{FRAC_PI_2, PI};
+use std::f64::consts::PI;
 
 use super::Indexed;
-use super::cell::{Gap, Steps};
-use super::leaf::Leaf;
+use super::cell::{Cell, Steps};
+use super::leaf::{Entry, Leaf};
+use super::reach::{EARTH_RADIUS_M, Reach, certain_square, certain_square_of, within_m};
 use crate::domain::position::Position;
-
-/// The mean earth radius of [`Position::distance_m`].
-const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
 /// A driver found, and the great-circle distance.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,74 +40,54 @@ pub(super) fn distance_m(from: Position, to: Position) -> f64 {
     if metres.is_nan() { PI * EARTH_RADIUS_M } else { metres }
 }
 
-/// A metre, in degrees. Rounding to steps is a centimetre at most, but close to the opposite point of the earth the haversine
-/// formula is off by a quarter of a metre. It is in everything that [`Reach`] lets pass.
-const SLACK_DEGREES: f64 = 1e-5;
+/// A square of `reach`, which is a number.
+#[derive(Clone, Copy, PartialEq)]
+struct Square(f32);
 
-/// An ellipse in degrees of longitude and latitude around a place that has everything within a distance of it.
-///
-/// Let `p` be within the arc `r` of `q`, `north` and `east` their differences, `widest` the largest `east` of such a `p`. By
-/// the haversine formula, with hav(x) between (1 - x²/12) x²/4 and x²/4, and with cos(lat p) at least cos(lat q) - r,
-/// (north² + cos(lat q) (cos(lat q) - r) east²) (1 - widest²/12) is at most r². This takes no trigonometry, so it can be
-/// made anew for each better driver found, and for what a city or a country needs it is next to exact.
-#[derive(Clone, Copy)]
-struct Reach {
-    /// What a square degree of longitude counts, against one of latitude.
-    east_weight: f64,
-    square: f64,
-}
+impl Eq for Square {}
 
-impl Reach {
-    fn of(limit_m: f64, cos_latitude: f64) -> Self {
-        let arc = limit_m / EARTH_RADIUS_M;
-        let square = (arc.to_degrees() + SLACK_DEGREES).powi(2);
-        // The meridians that touch the circle are away by asin(sine), unless a pole is within it.
-        let sine = arc / cos_latitude;
-        if sine < 1.0 {
-            let widest = sine + (FRAC_PI_2 - 1.0) * sine.powi(3);
-            Self {
-                east_weight: cos_latitude * (cos_latitude - arc),
-                square: square / (1.0 - widest.powi(2) / 12.0),
-            }
-        } else {
-            Self { east_weight: 0.0, square }
-        }
-    }
-
-    #[inline]
-    fn has(&self, (east, north): (f64, f64)) -> bool {
-        north * north + east * east * self.east_weight <= self.square
+impl PartialOrd for Square {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
-/// Degrees of longitude, the shorter way around the earth, and of latitude.
-#[inline]
-fn apart(one: Position, other: Position) -> (f64, f64) {
-    let one_way = (one.longitude() - other.longitude()).abs();
-    let other_way = 360.0 - one_way;
-    // Not f64::min, whose care for what is not a number takes as long as the rest.
-    let east = if one_way < other_way { one_way } else { other_way };
-    (east, one.latitude() - other.latitude())
+impl Ord for Square {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
 }
 
-pub(super) struct Search<F> {
+/// 960 bytes, which glibc's allocator has at hand for each thread (up to 1,032).
+const PENDING_MAX: usize = 60;
+
+pub(super) struct Search<'a, F> {
     at: Position,
     pub(super) steps: Steps,
     cos_latitude: f64,
     radius_m: f64,
     k: usize,
     filter: F,
-    /// The furthest on top.
+    /// Who passed the filter and may be among the best. Their distance is not known yet.
+    pending: Vec<Entry<'a>>,
+    /// Of the `k` nearest so far, by [`certain_square`], who are certainly within the radius. The furthest on top.
+    certain: BinaryHeap<Square>,
+    /// What a square is at most of somebody who is certainly within the radius.
+    certain_square: f32,
+    /// Of those whose distance is known. The furthest on top.
     best: BinaryHeap<Found>,
-    /// Of the radius, and of the furthest once there are `k`.
-    reach: Reach,
+    /// The radius, or what `k` drivers are certainly within.
+    limit_m: f64,
+    /// Of the limit.
+    pub(super) reach: Reach,
     /// The last distance that was computed: many drivers may wait in one place.
-    last: (Position, f64),
+    last: Option<(Steps, f64)>,
 }
 
-impl<F: FnMut(&Indexed) -> bool> Search<F> {
+impl<'a, F: FnMut(Entry<'_>) -> bool> Search<'a, F> {
     pub(super) fn new(at: Position, radius_m: f64, k: usize, filter: F) -> Self {
         let cos_latitude = at.latitude().to_radians().cos();
+        let expected = k.min(PENDING_MAX);
         Self {
             at,
             steps: at.into(),
@@ -117,36 +95,86 @@ impl<F: FnMut(&Indexed) -> bool> Search<F> {
             radius_m,
             k,
             filter,
-            best: BinaryHeap::new(),
+            pending: Vec::with_capacity(PENDING_MAX),
+            certain: BinaryHeap::with_capacity(expected),
+            certain_square: certain_square_of(radius_m),
+            best: BinaryHeap::with_capacity(expected),
+            limit_m: radius_m,
             reach: Reach::of(radius_m, cos_latitude),
-            last: (at, 0.0),
+            last: None,
         }
     }
 
-    /// Whether somebody as far away as this can still matter.
-    #[inline]
-    pub(super) fn reaches(&self, gap: Gap) -> bool {
-        self.reach.has(gap.degrees())
+    /// Whether nobody outside of a cell that has the place can matter.
+    pub(super) fn ends_within(&self, cell: Cell) -> bool {
+        self.reach.ends_within(cell.margin(self.steps))
     }
 
-    pub(super) fn scan(&mut self, leaf: &Leaf) {
-        let at = self.at;
-        let reach = self.reach;
-        for driver in leaf.drivers_where(|position| reach.has(apart(at, position))) {
-            self.consider((*driver).into());
+    pub(super) fn scan(&mut self, leaf: &'a Leaf) {
+        let (at, reach) = (self.steps, self.reach);
+        for entry in leaf.entries_where(|steps| reach.has(at.apart(steps))) {
+            if (self.filter)(entry) {
+                self.consider(entry);
+            }
+        }
+        if self.certain.len() == self.k
+            && let Some(furthest) = self.certain.peek()
+        {
+            self.limit_to(within_m(furthest.0));
         }
     }
 
-    fn consider(&mut self, indexed: Indexed) {
-        // Who was near enough when the leaf was looked through may no longer be.
-        if !(self.filter)(&indexed) || !self.reach.has(apart(self.at, indexed.position)) {
+    fn consider(&mut self, entry: Entry<'a>) {
+        if self.pending.len() == PENDING_MAX {
+            self.settle();
+        }
+        self.pending.push(entry);
+        let square = certain_square(self.steps.apart(entry.steps()), self.cos_latitude as f32);
+        if square > self.certain_square {
             return;
         }
-        if self.last.0 != indexed.position {
-            self.last = (indexed.position, distance_m(self.at, indexed.position));
+        if self.certain.len() < self.k {
+            self.certain.push(Square(square));
+        } else if let Some(mut furthest) = self.certain.peek_mut()
+            && Square(square) < *furthest
+        {
+            *furthest = Square(square);
         }
-        let found = Found { distance_m: self.last.1, indexed };
-        if found.distance_m > self.radius_m {
+    }
+
+    fn limit_to(&mut self, limit_m: f64) {
+        if limit_m < self.limit_m {
+            self.limit_m = limit_m;
+            self.reach = Reach::of(limit_m, self.cos_latitude);
+        }
+    }
+
+    /// Computes the distances that are wanted by now.
+    fn settle(&mut self) {
+        let mut pending = std::mem::take(&mut self.pending);
+        for entry in pending.drain(..) {
+            // Who was near enough when their leaf was looked through may no longer be.
+            if self.reach.has(self.steps.apart(entry.steps())) {
+                self.take(entry);
+            }
+        }
+        self.pending = pending;
+        if self.best.len() == self.k
+            && let Some(furthest) = self.best.peek()
+        {
+            self.limit_to(furthest.distance_m);
+        }
+    }
+
+    fn take(&mut self, entry: Entry<'_>) {
+        let indexed = Indexed::from(entry);
+        let distance_m = match self.last {
+            Some((steps, distance_m)) if steps == entry.steps() => distance_m,
+            _ => distance_m(self.at, indexed.position),
+        };
+        self.last = Some((entry.steps(), distance_m));
+        let found = Found { distance_m, indexed };
+        if distance_m > self.radius_m {
             return;
         }
         if self.best.len() < self.k {
@@ -155,17 +183,11 @@ impl<F: FnMut(&Indexed) -> bool> Search<F> {
             && found < *furthest
         {
             *furthest = found;
-        } else {
-            return;
-        }
-        if self.best.len() == self.k
-            && let Some(furthest) = self.best.peek()
-        {
-            self.reach = Reach::of(furthest.distance_m, self.cos_latitude);
         }
     }
 
-    pub(super) fn finish(self) -> Vec<Found> {
+    pub(super) fn finish(mut self) -> Vec<Found> {
+        self.settle();
         self.best.into_sorted_vec()
     }
 }
