@@ -3,8 +3,8 @@
 //! and a twentieth.
 //!
 //! `cargo bench --bench index`. Moves go on between the searches, so that neither finds its memory in the cache more often
-//! than in a server. A search is timed alone, moves in batches of 32, as the matcher takes them over; it has more of them. Each
-//! fleet has a process to itself, so that its memory can be told.
+//! than in a server. A search is timed alone, moves in batches of 32: the matcher takes them over together, too, and reading
+//! the clock takes as long as one of them. Each fleet has a process to itself, so that its memory can be told.
 
 use std::hint::black_box;
 use std::process::{Command, ExitCode};

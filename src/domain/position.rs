@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use geo::{Distance, Haversine, Point};
 
-/// Half of a great circle of the mean earth.
-const HALF_WAY_AROUND_M: f64 = 6_371_008.8 * std::f64::consts::PI;
+/// The mean radius of the earth, in metres, that the distances here are of.
+pub const EARTH_RADIUS_M: f64 = 6_371_008.8;
+/// Half of a great circle.
+const HALF_WAY_AROUND_M: f64 = EARTH_RADIUS_M * std::f64::consts::PI;
 
 /// A place on earth that can't be out of range.
 #[derive(Clone, Copy, Debug, PartialEq)]

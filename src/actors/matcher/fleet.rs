@@ -206,10 +206,11 @@ impl Fleet {
             }
             let Sighting { position, measured_at_ms, .. } = sighting;
             known.sighted = Some(Sighted { position, at_ms: measured_at_ms, is_measured: true });
+            let Some(indexed) = known.indexed(driver) else { continue };
             match known.unfit {
-                None => free.extend(known.indexed(driver)),
+                None => free.push(indexed),
                 Some(_) => {
-                    known.indexed(driver).map(|indexed| self.unfit.upsert(indexed));
+                    self.unfit.upsert(indexed);
                 }
             }
         }

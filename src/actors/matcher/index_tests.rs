@@ -8,7 +8,6 @@ use rand::{Rng, SeedableRng};
 
 use super::cell::{Cell, HALVINGS, Steps};
 use super::reach::{Reach, certain_square, certain_square_of, within_m};
-use super::search::distance_m;
 use super::*;
 use crate::actors::matcher::vehicle::VehicleTypes;
 
@@ -60,7 +59,7 @@ fn brute_force<'a>(
     let mut found: Vec<Found> = drivers
         .into_iter()
         .filter(|driver| filter(driver))
-        .map(|driver| Found { distance_m: distance_m(at, driver.position), indexed: *driver })
+        .map(|driver| Found { distance_m: at.distance_m(driver.position), indexed: *driver })
         .filter(|found| found.distance_m <= radius_m)
         .collect();
     found.sort_by(|one, other| {
@@ -230,19 +229,29 @@ proptest! {
     #[test]
     fn no_cell_of_a_driver_is_out_of_reach(at in places(), place in places()) {
         let (from, to) = (Steps::from(at), Steps::from(place));
-        let distance_m = distance_m(at, kept(place));
+        let distance_m = at.distance_m(kept(place));
         let reach = Reach::of(distance_m, at.latitude().to_radians().cos());
-        prop_assert!(reach.has(from.apart(to)));
-        for depth in (0..HALVINGS).step_by(usize::from(BITS)) {
-            let cell = Cell::around(to, depth);
-            let sixteenth = to.sixteenth(depth);
-            let (_, touched) = reach.sixteenths(&cell.gaps_to(from));
+        let apart = from.apart(to);
+        prop_assert!(reach.has(apart));
+        let (key, mut cell) = (Key::new(to, DriverId(5)), Cell::around(to, 0));
+        for depth in (0..100).step_by(usize::from(BITS)) {
+            let (gaps, sixteenth) = (cell.gaps_to(from), key.sixteenth(depth));
+            let (_, touched) = reach.sixteenths(&gaps);
             prop_assert!(touched >> sixteenth & 1 == 1, "at depth {}", depth);
-            prop_assert!(reach.has(cell.gaps_to(from).to(sixteenth)));
-            // Nor does it end within a cell that has its centre and not the driver.
-            let own = Cell::around(from, depth);
-            let has_both = own == cell;
-            prop_assert!(has_both || !reach.ends_within(own.margin(from)), "at depth {}", depth);
+            prop_assert!(reach.has(gaps.to(sixteenth)), "at depth {}", depth);
+            if depth < HALVINGS {
+                // Nor does it end within a cell that has its centre and not the driver.
+                let own = Cell::around(from, depth);
+                prop_assert!(own == cell || !reach.ends_within(own.margin(from)), "at depth {}", depth);
+            } else {
+                // Nor are they nearer than they have to be: the last ones are the place itself, to a step or two and what an
+                // f32 rounds.
+                let gap = gaps.to(sixteenth);
+                let is_near = |one: f32, other: f32| (one - other.abs()).abs() <= 4.0 + one * 3e-7;
+                let are_near = is_near(gap.east, apart.east) && is_near(gap.north, apart.north);
+                prop_assert!(are_near, "{:?} {:?}", gap, apart);
+            }
+            cell = cell.sixteenth(sixteenth);
         }
     }
 
@@ -251,7 +260,7 @@ proptest! {
     fn a_driver_is_within_the_certain_distance(at in places(), place in places(), radius_m in radii()) {
         let cos_latitude = at.latitude().to_radians().cos() as f32;
         let square = certain_square(Steps::from(at).apart(place.into()), cos_latitude);
-        let distance_m = distance_m(at, kept(place));
+        let distance_m = at.distance_m(kept(place));
         prop_assert!(distance_m <= within_m(square), "{} m", distance_m);
         prop_assert!(square > certain_square_of(radius_m) || distance_m <= radius_m, "{} m", distance_m);
         if at.latitude().abs() < 60.0 && distance_m < 20_000.0 {
@@ -261,7 +270,7 @@ proptest! {
 
     #[test]
     fn a_position_is_kept_to_a_centimetre(place in places()) {
-        let (apart_m, kept) = (distance_m(place, kept(place)), kept(place));
+        let (apart_m, kept) = (place.distance_m(kept(place)), kept(place));
         prop_assert!(apart_m < 0.01, "{} m", apart_m);
         prop_assert_eq!(Steps::from(kept), Steps::from(place));
     }

@@ -159,7 +159,7 @@ impl Cell {
     pub(super) fn gaps_to(self, place: Steps) -> Gaps {
         if self.depth >= HALVINGS {
             let Apart { east, north } = place.apart(self.south_west);
-            return Gaps { east: [east; 4], north: [north; 4] };
+            return Gaps { east: [east.abs(); 4], north: [north.abs(); 4] };
         }
         let width = 1 << (30 - self.depth / 2);
         let gap = |number: u32| {
@@ -177,7 +177,7 @@ impl Cell {
     }
 }
 
-/// How far from a place the four columns and the four rows of a cell are at least.
+/// How far from a place the four columns and the four rows of a cell are at least. None is negative.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gaps {
     pub(super) east: [f32; 4],

@@ -9,9 +9,8 @@ use std::f64::consts::{FRAC_PI_2, PI};
 
 use super::cell::{Apart, Gaps};
 use super::node::SIXTEENTHS;
+use crate::domain::position::EARTH_RADIUS_M;
 
-/// The mean earth radius of `Position::distance_m`.
-pub(super) const EARTH_RADIUS_M: f64 = 6_371_008.8;
 /// Rounding to steps is some centimetres at most, but close to the opposite point of the earth the haversine formula is off
 /// by a quarter of a metre.
 const SLACK_M: f64 = 1.0;

@@ -3,12 +3,11 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::f64::consts::PI;
 
 use super::Indexed;
 use super::cell::{Cell, Steps};
 use super::leaf::{Entry, Leaf};
-use super::reach::{EARTH_RADIUS_M, Reach, certain_square, certain_square_of, within_m};
+use super::reach::{Reach, certain_square, certain_square_of, within_m};
 use crate::domain::position::Position;
 
 /// A driver found, and the great-circle distance.
@@ -34,30 +33,6 @@ impl Ord for Found {
     }
 }
 
-/// [`Position::distance_m`], which is not a number for some points exactly opposite each other.
-pub(super) fn distance_m(from: Position, to: Position) -> f64 {
-    let metres = from.distance_m(to);
-    if metres.is_nan() { PI * EARTH_RADIUS_M } else { metres }
-}
-
-/// A square of `reach`, which is a number.
-#[derive(Clone, Copy, PartialEq)]
-struct Square(f32);
-
-impl Eq for Square {}
-
-impl PartialOrd for Square {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Square {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.total_cmp(&other.0)
-    }
-}
-
 /// 960 bytes, which glibc's allocator has at hand for each thread (up to 1,032).
 const PENDING_MAX: usize = 60;
 
@@ -70,8 +45,9 @@ pub(super) struct Search<'a, F> {
     filter: F,
     /// Who passed the filter and may be among the best. Their distance is not known yet.
     pending: Vec<Entry<'a>>,
-    /// Of the `k` nearest so far, by [`certain_square`], who are certainly within the radius. The furthest on top.
-    certain: BinaryHeap<Square>,
+    /// Of the `k` nearest so far who are certainly within the radius, the [`certain_square`]. The furthest on top; in
+    /// their bits, which are ordered as the numbers are, since none is negative.
+    certain: BinaryHeap<u32>,
     /// What a square is at most of somebody who is certainly within the radius.
     certain_square: f32,
     /// Of those whose distance is known. The furthest on top.
@@ -120,7 +96,7 @@ impl<'a, F: FnMut(Entry<'_>) -> bool> Search<'a, F> {
         if self.certain.len() == self.k
             && let Some(furthest) = self.certain.peek()
         {
-            self.limit_to(within_m(furthest.0));
+            self.limit_to(within_m(f32::from_bits(*furthest)));
         }
     }
 
@@ -130,15 +106,8 @@ impl<'a, F: FnMut(Entry<'_>) -> bool> Search<'a, F> {
         }
         self.pending.push(entry);
         let square = certain_square(self.steps.apart(entry.steps()), self.cos_latitude as f32);
-        if square > self.certain_square {
-            return;
-        }
-        if self.certain.len() < self.k {
-            self.certain.push(Square(square));
-        } else if let Some(mut furthest) = self.certain.peek_mut()
-            && Square(square) < *furthest
-        {
-            *furthest = Square(square);
+        if square <= self.certain_square {
+            keep(&mut self.certain, self.k, square.to_bits());
         }
     }
 
@@ -170,24 +139,28 @@ impl<'a, F: FnMut(Entry<'_>) -> bool> Search<'a, F> {
         let indexed = Indexed::from(entry);
         let distance_m = match self.last {
             Some((steps, distance_m)) if steps == entry.steps() => distance_m,
-            _ => distance_m(self.at, indexed.position),
+            _ => self.at.distance_m(indexed.position),
         };
         self.last = Some((entry.steps(), distance_m));
-        let found = Found { distance_m, indexed };
-        if distance_m > self.radius_m {
-            return;
-        }
-        if self.best.len() < self.k {
-            self.best.push(found);
-        } else if let Some(mut furthest) = self.best.peek_mut()
-            && found < *furthest
-        {
-            *furthest = found;
+        if distance_m <= self.radius_m {
+            keep(&mut self.best, self.k, Found { distance_m, indexed });
         }
     }
 
     pub(super) fn finish(mut self) -> Vec<Found> {
         self.settle();
         self.best.into_sorted_vec()
+    }
+}
+
+/// Keeps the `k` least.
+#[inline]
+fn keep<T: Ord>(least: &mut BinaryHeap<T>, k: usize, one: T) {
+    if least.len() < k {
+        least.push(one);
+    } else if let Some(mut greatest) = least.peek_mut()
+        && one < *greatest
+    {
+        *greatest = one;
     }
 }

@@ -12,7 +12,8 @@ const LEVELS: usize = (HALVINGS / BITS) as usize;
 
 impl Index {
     /// Searches the leaf of the place itself, then what stands around it, and so upwards until all who can still matter have
-    /// been seen. So most of a search takes place in a few cells, and it never reads how they hang together.
+    /// been seen. So most searches look around in the lowest inner nodes only; of those above they read the one link that
+    /// leads down to the place.
     pub(super) fn search<'a, F>(&'a self, search: &mut Search<'a, F>)
     where
         F: FnMut(Entry<'_>) -> bool,
@@ -108,8 +109,8 @@ impl Parts {
         if link == self.last {
             let last = &mut self.parts[(self.count - 1) % SIXTEENTHS];
             last.square = last.square.min(part.square);
-            last.gap.east = nearer(last.gap.east, part.gap.east);
-            last.gap.north = nearer(last.gap.north, part.gap.north);
+            last.gap.east = last.gap.east.min(part.gap.east);
+            last.gap.north = last.gap.north.min(part.gap.north);
         } else {
             self.parts[self.count % SIXTEENTHS] = part;
             self.count += 1;
@@ -123,8 +124,4 @@ impl Parts {
         parts.sort_unstable_by(|one, other| one.square.total_cmp(&other.square));
         parts
     }
-}
-
-fn nearer(one: f32, other: f32) -> f32 {
-    if one.abs() < other.abs() { one } else { other }
 }
