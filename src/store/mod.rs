@@ -10,6 +10,7 @@ mod connection;
 mod error;
 mod events;
 mod executor;
+mod kept;
 mod lock;
 mod migrations;
 pub(crate) mod postgres;

@@ -3,6 +3,7 @@
 use super::Db;
 use crate::domain::ids::{AccountId, EventId};
 use crate::domain::role::Role;
+use crate::store::kept::Keep;
 use crate::store::rows::{Account, NewAccount};
 use crate::store::schema::accounts;
 use diesel::prelude::*;
@@ -84,6 +85,7 @@ pub fn take_event_ids(conn: &mut Db, id: AccountId, count: i64) -> QueryResult<(
     diesel::update(accounts::table.find(id.0))
         .set(accounts::last_event_id.eq(accounts::last_event_id + count))
         .returning((accounts::last_event_id, accounts::role))
+        .kept()
         .get_result(conn)
 }
 

@@ -2,6 +2,7 @@
 
 use super::Db;
 use crate::domain::ids::{AccountId, DriverId};
+use crate::store::kept::Keep;
 use crate::store::rows::{Account, Driver, DriverChange, NewDriver};
 use crate::store::schema::{accounts, drivers};
 use chrono::NaiveDateTime;
@@ -71,12 +72,20 @@ pub fn change(conn: &mut Db, id: DriverId, change: &DriverChange, at: NaiveDateT
     if *change == DriverChange::default() {
         return Ok(0);
     }
-    diesel::update(drivers::table.find(id.0)).set((drivers::changed_at.eq(at), change)).execute(conn)
+    diesel::update(drivers::table.find(id.0))
+        .set((drivers::changed_at.eq(at), change))
+        .returning(drivers::id)
+        .kept()
+        .execute(conn)
 }
 
 /// Notes that the driver's account changed.
 pub fn touch(conn: &mut Db, id: DriverId, at: NaiveDateTime) -> QueryResult<usize> {
-    diesel::update(drivers::table.find(id.0)).set(drivers::changed_at.eq(at)).execute(conn)
+    diesel::update(drivers::table.find(id.0))
+        .set(drivers::changed_at.eq(at))
+        .returning(drivers::id)
+        .kept()
+        .execute(conn)
 }
 
 /// Those who changed since, and when: from the index alone.

@@ -3,6 +3,7 @@
 use super::Db;
 use crate::domain::ids::{AccountId, EventId, JobId};
 use crate::domain::job::JobStatus;
+use crate::store::kept::Keep;
 use crate::store::rows::{EventRow, NewEvent};
 use crate::store::schema::{events, jobs};
 use chrono::NaiveDateTime;
@@ -141,12 +142,18 @@ pub fn confirm(
             events::push_due_at.eq(None::<NaiveDateTime>),
             sent,
         ))
+        .returning(events::event_id)
+        .kept()
         .execute(conn)
 }
 
 /// Notes that an event was handed to a device's socket.
 pub fn send(conn: &mut Db, account: AccountId, id: EventId, at: NaiveDateTime) -> QueryResult<usize> {
-    diesel::update(events::table.find((account.0, id.0))).set(events::sent_at.eq(at)).execute(conn)
+    diesel::update(events::table.find((account.0, id.0)))
+        .set(events::sent_at.eq(at))
+        .returning(events::event_id)
+        .kept()
+        .execute(conn)
 }
 
 /// Those of which it is to be decided by now whether they are pushed, the longest due first.
@@ -165,13 +172,19 @@ pub fn decide_push(conn: &mut Db, account: AccountId, id: EventId) -> QueryResul
         .find((account.0, id.0))
         .filter(events::push_due_at.is_not_null())
         .filter(events::confirmed_at.is_null());
-    diesel::update(undecided).set(events::push_due_at.eq(None::<NaiveDateTime>)).execute(conn)
+    diesel::update(undecided)
+        .set(events::push_due_at.eq(None::<NaiveDateTime>))
+        .returning(events::event_id)
+        .kept()
+        .execute(conn)
 }
 
 /// Nothing is to be decided of it any more.
 pub fn settle_push(conn: &mut Db, account: AccountId, id: EventId) -> QueryResult<usize> {
     diesel::update(events::table.find((account.0, id.0)))
         .set(events::push_due_at.eq(None::<NaiveDateTime>))
+        .returning(events::event_id)
+        .kept()
         .execute(conn)
 }
 
@@ -189,6 +202,8 @@ pub fn next_push_due(conn: &mut Db) -> QueryResult<Option<NaiveDateTime>> {
 pub fn process(conn: &mut Db, account: AccountId, id: EventId, at: NaiveDateTime) -> QueryResult<usize> {
     diesel::update(events::table.find((account.0, id.0)).filter(events::processed_at.is_null()))
         .set(events::processed_at.eq(at))
+        .returning(events::event_id)
+        .kept()
         .execute(conn)
 }
 

@@ -4,6 +4,7 @@ use super::Db;
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::store::Updated;
+use crate::store::kept::Keep;
 use crate::store::rows::{CompletedJob, Job, JobChange, NewJob};
 use crate::store::schema::{job_declines, jobs};
 use chrono::NaiveDateTime;
@@ -39,11 +40,12 @@ pub fn lock(conn: &mut Db, id: JobId) -> QueryResult<Option<Job>> {
 }
 
 /// Moves a job on from the status it has to `to`; changes nothing where it is in another status by now. What the row
-/// is then follows from what it was: to have it returned would more than double the time of the statement, which diesel
-/// does not keep prepared.
+/// is then follows from what it was.
 pub fn advance(conn: &mut Db, job: &Job, to: JobStatus, change: &JobChange<'_>) -> QueryResult<Updated<Job>> {
     let updated = diesel::update(jobs::table.find(job.id.0).filter(jobs::status.eq(job.status.as_str())))
         .set((jobs::status.eq(to.as_str()), change))
+        .returning(jobs::id)
+        .kept()
         .execute(conn)?;
     match updated {
         0 => Ok(find(conn, job.id)?.map_or(Updated::NotFound, Updated::NotInState)),

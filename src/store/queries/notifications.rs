@@ -5,6 +5,7 @@ use super::Db;
 use crate::domain::ids::{AccountId, CustomerId, EventId};
 use crate::domain::notification::NotificationStatus;
 use crate::domain::push::PushService;
+use crate::store::kept::Keep;
 use crate::store::push_rows::{CountRow, NewNotification, NotificationRow, ReceiptDue};
 use crate::store::schema::notification_history as history;
 use chrono::NaiveDateTime;
@@ -45,6 +46,8 @@ pub fn call_off(
             history::due_at.eq(None::<NaiveDateTime>),
             history::leased_until.eq(None::<NaiveDateTime>),
         ))
+        .returning(history::id)
+        .kept()
         .execute(conn)
 }
 
@@ -53,6 +56,8 @@ pub fn release(conn: &mut Db, id: i64, attempt: i64, now: NaiveDateTime) -> Quer
     diesel::update(history::table.find(id).filter(history::attempts.eq(attempt)))
         .filter(history::leased_until.is_not_null())
         .set((history::due_at.eq(now), history::leased_until.eq(None::<NaiveDateTime>)))
+        .returning(history::id)
+        .kept()
         .execute(conn)
 }
 
@@ -99,7 +104,11 @@ pub fn next_receipt_due(conn: &mut Db) -> QueryResult<Option<NaiveDateTime>> {
 
 /// When the receipt is asked for again; never where there is no time.
 pub fn set_receipt_due(conn: &mut Db, id: i64, at: Option<NaiveDateTime>) -> QueryResult<usize> {
-    diesel::update(history::table.find(id)).set(history::receipt_due_at.eq(at)).execute(conn)
+    diesel::update(history::table.find(id))
+        .set(history::receipt_due_at.eq(at))
+        .returning(history::id)
+        .kept()
+        .execute(conn)
 }
 
 /// The receipt says that what was accepted did not arrive: it failed, or goes another way from `due_at` on.
@@ -120,6 +129,8 @@ pub fn reopen(
             history::due_at.eq(due_at),
             history::receipt_due_at.eq(None::<NaiveDateTime>),
         ))
+        .returning(history::id)
+        .kept()
         .execute(conn)
 }
 

@@ -2,6 +2,7 @@
 
 use super::Db;
 use crate::domain::ids::{AccountId, DriverId, JobId, SearchId};
+use crate::store::kept::Keep;
 use crate::store::rows::{NewOffer, OfferRow};
 use crate::store::schema::{events, offers};
 use chrono::NaiveDateTime;
@@ -60,5 +61,7 @@ pub fn end(
 ) -> QueryResult<usize> {
     diesel::update(offers::table.find((job.0, driver.0)).filter(offers::outcome.is_null()))
         .set((offers::outcome.eq(outcome), offers::ended_at.eq(at)))
+        .returning(offers::job_id)
+        .kept()
         .execute(conn)
 }

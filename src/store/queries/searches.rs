@@ -3,6 +3,7 @@
 use super::Db;
 use crate::domain::ids::{JobId, SearchId};
 use crate::domain::job::{JobKind, JobStatus};
+use crate::store::kept::Keep;
 use crate::store::rows::{NewSearch, Ride, SearchRecord};
 use crate::store::schema::{jobs, searches};
 use chrono::NaiveDateTime;
@@ -48,6 +49,8 @@ pub fn open_jobs(conn: &mut Db, after: JobId, limit: i64) -> QueryResult<Vec<Job
 pub fn widen(conn: &mut Db, job: JobId, step: i64) -> QueryResult<usize> {
     diesel::update(searches::table.filter(searches::job_id.eq(job.0)).filter(searches::ended_at.is_null()))
         .set(searches::step.eq(step))
+        .returning(searches::id)
+        .kept()
         .execute(conn)
 }
 
@@ -55,6 +58,8 @@ pub fn widen(conn: &mut Db, job: JobId, step: i64) -> QueryResult<usize> {
 pub fn end(conn: &mut Db, job: JobId, ended_as: &str, at: NaiveDateTime) -> QueryResult<usize> {
     diesel::update(searches::table.filter(searches::job_id.eq(job.0)).filter(searches::ended_at.is_null()))
         .set((searches::ended_at.eq(at), searches::ended_as.eq(ended_as)))
+        .returning(searches::id)
+        .kept()
         .execute(conn)
 }
 

@@ -4,6 +4,7 @@
 use crate::domain::ids::{AccountId, EventId};
 use crate::domain::notification::NotificationStatus;
 use crate::domain::push::PushService;
+use crate::store::kept::Keep;
 use crate::store::push_rows::{NotificationRow, Settled};
 use crate::store::rows::{LivePosition, NewCandidate, NewLocation};
 use crate::store::schema::{
@@ -36,6 +37,8 @@ pub fn update_live_positions(conn: &mut SqliteConnection, rows: &[LivePosition])
                 drivers::position_at.eq(row.measured_at),
                 drivers::position_measured.eq(true),
             ))
+            .returning(drivers::id)
+            .kept()
             .execute(conn)?;
     }
     Ok(updated)
@@ -49,6 +52,8 @@ pub fn note_candidates(conn: &mut SqliteConnection, rows: &[NewCandidate]) -> Qu
             .on_conflict((search_candidates::search_id, search_candidates::driver_id))
             .do_update()
             .set(row)
+            .returning(search_candidates::driver_id)
+            .kept()
             .execute(conn)?;
     }
     Ok(rows.len())
@@ -77,6 +82,8 @@ pub fn claim_notifications(
                 history::leased_until.eq(until),
                 history::attempts.eq(row.attempts),
             ))
+            .returning(history::id)
+            .kept()
             .execute(conn)?;
     }
     Ok(rows)
@@ -108,6 +115,8 @@ pub fn settle_notifications(conn: &mut SqliteConnection, settled: &[Settled]) ->
                     history::accept_ms.eq(one.accept_ms),
                 ),
             ))
+            .returning(history::id)
+            .kept()
             .execute(conn)?;
         written.extend((rows > 0).then_some(one.id));
     }
@@ -123,7 +132,11 @@ pub fn mark_pushed(
     let mut marked = 0;
     for (account, id) in events {
         let event = events::table.find((account.0, id.0)).filter(events::pushed_at.is_null());
-        marked += diesel::update(event).set(events::pushed_at.eq(at)).execute(conn)?;
+        marked += diesel::update(event)
+            .set(events::pushed_at.eq(at))
+            .returning(events::event_id)
+            .kept()
+            .execute(conn)?;
     }
     Ok(marked)
 }
