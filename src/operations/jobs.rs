@@ -34,9 +34,9 @@ pub(super) fn tell_driver(
 
 pub(super) fn tell_customer(tx: &mut Tx<'_>, job: &Job, body: EventBody) -> Result<(), Error> {
     if let Some(customer) = job.customer_id
-        && let Some((customer, _)) = sql!(tx, customers::find(customer))?
+        && let Some(account) = sql!(tx, customers::account_of(customer))?
     {
-        tx.record(customer.account_id, Some(job.id), body);
+        tx.record(account, Some(job.id), body);
     }
     Ok(())
 }

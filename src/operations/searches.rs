@@ -15,7 +15,7 @@ use crate::domain::ride::{ANY_VEHICLE, CancelCode, CancelledBy, Unavailable, tak
 use crate::domain::search::{End, OpenSearch, SearchNews, SearchRow};
 use crate::domain::search_policy::Patience;
 use crate::operations::error::Error;
-use crate::operations::rides;
+use crate::operations::{jobs, rides};
 use crate::store::{
     Account, Conn, JobChange, NewCandidate, NewOffer, NewSearch, Ride, SearchRecord, StoreError, Tx, sql,
 };
@@ -179,7 +179,7 @@ pub fn widen(tx: &mut Tx<'_>, job: JobId, step: usize) -> Result<(), Error> {
 pub fn give_up(tx: &mut Tx<'_>, job: JobId) -> Result<(), Error> {
     let Some((ride, _)) = lock_searched(tx, job)? else { return Ok(()) };
     let Moved::Moves(to) = transition(ride.job.kind, ride.job.status, Move::GiveUp) else { return Ok(()) };
-    let ended = rides::advance(tx, &ride.job, to, &JobChange::default())?;
+    let ended = jobs::advance(tx, &ride.job, to, &JobChange::default())?;
     end(tx, &ride, End::NoDrivers)?;
     let body = EventBody::RideCancelled {
         ride_id: ride.ride_id,
@@ -187,7 +187,7 @@ pub fn give_up(tx: &mut Tx<'_>, job: JobId) -> Result<(), Error> {
         reason: NOBODY_FOUND.to_owned(),
         code: Some(CancelCode::NoDrivers),
     };
-    rides::tell_passenger(tx, &ended, body)
+    jobs::tell_customer(tx, &ended, body)
 }
 
 /// Notes whom searches looked at. No two may be the same driver for the same search.
@@ -235,11 +235,11 @@ pub(super) fn end(tx: &mut Tx<'_>, ride: &Ride, how: End) -> Result<(), Error> {
 pub(super) fn record_claim(
     tx: &mut Tx<'_>,
     ride: &Ride,
+    search: &SearchRecord,
     account: &Account,
     driver: DriverId,
 ) -> Result<(), Error> {
     let (job, at) = (ride.job.id, tx.at());
-    let Some(search) = sql!(tx, searches::open_of(job))? else { return Ok(()) };
     let new = NewOffer {
         job_id: job.0,
         driver_id: driver.0,

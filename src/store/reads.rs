@@ -20,8 +20,9 @@ const IDS_MAX: usize = 1000;
 pub type DriverStanding = (Driver, Account, Vec<JobId>);
 
 pub fn driver(conn: &mut Conn<'_>, id: DriverId) -> Result<Option<DriverStanding>, StoreError> {
-    let found = sql!(conn, drivers::find(id))?.into_iter().collect();
-    Ok(with_jobs(conn, found)?.pop())
+    let Some((driver, account)) = sql!(conn, drivers::find(id))? else { return Ok(None) };
+    let held = sql!(conn, jobs::held(id))?.into_iter().map(|(job, _, _)| job).collect();
+    Ok(Some((driver, account, held)))
 }
 
 /// Ascending by id, after `after`.
@@ -165,8 +166,7 @@ pub fn ride(conn: &mut Conn<'_>, ride_id: &RideId) -> Result<Option<RideStanding
 
 /// The same by its job.
 pub fn ride_of(conn: &mut Conn<'_>, job: JobId) -> Result<Option<RideStanding>, StoreError> {
-    let found = sql!(conn, rides::find(job))?.into_iter().collect();
-    Ok(with_people(conn, found)?.pop())
+    sql!(conn, rides::find(job))?.map(|ride| with_its_people(conn, ride)).transpose()
 }
 
 /// Whose rides a list is of.
@@ -201,7 +201,7 @@ pub fn open_rides(conn: &mut Conn<'_>, of: RidesOf, limit: i64) -> Result<Vec<Ri
 }
 
 /// Adds to rides who takes part in them, in the same order.
-pub fn with_people(conn: &mut Conn<'_>, rides: Vec<Ride>) -> Result<Vec<RideStanding>, StoreError> {
+fn with_people(conn: &mut Conn<'_>, rides: Vec<Ride>) -> Result<Vec<RideStanding>, StoreError> {
     let passengers: Vec<i64> = rides.iter().filter_map(|ride| ride.job.customer_id).map(i64::from).collect();
     let drivers: Vec<i64> = rides.iter().filter_map(|ride| ride.job.driver_id).map(i64::from).collect();
     let passengers: HashMap<CustomerId, Account> = sql!(conn, rides::passengers(&passengers))?
@@ -220,6 +220,19 @@ pub fn with_people(conn: &mut Conn<'_>, rides: Vec<Ride>) -> Result<Vec<RideStan
     Ok(rides.into_iter().map(standing).collect())
 }
 
+/// The same of one ride, by statements that stay prepared; a list's do not.
+pub fn with_its_people(conn: &mut Conn<'_>, ride: Ride) -> Result<RideStanding, StoreError> {
+    let passenger = match ride.job.customer_id {
+        Some(id) => sql!(conn, customers::find(id))?.map(|(_, account)| account),
+        None => None,
+    };
+    let driver = match ride.job.driver_id {
+        Some(id) => sql!(conn, drivers::find(id))?,
+        None => None,
+    };
+    Ok(RideStanding { ride, passenger, driver })
+}
+
 /// A booking, and the account of the technician who has it.
 #[derive(Clone, Debug)]
 pub struct BookingStanding {
@@ -228,8 +241,12 @@ pub struct BookingStanding {
 }
 
 pub fn booking(conn: &mut Conn<'_>, id: JobId) -> Result<Option<BookingStanding>, StoreError> {
-    let found = sql!(conn, bookings::find(id))?.into_iter().collect();
-    Ok(with_technicians(conn, found)?.pop())
+    let Some(booking) = sql!(conn, bookings::find(id))? else { return Ok(None) };
+    let technician = match booking.job.driver_id {
+        Some(id) => sql!(conn, drivers::find(id))?.map(|(_, account)| account),
+        None => None,
+    };
+    Ok(Some(BookingStanding { booking, technician }))
 }
 
 /// Whose bookings a list is of.

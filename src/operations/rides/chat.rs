@@ -1,10 +1,11 @@
 //! What the two participants of a ride say to each other.
 
-use super::{account_of, lock, tell_passenger};
+use super::{account_of, lock};
 use crate::domain::event::EventBody;
 use crate::domain::ride::RideId;
 use crate::operations::authentication::Principal;
 use crate::operations::error::{Error, Refusal};
+use crate::operations::jobs::tell_customer;
 use crate::store::Tx;
 
 /// Words from one participant for the other, from the acceptance of the ride to its end: before there is nobody to hear
@@ -23,7 +24,7 @@ pub fn chat(tx: &mut Tx<'_>, ride_id: &RideId, from: &Principal, text: &str) -> 
     let body =
         EventBody::ChatMessage { ride_id: ride_id.clone(), from: from.public_id, text: text.to_owned() };
     if is_driver {
-        return tell_passenger(tx, job, body);
+        return tell_customer(tx, job, body);
     }
     let driver = account_of(tx, driver)?;
     tx.record(driver.id, Some(job.id), body);

@@ -1,6 +1,6 @@
 //! The driver's side of a ride: taken by one of them, let pass, carried out or given back.
 
-use super::{account_of, advance, card, lock, moves, public_id, standing, tell_passenger};
+use super::{account_of, card, lock, moves, public_id, standing};
 use crate::domain::driver::Wants;
 use crate::domain::event::{Announcement, EventBody, RideAssignment};
 use crate::domain::ids::{DriverId, JobId};
@@ -11,10 +11,11 @@ use crate::domain::position::Position;
 use crate::domain::ride::{RideId, Rules, Travel, track_length_m};
 use crate::domain::search::{End, SearchNews};
 use crate::operations::error::{Error, Refusal};
+use crate::operations::jobs::{advance, tell_customer};
 use crate::operations::searches::takes_vehicle;
 use crate::operations::{drivers, searches};
 use crate::store::reads::{self, RideStanding};
-use crate::store::{Account, Conn, Driver, Job, JobChange, Ride, StoreError, Tx, sql};
+use crate::store::{Account, Conn, Driver, Job, JobChange, Ride, SearchRecord, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
 
 /// A ride of five hours with a position each second.
@@ -59,26 +60,27 @@ pub fn accept(
         Some(offer) if !offer.is_open(tx.now()) => return Err(Refusal::OfferEnded.into()),
         Some(_) => {}
     }
-    bind(tx, &ride, driver, rules, false)
+    bind(tx, &ride, driver, rules, None)?;
+    standing(tx, job.id)
 }
 
 /// Binds a ride that is searched for to a driver without asking them.
 pub fn claim(tx: &mut Tx<'_>, job: JobId, driver: DriverId, rules: &Rules) -> Result<(), Error> {
-    let (ride, _) = searches::lock_searched(tx, job)?.ok_or(Refusal::NotFound("ride"))?;
+    let (ride, search) = searches::lock_searched(tx, job)?.ok_or(Refusal::NotFound("ride"))?;
     if reads::has_declined(tx.conn(), job, driver)? {
         return Err(Refusal::OfferEnded.into());
     }
-    bind(tx, &ride, driver, rules, true).map(drop)
+    bind(tx, &ride, driver, rules, Some(&search))
 }
 
-/// Makes the ride the driver's, if they may still have it.
+/// Makes the ride the driver's, if they may still have it. `claimed_by` is the search that binds them without asking.
 fn bind(
     tx: &mut Tx<'_>,
     ride: &Ride,
     driver: DriverId,
     rules: &Rules,
-    is_claim: bool,
-) -> Result<RideStanding, Error> {
+    claimed_by: Option<&SearchRecord>,
+) -> Result<(), Error> {
     let to = moves(&ride.job, Move::Assign)?;
     let row = drivers::lock(tx, driver)?;
     let account = sql!(tx, accounts::find(row.account_id))?.ok_or(Refusal::NotFound("driver"))?;
@@ -101,14 +103,14 @@ fn bind(
     let bound = advance(tx, &ride.job, to, &change)?;
     holding.rides += 1;
     drivers::settle_holding(tx, &row, row.wants, holding, rules.deliveries_max)?;
-    if is_claim {
-        searches::record_claim(tx, ride, &account, driver)?;
+    if let Some(search) = claimed_by {
+        searches::record_claim(tx, ride, search, &account, driver)?;
     }
     searches::end(tx, ride, End::Assigned(driver))?;
     let accepted = EventBody::RideAccepted(Box::new(assignment(ride, &row, &account, rules.travel)));
-    tell_passenger(tx, &bound, accepted.clone())?;
+    tell_customer(tx, &bound, accepted.clone())?;
     tx.record(account.id, Some(bound.id), accepted);
-    standing(tx, bound.id)
+    Ok(())
 }
 
 /// A driver does not want a ride that is offered to them, and is not asked again. One who has it gives it back, until it has
@@ -185,7 +187,7 @@ pub(in crate::operations) fn release(
             driver: public_id(&account),
             reason: reason.to_owned(),
         };
-        tell_passenger(tx, &job, body)?;
+        tell_customer(tx, &job, body)?;
     }
     searches::reopen(tx, ride)?;
     Ok(job)
@@ -247,7 +249,7 @@ pub fn step(
     if !to.is_held() {
         drivers::settle_held(tx, driver, rules.deliveries_max)?;
     }
-    tell_passenger(tx, &job, body.clone())?;
+    tell_customer(tx, &job, body.clone())?;
     tx.record(account.id, Some(job.id), body);
     standing(tx, job.id)
 }

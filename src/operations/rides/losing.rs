@@ -1,11 +1,12 @@
 //! Rides whose driver has vanished after taking them: nothing is heard of them, and they have not come to the pickup.
 
-use super::{account_of, driving, public_id, tell_passenger};
+use super::{account_of, driving, public_id};
 use crate::domain::event::EventBody;
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::JobStatus;
 use crate::operations::drivers;
 use crate::operations::error::Error;
+use crate::operations::jobs::tell_customer;
 use crate::store::{Conn, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
 
@@ -62,6 +63,6 @@ pub fn lose_driver(
         driver: public_id(&account),
         heard_of_at,
     };
-    tell_passenger(tx, &ride.job, body)?;
+    tell_customer(tx, &ride.job, body)?;
     Ok(true)
 }

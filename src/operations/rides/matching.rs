@@ -1,7 +1,7 @@
 //! A ride asked for over its own socket, under an id that the app chose. The id names the newest job under it: once that has
 //! ended, the same passenger may ask again, and a new job is made.
 
-use super::{Canceller, Request, cancel, lock, request};
+use super::{Canceller, Request, cancel, lock, make};
 use crate::domain::ids::CustomerId;
 use crate::domain::job::JobStatus;
 use crate::domain::recap::{Part, Told};
@@ -54,7 +54,7 @@ pub fn find_driver(
         (None, Asker::Anonymous(opening)) => guests::create(tx, opening)?,
     };
     let asked = Request { ride_id: Some(ride_id.clone()), ..asked.clone() };
-    request(tx, passenger.customer, &asked, rules)?;
+    make(tx, passenger.customer, &asked, rules)?;
     Ok(passenger)
 }
 

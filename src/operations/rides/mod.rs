@@ -27,11 +27,10 @@ use crate::domain::search::End;
 use crate::domain::search_policy::Patience;
 use crate::operations::authentication::Principal;
 use crate::operations::error::{Error, Refusal};
+use crate::operations::jobs::{advance, tell_customer};
 use crate::operations::{drivers, searches};
 use crate::store::reads::{self, RideStanding};
-use crate::store::{
-    Account, Conn, Driver, Job, JobChange, NewJob, NewRide, Ride, StoreError, Tx, Updated, sql,
-};
+use crate::store::{Account, Conn, Driver, Job, JobChange, NewJob, NewRide, Ride, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -88,6 +87,11 @@ pub fn request(
     request: &Request,
     rules: &Rules,
 ) -> Result<RideStanding, Error> {
+    let id = make(tx, passenger, request, rules)?;
+    standing(tx, id)
+}
+
+fn make(tx: &mut Tx<'_>, passenger: CustomerId, request: &Request, rules: &Rules) -> Result<JobId, Error> {
     let found = sql!(tx, customers::find(passenger))?;
     let (_, account) = found.ok_or(Refusal::NotFound("customer"))?;
     let estimated_km = rules.travel.distance_m(request.pickup, request.dropoff) / 1000.0;
@@ -127,7 +131,7 @@ pub fn request(
     if is_due(&ride, tx.now()) {
         searches::open(tx, &ride, request.patience, rules.search_span)?;
     }
-    standing(tx, id)
+    Ok(id)
 }
 
 /// The ride as `viewer` may see it: who takes part in it or could take it, and admins.
@@ -215,7 +219,7 @@ fn end(
         tx.record(account.id, Some(job.id), body.clone());
         drivers::settle_held(tx, driver, deliveries_max)?;
     }
-    tell_passenger(tx, &job, body)
+    tell_customer(tx, &job, body)
 }
 
 /// A driver as the passenger of their ride sees them.
@@ -240,19 +244,6 @@ fn moves(job: &Job, step: Move) -> Result<JobStatus, Error> {
     }
 }
 
-pub(super) fn advance(
-    tx: &mut Tx<'_>,
-    job: &Job,
-    to: JobStatus,
-    change: &JobChange<'_>,
-) -> Result<Job, Error> {
-    match sql!(tx, jobs::advance(job, to, change))? {
-        Updated::Updated(job) => Ok(job),
-        // The row was locked when its status was read, so this does not happen; if it did, once more is right.
-        Updated::NotInState(_) | Updated::NotFound => Err(StoreError::Repeat.into()),
-    }
-}
-
 fn lock(tx: &mut Tx<'_>, ride_id: &RideId) -> Result<Ride, Error> {
     let id = sql!(tx, rides::id_of(ride_id.as_str()))?.ok_or(Refusal::NotFound("ride"))?;
     Ok(sql!(tx, rides::lock(id))?.ok_or(Refusal::NotFound("ride"))?)
@@ -260,22 +251,12 @@ fn lock(tx: &mut Tx<'_>, ride_id: &RideId) -> Result<Ride, Error> {
 
 fn standing(tx: &mut Tx<'_>, id: JobId) -> Result<RideStanding, Error> {
     let ride = sql!(tx, rides::find(id))?.ok_or(Refusal::NotFound("ride"))?;
-    let standing = reads::with_people(tx.conn(), vec![ride])?.pop();
-    Ok(standing.ok_or(Refusal::NotFound("ride"))?)
+    Ok(reads::with_its_people(tx.conn(), ride)?)
 }
 
 fn account_of(tx: &mut Tx<'_>, driver: DriverId) -> Result<Account, Error> {
     let (_, account) = sql!(tx, drivers::find(driver))?.ok_or(Refusal::NotFound("driver"))?;
     Ok(account)
-}
-
-pub(super) fn tell_passenger(tx: &mut Tx<'_>, job: &Job, body: EventBody) -> Result<(), Error> {
-    if let Some(customer) = job.customer_id
-        && let Some((customer, _)) = sql!(tx, customers::find(customer))?
-    {
-        tx.record(customer.account_id, Some(job.id), body);
-    }
-    Ok(())
 }
 
 /// The UUID by which the wire knows an account.

@@ -30,6 +30,10 @@ pub fn find(conn: &mut Db, id: CustomerId) -> QueryResult<Option<(Customer, Acco
         .optional()
 }
 
+pub fn account_of(conn: &mut Db, id: CustomerId) -> QueryResult<Option<AccountId>> {
+    customers::table.find(id.0).select(customers::account_id).first(conn).optional()
+}
+
 pub fn by_account(conn: &mut Db, account: AccountId) -> QueryResult<Option<Customer>> {
     customers::table
         .filter(customers::account_id.eq(account.0))
