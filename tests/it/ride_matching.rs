@@ -319,7 +319,7 @@ async fn every_socket_of_a_ride_hears_of_it() {
     }
 }
 
-/// Neither knows of a guest when both ask: one of them makes the ride, the other is refused and then told of it.
+/// Neither knows of a guest when both ask: one of them makes the ride, the other is refused and told of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_sockets_of_a_ride_that_ask_at_once_make_one_ride() {
     let server = Server::asking().await;
@@ -333,7 +333,8 @@ async fn two_sockets_of_a_ride_that_ask_at_once_make_one_ride() {
             let said = app.sync().await;
             match types(&said)[..] {
                 ["searching"] => {}
-                ["error"] | ["error", "searching"] => refused += 1,
+                // Told of the ride as soon as it is made, which may be before its own request is read, or after all of this.
+                ["error"] | ["error", "searching"] | ["searching", "error"] => refused += 1,
                 _ => panic!("{said:?}"),
             }
         }
