@@ -9,12 +9,12 @@ use crate::domain::event::Announcement;
 use crate::domain::ids::AccountId;
 use crate::metrics::Metrics;
 use crate::store::checkpoint;
-use crate::store::connection::{Conn, Connections};
+use crate::store::connection::{Conn, Connections, Pooled};
+use crate::store::decision::{Attempted, BACK_OFF, Decision, Durability, repeat, together, transaction};
 use crate::store::error::{OperationError, StoreError};
 use crate::store::queue::{NotTaken, Queue, Task, Urgency};
 use crate::store::tx::{PushDue, Tx};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use diesel::Connection;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -30,15 +30,6 @@ pub enum Where {
     Postgres(String),
 }
 
-/// What a commit waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// The disk: a power cut loses nothing that was acknowledged.
-    Full,
-    /// The operating system: a crash of the process loses nothing, a power cut may lose the last moments.
-    Normal,
-}
-
 #[derive(Clone, Debug)]
 pub struct Options {
     pub connections: u32,
@@ -49,11 +40,6 @@ pub struct Options {
     pub decisions: Durability,
     pub positions: Durability,
 }
-
-/// Attempts of one operation: a deadlock, a serialisation failure or a busy database repeats it.
-const ATTEMPTS_MAX: u32 = 4;
-/// Waited before the second attempt, twice that before the third, and so on.
-const BACK_OFF: Duration = Duration::from_millis(5);
 
 /// How long an answer is waited for.
 #[derive(Clone, Copy)]
@@ -166,7 +152,7 @@ impl Database {
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         let durability = self.inner.options.decisions;
-        self.transact(&self.inner.writes, Urgency::High, durability, Patience::TimeOut, operation).await
+        self.decide(&self.inner.writes, Urgency::High, durability, Patience::TimeOut, operation).await
     }
 
     /// The same for positions: after all decisions, with the durability of positions. Waits until it is known whether they
@@ -178,7 +164,7 @@ impl Database {
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         let durability = self.inner.options.positions;
-        self.transact(&self.inner.bulk, Urgency::Low, durability, Patience::UntilDecided, operation).await
+        self.decide(&self.inner.bulk, Urgency::Low, durability, Patience::UntilDecided, operation).await
     }
 
     /// For marks that somebody waits for: as urgent as a decision, as durable as positions.
@@ -189,7 +175,7 @@ impl Database {
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         let durability = self.inner.options.positions;
-        self.transact(&self.inner.writes, Urgency::High, durability, Patience::TimeOut, operation).await
+        self.decide(&self.inner.writes, Urgency::High, durability, Patience::TimeOut, operation).await
     }
 
     /// Reads. Each statement sees what was committed when it began.
@@ -201,63 +187,47 @@ impl Database {
     {
         // Behind decisions where both share the threads.
         let timeout = self.inner.options.timeout;
-        let job = move |conn: &mut Conn<'_>| repeat(timeout, || query(conn));
-        self.run(&self.inner.reads, Urgency::Low, Patience::TimeOut, job).await
+        let metrics = self.inner.metrics.clone();
+        let (reply, answer) = oneshot::channel();
+        let task = Task::Read(Box::new(move |conn| {
+            if reply.is_closed() {
+                return;
+            }
+            let began = Instant::now();
+            let read = conn.map_err(E::from).and_then(|mut conn| repeat(timeout, || query(&mut conn)));
+            metrics.database_seconds.record(began.elapsed());
+            let _ = reply.send(read);
+        }));
+        self.run(&self.inner.reads, Urgency::Low, task, Patience::TimeOut, answer).await
     }
 
-    async fn transact<T, E, F>(
+    async fn decide<T, E, F>(
         &self,
         queue: &Queue,
         urgency: Urgency,
         durability: Durability,
         patience: Patience,
-        mut operation: F,
+        operation: F,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: OperationError,
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
+        let (reply, answer) = oneshot::channel();
         let inner = self.inner.clone();
-        self.run(queue, urgency, patience, move |conn| {
-            let (value, announcements) = repeat(inner.options.timeout, || {
-                // PostgreSQL keeps microseconds; what is said before the commit is what is read after it.
-                let now = inner.clock.now().trunc_subsecs(6);
-                transaction(conn, durability, |conn| -> Result<_, E> {
-                    let mut tx = Tx::new(conn, now, inner.push_due());
-                    let value = operation(&mut tx)?;
-                    Ok((value, tx.finish()?))
-                })
-            })?;
-            if !announcements.is_empty()
-                && let Some(publish) = inner.publish.get()
-            {
-                publish(announcements);
-            }
-            Ok(value)
-        })
-        .await
+        let decision = Asked { inner, durability, operation, reply, began: None, decided: None };
+        self.run(queue, urgency, Task::Decide(Box::new(decision)), patience, answer).await
     }
 
-    async fn run<T, E, F>(&self, queue: &Queue, urgency: Urgency, patience: Patience, job: F) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: OperationError,
-        F: FnOnce(&mut Conn<'_>) -> Result<T, E> + Send + 'static,
-    {
-        let (reply, answer) = oneshot::channel();
-        let metrics = self.inner.metrics.clone();
-        let task: Task = Box::new(move |conn| {
-            // Nobody waits any more and nothing has begun: then nothing begins.
-            if reply.is_closed() {
-                return;
-            }
-            let began = Instant::now();
-            let outcome = conn.map_err(E::from).and_then(|mut conn| job(&mut conn));
-            metrics.database_seconds.record(began.elapsed());
-            // A caller that went away meanwhile asked for it all the same; it is done.
-            let _ = reply.send(outcome);
-        });
+    async fn run<T, E: OperationError>(
+        &self,
+        queue: &Queue,
+        urgency: Urgency,
+        task: Task,
+        patience: Patience,
+        answer: oneshot::Receiver<Result<T, E>>,
+    ) -> Result<T, E> {
         match queue.push(urgency, task) {
             Ok(()) => {}
             Err(NotTaken::Closed) => return Err(StoreError::Closed.into()),
@@ -330,7 +300,97 @@ impl Database {
     }
 }
 
+/// A decision that was asked for, and who waits for it.
+struct Asked<T, E, F> {
+    inner: Arc<Inner>,
+    durability: Durability,
+    operation: F,
+    reply: oneshot::Sender<Result<T, E>>,
+    began: Option<Instant>,
+    /// Its attempt among others.
+    decided: Option<Result<(T, Vec<Announcement>), E>>,
+}
+
+impl<T, E, F> Asked<T, E, F>
+where
+    E: OperationError,
+    F: FnMut(&mut Tx<'_>) -> Result<T, E>,
+{
+    fn decide(&mut self, conn: Conn<'_>) -> Result<(T, Vec<Announcement>), E> {
+        // PostgreSQL keeps microseconds; what is said before the commit is what is read after it.
+        let now = self.inner.clock.now().trunc_subsecs(6);
+        let mut tx = Tx::new(conn, now, self.inner.push_due());
+        let value = (self.operation)(&mut tx)?;
+        Ok((value, tx.finish()?))
+    }
+
+    /// A caller that went away meanwhile asked for it all the same; it is done.
+    fn answer(self, decided: Result<(T, Vec<Announcement>), E>) {
+        let outcome = decided.map(|(value, announcements)| {
+            self.inner.publish(announcements);
+            value
+        });
+        if let Some(began) = self.began {
+            self.inner.metrics.database_seconds.record(began.elapsed());
+        }
+        let _ = self.reply.send(outcome);
+    }
+}
+
+impl<T, E, F> Decision for Asked<T, E, F>
+where
+    T: Send,
+    E: OperationError,
+    F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send,
+{
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    fn attempt(&mut self, conn: Conn<'_>) -> Attempted {
+        // Nobody waits any more and nothing has begun: then nothing begins.
+        if self.reply.is_closed() {
+            return Attempted::Refused;
+        }
+        self.began = Some(Instant::now());
+        let Some(decided) = unless_it_panics(|| self.decide(conn)) else { return Attempted::Refused };
+        let attempted = match &decided {
+            Ok(_) => Attempted::Stands,
+            Err(error) if error.store_error().is_some() => Attempted::Failed,
+            Err(_) => Attempted::Refused,
+        };
+        self.decided = Some(decided);
+        attempted
+    }
+
+    fn settle(mut self: Box<Self>) {
+        if let Some(decided) = self.decided.take() {
+            self.answer(decided);
+        }
+    }
+
+    fn alone(mut self: Box<Self>, conn: Result<Conn<'_>, StoreError>) {
+        if self.reply.is_closed() && self.began.is_none() {
+            return;
+        }
+        self.began.get_or_insert_with(Instant::now);
+        let (timeout, durability) = (self.inner.options.timeout, self.durability);
+        let decided = conn.map_err(E::from).and_then(|mut conn| {
+            repeat(timeout, || transaction(&mut conn, durability, |conn| self.decide(conn)))
+        });
+        self.answer(decided);
+    }
+}
+
 impl Inner {
+    fn publish(&self, announcements: Vec<Announcement>) {
+        if !announcements.is_empty()
+            && let Some(publish) = self.publish.get()
+        {
+            publish(announcements);
+        }
+    }
+
     fn push_due(&self) -> &PushDue {
         self.push_due.get().map_or(&|_, now| now + UNKNOWN_PRESENCE, |due| &**due)
     }
@@ -349,92 +409,50 @@ fn start_checkpoints(path: PathBuf, timeout: Duration) -> (Sender<()>, JoinHandl
 /// The life of a database thread.
 fn work(queue: &Queue, connections: &Connections, timeout: Duration) {
     while let Some(queued) = queue.pop() {
-        let attempt = std::panic::AssertUnwindSafe(|| {
-            if queued.since.elapsed() > timeout {
-                (queued.task)(Err(StoreError::Unavailable("waited too long in the queue")));
-                return;
+        let is_late = |since: Instant| since.elapsed() > timeout;
+        let begin = || {
+            if is_late(queued.since) {
+                queued.task.run(Err(StoreError::Unavailable("waited too long in the queue")));
+                return Vec::new();
             }
-            match connections.take() {
-                Ok(mut connection) => (queued.task)(Ok(connection.conn())),
-                Err(error) => (queued.task)(Err(error)),
+            match (queued.task, connections.take()) {
+                (Task::Decide(first), Ok(Pooled::Sqlite(mut conn))) => {
+                    let durability = first.durability();
+                    let joins = |other: &dyn Decision, since: Instant| {
+                        !is_late(since)
+                            && (durability == Durability::Full || other.durability() == durability)
+                    };
+                    return together(&mut conn, first, || queue.next_decision(joins));
+                }
+                (task, Ok(mut connection)) => task.run(Ok(connection.conn())),
+                (task, Err(error)) => task.run(Err(error)),
             }
-        });
-        // The panic's message is in the log already; the caller hears that its operation was dropped.
-        if std::panic::catch_unwind(attempt).is_err() {
-            log::error!("a database operation panicked");
+            Vec::new()
+        };
+        for decision in unless_it_panics(begin).unwrap_or_default() {
+            unless_it_panics(|| match connections.take() {
+                Ok(mut connection) => decision.alone(Ok(connection.conn())),
+                Err(error) => decision.alone(Err(error)),
+            });
         }
     }
 }
 
-/// No attempt begins after `timeout`: the caller gives up some time after that, and what is done then is done behind its back.
-fn repeat<T, E: OperationError>(
-    timeout: Duration,
-    mut attempt: impl FnMut() -> Result<T, E>,
-) -> Result<T, E> {
-    let began = Instant::now();
-    for number in 1..ATTEMPTS_MAX {
-        match attempt() {
-            Err(error)
-                if error.store_error().is_some_and(StoreError::is_transient) && began.elapsed() < timeout =>
-            {
-                std::thread::sleep(BACK_OFF * number);
-            }
-            decided => return decided,
-        }
+/// The panic's message is in the log already; the caller hears that its operation was dropped.
+fn unless_it_panics<T>(operation: impl FnOnce() -> T) -> Option<T> {
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(operation));
+    if outcome.is_err() {
+        log::error!("a database operation panicked");
     }
-    attempt()
-}
-
-/// diesel's transactions want an error that its own converts into.
-enum Failed<E> {
-    Operation(E),
-    Diesel(diesel::result::Error),
-}
-
-impl<E> From<diesel::result::Error> for Failed<E> {
-    fn from(error: diesel::result::Error) -> Self {
-        Failed::Diesel(error)
-    }
-}
-
-fn transaction<T, E: OperationError>(
-    conn: &mut Conn<'_>,
-    durability: Durability,
-    mut body: impl FnMut(Conn<'_>) -> Result<T, E>,
-) -> Result<T, E> {
-    let is_postgres = matches!(conn, Conn::Postgres(_));
-    let outcome = match conn {
-        Conn::Sqlite(sqlite) => {
-            // A connection's setting, and only between transactions.
-            let pragma = match durability {
-                Durability::Full => "PRAGMA synchronous = FULL",
-                Durability::Normal => "PRAGMA synchronous = NORMAL",
-            };
-            Conn::Sqlite(sqlite).execute(pragma)?;
-            sqlite.immediate_transaction(|sqlite| body(Conn::Sqlite(sqlite)).map_err(Failed::Operation))
-        }
-        Conn::Postgres(postgres) => postgres.transaction(|postgres| {
-            if durability == Durability::Normal {
-                Conn::Postgres(postgres)
-                    .execute("SET LOCAL synchronous_commit = off")
-                    .map_err(|error| Failed::Operation(error.into()))?;
-            }
-            body(Conn::Postgres(postgres)).map_err(Failed::Operation)
-        }),
-    };
-    outcome.map_err(|failed| match failed {
-        Failed::Operation(error) => error,
-        Failed::Diesel(error) if is_postgres => StoreError::of_postgres(error).into(),
-        Failed::Diesel(error) => StoreError::from(error).into(),
-    })
+    outcome.ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::System;
-    use diesel::SqliteConnection;
     use diesel::connection::SimpleConnection;
+    use diesel::{Connection, SqliteConnection};
 
     const TIMEOUT: Duration = Duration::from_millis(50);
     /// Longer than any test holds the file.
@@ -453,10 +471,66 @@ mod tests {
         other.batch_execute("COMMIT").expect("it was begun");
         let outcome: Result<(), StoreError> = writing.await.expect("no panic");
         database.close();
-        let stored =
-            diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("(SELECT COUNT(*) FROM t)"));
-        let stored: i32 = diesel::RunQueryDsl::get_result(stored, &mut other).expect("a number");
-        assert_eq!(stored, i32::from(outcome.is_ok()), "{outcome:?}");
+        assert_eq!(numbers(&mut other).len(), usize::from(outcome.is_ok()), "{outcome:?}");
+        remove(&path);
+    }
+
+    #[derive(Debug)]
+    enum Refusing {
+        Store(StoreError),
+        Refused,
+    }
+
+    impl From<StoreError> for Refusing {
+        fn from(error: StoreError) -> Self {
+            Refusing::Store(error)
+        }
+    }
+
+    impl OperationError for Refusing {
+        fn store_error(&self) -> Option<&StoreError> {
+            match self {
+                Refusing::Store(error) => Some(error),
+                Refusing::Refused => None,
+            }
+        }
+    }
+
+    /// Four that wait behind one another: one is refused after it wrote, one panics, one writes what can't be written.
+    #[tokio::test]
+    async fn of_decisions_that_wait_together_each_has_its_own_end() {
+        let (path, database, mut other) = held_by_another(LONG);
+        let deciding = (0..5).map(|number: i32| {
+            let database = database.clone();
+            tokio::spawn(async move {
+                let outcome = database.write(move |tx| match number {
+                    1 => {
+                        tx.conn().execute("INSERT INTO t VALUES (1)")?;
+                        Err(Refusing::Refused)
+                    }
+                    2 => panic!("as it is meant to"),
+                    3 => Ok(tx.conn().execute("INSERT INTO nowhere VALUES (3)")?),
+                    _ => Ok(tx.conn().execute(&format!("INSERT INTO t VALUES ({number})"))?),
+                });
+                outcome.await
+            })
+        });
+        let deciding: Vec<_> = deciding.collect();
+        while database.waiting() < 4 {
+            tokio::time::sleep(TIMEOUT / 10).await;
+        }
+        other.batch_execute("COMMIT").expect("it was begun");
+        let mut outcomes = Vec::new();
+        for one in deciding {
+            outcomes.push(one.await.expect("no panic here"));
+        }
+        database.close();
+        let ends = matches!(
+            outcomes[..],
+            [Ok(()), Err(Refusing::Refused), Err(Refusing::Store(_)), Err(Refusing::Store(_)), Ok(())]
+        );
+        assert!(ends, "{outcomes:?}");
+        assert_eq!(numbers(&mut other), [0, 4]);
         remove(&path);
     }
 
@@ -504,6 +578,11 @@ mod tests {
         let at = Where::Sqlite(path.clone());
         let database = Database::open(&at, options, Arc::new(System), Arc::new(Metrics::new()));
         (path, database, other)
+    }
+
+    fn numbers(conn: &mut SqliteConnection) -> Vec<i32> {
+        let numbers = diesel::dsl::sql::<diesel::sql_types::Integer>("SELECT n FROM t ORDER BY n");
+        diesel::RunQueryDsl::load(numbers, conn).expect("numbers")
     }
 
     fn remove(path: &std::path::Path) {

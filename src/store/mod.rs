@@ -7,6 +7,7 @@
 pub mod bulk;
 mod checkpoint;
 mod connection;
+mod decision;
 mod error;
 mod events;
 mod executor;
@@ -25,9 +26,10 @@ mod tx;
 
 pub use bulk::{Mark, MarkKind};
 pub use connection::Conn;
+pub use decision::Durability;
 pub use error::{Chain, OperationError, StoreError};
 pub use events::{newest_events, page_of, standing};
-pub use executor::{Database, Durability, Options, Where};
+pub use executor::{Database, Options, Where};
 pub use lock::{ServeLock, ServeLockError};
 pub use migrations::{MigrationError, migrate};
 pub use push_rows::*;

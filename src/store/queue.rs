@@ -1,13 +1,28 @@
 //! A bounded queue of work for database threads, with two urgencies.
 
 use crate::store::connection::Conn;
+use crate::store::decision::Decision;
 use crate::store::error::StoreError;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+type Read = dyn FnOnce(Result<Conn<'_>, StoreError>) + Send;
+
 /// Work: handed a connection, or the reason why there is none.
-pub type Task = Box<dyn FnOnce(Result<Conn<'_>, StoreError>) + Send>;
+pub enum Task {
+    Read(Box<Read>),
+    Decide(Box<dyn Decision>),
+}
+
+impl Task {
+    pub fn run(self, conn: Result<Conn<'_>, StoreError>) {
+        match self {
+            Task::Read(read) => read(conn),
+            Task::Decide(decision) => decision.alone(conn),
+        }
+    }
+}
 
 /// Why a task is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +98,22 @@ impl Queue {
         }
     }
 
+    /// The decision that is next, if it waits already, is urgent, and is one that `is_wanted`.
+    pub fn next_decision(
+        &self,
+        is_wanted: impl Fn(&dyn Decision, Instant) -> bool,
+    ) -> Option<Box<dyn Decision>> {
+        let mut state = self.state();
+        match state.high.front() {
+            Some(Queued { task: Task::Decide(decision), since }) if is_wanted(&**decision, *since) => {}
+            _ => return None,
+        }
+        match state.high.pop_front()?.task {
+            Task::Decide(decision) => Some(decision),
+            Task::Read(_) => None,
+        }
+    }
+
     pub fn len(&self) -> usize {
         let state = self.state();
         state.high.len() + state.low.len()
@@ -108,7 +139,7 @@ mod tests {
 
     fn note(order: &Arc<Mutex<Vec<u32>>>, number: u32) -> Task {
         let order = order.clone();
-        Box::new(move |_| order.lock().expect("not poisoned").push(number))
+        Task::Read(Box::new(move |_| order.lock().expect("not poisoned").push(number)))
     }
 
     #[test]
@@ -123,7 +154,7 @@ mod tests {
         queue.close();
         assert_eq!(queue.push(Urgency::High, note(&order, 5)), Err(NotTaken::Closed));
         while let Some(queued) = queue.pop() {
-            (queued.task)(Err(StoreError::Unavailable("none is needed")));
+            queued.task.run(Err(StoreError::Unavailable("none is needed")));
         }
         assert_eq!(*order.lock().expect("not poisoned"), [1, 2, 3, 4]);
     }
@@ -134,9 +165,9 @@ mod tests {
         let done = Arc::new(AtomicUsize::new(0));
         let task = || -> Task {
             let done = done.clone();
-            Box::new(move |_| {
+            Task::Read(Box::new(move |_| {
                 done.fetch_add(1, Ordering::SeqCst);
-            })
+            }))
         };
         assert_eq!(queue.push(Urgency::Low, task()), Ok(()));
         assert_eq!(queue.push(Urgency::Low, task()), Err(NotTaken::Full));
