@@ -38,8 +38,8 @@ pub(super) fn open(tx: &mut Tx<'_>, ride: &Ride, patience: Patience, span: TimeD
         opened_at: tx.at(),
         deadline: tx.at() + span,
     };
-    sql!(tx, searches::insert(&row))?;
-    if let Some(opened) = going_on(tx.conn(), ride)? {
+    let search = sql!(tx, searches::insert(&row))?;
+    if let Some(opened) = with_tried(tx.conn(), ride, &search)? {
         tx.announce(Announcement::Search(SearchNews::Opened(Box::new(opened))));
     }
     Ok(())
@@ -92,16 +92,21 @@ pub fn open_jobs(conn: &mut Conn<'_>) -> Result<Vec<JobId>, StoreError> {
 
 /// The search that goes on for a ride, with all that was tried.
 pub fn find(conn: &mut Conn<'_>, job: JobId) -> Result<Option<OpenSearch>, StoreError> {
-    match sql!(conn, rides::find(job))? {
-        Some(ride) => going_on(conn, &ride),
+    let Some(ride) = sql!(conn, rides::find(job))? else { return Ok(None) };
+    match sql!(conn, searches::open_of(job))? {
+        Some(search) => with_tried(conn, &ride, &search),
         None => Ok(None),
     }
 }
 
-fn going_on(conn: &mut Conn<'_>, ride: &Ride) -> Result<Option<OpenSearch>, StoreError> {
+/// A search with all that was tried; `None` for a ride without a place to search around.
+fn with_tried(
+    conn: &mut Conn<'_>,
+    ride: &Ride,
+    row: &SearchRecord,
+) -> Result<Option<OpenSearch>, StoreError> {
     let job = &ride.job;
-    let found = sql!(conn, searches::open_of(job.id))?.zip(job.pickup());
-    let Some((row, pickup)) = found else { return Ok(None) };
+    let Some(pickup) = job.pickup() else { return Ok(None) };
     let offers = sql!(conn, offers::of_job(job.id))?;
     let refused = sql!(conn, jobs::declined_by(job.id))?;
     let wanted = ride.ride_type.as_deref().filter(|wanted| !wanted.eq_ignore_ascii_case(ANY_VEHICLE));
@@ -109,7 +114,7 @@ fn going_on(conn: &mut Conn<'_>, ride: &Ride) -> Result<Option<OpenSearch>, Stor
         id: row.id,
         job: job.id,
         patience: row.patience,
-        row: SearchRow::from(&row),
+        row: SearchRow::from(row),
         pickup,
         vehicle_type: wanted.map(str::to_owned),
         offers: offers

@@ -87,11 +87,11 @@ pub fn request(
     request: &Request,
     rules: &Rules,
 ) -> Result<RideStanding, Error> {
-    let id = make(tx, passenger, request, rules)?;
-    standing(tx, id)
+    let ride = make(tx, passenger, request, rules)?;
+    Ok(reads::with_its_people(tx.conn(), ride)?)
 }
 
-fn make(tx: &mut Tx<'_>, passenger: CustomerId, request: &Request, rules: &Rules) -> Result<JobId, Error> {
+fn make(tx: &mut Tx<'_>, passenger: CustomerId, request: &Request, rules: &Rules) -> Result<Ride, Error> {
     let found = sql!(tx, customers::find(passenger))?;
     let (_, account) = found.ok_or(Refusal::NotFound("customer"))?;
     let estimated_km = rules.travel.distance_m(request.pickup, request.dropoff) / 1000.0;
@@ -122,16 +122,15 @@ fn make(tx: &mut Tx<'_>, passenger: CustomerId, request: &Request, rules: &Rules
         estimated_fare_minor: fare.minor(),
         scheduled_at: request.scheduled_at.map(|at| at.naive_utc()),
     };
-    let id = sql!(tx, rides::insert(&row)).map_err(|error| match error {
+    let ride = sql!(tx, rides::insert(&row)).map_err(|error| match error {
         // Another socket asked under the same id at the same time: once more, to find its ride.
         StoreError::Taken { .. } => StoreError::Repeat,
         other => other,
     })?;
-    let ride = sql!(tx, rides::find(id))?.ok_or(Refusal::NotFound("ride"))?;
     if is_due(&ride, tx.now()) {
         searches::open(tx, &ride, request.patience, rules.search_span)?;
     }
-    Ok(id)
+    Ok(ride)
 }
 
 /// The ride as `viewer` may see it: who takes part in it or could take it, and admins.

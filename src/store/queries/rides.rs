@@ -8,8 +8,8 @@ use crate::store::schema::{accounts, customers, drivers, jobs, ride_ratings};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-pub fn insert(conn: &mut Db, new: &NewRide<'_>) -> QueryResult<JobId> {
-    diesel::insert_into(jobs::table).values(new).returning(jobs::id).get_result(conn)
+pub fn insert(conn: &mut Db, new: &NewRide<'_>) -> QueryResult<Ride> {
+    diesel::insert_into(jobs::table).values(new).returning(Ride::as_returning()).get_result(conn)
 }
 
 /// The newest ride under an id that an app gave.

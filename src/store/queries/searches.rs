@@ -1,7 +1,7 @@
 //! Searches for rides' drivers.
 
 use super::Db;
-use crate::domain::ids::{JobId, SearchId};
+use crate::domain::ids::JobId;
 use crate::domain::job::{JobKind, JobStatus};
 use crate::store::kept::Keep;
 use crate::store::rows::{NewSearch, Ride, SearchRecord};
@@ -10,8 +10,8 @@ use chrono::NaiveDateTime;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
-pub fn insert(conn: &mut Db, new: &NewSearch) -> QueryResult<SearchId> {
-    diesel::insert_into(searches::table).values(new).returning(searches::id).get_result(conn)
+pub fn insert(conn: &mut Db, new: &NewSearch) -> QueryResult<SearchRecord> {
+    diesel::insert_into(searches::table).values(new).returning(SearchRecord::as_returning()).get_result(conn)
 }
 
 /// The search that goes on for a job.
