@@ -32,7 +32,7 @@ pub struct DeviceRow {
 
 /// What is written of a device; all of it.
 #[derive(Debug, Insertable, AsChangeset)]
-#[diesel(table_name = customer_push_tokens, treat_none_as_null = true)]
+#[diesel(table_name = customer_push_tokens, treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct DeviceChange<'a> {
     pub customer_id: i64,
     pub device_id: Option<&'a str>,
@@ -52,7 +52,7 @@ pub struct DeviceChange<'a> {
 }
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = push_preferences, treat_none_as_null = true)]
+#[diesel(table_name = push_preferences, treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct PreferencesRow {
     pub customer_id: i64,
     /// A JSON list of notification types.

@@ -1,4 +1,7 @@
 //! The rows of the tables, as queries return them and take them. Times are UTC, money is in minor units.
+//!
+//! What is inserted says `treat_none_as_default_value = false`: otherwise diesel leaves out what is `None`, and keeps no statement
+//! prepared whose columns may differ. No column that may be NULL has a default.
 
 use crate::domain::candidate::PassedOver;
 use crate::domain::driver::{DriverStatus, Wants};
@@ -35,7 +38,7 @@ pub struct Account {
 }
 
 #[derive(Debug, Insertable)]
-#[diesel(table_name = accounts)]
+#[diesel(table_name = accounts, treat_none_as_default_value = false)]
 pub struct NewAccount<'a> {
     pub public_id: String,
     pub username: &'a str,
@@ -72,7 +75,7 @@ pub struct Driver {
 }
 
 #[derive(Debug, Insertable)]
-#[diesel(table_name = drivers)]
+#[diesel(table_name = drivers, treat_none_as_default_value = false)]
 pub struct NewDriver<'a> {
     pub id: i64,
     pub account_id: i64,
@@ -113,7 +116,7 @@ pub struct Customer {
 
 /// What opens a guest's ride again.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = guests)]
+#[diesel(table_name = guests, treat_none_as_default_value = false)]
 pub struct Guest {
     pub account_id: i64,
     pub key_hash: String,
@@ -203,7 +206,7 @@ pub struct SearchRecord {
 }
 
 #[derive(Debug, Insertable)]
-#[diesel(table_name = searches)]
+#[diesel(table_name = searches, treat_none_as_default_value = false)]
 pub struct NewSearch {
     pub job_id: i64,
     pub patience: &'static str,
@@ -247,7 +250,7 @@ impl From<&SearchRecord> for SearchRow {
 }
 
 #[derive(Debug, Insertable)]
-#[diesel(table_name = offers)]
+#[diesel(table_name = offers, treat_none_as_default_value = false)]
 pub struct NewOffer {
     pub job_id: i64,
     pub driver_id: i64,
@@ -261,7 +264,7 @@ pub struct NewOffer {
 
 /// A driver whom a search looked at.
 #[derive(Debug, Insertable, AsChangeset)]
-#[diesel(table_name = search_candidates, treat_none_as_null = true)]
+#[diesel(table_name = search_candidates, treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct NewCandidate {
     pub search_id: i64,
     pub driver_id: i64,
@@ -319,7 +322,7 @@ pub struct CompletedJob {
 }
 
 #[derive(Debug, Insertable)]
-#[diesel(table_name = jobs)]
+#[diesel(table_name = jobs, treat_none_as_default_value = false)]
 pub struct NewJob<'a> {
     pub public_id: String,
     pub kind: &'static str,
@@ -339,7 +342,7 @@ pub struct NewJob<'a> {
 }
 
 #[derive(Debug, Insertable)]
-#[diesel(table_name = jobs)]
+#[diesel(table_name = jobs, treat_none_as_default_value = false)]
 pub struct NewRide<'a> {
     #[diesel(embed)]
     pub job: NewJob<'a>,
@@ -350,7 +353,7 @@ pub struct NewRide<'a> {
 }
 
 #[derive(Debug, Insertable)]
-#[diesel(table_name = jobs)]
+#[diesel(table_name = jobs, treat_none_as_default_value = false)]
 pub struct NewBooking<'a> {
     #[diesel(embed)]
     pub job: NewJob<'a>,
@@ -446,7 +449,7 @@ pub struct Location {
 }
 
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = refresh_tokens)]
+#[diesel(table_name = refresh_tokens, treat_none_as_default_value = false)]
 pub struct RefreshToken {
     /// The token's `jti`.
     pub id: String,
@@ -461,7 +464,7 @@ pub struct RefreshToken {
 }
 
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = idempotency_keys)]
+#[diesel(table_name = idempotency_keys, treat_none_as_default_value = false)]
 pub struct IdempotencyRow {
     pub account_id: i64,
     pub route: String,
