@@ -143,8 +143,9 @@ impl Database {
         }
     }
 
-    /// A decision: runs `operation` in one transaction, then publishes what it recorded, then answers. The whole
-    /// operation is repeated where the database asks for it, so it must have no effect but on its transaction.
+    /// A decision: runs `operation` in one transaction, which others that wait may share (see `decision`), then publishes what
+    /// it recorded, then answers. The whole operation is repeated where the database asks for it, or where a transaction that
+    /// it shared was undone, so it must have no effect but on its transaction.
     pub async fn write<T, E, F>(&self, operation: F) -> Result<T, E>
     where
         T: Send + 'static,
