@@ -204,22 +204,6 @@ impl Part {
             Part::RideMatching(app) => app.of_ride(),
         }
     }
-
-    /// What has to be said before an event.
-    fn before(&mut self, event: &Event) -> Vec<String> {
-        match self {
-            Part::DriverApp(_) | Part::RideHailing(_) => Vec::new(),
-            Part::RideMatching(app) => app.before(event),
-        }
-    }
-
-    /// What has to be said when all events up to `sent` were.
-    fn after(&mut self, sent: EventId) -> Vec<String> {
-        match self {
-            Part::DriverApp(_) | Part::RideHailing(_) => Vec::new(),
-            Part::RideMatching(app) => app.after(sent),
-        }
-    }
 }
 
 /// As the log names it: the driver where there is one.

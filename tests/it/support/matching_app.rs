@@ -121,6 +121,14 @@ impl MatchingApp {
         self.app.send(message);
     }
 
+    /// The next message, whatever it is.
+    pub async fn hear(&mut self) -> Value {
+        match self.app.hear().await {
+            Heard::Message(message) => message,
+            other => panic!("instead of a message: {other:?}"),
+        }
+    }
+
     /// The next message but for positions, which must have this type.
     pub async fn expect(&mut self, expected: &str) -> Value {
         self.app.expect(expected).await

@@ -47,7 +47,7 @@ impl Client {
             self.send(connected, link);
         }
         let steps = self.delivery.begin(self.last_event_id, standing);
-        ride_matching::recall(self, under_way, standing.newest, read_of(&steps), link);
+        ride_matching::recall(self, under_way, standing.newest, read_of(&steps));
         self.carry_out(steps, None, link);
     }
 
@@ -69,7 +69,7 @@ impl Client {
                 // Who is given what they asked for can tell the state from it.
                 let fails = steps.contains(&Step::Snapshot);
                 let under_way = under_way.filter(|_| fails);
-                ride_matching::recall(client, under_way, standing.newest, read_of(&steps), link);
+                ride_matching::recall(client, under_way, standing.newest, read_of(&steps));
                 client.carry_out(steps, None, link);
             }
             Err(error) => client.give_up(&error.into(), link),
@@ -87,9 +87,7 @@ impl Client {
         while let Some(step) = steps.next() {
             match step {
                 Step::Send(event) => {
-                    for before in self.part.before(&event) {
-                        self.send(before, link);
-                    }
+                    ride_matching::before(self, &event, link);
                     let text = match &prepared {
                         Some((id, text)) if *id == event.id => text.clone(),
                         _ => self.contract().event(&event).into(),
@@ -112,9 +110,7 @@ impl Client {
                 Step::Snapshot => return self.snapshot(steps.collect(), link),
             }
         }
-        for after in self.part.after(self.delivery.sent()) {
-            self.send(after, link);
-        }
+        ride_matching::after(self, self.delivery.sent(), link);
     }
 
     /// What the client says meanwhile is handled afterwards, so a replay comes before the answer to what follows it. The

@@ -149,35 +149,56 @@ pub(super) fn snapshot(client: &mut Client, rest: Vec<Step>, link: &mut Link<'_,
                 selection: Selection::Everything,
                 generation: 0,
             };
-            recall(client, under_way, standing.newest, Some(&read), link);
+            recall(client, under_way, standing.newest, Some(&read));
             client.carry_out(rest, None, link);
         }
         Err(error) => client.give_up(&error.into(), link),
     });
 }
 
-/// What goes on is to be said beside what is replayed, unless the app has just been told, and to be followed.
-pub(super) fn recall(
-    client: &mut Client,
-    under_way: Option<UnderWay>,
-    newest: EventId,
-    read: Option<&Read>,
-    link: &mut Link<'_, Client>,
-) {
-    if let Some(UnderWay { standing, .. }) = &under_way
-        && standing.ride.job.status.is_held()
-    {
-        follow(client, standing.ride.job.id, link);
-    }
+/// What goes on is to be said beside what is replayed, but for a search of which the app has just been told.
+pub(super) fn recall(client: &mut Client, under_way: Option<UnderWay>, newest: EventId, read: Option<&Read>) {
     let Part::RideMatching(app) = &mut client.part else { return };
     let is_said = std::mem::take(&mut app.is_searching_said);
-    app.recap = under_way.filter(|_| !is_said).map(|UnderWay { standing, told }| {
+    let is_to_say = |under_way: &UnderWay| !is_said || under_way.standing.ride.job.status.is_held();
+    app.recap = under_way.filter(is_to_say).map(|UnderWay { standing, told }| {
         let job = &standing.ride.job;
         Box::new((Recap::new(job.id, job.status, &told, newest, read), standing))
     });
 }
 
-/// An event of the ride was sent: from when it has a driver to its end the app follows it, without asking to.
+/// Says what has to be said before this event.
+pub(super) fn before(client: &mut Client, event: &Event, link: &mut Link<'_, Client>) {
+    let Part::RideMatching(app) = &mut client.part else { return };
+    if let Some(mut recap) = app.recap.take() {
+        say(client, recap.0.before(event), &recap.1, link);
+        if let Part::RideMatching(app) = &mut client.part {
+            app.recap = Some(recap);
+        }
+    }
+}
+
+/// Says what has to be said once everything up to `sent` was.
+pub(super) fn after(client: &mut Client, sent: EventId, link: &mut Link<'_, Client>) {
+    let Part::RideMatching(app) = &mut client.part else { return };
+    if let Some(recap) = app.recap.take_if(|recap| sent >= recap.0.newest()) {
+        let (recap, standing) = *recap;
+        say(client, recap.rest(), &standing, link);
+    }
+}
+
+/// Says parts of the state, without a number.
+fn say(client: &mut Client, parts: Vec<recap::Part>, standing: &RideStanding, link: &mut Link<'_, Client>) {
+    for part in parts {
+        client.send(shown(part, standing), link);
+        if part == recap::Part::DriverAssigned {
+            follow(client, standing.ride.job.id, link);
+        }
+    }
+}
+
+/// An event of the ride was sent. The app follows a ride without asking to, from when it was told of its driver to the end: it
+/// is not shown where somebody is of whom it has not heard.
 pub(super) fn sent(client: &mut Client, event: &Event, link: &mut Link<'_, Client>) {
     match (&event.body, event.job) {
         (EventBody::RideAccepted(_), Some(job)) => follow(client, job, link),
@@ -214,30 +235,8 @@ impl RideMatching {
     pub fn of_ride(&self) -> Option<(RideId, Passenger)> {
         Some((self.ride.clone(), self.passenger?))
     }
-
-    /// What has to be said before this event.
-    pub fn before(&mut self, event: &Event) -> Vec<String> {
-        match self.recap.as_deref_mut() {
-            Some((recap, standing)) => {
-                recap.before(event).into_iter().map(|part| shown(part, standing)).collect()
-            }
-            None => Vec::new(),
-        }
-    }
-
-    /// What has to be said once everything up to `sent` was.
-    pub fn after(&mut self, sent: EventId) -> Vec<String> {
-        match self.recap.take_if(|recap| sent >= recap.0.newest()) {
-            Some(recap) => {
-                let (recap, standing) = *recap;
-                recap.rest().into_iter().map(|part| shown(part, &standing)).collect()
-            }
-            None => Vec::new(),
-        }
-    }
 }
 
-/// A part of the state, without a number.
 fn shown(part: recap::Part, standing: &RideStanding) -> String {
     let (ride_id, job) = (&standing.ride.ride_id, &standing.ride.job);
     match (part, &standing.driver) {
