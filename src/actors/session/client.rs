@@ -40,6 +40,7 @@ use crate::store::{Chain, Conn, Database, StoreError, standing};
 use actix::Addr;
 use bytestring::ByteString;
 use chrono::{DateTime, TimeDelta, Utc};
+use delivering::Past;
 use driver_app::DriverApp;
 use ride_hailing::RideHailing;
 use ride_matching::RideMatching;
@@ -256,7 +257,7 @@ impl Conversation for Client {
             self.send(established, link);
         }
         match self.recipient.clone() {
-            Some(recipient) => self.enter(recipient, link),
+            Some(recipient) => self.enter(recipient, Past::Kept, link),
             None => ride_matching::look_for_guest(self, link),
         }
     }
@@ -303,7 +304,7 @@ impl Conversation for Client {
             }
             ToClient::Text(text) => self.send(text, link),
             ToClient::SentAway(ride, membership) => ride_hailing::sent_away(self, &ride, membership, link),
-            ToClient::Bound(guest) => ride_matching::bound(self, guest, link),
+            ToClient::Bound(guest) => ride_matching::bound(self, guest, Past::None, link),
         }
     }
 

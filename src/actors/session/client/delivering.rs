@@ -11,10 +11,18 @@ use crate::operations::tokens::VerifiedClaims;
 use crate::store::{Mark, MarkKind, StoreError, page_of};
 use bytestring::ByteString;
 
+/// Whether the recipient had a connection before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Past {
+    Kept,
+    /// The account has just been made.
+    None,
+}
+
 impl Client {
     /// Registers first and reads afterwards: what is committed from here on is heard of, what was before is read. Also in
     /// the middle of a conversation, once it is known whose it is.
-    pub(super) fn enter(&mut self, recipient: Recipient, link: &mut Link<'_, Self>) {
+    pub(super) fn enter(&mut self, recipient: Recipient, past: Past, link: &mut Link<'_, Self>) {
         let session = Registered {
             driver: self.part.driver(),
             contract: self.contract(),
@@ -30,7 +38,9 @@ impl Client {
                 return Err(StoreError::Unavailable("the dispatcher is gone").into());
             }
             // What the last connection confirmed must not come again.
-            context.recorder.flush_marks().await;
+            if past == Past::Kept {
+                context.recorder.flush_marks().await;
+            }
             opening.await
         };
         link.wait(opening, |client, outcome, link| match outcome {

@@ -3,6 +3,7 @@
 //!
 //! Invariant: of the ride's state each part is said once on a connection, by its event or without a number (`domain::recap`).
 
+use super::delivering::Past;
 use super::{Client, ClientContext, Opened, Part, Recipient, ToClient};
 use crate::actors::entrance::Admission;
 use crate::actors::room::{Follower, Member, Membership, Seen};
@@ -85,7 +86,7 @@ pub(super) fn look_for_guest(client: &mut Client, link: &mut Link<'_, Client>) {
     let (database, ride) = (client.context.database.clone(), app.ride.clone());
     let looking = async move { database.read(move |conn| guests::of_ride(conn, &ride)).await };
     link.wait(looking, |client, found: Result<_, StoreError>, link| match found {
-        Ok(Some(guest)) => bound(client, guest, link),
+        Ok(Some(guest)) => bound(client, guest, Past::Kept, link),
         Ok(None) => {
             // Whatever the app remembers of this ride is no longer there.
             if let Some(last) = client.last_event_id.take() {
@@ -97,13 +98,13 @@ pub(super) fn look_for_guest(client: &mut Client, link: &mut Link<'_, Client>) {
 }
 
 /// The ride is this guest's, and so is the conversation.
-pub(super) fn bound(client: &mut Client, guest: Passenger, link: &mut Link<'_, Client>) {
+pub(super) fn bound(client: &mut Client, guest: Passenger, past: Past, link: &mut Link<'_, Client>) {
     if client.recipient.is_some() {
         return;
     }
     if let Part::RideMatching(app) = &mut client.part {
         app.passenger = Some(guest);
-        client.enter(Recipient { account: guest.account, claims: None }, link);
+        client.enter(Recipient { account: guest.account, claims: None }, past, link);
     }
 }
 
@@ -318,7 +319,7 @@ fn searching(client: &mut Client, passenger: Passenger, link: &mut Link<'_, Clie
         }
     }
     client.send(text, link);
-    bound(client, passenger, link);
+    bound(client, passenger, Past::None, link);
 }
 
 fn cancel_ride(client: &mut Client, link: &mut Link<'_, Client>) {
