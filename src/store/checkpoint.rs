@@ -6,7 +6,9 @@
 //! The log's file is not cut when the log starts anew: that is some commit's work, too, and took 90 ms for 40 MB. It is
 //! written over. How much of the file is the log's own is told by its frames, not by the file's length.
 
-use crate::store::connection::{Conn, Connections};
+use crate::store::connection::Connections;
+use crate::store::error::StoreError;
+use crate::store::queue::{Queue, Task, Urgency};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -18,42 +20,53 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Where a checkpoint is due: half a minute of 5,000 positions a second, and a start after a crash that reads it in tenths
 /// of a second.
 const DUE_BYTES: u64 = 32 << 20;
-/// A log that does not start anew by itself, because there was always a reader or a writer, is made to: a writer waits, but
-/// only for what was written during the checkpoint just before.
-const FORCED_BYTES: u64 = 96 << 20;
+/// A log that does not start anew by itself, because something was written during every checkpoint, is made ready for it: the
+/// writer writes back what is left, between two decisions.
+const READY_BYTES: u64 = 64 << 20;
+/// Where that does not help, because somebody reads at any time, the writer waits for the readers.
+const FORCED_BYTES: u64 = 112 << 20;
 /// A file that grew beyond this, in some rush, is cut to it when the log starts anew. Well over `FORCED_BYTES`, so that it is
 /// not cut day by day.
 pub const FILE_BYTES_MAX: u64 = 160 << 20;
 
 const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+const RESTART: &str = "PRAGMA wal_checkpoint(RESTART)";
 
 // The log's format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
 const HEADER_BYTES: u64 = 32;
 const FRAME_HEADER_BYTES: u64 = 24;
 
-/// Looks at the log until `ended` says so, then writes all of it back. `connections` is a pool of one that may write.
-pub fn watch(database: &Path, connections: &Connections, ended: &Receiver<()>) {
+/// Looks at the log until `ended` says so, then writes all of it back. `connections` is a pool of one that may write, `writes`
+/// is the queue of the one thread that writes.
+pub fn watch(database: &Path, connections: &Connections, writes: &Queue, ended: &Receiver<()>) {
     let log = log_path(database);
     while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-        match log_bytes(&log).unwrap_or(0) {
-            bytes if bytes > FORCED_BYTES => {
-                log::debug!("checkpoint forced wal_bytes={bytes}");
-                for pragma in [PASSIVE, PASSIVE, "PRAGMA wal_checkpoint(RESTART)"] {
-                    checkpoint(connections, pragma);
-                }
-            }
-            bytes if bytes > DUE_BYTES => checkpoint(connections, PASSIVE),
-            _ => {}
+        let bytes = log_bytes(&log).unwrap_or(0);
+        if bytes > DUE_BYTES {
+            beside_the_writer(connections, PASSIVE);
+        }
+        if bytes > READY_BYTES {
+            log::debug!("the log is to start anew wal_bytes={bytes}");
+            // Of what was written meanwhile, so that next to nothing is left.
+            beside_the_writer(connections, PASSIVE);
+            by_the_writer(writes, if bytes > FORCED_BYTES { RESTART } else { PASSIVE });
         }
     }
-    checkpoint(connections, "PRAGMA wal_checkpoint(TRUNCATE)");
+    beside_the_writer(connections, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
-fn checkpoint(connections: &Connections, pragma: &str) {
-    let done = connections.take().and_then(|mut connection| {
-        let mut conn: Conn<'_> = connection.conn();
-        conn.execute(pragma)
-    });
+fn beside_the_writer(connections: &Connections, pragma: &str) {
+    warn_of(connections.take().and_then(|mut connection| connection.conn().execute(pragma)));
+}
+
+/// Another connection would wait for the writer in its sleep, and so would the writer for it: 20 ms at a time.
+fn by_the_writer(writes: &Queue, pragma: &'static str) {
+    let task = Task::Run(Box::new(move |conn| warn_of(conn.and_then(|mut conn| conn.execute(pragma)))));
+    // Where the queue is full or closed the next look does it.
+    let _ = writes.push(Urgency::High, task);
+}
+
+fn warn_of(done: Result<(), StoreError>) {
     if let Err(error) = done {
         log::warn!("checkpoint failed, trying again: {error}");
     }
@@ -97,6 +110,7 @@ fn log_path(database: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::connection::Pooled;
 
     /// A log of 40 MB was cut in a passenger's commit: 120 ms for everybody who asked meanwhile.
     #[test]
@@ -112,7 +126,10 @@ mod tests {
         assert_eq!(log_bytes(&log).expect("read"), file_bytes, "all of it");
         assert!(file_bytes > 2_000_000, "{file_bytes}");
 
-        run("PRAGMA wal_checkpoint(PASSIVE)");
+        let writes = Queue::new(1);
+        by_the_writer(&writes, PASSIVE);
+        let queued = writes.pop().expect("it waits for the writer");
+        queued.task.run(connections.take().as_mut().map(Pooled::conn).map_err(|_| StoreError::Closed));
         run("INSERT INTO t VALUES (1)");
         assert_eq!(std::fs::metadata(&log).expect("a log").len(), file_bytes);
         let anew = log_bytes(&log).expect("read");

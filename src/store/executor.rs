@@ -107,7 +107,7 @@ impl Database {
             }
         };
         let checkpoints = match at {
-            Where::Sqlite(path) => Some(start_checkpoints(path.clone(), timeout)),
+            Where::Sqlite(path) => Some(start_checkpoints(path.clone(), writes.clone(), timeout)),
             Where::Postgres(_) => None,
         };
         let inner = Inner {
@@ -190,7 +190,7 @@ impl Database {
         let timeout = self.inner.options.timeout;
         let metrics = self.inner.metrics.clone();
         let (reply, answer) = oneshot::channel();
-        let task = Task::Read(Box::new(move |conn| {
+        let task = Task::Run(Box::new(move |conn| {
             if reply.is_closed() {
                 return;
             }
@@ -397,12 +397,12 @@ impl Inner {
     }
 }
 
-fn start_checkpoints(path: PathBuf, timeout: Duration) -> (Sender<()>, JoinHandle<()>) {
+fn start_checkpoints(path: PathBuf, writes: Arc<Queue>, timeout: Duration) -> (Sender<()>, JoinHandle<()>) {
     let (alive, ended) = std::sync::mpsc::channel();
     let connections = Connections::sqlite(&path, 1, timeout, false);
     let thread = std::thread::Builder::new()
         .name("db-checkpoint".to_owned())
-        .spawn(move || checkpoint::watch(&path, &connections, &ended))
+        .spawn(move || checkpoint::watch(&path, &connections, &writes, &ended))
         .expect("a thread can be started at start-up");
     (alive, thread)
 }

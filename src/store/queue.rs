@@ -7,18 +7,18 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-type Read = dyn FnOnce(Result<Conn<'_>, StoreError>) + Send;
+type Run = dyn FnOnce(Result<Conn<'_>, StoreError>) + Send;
 
 /// Work: handed a connection, or the reason why there is none.
 pub enum Task {
-    Read(Box<Read>),
+    Run(Box<Run>),
     Decide(Box<dyn Decision>),
 }
 
 impl Task {
     pub fn run(self, conn: Result<Conn<'_>, StoreError>) {
         match self {
-            Task::Read(read) => read(conn),
+            Task::Run(run) => run(conn),
             Task::Decide(decision) => decision.alone(conn),
         }
     }
@@ -110,7 +110,7 @@ impl Queue {
         }
         match state.high.pop_front()?.task {
             Task::Decide(decision) => Some(decision),
-            Task::Read(_) => None,
+            Task::Run(_) => None,
         }
     }
 
@@ -139,7 +139,7 @@ mod tests {
 
     fn note(order: &Arc<Mutex<Vec<u32>>>, number: u32) -> Task {
         let order = order.clone();
-        Task::Read(Box::new(move |_| order.lock().expect("not poisoned").push(number)))
+        Task::Run(Box::new(move |_| order.lock().expect("not poisoned").push(number)))
     }
 
     #[test]
@@ -165,7 +165,7 @@ mod tests {
         let done = Arc::new(AtomicUsize::new(0));
         let task = || -> Task {
             let done = done.clone();
-            Task::Read(Box::new(move |_| {
+            Task::Run(Box::new(move |_| {
                 done.fetch_add(1, Ordering::SeqCst);
             }))
         };
