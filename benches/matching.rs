@@ -96,14 +96,42 @@ async fn measure_in(options: &Options, directory: &Path) -> Result<bool, Failure
         }
     }
     tokio::time::sleep(SETTLE).await;
+    let before = ProcessorTime::now();
     let latencies = load(sockets, options.rate).await;
+    let stolen = before.zip(ProcessorTime::now()).map(|(before, after)| before.stolen_until(&after));
     server.start_kill()?;
     server.wait().await?;
-    Ok(report(options, requests, latencies))
+    let is_whole = report(options, requests, latencies);
+    if let Some(stolen) = stolen {
+        println!("the host's for others     {:.1} % of the processors' time", stolen * 100.0);
+    }
+    Ok(is_whole)
+}
+
+/// What the kernel has counted of all processors. A virtual machine has to share its own with others: where they take more than a
+/// hundredth, the slowest answers tell of them.
+struct ProcessorTime {
+    stolen: f64,
+    all: f64,
+}
+
+impl ProcessorTime {
+    /// None where the kernel is not Linux.
+    fn now() -> Option<Self> {
+        // user, nice, system, idle, iowait, irq, softirq, steal; what follows is counted in user already.
+        let stat = std::fs::read_to_string("/proc/stat").ok()?;
+        let counts = stat.lines().next()?.split_whitespace().skip(1).take(8);
+        let counts: Vec<f64> = counts.map_while(|count| count.parse().ok()).collect();
+        Some(Self { stolen: *counts.get(7)?, all: counts.iter().sum() })
+    }
+
+    fn stolen_until(&self, later: &Self) -> f64 {
+        (later.stolen - self.stolen) / (later.all - self.all).max(1.0)
+    }
 }
 
 /// Sends one request each `1 / rate` seconds, whatever becomes of those before.
-async fn load(sockets: Vec<Socket>, rate: u32) -> Vec<Option<Duration>> {
+async fn load(sockets: Vec<Socket>, rate: u32) -> Vec<Result<Duration, Failure>> {
     let began = tokio::time::Instant::now();
     let requests: Vec<_> = sockets
         .into_iter()
@@ -112,13 +140,13 @@ async fn load(sockets: Vec<Socket>, rate: u32) -> Vec<Option<Duration>> {
             let at = began + Duration::from_secs(1) * number as u32 / rate;
             tokio::spawn(async move {
                 tokio::time::sleep_until(at).await;
-                tokio::time::timeout(ANSWER_MAX, find_driver(socket, number)).await.ok()?.ok()
+                tokio::time::timeout(ANSWER_MAX, find_driver(socket, number)).await?
             })
         })
         .collect();
     let mut latencies = Vec::with_capacity(requests.len());
     for request in requests {
-        latencies.push(request.await.ok().flatten());
+        latencies.push(request.await.map_err(Failure::from).flatten());
     }
     latencies
 }
@@ -135,10 +163,11 @@ async fn find_driver(mut socket: Socket, number: usize) -> Result<Duration, Fail
     let sent = Instant::now();
     socket.send(Message::text(asked.to_string())).await?;
     loop {
-        match next(&mut socket).await?["type"].as_str() {
+        let heard = next(&mut socket).await?;
+        match heard["type"].as_str() {
             Some("searching") => {}
             Some("driver_assigned") => return Ok(sent.elapsed()),
-            other => return Err(format!("heard {other:?}").into()),
+            _ => return Err(format!("heard {heard}").into()),
         }
     }
 }
@@ -190,8 +219,14 @@ async fn start(url: &str, directory: &Path) -> Result<(Child, String), Failure> 
     Err("the server has ended".into())
 }
 
-fn report(options: &Options, requests: usize, latencies: Vec<Option<Duration>>) -> bool {
-    let mut matched: Vec<u128> = latencies.into_iter().flatten().map(|took| took.as_micros()).collect();
+fn report(options: &Options, requests: usize, latencies: Vec<Result<Duration, Failure>>) -> bool {
+    let mut matched = Vec::with_capacity(requests);
+    for (number, latency) in latencies.into_iter().enumerate() {
+        match latency {
+            Ok(took) => matched.push(took.as_micros()),
+            Err(error) => eprintln!("matching: request {number} got no driver: {error}"),
+        }
+    }
     matched.sort_unstable();
     let at =
         |share: f64| matched.get(((matched.len() as f64 * share) as usize).min(matched.len().max(1) - 1));
