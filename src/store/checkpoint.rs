@@ -40,19 +40,33 @@ const FRAME_HEADER_BYTES: u64 = 24;
 /// is the queue of the one thread that writes.
 pub fn watch(database: &Path, connections: &Connections, writes: &Queue, ended: &Receiver<()>) {
     let log = log_path(database);
+    // Closing it drops the locks that the process has on the database, so it stays open as long as that is used.
+    let pages = File::open(database);
     while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
         let bytes = log_bytes(&log).unwrap_or(0);
         if bytes > DUE_BYTES {
             beside_the_writer(connections, PASSIVE);
+            to_the_disk(&pages);
         }
         if bytes > READY_BYTES {
             log::debug!("the log is to start anew wal_bytes={bytes}");
             // Of what was written meanwhile, so that next to nothing is left.
             beside_the_writer(connections, PASSIVE);
+            to_the_disk(&pages);
             by_the_writer(writes, if bytes > FORCED_BYTES { RESTART } else { PASSIVE });
         }
     }
     beside_the_writer(connections, "PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+/// SQLite waits for the disk only where a checkpoint has written back the whole log, which here is the writer's: it would wait
+/// for all that was written back since the log began, 14 ms for 60 MB.
+fn to_the_disk(pages: &io::Result<File>) {
+    if let Ok(pages) = pages
+        && let Err(error) = pages.sync_data()
+    {
+        log::warn!("the database was not written out: {error}");
+    }
 }
 
 fn beside_the_writer(connections: &Connections, pragma: &str) {
