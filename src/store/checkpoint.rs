@@ -1,12 +1,12 @@
-//! SQLite's checkpoints, on a thread of their own. Left to itself SQLite copies the write-ahead log into the database
-//! within some writer's commit, every 1,000 pages: decisions then wait 50 ms and more, several times a second under a
-//! fleet's positions. A passive checkpoint beside the writer makes nobody wait, and copies a page that was written many
-//! times only once.
+//! SQLite's checkpoints, on a thread of their own but for the last step (`by_the_writer`). Left to itself SQLite copies the
+//! write-ahead log into the database within some writer's commit, every 1,000 pages: decisions then wait 50 ms and more,
+//! several times a second under a fleet's positions. A passive checkpoint beside the writer makes nobody wait, and copies a
+//! page that was written many times only once.
 //!
 //! The log's file is not cut when the log starts anew: that is some commit's work, too, and took 90 ms for 40 MB. It is
 //! written over. How much of the file is the log's own is told by its frames, not by the file's length.
 
-use crate::store::connection::Connections;
+use crate::store::connection::{Conn, Connections};
 use crate::store::error::StoreError;
 use crate::store::queue::{Queue, Task, Urgency};
 use std::fs::File;
@@ -29,6 +29,9 @@ const FORCED_BYTES: u64 = 112 << 20;
 /// not cut day by day.
 pub const FILE_BYTES_MAX: u64 = 160 << 20;
 
+/// For how long the writer waits for those who read.
+const READERS_TIME: Duration = Duration::from_millis(50);
+
 const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const RESTART: &str = "PRAGMA wal_checkpoint(RESTART)";
 
@@ -37,11 +40,20 @@ const HEADER_BYTES: u64 = 32;
 const FRAME_HEADER_BYTES: u64 = 24;
 
 /// Looks at the log until `ended` says so, then writes all of it back. `connections` is a pool of one that may write, `writes`
-/// is the queue of the one thread that writes.
-pub fn watch(database: &Path, connections: &Connections, writes: &Queue, ended: &Receiver<()>) {
+/// is the queue of the one thread that writes, which waits for locks as long as `timeout`.
+pub fn watch(
+    database: &Path,
+    connections: &Connections,
+    writes: &Queue,
+    timeout: Duration,
+    ended: &Receiver<()>,
+) {
     let log = log_path(database);
-    // Closing it drops the locks that the process has on the database, so it stays open as long as that is used.
+    // Closing it drops the locks that the process has on the database, so it stays open until the other threads have ended.
     let pages = File::open(database);
+    if let Err(error) = &pages {
+        log::warn!("the database is written out by its writer alone: {error}");
+    }
     while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
         let bytes = log_bytes(&log).unwrap_or(0);
         if bytes > DUE_BYTES {
@@ -53,13 +65,13 @@ pub fn watch(database: &Path, connections: &Connections, writes: &Queue, ended: 
             // Of what was written meanwhile, so that next to nothing is left.
             beside_the_writer(connections, PASSIVE);
             to_the_disk(&pages);
-            by_the_writer(writes, if bytes > FORCED_BYTES { RESTART } else { PASSIVE });
+            by_the_writer(writes, if bytes > FORCED_BYTES { RESTART } else { PASSIVE }, timeout);
         }
     }
     beside_the_writer(connections, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
-/// SQLite waits for the disk only where a checkpoint has written back the whole log, which here is the writer's: it would wait
+/// SQLite waits until the database is on the disk only where a checkpoint has written back the whole log, which here is the writer's: it would wait
 /// for all that was written back since the log began, 14 ms for 60 MB.
 fn to_the_disk(pages: &io::Result<File>) {
     if let Ok(pages) = pages
@@ -73,9 +85,18 @@ fn beside_the_writer(connections: &Connections, pragma: &str) {
     warn_of(connections.take().and_then(|mut connection| connection.conn().execute(pragma)));
 }
 
-/// Another connection would wait for the writer in its sleep, and so would the writer for it: 20 ms at a time.
-fn by_the_writer(writes: &Queue, pragma: &'static str) {
-    let task = Task::Run(Box::new(move |conn| warn_of(conn.and_then(|mut conn| conn.execute(pragma)))));
+/// Another connection would wait for the writer in its sleep, and then the writer for it. Whoever reads for long, a backup, say,
+/// must not keep decisions waiting.
+fn by_the_writer(writes: &Queue, pragma: &'static str, timeout: Duration) {
+    let busy_timeout = |time: Duration| format!("PRAGMA busy_timeout = {}", time.as_millis());
+    let (short, usual) = (busy_timeout(READERS_TIME), busy_timeout(timeout));
+    let checkpoint = move |mut conn: Conn<'_>| {
+        conn.execute(&short)?;
+        let done = conn.execute(pragma);
+        conn.execute(&usual)?;
+        done
+    };
+    let task = Task::Run(Box::new(move |conn| warn_of(conn.and_then(checkpoint))));
     // Where the queue is full or closed the next look does it.
     let _ = writes.push(Urgency::High, task);
 }
@@ -141,7 +162,7 @@ mod tests {
         assert!(file_bytes > 2_000_000, "{file_bytes}");
 
         let writes = Queue::new(1);
-        by_the_writer(&writes, PASSIVE);
+        by_the_writer(&writes, PASSIVE, Duration::from_secs(10));
         let queued = writes.pop().expect("it waits for the writer");
         queued.task.run(connections.take().as_mut().map(Pooled::conn).map_err(|_| StoreError::Closed));
         run("INSERT INTO t VALUES (1)");

@@ -402,7 +402,7 @@ fn start_checkpoints(path: PathBuf, writes: Arc<Queue>, timeout: Duration) -> (S
     let connections = Connections::sqlite(&path, 1, timeout, false);
     let thread = std::thread::Builder::new()
         .name("db-checkpoint".to_owned())
-        .spawn(move || checkpoint::watch(&path, &connections, &writes, &ended))
+        .spawn(move || checkpoint::watch(&path, &connections, &writes, timeout, &ended))
         .expect("a thread can be started at start-up");
     (alive, thread)
 }
