@@ -88,14 +88,24 @@ impl Recap {
         };
         let mut due = Vec::new();
         while let Some(pending) = self.parts.pop_front_if(|pending| is_due(pending)) {
-            due.extend((!pending.is_coming).then_some(pending.part));
+            due.extend((!pending.comes_after(EventId(event.id.0 - 1))).then_some(pending.part));
         }
         due
     }
 
     /// What is left when all of the history was sent.
     pub fn rest(self) -> Vec<Part> {
-        self.parts.into_iter().filter(|pending| !pending.is_coming).map(|pending| pending.part).collect()
+        let newest = self.newest;
+        let is_missing = |pending: &Pending| !pending.comes_after(newest);
+        self.parts.into_iter().filter(is_missing).map(|pending| pending.part).collect()
+    }
+}
+
+impl Pending {
+    /// Whether its event is sent later than `sent`. One that should have been by then was confirmed on another connection before
+    /// it was read, and left out.
+    fn comes_after(&self, sent: EventId) -> bool {
+        self.is_coming && self.told_by > Some(sent)
     }
 }
 
@@ -175,6 +185,15 @@ mod tests {
             heard(JobStatus::Arrived, &all, 5, everything, &[event(4, JOB), event(5, JOB)]),
             ["4", "5"]
         );
+    }
+
+    /// Another socket of the ride confirmed it between the two looks into the store.
+    #[test]
+    fn what_is_left_out_of_the_replay_after_all_is_said() {
+        let all = [told(Part::DriverAssigned, 1, false), told(Part::DriverArrived, 2, false)];
+        assert_eq!(heard(JobStatus::Assigned, &all[..1], 1, unconfirmed(), &[]), ["DriverAssigned"]);
+        let replayed = [event(2, JOB)];
+        assert_eq!(heard(JobStatus::Arrived, &all, 2, unconfirmed(), &replayed), ["DriverAssigned", "2"]);
     }
 
     /// No driver was found, the app asked again, and the first answer was never confirmed: what goes on now is said last.
