@@ -224,21 +224,6 @@ async fn after_a_reconnect_the_state_is_said_once() {
     assert!(door.connect().await.sync().await.is_empty(), "a ride that has ended says nothing");
 }
 
-/// The driver was assigned between two readings of the store: the ride had them, the newest event that was known did not. So
-/// the app was shown where they are before it had heard that there is one.
-#[tokio::test]
-async fn a_driver_is_named_before_they_are_seen() {
-    let server = Server::asking().await;
-    let door = server.ride_door("1");
-    let (app, ..) = assigned(&server, &door).await;
-    app.leave().await;
-    server.database().execute("UPDATE accounts SET last_event_id = 0 WHERE role = 'customer'");
-    let mut app = door.connect().await;
-    // The event itself comes with the next look for lost announcements.
-    let said = [app.hear().await, app.hear().await];
-    assert_eq!(types(&said), ["driver_assigned", "driver_location"]);
-}
-
 /// The app is frozen when its driver is found and when the driver arrives: both events are sent again, and nothing beside them.
 #[tokio::test]
 async fn what_was_not_confirmed_comes_again_under_its_number_and_not_beside_it() {

@@ -293,3 +293,42 @@ async fn a_ride_that_another_process_ended_is_not_followed_any_more() {
     })
     .await;
 }
+
+/// The driver was assigned between two readings of the store: the ride had them, the newest event that was known did not. So
+/// the matching app was shown where they are before it had heard that there is one.
+#[tokio::test]
+async fn a_driver_is_named_before_they_are_seen() {
+    let server = Server::asking().await;
+    let door = server.ride_door("1");
+    let mut app = door.connect().await;
+    app.search().await;
+    server.driver_api(1).await.take("1").await;
+    app.expect("driver_assigned").await;
+    app.leave().await;
+    server.database().execute("UPDATE accounts SET last_event_id = 0 WHERE role = 'customer'");
+    let mut app = door.connect().await;
+    // The event itself comes with the next look for lost announcements.
+    let mut heard = async || app.hear().await["type"].clone();
+    assert_eq!((heard().await, heard().await), (json!("driver_assigned"), json!("driver_location")));
+}
+
+/// Who gave the ride back is left, and whoever takes it next is followed.
+#[tokio::test]
+async fn the_matching_app_sees_the_next_driver_as_well() {
+    let server = Server::asking().await;
+    let mut app = server.ride_door("1").connect().await;
+    app.search().await;
+    let first = server.driver_api(1).await;
+    first.take("1").await;
+    app.expect("driver_assigned").await;
+    wait_for_rooms(&server, 1.0).await;
+    // Only now: nobody is offered a ride twice.
+    let near = json!({"latitude": -26.2051, "longitude": 28.0473});
+    server.operator().await.change_driver(2, near).await.expect(200);
+    first.ride_because("1", "cancel", "Flat tyre").await.expect(200);
+    app.expect("searching").await;
+    wait_for_rooms(&server, 0.0).await;
+    server.driver_api(2).await.take("1").await;
+    app.expect("driver_assigned").await;
+    app.expect_at(-26.2051).await;
+}

@@ -15,7 +15,7 @@ use bytestring::ByteString;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Past {
     Kept,
-    /// The account has just been made.
+    /// The account has just been made. Should it be older after all, something may come twice, under its number.
     None,
 }
 

@@ -40,7 +40,7 @@ pub(super) struct RideMatching {
     recap: Option<Box<(Recap, RideStanding)>>,
     /// The app has just been told that its search has begun.
     is_searching_said: bool,
-    /// The room of the ride, once it has a driver: where they are is said there.
+    /// The room of the ride, once the app was told of its driver: where they are is said there.
     room: Option<Membership>,
 }
 
@@ -198,12 +198,17 @@ fn say(client: &mut Client, parts: Vec<recap::Part>, standing: &RideStanding, li
     }
 }
 
-/// An event of the ride was sent. The app follows a ride without asking to, from when it was told of its driver to the end: it
-/// is not shown where somebody is of whom it has not heard.
+/// An event of the ride was sent. The app follows a ride without asking to, as long as it knows of a driver who has it: it is not
+/// shown where somebody is of whom it has not heard.
 pub(super) fn sent(client: &mut Client, event: &Event, link: &mut Link<'_, Client>) {
     match (&event.body, event.job) {
         (EventBody::RideAccepted(_), Some(job)) => follow(client, job, link),
-        (EventBody::RideCompleted { .. } | EventBody::RideCancelled { .. }, Some(job)) => {
+        (
+            EventBody::DriverCancelled { .. }
+            | EventBody::RideCompleted { .. }
+            | EventBody::RideCancelled { .. },
+            Some(job),
+        ) => {
             if let Part::RideMatching(app) = &mut client.part {
                 app.room.take_if(|room| room.job == job);
             }
