@@ -71,8 +71,8 @@ pub fn watch(
     beside_the_writer(connections, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
-/// SQLite waits until the database is on the disk only where a checkpoint has written back the whole log, which here is the writer's: it would wait
-/// for all that was written back since the log began, 14 ms for 60 MB.
+/// SQLite waits until the database is on the disk only where a checkpoint has written back the whole log, which here is the
+/// writer's: it would wait for all that was written back since the log began, 14 ms for 60 MB.
 fn to_the_disk(pages: &io::Result<File>) {
     if let Ok(pages) = pages
         && let Err(error) = pages.sync_data()
