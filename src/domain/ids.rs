@@ -68,4 +68,9 @@ impl EventId {
     pub fn next(self) -> EventId {
         EventId(self.0 + 1)
     }
+
+    /// The number before.
+    pub fn previous(self) -> EventId {
+        EventId(self.0 - 1)
+    }
 }

@@ -88,7 +88,7 @@ impl Recap {
         };
         let mut due = Vec::new();
         while let Some(pending) = self.parts.pop_front_if(|pending| is_due(pending)) {
-            due.extend((!pending.comes_after(EventId(event.id.0 - 1))).then_some(pending.part));
+            due.extend((!pending.comes_after(event.id.previous())).then_some(pending.part));
         }
         due
     }

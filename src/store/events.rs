@@ -30,7 +30,7 @@ pub fn standing(
     }
     // What lies before the first one to replay was left out, or was confirmed.
     let first = sql!(conn, events::unconfirmed_page(account, EventId::NONE, newest, not_before, 1))?;
-    let unconfirmed_after = first.first().map_or(newest, |row| EventId(row.event_id.0 - 1));
+    let unconfirmed_after = first.first().map_or(newest, |row| row.event_id.previous());
     let left_out = sql!(conn, events::any_left_out(account, newest, not_before))?;
     Ok(Standing { oldest, newest, unconfirmed_after, not_before: not_before.and_utc(), left_out })
 }

@@ -2,22 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::support::matching_app::find_driver;
-use crate::support::{Api, MatchingApp, RideDoor, Server, wait_until};
+use crate::support::matching_app::{assigned, find_driver};
+use crate::support::{Server, wait_until};
 
 /// Customers of the demo data.
 const PASSENGER: i64 = 1;
 const OTHER_PASSENGER: i64 = 123;
-
-/// A ride that driver 1 has accepted. The second message of its passenger was confirmed: the app has answered its ping.
-async fn assigned(server: &Server, door: &RideDoor) -> (MatchingApp, Api, Value) {
-    let driver = server.driver_api(1).await;
-    let mut app = door.connect().await;
-    app.search().await;
-    driver.take(&app.ride_id).await;
-    let assigned = app.expect("driver_assigned").await;
-    (app, driver, assigned)
-}
 
 async fn all_confirmed(server: &Server) {
     // The driver's own events have no app here that would confirm them.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::matching_app::assigned;
 use crate::support::rides::TakenRide;
 use crate::support::{HailingApp, Server, wait_until};
 
@@ -300,10 +301,7 @@ async fn a_ride_that_another_process_ended_is_not_followed_any_more() {
 async fn a_driver_is_named_before_they_are_seen() {
     let server = Server::asking().await;
     let door = server.ride_door("1");
-    let mut app = door.connect().await;
-    app.search().await;
-    server.driver_api(1).await.take("1").await;
-    app.expect("driver_assigned").await;
+    let (app, ..) = assigned(&server, &door).await;
     app.leave().await;
     server.database().execute("UPDATE accounts SET last_event_id = 0 WHERE role = 'customer'");
     let mut app = door.connect().await;
@@ -316,11 +314,7 @@ async fn a_driver_is_named_before_they_are_seen() {
 #[tokio::test]
 async fn the_matching_app_sees_the_next_driver_as_well() {
     let server = Server::asking().await;
-    let mut app = server.ride_door("1").connect().await;
-    app.search().await;
-    let first = server.driver_api(1).await;
-    first.take("1").await;
-    app.expect("driver_assigned").await;
+    let (mut app, first, _) = assigned(&server, &server.ride_door("1")).await;
     wait_for_rooms(&server, 1.0).await;
     // Only now: nobody is offered a ride twice.
     let near = json!({"latitude": -26.2051, "longitude": 28.0473});

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite;
 
-use super::Server;
 use super::app::{App, Door, Heard};
+use super::{Api, Server};
 
 /// What the app waits for. A position that comes between is no answer to anything.
 const KNOWN_TYPES: [&str; 12] = [
@@ -39,6 +39,16 @@ impl Server {
     pub async fn asking() -> Server {
         Server::builder().setting("MATCH_MODE", "offer").setting("OFFER_WINDOW_SECS", 60).start().await
     }
+}
+
+/// A ride that driver 1 has accepted. The second message of its passenger was confirmed: the app has answered its ping.
+pub async fn assigned(server: &Server, door: &RideDoor) -> (MatchingApp, Api, Value) {
+    let driver = server.driver_api(1).await;
+    let mut app = door.connect().await;
+    app.search().await;
+    driver.take(&app.ride_id).await;
+    let assigned = app.expect("driver_assigned").await;
+    (app, driver, assigned)
 }
 
 /// The way to a ride.

@@ -141,7 +141,7 @@ pub(super) fn snapshot(client: &mut Client, rest: Vec<Step>, link: &mut Link<'_,
     link.wait(reading, move |client, opened: Result<Opened, StoreError>, link| match opened {
         Ok(Opened { standing, under_way }) => {
             let first = rest.iter().find_map(|step| match step {
-                Step::Send(event) => Some(EventId(event.id.0 - 1)),
+                Step::Send(event) => Some(event.id.previous()),
                 _ => None,
             });
             let read = Read {
