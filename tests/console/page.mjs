@@ -67,6 +67,7 @@ export class ConsolePage extends AppPage {
   /** What no test announced; must be empty at the end. */
   complaints = [];
   #announced = [];
+  #leaving = false;
 
   constructor(browser, page) {
     super();
@@ -77,7 +78,10 @@ export class ConsolePage extends AppPage {
       // A refused request is the browser's own line; the responses are judged below, with their status.
       if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) this.complaints.push(message.text());
     });
-    page.on('requestfailed', (request) => this.#judge(0, request));
+    page.on('requestfailed', (request) => {
+      const endedByLeaving = this.#leaving && request.failure().errorText === 'net::ERR_ABORTED';
+      if (!endedByLeaving) this.#judge(0, request);
+    });
     page.on('response', (response) => this.#judge(response.status(), response.request()));
     page.on('request', (request) => {
       if (new URL(request.url()).host !== new URL(BASE_URL).host) this.complaints.push(`a request to elsewhere: ${new URL(request.url()).host}`);
@@ -102,6 +106,16 @@ export class ConsolePage extends AppPage {
   async view(id) {
     await this.click(`view-${id}`);
     await this.page.locator(`[data-testid=view-${id}][aria-current]`).waitFor();
+  }
+
+  /** As a person reloads, at any moment: what the page was still asking for ends with it. */
+  async reload() {
+    this.#leaving = true;
+    try {
+      await this.page.reload();
+    } finally {
+      this.#leaving = false;
+    }
   }
 
   /** The next response with this status (0: none at all) is what the test is about. */

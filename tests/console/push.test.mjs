@@ -29,6 +29,16 @@ async function send(type, title) {
   await notifications(type, title).first().waitFor();
 }
 
+/** The lists are asked for every few seconds, so a reload ends such a request sooner or later: here it does each time. */
+async function reloadWhileItAsks() {
+  const { page } = console_;
+  const history = '**/api/Push/history?*';
+  await page.route(history, () => {});
+  await page.waitForRequest(history);
+  await page.unroute(history);
+  await console_.reload();
+}
+
 test('a device is registered and shows by which services it is reached, not by which tokens', async () => {
   const { page } = console_;
   await console_.view('push');
@@ -79,7 +89,7 @@ test('a type that is not wanted is not sent, and preferences are kept', async ()
   await console_.entryAfter({ kind: 'rest', type: 'PUT /api/Push/preferences?customerId=123' }, () => console_.click('push-preferences'));
   await send(`${RUN}_unwanted`, 'Unwanted');
   assert.match(await notifications(`${RUN}_unwanted`).first().textContent(), /not_sent/);
-  await page.reload();
+  await reloadWhileItAsks();
   await page.locator('[data-testid=account-customer123][aria-pressed=true]').waitFor();
   await page.waitForFunction((type) => document.querySelector('#push-opt-out').value === type, `${RUN}_unwanted`);
   await page.fill('#push-opt-out', '');
