@@ -168,6 +168,8 @@ impl Handler<Changed> for Matcher {
         let applied = reading.into_actor(self).map(|rows, matcher, ctx| match rows {
             Ok(rows) => {
                 rows.iter().for_each(|row| matcher.look.read(row.driver.id));
+                // Who told where they are and then went online is found there.
+                matcher.take_moves();
                 matcher.take_over(rows);
                 matcher.follow_up(ctx);
             }

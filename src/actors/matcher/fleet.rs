@@ -289,29 +289,29 @@ impl Fleet {
         self.nearby(wanted, found)
     }
 
-    /// The same, and who was passed over for them: some of those who are nearer than the last who was found,
-    /// `PASSED_OVER_MAX` at most, in no order.
+    /// The same, and who was passed over for them: the nearest `PASSED_OVER_MAX` of those who are nearer than the last who was
+    /// found, or within the radius where not as many were found as are wanted.
     pub fn candidates(
         &self,
         wanted: &Wanted,
         judge: impl Fn(DriverId) -> Option<PassedOver>,
     ) -> (Vec<Nearby>, Vec<(Indexed, PassedOver)>) {
-        let (vehicle, mut passed_over) = (self.vehicle(wanted), Vec::new());
-        let found = self.index.nearest(wanted.at, wanted.radius_m, wanted.count, |driver| {
-            let reason = self.unwanted(wanted, vehicle, driver).or_else(|| judge(driver.driver()));
-            if let Some(reason) = reason
-                && passed_over.len() < PASSED_OVER_MAX
-            {
-                passed_over.push((Indexed::from(driver), reason));
-            }
-            reason.is_none()
-        });
-        if found.len() == wanted.count
-            && let Some(last) = found.last()
-        {
-            passed_over.retain(|(driver, _)| wanted.at.distance_m(driver.position) <= last.distance_m);
-        }
-        (self.nearby(wanted, found), passed_over)
+        let vehicle = self.vehicle(wanted);
+        let reason =
+            |entry: Entry<'_>| self.unwanted(wanted, vehicle, entry).or_else(|| judge(entry.driver()));
+        let found =
+            self.index.nearest(wanted.at, wanted.radius_m, wanted.count, |entry| reason(entry).is_none());
+        let passed_by_m = match found.last() {
+            Some(last) if found.len() == wanted.count => last.distance_m,
+            _ => wanted.radius_m,
+        };
+        let passed_over =
+            self.index.nearest(wanted.at, passed_by_m, PASSED_OVER_MAX, |entry| reason(entry).is_some());
+        let with_reason = |found: Found| {
+            let driver = found.indexed.driver;
+            self.index.get(driver).and_then(reason).map(|reason| (found.indexed, reason))
+        };
+        (self.nearby(wanted, found), passed_over.into_iter().filter_map(with_reason).collect())
     }
 
     /// The nearest of those who can't be matched at all, with the reason.
@@ -476,13 +476,26 @@ mod tests {
             let (found, passed_over) = fleet.candidates(wanted, |_| None);
             assert_eq!(found[0].driver, DriverId(2));
             assert_eq!(found[0].distance_m, wanted.at.distance_m(at(-26.202, 28.0)));
-            let mut drivers: Vec<i64> = passed_over.iter().map(|(driver, _)| driver.driver.0).collect();
-            drivers.sort_unstable();
-            drivers
+            passed_over.iter().map(|(driver, _)| driver.driver.0).collect::<Vec<_>>()
         };
         assert_eq!(passed_over(&sedan), [1]);
         // With room for one more everybody within the radius counts.
         assert_eq!(passed_over(&Wanted { count: 2, ..sedan }), [1, 3]);
+    }
+
+    #[test]
+    fn of_many_who_were_passed_over_the_nearest_are_told() {
+        let mut fleet = Fleet::default();
+        // The index comes by those who are further first.
+        for driver in (1..=100).rev() {
+            fleet.set(standing(driver, "moto", seeded(-26.2 - driver as f64 * 1e-4)));
+        }
+        let sedan = Wanted { vehicle_type: Some("sedan".to_owned()), ..wanted() };
+        let (found, passed_over) = fleet.candidates(&sedan, |_| None);
+        assert!(found.is_empty());
+        let drivers: Vec<i64> = passed_over.iter().map(|(driver, _)| driver.driver.0).collect();
+        assert_eq!(drivers, (1..=PASSED_OVER_MAX as i64).collect::<Vec<_>>());
+        assert!(passed_over.iter().all(|(_, reason)| *reason == PassedOver::OtherVehicle));
     }
 
     #[test]
