@@ -3,9 +3,11 @@
 use crate::domain::delivery::{Page, Read, Selection, Standing};
 use crate::domain::event::{Event, EventBody};
 use crate::domain::ids::{AccountId, EventId};
-use crate::domain::offer::Offer;
+use crate::domain::offer::{Offer, Outcome};
+use crate::domain::ride::Unavailable;
 use crate::store::connection::Conn;
 use crate::store::error::StoreError;
+use crate::store::reads;
 use crate::store::rows::EventRow;
 use crate::store::sql;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -62,8 +64,17 @@ pub fn page_of(
 
 fn as_it_is_now(conn: &mut Conn<'_>, event: Event, now: DateTime<Utc>) -> Result<Event, StoreError> {
     let (EventBody::RideRequested(_), Some(job)) = (&event.body, event.job) else { return Ok(event) };
-    let offer = sql!(conn, offers::of_account(job, event.account))?.map(Offer::from);
-    Ok(match offer.and_then(|offer| offer.replayed_as(now)) {
+    let Some(offer) = sql!(conn, offers::of_account(job, event.account))?.map(Offer::from) else {
+        return Ok(event);
+    };
+    let reason = match offer.outcome {
+        // They had it, and gave it back, or it was taken from them.
+        Some(Outcome::Accepted) => {
+            reads::has_declined(conn, job, offer.driver)?.then_some(Unavailable::Withdrawn)
+        }
+        _ => offer.replayed_as(now),
+    };
+    Ok(match reason {
         Some(reason) => Event { body: event.body.with_offer_closed(reason), ..event },
         None => event,
     })

@@ -274,6 +274,18 @@ async fn suspending_a_driver_puts_their_ride_back() {
     assert_eq!(server.database().event_names("passenger1"), ["ride_accepted", "driver_cancelled"]);
     driver.ride(&ride, "accept").await.expect_problem(401);
     assert_eq!(operator.driver(1).await["status"], "offline");
+    // Who comes back hears that the ride is not theirs any more, and is not shown it as if it still were.
+    assert_eq!(
+        server.database().event_names("driver1"),
+        ["ride_requested", "ride_accepted", "ride_unavailable"]
+    );
+    operator.change_driver(1, json!({"suspended": false})).await.expect(200);
+    let door = server.hailing_door(server.driver_token(1).await).after(0);
+    let mut app = door.connect().await;
+    for expected in ["ride_unavailable", "ride_accepted", "ride_unavailable"] {
+        let heard = app.expect(expected).await;
+        assert_eq!(heard["data"]["ride_id"], json!(ride));
+    }
 }
 
 #[tokio::test]

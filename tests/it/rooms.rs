@@ -89,6 +89,7 @@ async fn a_driver_who_gave_the_ride_back_is_not_seen_any_more_and_the_next_one_i
 
     ride.driver.ride_because(&ride.id, "cancel", "Flat tyre").await.expect(200);
     app.expect("driver_cancelled").await;
+    assert_eq!(first.expect("ride_unavailable").await["data"]["reason"], "withdrawn");
     assert_eq!(first.expect("ride_left").await["data"]["ride_id"], json!(ride.id));
     first.expect_not_joined(&ride.id, "not_found").await;
     ride.locate(HERE.0 + 0.001, HERE.1).await;

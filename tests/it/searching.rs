@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use crate::support::api::Api;
 use crate::support::rides::{ride_body, ride_id};
 use crate::support::{DRIVER, Server, rounds, wait_until};
 
@@ -41,6 +42,50 @@ async fn with_auto_the_nearest_driver_is_bound_at_once_and_hears_request_and_acc
     driver.ride(&ride, "complete").await.expect(200);
     app.events_until(|event| event["type"] == "ride_accepted" && event["data"]["ride_id"] == json!(second))
         .await;
+}
+
+/// A ride that waits for drivers, of whom the database has the first by the pickup: an operator put them there.
+async fn waiting_ride(server: &Server) -> (Api, String) {
+    let operator = server.operator().await;
+    for driver in [1, 2, 3] {
+        operator.change_driver(driver, json!({"status": "offline"})).await.expect(200);
+    }
+    let passenger = server.passenger_api(PASSENGER).await;
+    let ride = ride_id(&passenger.post("rides", johannesburg()).await.expect(201));
+    (passenger, ride)
+}
+
+#[tokio::test]
+async fn who_goes_online_is_looked_for_where_their_app_says_they_are() {
+    let server = Server::start_default().await;
+    let (passenger, ride) = waiting_ride(&server).await;
+    let mut app = server.hailing_driver(1).await;
+    app.locate(-25.66, 28.0473);
+    app.send(json!({"type": "driver_online"}));
+    app.expect("driver_status").await;
+    let operator = server.operator().await;
+    wait_until("the driver may be matched", async || {
+        let why = operator.api().get("admin/drivers/1/why").await.expect(200);
+        why.body["can_be_offered_rides"] == true
+    })
+    .await;
+    passenger.ride(&ride, "cancel").await.expect(200);
+    assert_eq!(server.database().event_names("driver1"), [""; 0], "they are 60 km away");
+}
+
+#[tokio::test]
+async fn who_is_bound_is_shown_where_they_were_found() {
+    let server = Server::start_default().await;
+    let (_, ride) = waiting_ride(&server).await;
+    let mut app = server.hailing_driver(1).await;
+    app.locate(-26.2341, 28.0473);
+    app.send(json!({"type": "driver_online"}));
+    let events = app.events_until(|event| event["type"] == "ride_accepted").await;
+    let accepted = &events.last().expect("an event")["data"];
+    assert_eq!(accepted["ride_id"], json!(ride));
+    assert!(accepted["estimated_arrival"].as_i64().is_some_and(|minutes| minutes > 1), "{accepted}");
+    let told = server.database().event_bodies("passenger1", "ride_accepted");
+    assert_eq!(told[0]["driver"]["position"]["latitude"], -26.2341, "{}", told[0]);
 }
 
 #[tokio::test]

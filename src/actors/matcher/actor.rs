@@ -10,7 +10,7 @@ use crate::actors::matcher::fleet::{Fleet, Shift, Sighted, Standing, Wanted};
 use crate::actors::matcher::handle::{MatcherHandle, Moves};
 use crate::actors::matcher::plausible::Verdict;
 use crate::actors::matcher::receipts::Receipts;
-use crate::actors::matcher::searches::{Done, Searches};
+use crate::actors::matcher::searches::{Done, Searches, Work};
 use crate::actors::matcher::store_look::StoreLook;
 use crate::clock::SharedClock;
 use crate::config::Settings;
@@ -326,9 +326,14 @@ impl Matcher {
     fn follow_up(&mut self, ctx: &mut Context<Self>) {
         while let Some((job, work)) = self.searches.next_work() {
             let (database, rules, matcher) = (self.database.clone(), self.rules, ctx.address());
+            let seen_at = match work {
+                Work::Claim(driver) => self.fleet.known(driver).and_then(|(sighted, _)| sighted),
+                _ => None,
+            };
+            let seen_at = seen_at.map(|sighted| sighted.position);
             // Beside the actor's context, which asks each of its futures at every message. One for each search at most.
             actix::spawn(async move {
-                let done = carry_out(database, rules, job, work).await;
+                let done = carry_out(database, rules, job, work, seen_at).await;
                 matcher.do_send(WorkDone { job, done });
             });
         }

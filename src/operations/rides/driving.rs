@@ -2,20 +2,20 @@
 
 use super::{account_of, card, lock, moves, public_id, standing};
 use crate::domain::driver::Wants;
-use crate::domain::event::{Announcement, EventBody, RideAssignment};
+use crate::domain::event::{Announcement, DriverCard, EventBody, RideAssignment};
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
 use crate::domain::money::Money;
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::position::Position;
-use crate::domain::ride::{RideId, Rules, Travel, track_length_m};
+use crate::domain::ride::{RideId, Rules, Travel, Unavailable, track_length_m};
 use crate::domain::search::{End, SearchNews};
 use crate::operations::error::{Error, Refusal};
 use crate::operations::jobs::{advance, tell_customer};
 use crate::operations::searches::takes_vehicle;
 use crate::operations::{drivers, searches};
 use crate::store::reads::{self, RideStanding};
-use crate::store::{Account, Conn, Driver, Job, JobChange, Ride, SearchRecord, StoreError, Tx, sql};
+use crate::store::{Conn, Job, JobChange, Ride, SearchRecord, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
 
 /// A ride of five hours with a position each second.
@@ -64,22 +64,35 @@ pub fn accept(
     standing(tx, job.id)
 }
 
-/// Binds a ride that is searched for to a driver without asking them.
-pub fn claim(tx: &mut Tx<'_>, job: JobId, driver: DriverId, rules: &Rules) -> Result<(), Error> {
+/// Binds a ride that is searched for to a driver without asking them. `seen_at` is where they were found: their row may not
+/// say it yet, or say what was not believed.
+pub fn claim(
+    tx: &mut Tx<'_>,
+    job: JobId,
+    driver: DriverId,
+    seen_at: Option<Position>,
+    rules: &Rules,
+) -> Result<(), Error> {
     let (ride, search) = searches::lock_searched(tx, job)?.ok_or(Refusal::NotFound("ride"))?;
     if reads::has_declined(tx.conn(), job, driver)? {
         return Err(Refusal::OfferEnded.into());
     }
-    bind(tx, &ride, driver, rules, Some(&search))
+    bind(tx, &ride, driver, rules, Some(Claim { search, seen_at }))
 }
 
-/// Makes the ride the driver's, if they may still have it. `claimed_by` is the search that binds them without asking.
+/// A driver who is bound without being asked: by which search, and where it found them.
+struct Claim {
+    search: SearchRecord,
+    seen_at: Option<Position>,
+}
+
+/// Makes the ride the driver's, if they may still have it.
 fn bind(
     tx: &mut Tx<'_>,
     ride: &Ride,
     driver: DriverId,
     rules: &Rules,
-    claimed_by: Option<&SearchRecord>,
+    claim: Option<Claim>,
 ) -> Result<(), Error> {
     let to = moves(&ride.job, Move::Assign)?;
     let row = drivers::lock(tx, driver)?;
@@ -103,11 +116,13 @@ fn bind(
     let bound = advance(tx, &ride.job, to, &change)?;
     holding.rides += 1;
     drivers::settle_holding(tx, &row, row.wants, holding, rules.deliveries_max)?;
-    if let Some(search) = claimed_by {
-        searches::record_claim(tx, ride, search, &account, driver)?;
+    let mut shown = card(&row, &account);
+    if let Some(Claim { search, seen_at }) = claim {
+        searches::record_claim(tx, ride, &search, &account, driver)?;
+        shown.position = seen_at.or(shown.position);
     }
     searches::end(tx, ride, End::Assigned(driver))?;
-    let accepted = EventBody::RideAccepted(Box::new(assignment(ride, &row, &account, rules.travel)));
+    let accepted = EventBody::RideAccepted(Box::new(assignment(ride, shown, rules.travel)));
     tell_customer(tx, &bound, accepted.clone())?;
     tx.record(account.id, Some(bound.id), accepted);
     Ok(())
@@ -182,6 +197,10 @@ pub(in crate::operations) fn release(
     let at = tx.at();
     sql!(tx, jobs::decline(job.id, driver, at))?;
     if let Some((_, account)) = sql!(tx, drivers::find(driver))? {
+        // On each of their connections, also where it was taken from them.
+        let gone =
+            EventBody::RideUnavailable { ride_id: ride.ride_id.clone(), reason: Unavailable::Withdrawn };
+        tx.record(account.id, Some(job.id), gone);
         let body = EventBody::DriverCancelled {
             ride_id: ride.ride_id.clone(),
             driver: public_id(&account),
@@ -254,14 +273,13 @@ pub fn step(
     standing(tx, job.id)
 }
 
-fn assignment(ride: &Ride, driver: &Driver, account: &Account, travel: Travel) -> RideAssignment {
-    let card = card(driver, account);
-    let way = card.position.zip(ride.job.pickup());
+fn assignment(ride: &Ride, driver: DriverCard, travel: Travel) -> RideAssignment {
+    let way = driver.position.zip(ride.job.pickup());
     RideAssignment {
         ride_id: ride.ride_id.clone(),
         booking_id: ride.job.id,
         estimated_arrival: way.map(|(from, to)| travel.minutes(from, to)),
-        driver: card,
+        driver,
     }
 }
 
