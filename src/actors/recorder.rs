@@ -4,11 +4,13 @@
 //! batch is full. Every position that was accepted is written or counted as dropped, and nothing leaves the buffer
 //! before it is committed.
 
+use crate::clock::SharedClock;
 use crate::domain::ids::DriverId;
 use crate::domain::position::Fix;
 use crate::metrics::Metrics;
 use crate::store::{Chain, Database, LivePosition, Mark, NewLocation, StoreError, bulk};
 use actix::prelude::*;
+use chrono::NaiveDateTime;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -159,13 +161,19 @@ impl Shared {
 /// The actor: time, and one flush at a time.
 pub struct Recorder {
     shared: Arc<Shared>,
+    clock: SharedClock,
     options: RecorderOptions,
     flushing: bool,
     live: LivePositions,
 }
 
 /// Starts the recorder on an arbiter of its own.
-pub fn start(options: RecorderOptions, database: Database, metrics: Arc<Metrics>) -> RecorderHandle {
+pub fn start(
+    options: RecorderOptions,
+    database: Database,
+    clock: SharedClock,
+    metrics: Arc<Metrics>,
+) -> RecorderHandle {
     let shared = Arc::new(Shared {
         database,
         metrics,
@@ -178,7 +186,7 @@ pub fn start(options: RecorderOptions, database: Database, metrics: Arc<Metrics>
         writing_marks: tokio::sync::Mutex::new(()),
     });
     let live = LivePositions::new(options.live_position_interval);
-    let recorder = Recorder { shared: shared.clone(), options, flushing: false, live };
+    let recorder = Recorder { shared: shared.clone(), clock, options, flushing: false, live };
     let recorder = Recorder::start_in_arbiter(&Arbiter::new().handle(), |_| recorder);
     RecorderHandle { shared, recorder }
 }
@@ -219,7 +227,7 @@ impl Recorder {
             return;
         }
         let rows = std::mem::take(&mut *lock(&self.shared.positions));
-        let live = self.live.take_due(&rows, Instant::now());
+        let live = self.live.take_due(&rows, Instant::now(), self.clock.now().naive_utc());
         if rows.is_empty() && live.is_empty() {
             return;
         }
@@ -300,12 +308,14 @@ impl LivePositions {
         Self { interval, written: HashMap::new(), waiting: HashMap::new() }
     }
 
-    /// Notes the newest of `rows` for each driver and takes those whose row is due, by driver id.
-    fn take_due(&mut self, rows: &[NewLocation], now: Instant) -> Vec<LivePosition> {
+    /// Notes the newest of `rows` for each driver and takes those whose row is due, by driver id. A time ahead of `time` counts
+    /// as that: what a phone with a fast clock told would otherwise stand before all that it tells until then.
+    fn take_due(&mut self, rows: &[NewLocation], now: Instant, time: NaiveDateTime) -> Vec<LivePosition> {
         for row in rows {
+            let row = LivePosition { measured_at: row.created_at.min(time), ..LivePosition::from(row) };
             let newest = self.waiting.get(&row.driver_id).map(|live| live.measured_at);
-            if newest.is_none_or(|newest| newest <= row.created_at) {
-                self.waiting.insert(row.driver_id, LivePosition::from(row));
+            if newest.is_none_or(|newest| newest <= row.measured_at) {
+                self.waiting.insert(row.driver_id, row);
             }
         }
         let (interval, written) = (self.interval, &mut self.written);
@@ -366,6 +376,8 @@ mod tests {
         }
     }
 
+    const LATER: NaiveDateTime = NaiveDateTime::MAX;
+
     fn seconds(due: &[LivePosition]) -> Vec<(i64, i64)> {
         due.iter().map(|live| (live.driver_id, live.measured_at.and_utc().timestamp())).collect()
     }
@@ -375,20 +387,32 @@ mod tests {
         let mut live = LivePositions::new(Duration::from_secs(5));
         let start = Instant::now();
         let at = |secs| start + Duration::from_secs(secs);
-        assert_eq!(seconds(&live.take_due(&[row(2, 10), row(1, 11), row(1, 12)], at(0))), [(1, 12), (2, 10)]);
-        assert_eq!(seconds(&live.take_due(&[row(1, 13)], at(1))), []);
-        assert_eq!(seconds(&live.take_due(&[row(1, 9)], at(2))), [], "an older one that came late");
-        assert_eq!(seconds(&live.take_due(&[], at(5))), [(1, 13)]);
-        assert_eq!(seconds(&live.take_due(&[], at(20))), []);
+        assert_eq!(
+            seconds(&live.take_due(&[row(2, 10), row(1, 11), row(1, 12)], at(0), LATER)),
+            [(1, 12), (2, 10)]
+        );
+        assert_eq!(seconds(&live.take_due(&[row(1, 13)], at(1), LATER)), []);
+        assert_eq!(seconds(&live.take_due(&[row(1, 9)], at(2), LATER)), [], "an older one that came late");
+        assert_eq!(seconds(&live.take_due(&[], at(5), LATER)), [(1, 13)]);
+        assert_eq!(seconds(&live.take_due(&[], at(20), LATER)), []);
+    }
+
+    #[test]
+    fn what_a_fast_clock_measured_was_measured_now() {
+        let mut live = LivePositions::new(Duration::from_secs(5));
+        let (now, time) = (Instant::now(), row(1, 100).created_at);
+        let due = live.take_due(&[row(1, 150), row(1, 140), row(2, 99)], now, time);
+        assert_eq!(seconds(&due), [(1, 100), (2, 99)]);
+        assert_eq!(due[0].latitude, row(1, 140).latitude, "what came last");
     }
 
     #[test]
     fn what_could_not_be_written_is_due_again_unless_something_newer_came() {
         let mut live = LivePositions::new(Duration::from_secs(5));
         let now = Instant::now();
-        let failed = live.take_due(&[row(1, 10), row(2, 10)], now);
-        live.take_due(&[row(2, 11)], now);
+        let failed = live.take_due(&[row(1, 10), row(2, 10)], now, LATER);
+        live.take_due(&[row(2, 11)], now, LATER);
         live.put_back(failed);
-        assert_eq!(seconds(&live.take_due(&[], now)), [(1, 10), (2, 11)]);
+        assert_eq!(seconds(&live.take_due(&[], now, LATER)), [(1, 10), (2, 11)]);
     }
 }

@@ -121,7 +121,7 @@ impl Server {
             flush_interval: Duration::from_millis(10),
             live_position_interval: TIMEOUT,
         };
-        let recorder = recorder::start(options, database.clone(), metrics.clone());
+        let recorder = recorder::start(options, database.clone(), Arc::new(clock.clone()), metrics.clone());
         let ctx = web::Data::new(Context {
             rooms: room::start(
                 RoomOptions { members_max: 10, stale_after: TimeDelta::seconds(45) },

@@ -205,7 +205,8 @@ fn start_actors(
         flush_interval: settings.recorder.flush_interval,
         live_position_interval: settings.recorder.live_position_interval,
     };
-    let recorder = recorder::start(options, database.clone(), foundation.metrics.clone());
+    let recorder =
+        recorder::start(options, database.clone(), foundation.clock.clone(), foundation.metrics.clone());
     push_by_presence(settings, foundation, registry.clone());
     let push = push::start(prepared, settings, foundation, recorder.clone())?;
     let dispatcher = Dispatcher::new(

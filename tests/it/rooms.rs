@@ -110,6 +110,47 @@ async fn a_driver_who_gave_the_ride_back_is_not_seen_any_more_and_the_next_one_i
 }
 
 #[tokio::test]
+async fn a_driver_whose_clock_is_fast_is_seen_to_move() {
+    let server = Server::for_rides(&[1]).await;
+    let driver = server.driver_api(1).await;
+    let at = |latitude: f64| {
+        let measured = chrono::Utc::now() + chrono::TimeDelta::seconds(50);
+        json!({"latitude": latitude, "longitude": HERE.1, "timestamp": measured.to_rfc3339()})
+    };
+    driver.put("driver/location", at(HERE.0)).await.expect(202);
+    wait_until("the driver's row has the position", async || {
+        server.operator().await.driver(1).await["latitude"] == HERE.0
+    })
+    .await;
+    let ride = server.taken_ride().await;
+    let mut app = follower(&server, &ride).await;
+    driver.put("driver/location", at(HERE.0 + 0.001)).await.expect(202);
+    app.expect_location_at(HERE.0 + 0.001).await;
+    // A room that begins anew reads the row again.
+    app.leave(&ride.id).await;
+    assert_eq!(app.join(&ride.id).await["driver_location"]["latitude"], HERE.0 + 0.001);
+    driver.put("driver/location", at(HERE.0 + 0.002)).await.expect(202);
+    app.expect_location_at(HERE.0 + 0.002).await;
+}
+
+#[tokio::test]
+async fn who_declines_an_offer_leaves_its_room() {
+    let server = Server::for_rides(&[1, 2]).await;
+    let passenger = server.passenger_api(PASSENGER).await;
+    let (driver, winner) = (server.driver_api(1).await, server.driver_api(2).await);
+    let ride = passenger.request_ride().await;
+    driver.offered(&ride).await;
+    let mut app = server.hailing_driver(1).await;
+    app.join(&ride).await;
+    driver.ride(&ride, "decline").await.expect(200);
+    app.expect("ride_left").await;
+    app.expect_not_joined(&ride, "not_found").await;
+    winner.take(&ride).await;
+    winner.locate(HERE.0, HERE.1).await;
+    assert_eq!(app.types_until_now().await, [""; 0], "where the winner is does not concern them");
+}
+
+#[tokio::test]
 async fn a_suspended_driver_is_not_seen_any_more() {
     let server = Server::for_rides(&[1]).await;
     let ride = server.taken_ride().await;

@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::store::reads::{self, RideStanding};
 use crate::store::{Account, Chain, Database, Driver, StoreError};
 use actix::prelude::*;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -166,6 +166,19 @@ impl Handler<Happened> for Room {
     }
 }
 
+/// A driver has let the ride pass that was offered to them.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Declined(pub DriverId);
+
+impl Handler<Declined> for Room {
+    type Result = ();
+
+    fn handle(&mut self, Declined(declined): Declined, _: &mut Self::Context) {
+        self.send_away(|driver, _| driver == declined);
+    }
+}
+
 /// Read again who drives.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -233,15 +246,16 @@ impl Room {
         let before = self.whereabouts.driver();
         let driving = driver.filter(|_| is_held);
         self.context.rooms.driven_by(self.job, driving.map(|(driver, _)| driver.id), accounts);
-        match driving {
-            Some((driver, account)) => self.driven_by(driver, account, ctx),
-            None => self.whereabouts.driven_by_nobody(),
-        }
+        // Before anybody is told where the driver is.
         self.send_away(|driver, _| match status {
             // It may be offered to them, unless they have just given it back.
             JobStatus::Requested => before == Some(driver),
             _ => bound != Some(driver),
         });
+        match driving {
+            Some((driver, account)) => self.driven_by(driver, account, ctx),
+            None => self.whereabouts.driven_by_nobody(),
+        }
         for enter in std::mem::take(&mut self.entering) {
             self.admit(enter);
         }
@@ -250,7 +264,7 @@ impl Room {
     fn driven_by(&mut self, driver: &Driver, account: &Account, ctx: &mut Context<Self>) {
         let now = self.context.clock.now();
         let told = self.context.rooms.newest(self.job, driver.id);
-        let newest = match (told, stored(driver)) {
+        let newest = match (told, stored(driver, now)) {
             (Some(told), Some(stored)) if stored.at > told.at => Some(stored),
             (told, stored) => told.or(stored),
         };
@@ -284,13 +298,15 @@ impl Room {
 }
 
 /// The database's newest position of a driver.
-fn stored(driver: &Driver) -> Option<Told> {
+fn stored(driver: &Driver, now: DateTime<Utc>) -> Option<Told> {
     let position = Position::new(driver.latitude?, driver.longitude?).ok()?;
+    let at = driver.position_at?.and_utc().min(now);
     Some(Told {
         position,
         heading: driver.heading,
         speed: driver.speed,
-        at: driver.position_at?.and_utc(),
+        at,
+        heard_at: at,
         is_measured: driver.position_measured,
     })
 }

@@ -8,7 +8,7 @@
 //! Mailboxes here have no bound of their own (`do_send`). What bounds them: each session waits for the answer to an entry
 //! and leaves what it entered, committed events are bounded by the database's queue, and wake-ups are one.
 
-use super::actor::{End, Enter, Happened, Learn, Leave, Room, RoomContext, Wake};
+use super::actor::{Declined, End, Enter, Happened, Learn, Leave, Room, RoomContext, Wake};
 use super::whereabouts::Told;
 use crate::actors::session::SessionHandle;
 use crate::actors::session::client::Client;
@@ -18,6 +18,7 @@ use crate::domain::event::{Announcement, Event, EventBody};
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::position::Fix;
 use crate::domain::ride::{RideId, Sighting};
+use crate::domain::search::SearchNews;
 use crate::metrics::Metrics;
 use crate::store::Database;
 use actix::{Actor, Addr, Arbiter, ArbiterHandle};
@@ -194,7 +195,17 @@ impl Rooms {
         let mut heard: Vec<&Event> = Vec::new();
         let mut open = None;
         for announcement in announcements {
-            let Announcement::Event(event) = announcement else { continue };
+            let event = match announcement {
+                Announcement::Event(event) => event,
+                Announcement::Search(SearchNews::Declined { job, driver }) => {
+                    let open = open.get_or_insert_with(|| self.0.open());
+                    if let Some(door) = open.rooms.get(job) {
+                        door.room.do_send(Declined(*driver));
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
             let Some(job) = event.job else { continue };
             let is_copy = |other: &&Event| other.job == event.job && other.body == event.body;
             // Whose offer it was makes the difference.

@@ -18,14 +18,27 @@ pub struct Told {
     /// When it was measured, or set by an operator. Never ahead of us: a phone whose clock is fast would otherwise silence
     /// whatever is told by another way.
     pub at: DateTime<Utc>,
+    /// When it came: a phone whose clock is slow, or one that was in a tunnel, is not silent.
+    pub heard_at: DateTime<Utc>,
     /// Whether an app measured it.
     pub is_measured: bool,
 }
 
 impl Told {
     pub fn new(fix: &Fix, now: DateTime<Utc>) -> Self {
-        let (at, is_measured) = (fix.measured_at.min(now), true);
-        Self { position: fix.position, heading: fix.heading, speed: fix.speed, at, is_measured }
+        Self {
+            position: fix.position,
+            heading: fix.heading,
+            speed: fix.speed,
+            at: fix.measured_at.min(now),
+            heard_at: now,
+            is_measured: true,
+        }
+    }
+
+    /// Whether it says the same, whenever it came.
+    fn repeats(&self, other: &Told) -> bool {
+        Told { heard_at: other.heard_at, ..*self } == *other
     }
 
     /// Whether it takes the place of `other`.
@@ -109,7 +122,7 @@ impl Whereabouts {
 
     pub fn moved(&mut self, told: Told) -> Moved {
         let Some(driven) = &mut self.driven else { return Moved::Not };
-        if driven.newest.is_some_and(|newest| newest == told || !told.replaces(&newest)) {
+        if driven.newest.is_some_and(|newest| told.repeats(&newest) || !told.replaces(&newest)) {
             return Moved::Not;
         }
         driven.newest = Some(told);
@@ -162,18 +175,18 @@ impl Whereabouts {
 }
 
 impl Driven {
-    fn measured_at(&self) -> Option<DateTime<Utc>> {
-        self.newest.filter(|newest| newest.is_measured).map(|newest| newest.at)
+    fn measured(&self) -> Option<Told> {
+        self.newest.filter(|newest| newest.is_measured)
     }
 
     /// A driver who has just become the ride's may have told their position a while ago.
     fn heard_at(&self) -> DateTime<Utc> {
-        self.measured_at().map_or(self.since, |at| at.max(self.since))
+        self.measured().map_or(self.since, |told| told.heard_at.max(self.since))
     }
 
     /// Of what they told last; of the silence where they never told anything.
     fn age_secs(&self, now: DateTime<Utc>) -> u64 {
-        age_secs(self.measured_at().unwrap_or(self.since), now)
+        age_secs(self.measured().map_or(self.since, |told| told.at), now)
     }
 }
 
@@ -195,7 +208,8 @@ mod tests {
 
     fn told(at: i64) -> Told {
         let position = Position::new(3.848, 11.5 + at as f64 / 1e4).expect("in range");
-        Told { position, heading: None, speed: None, at: second(at), is_measured: true }
+        let at = second(at);
+        Told { position, heading: None, speed: None, at, heard_at: at, is_measured: true }
     }
 
     fn driver(id: i64) -> RideDriver {
@@ -235,6 +249,19 @@ mod tests {
         );
         assert_eq!(ride.moved(told(81)), Moved::OnAgain);
         assert_eq!((ride.moved(told(82)), ride.silence(second(83))), (Moved::On, None));
+    }
+
+    #[test]
+    fn a_slow_clock_is_not_silence() {
+        let mut ride = Whereabouts::new(LIMIT);
+        ride.driven_by(driver(1), None, second(0));
+        for now in [10, 50, 90] {
+            let late = Told { heard_at: second(now), ..told(now - 90) };
+            assert_eq!(ride.moved(late), Moved::On);
+            assert_eq!(ride.moved(Told { heard_at: second(now + 1), ..late }), Moved::Not, "the same again");
+            assert_eq!(ride.look(second(now)), Look::Fresh { look_again_in: LIMIT });
+        }
+        assert_eq!(ride.look(second(135)), Look::Stale { age_secs: 135 });
     }
 
     #[test]
