@@ -226,7 +226,8 @@ pub async fn rate(
     let object = body.object()?;
     let mut fields = Fields::of(&object);
     let stars = fields.required("rating", rules::stars);
-    let comment = fields.optional("comment", rules::reason);
+    // A form sends a field that nobody touched as the empty text.
+    let comment = fields.optional("comment", rules::reason_or_empty).filter(|comment| !comment.is_empty());
     let stars = fields.finish(|| stars)?;
     let (id, passenger) = (id.into_inner(), caller.customer);
     let key = once.key(&ctx, &caller.principal, &body);

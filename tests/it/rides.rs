@@ -288,6 +288,22 @@ async fn suspending_a_driver_puts_their_ride_back() {
     }
 }
 
+/// A form sends its fields whether somebody has touched them or not; the rating was refused for the comment's sake.
+#[tokio::test]
+async fn a_rating_with_an_empty_comment_has_none() {
+    let server = Server::for_rides(&[1]).await;
+    let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
+    let ride = passenger.request_ride().await;
+    driver.take(&ride).await;
+    for action in ["start", "complete"] {
+        driver.ride(&ride, action).await.expect(200);
+    }
+    let rating = json!({"rating": 5, "comment": ""});
+    passenger.post(&format!("rides/{ride}/rate"), rating).await.expect(200);
+    let without = "SELECT COUNT(*) AS value FROM ride_ratings WHERE comment IS NULL";
+    assert_eq!(server.database().number(without), 1);
+}
+
 #[tokio::test]
 async fn restoring_the_demo_data_ends_the_rides_of_its_passengers() {
     let server = Server::for_rides(&[1]).await;
