@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// Rows of one transaction. On SQLite decisions wait for the transaction that is running, so it is kept under 2 ms.
 const BATCH_ROWS: usize = 250;
@@ -22,6 +23,8 @@ const BATCH_ROWS: usize = 250;
 const REFUSALS_MAX: usize = 40;
 /// A buffer this full is emptied at once.
 const FLUSH_ROWS: usize = 1000;
+/// Longer than this nobody waits for positions to be written.
+const POSITIONS_WAIT: Duration = Duration::from_secs(5);
 
 pub struct RecorderOptions {
     /// Positions that may wait; one more is refused.
@@ -114,6 +117,16 @@ impl RecorderHandle {
         }
     }
 
+    /// Returns when every position accepted before is in the database, or was given up, and true then; false where that was
+    /// not so within five seconds. Whoever reads a track to its end asks for this.
+    pub async fn flush_positions(&self) -> bool {
+        if self.shared.waiting_positions.load(Ordering::Acquire) == 0 {
+            return true;
+        }
+        let written = tokio::time::timeout(POSITIONS_WAIT, self.recorder.send(FlushAll)).await;
+        matches!(written, Ok(Ok(true)))
+    }
+
     /// Writes all that was accepted, for the server's end; what can't be written before `deadline` is counted as dropped.
     pub async fn drain(&self, deadline: Instant) {
         // Marks that are not written in time are made again: the devices hear of their events once more.
@@ -164,6 +177,8 @@ pub struct Recorder {
     clock: SharedClock,
     options: RecorderOptions,
     flushing: bool,
+    /// Who waits for the flush after the one under way; requests, of which there are as many as the server takes.
+    asked: Vec<oneshot::Sender<bool>>,
     live: LivePositions,
 }
 
@@ -186,7 +201,8 @@ pub fn start(
         writing_marks: tokio::sync::Mutex::new(()),
     });
     let live = LivePositions::new(options.live_position_interval);
-    let recorder = Recorder { shared: shared.clone(), clock, options, flushing: false, live };
+    let recorder =
+        Recorder { shared: shared.clone(), clock, options, flushing: false, asked: Vec::new(), live };
     let recorder = Recorder::start_in_arbiter(&Arbiter::new().handle(), |_| recorder);
     RecorderHandle { shared, recorder }
 }
@@ -219,6 +235,23 @@ impl Handler<Flush> for Recorder {
     }
 }
 
+/// The same, and say whether all of it was written.
+#[derive(Message)]
+#[rtype(result = "bool")]
+struct FlushAll;
+
+impl Handler<FlushAll> for Recorder {
+    type Result = ResponseFuture<bool>;
+
+    fn handle(&mut self, _: FlushAll, ctx: &mut Self::Context) -> Self::Result {
+        let (reply, answer) = oneshot::channel();
+        // Of a flush under way nobody knows which of the rows it has; the next one has all.
+        self.asked.push(reply);
+        self.flush(ctx);
+        Box::pin(async move { answer.await.unwrap_or(false) })
+    }
+}
+
 impl Recorder {
     fn flush(&mut self, ctx: &mut Context<Self>) {
         let waiting = self.shared.waiting_positions.load(Ordering::Acquire);
@@ -228,21 +261,30 @@ impl Recorder {
         }
         let rows = std::mem::take(&mut *lock(&self.shared.positions));
         let live = self.live.take_due(&rows, Instant::now(), self.clock.now().naive_utc());
+        let asked = std::mem::take(&mut self.asked);
         if rows.is_empty() && live.is_empty() {
-            return;
+            return answer(asked, true);
         }
         self.flushing = true;
         let shared = self.shared.clone();
         ctx.spawn(async move { shared.write(rows, live).await }.into_actor(self).map(
-            |left, recorder, ctx| {
+            |written, recorder, ctx| {
                 recorder.flushing = false;
-                recorder.live.put_back(left);
-                // More than a batch came meanwhile: its own Flush found this one under way.
-                if lock(&recorder.shared.positions).len() >= FLUSH_ROWS {
+                answer(asked, written.is_ok());
+                recorder.live.put_back(written.err().unwrap_or_default());
+                // Who asked meanwhile found this one under way, and so did the Flush of a batch that has come.
+                if !recorder.asked.is_empty() || lock(&recorder.shared.positions).len() >= FLUSH_ROWS {
                     ctx.notify(Flush);
                 }
             },
         ));
+    }
+}
+
+/// Tells those who asked for a flush what became of it. One who has stopped waiting does not hear it.
+fn answer(asked: Vec<oneshot::Sender<bool>>, is_written: bool) {
+    for reply in asked {
+        let _ = reply.send(is_written);
     }
 }
 
@@ -255,7 +297,11 @@ impl Shared {
 
     /// Writes rows in batches, the live positions with the first. What can't be written goes back to the front of the buffer
     /// for the next flush; live positions are handed back.
-    async fn write(&self, mut rows: Vec<NewLocation>, live: Vec<LivePosition>) -> Vec<LivePosition> {
+    async fn write(
+        &self,
+        mut rows: Vec<NewLocation>,
+        live: Vec<LivePosition>,
+    ) -> Result<(), Vec<LivePosition>> {
         let mut live = Arc::new(live);
         if rows.len() > BATCH_ROWS {
             // The rows of one driver lie side by side in the index: together they touch a page of it once, not each in turn.
@@ -284,13 +330,13 @@ impl Shared {
                     log::warn!("positions not written yet waiting={waiting}: {}", Chain(&error));
                     let mut buffer = lock(&self.positions);
                     buffer.splice(0..0, batch.iter().cloned().chain(rest));
-                    return live.to_vec();
+                    return Err(live.to_vec());
                 }
             }
             live = Arc::default();
             rows = rest;
             if rows.is_empty() {
-                return Vec::new();
+                return Ok(());
             }
         }
     }

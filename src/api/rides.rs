@@ -180,14 +180,20 @@ async fn step(
     let (driver, rules) = (caller.driver, ctx.settings.ride_rules());
     let key = once.key(ctx, &caller.principal, body);
     let driven_m = match (step, ctx.settings.rides.final_fare) {
-        (DriverStep::Complete, FinalFare::Track) => {
-            let (id, now) = (id.clone(), ctx.clock.now());
-            ctx.read(move |conn| rides::driven_m(conn, &id, driver, now)).await?
-        }
+        (DriverStep::Complete, FinalFare::Track) => driven_m(ctx, &id, driver).await?,
         _ => None,
     };
     decide(ctx, key, OK, move |tx| Ok(words::ride(rides::step(tx, &id, driver, step, driven_m, &rules)?)))
         .await
+}
+
+/// The way of a ride with all positions that were taken before, those that the driver's app has sent a moment ago, too.
+async fn driven_m(ctx: &Context, id: &RideId, driver: DriverId) -> Result<Option<f64>, Problem> {
+    if !ctx.recorder.flush_positions().await {
+        return Err(Problem::new(ErrorCode::Unavailable, "The way can't be read just now; try again."));
+    }
+    let (id, now) = (id.clone(), ctx.clock.now());
+    ctx.read(move |conn| rides::driven_m(conn, &id, driver, now)).await
 }
 
 /// `POST rides/{ride_id}/cancel`: by its passenger, its driver (who gives it back) or an admin.

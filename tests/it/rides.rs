@@ -389,6 +389,43 @@ async fn the_final_fare_is_made_of_the_recorded_way_where_that_is_set() {
     assert_eq!(done.body["final_fare"], done.body["estimated_fare"]);
 }
 
+/// What the recorder still held was missing from the fare: a phone that was offline sends its way, and the driver taps.
+#[tokio::test]
+async fn a_way_that_is_sent_right_before_the_end_is_in_the_final_fare() {
+    let builder = Server::builder().setting("FINAL_FARE", "track").setting("RECORDER_FLUSH_MS", 10_000);
+    let server = builder.start_with_drivers(&[1]).await;
+    let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
+    let ride = passenger.request_ride().await;
+    driver.take(&ride).await;
+    driver.ride(&ride, "start").await.expect(200);
+    let way = [3.848, 3.853, 3.858].map(|latitude| json!({"latitude": latitude, "longitude": 11.5021}));
+    driver.put("driver/location", json!(way)).await.expect(202);
+    let done = driver.ride(&ride, "complete").await.expect(200);
+    assert_eq!(done.body["final_fare"], 3.11);
+    assert_eq!(server.database().locations_stored(), 3);
+}
+
+/// The same while the recorder writes what came before: who asks waits for the next flush, too.
+#[tokio::test]
+async fn a_way_of_which_a_part_is_being_written_is_whole_in_the_final_fare() {
+    let builder = Server::builder().setting("FINAL_FARE", "track").setting("RECORDER_FLUSH_MS", 1000);
+    let server = builder.start_with_drivers(&[1]).await;
+    let ride = server.taken_ride().await;
+    ride.drive("start").await;
+    let held = server.database().hold_all();
+    ride.locate(3.848, 11.5021).await;
+    let queue = "fleetwire_recorder_queue";
+    wait_until("it is being written", async || server.metric(queue).await == 1.0).await;
+    ride.locate(3.853, 11.5021).await;
+    ride.locate(3.858, 11.5021).await;
+    let release = async {
+        server.anonymous().get("/healthz").await.expect(200);
+        drop(held);
+    };
+    let (done, ()) = tokio::join!(ride.driver.ride(&ride.id, "complete"), release);
+    assert_eq!(done.expect(200).body["final_fare"], 3.11);
+}
+
 /// Five drivers who hold offers of two rides try to take both at once, half of them the one first and the others the other:
 /// each ride has one winner, nobody has both, and every loser is told. `RIDE_ROUNDS` says how often.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

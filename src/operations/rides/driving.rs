@@ -283,8 +283,8 @@ fn assignment(ride: &Ride, driver: DriverCard, travel: Travel) -> RideAssignment
     }
 }
 
-/// Metres of the way that a ride's driver has recorded since its start; `None` where it says nothing. Positions that the
-/// recorder still holds, of the last quarter of a second, are not in it.
+/// Metres of the way that a ride's driver has recorded since its start; `None` where it says nothing. What the recorder holds
+/// must have been flushed: only what is in the store counts.
 pub fn driven_m(
     conn: &mut Conn<'_>,
     ride_id: &RideId,
