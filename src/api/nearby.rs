@@ -1,5 +1,8 @@
 //! `drivers/nearby`: who could come. Passengers see which vehicles are about and roughly where, not where a driver is
 //! exactly: nobody needs that before the driver is theirs.
+//!
+//! Invariant: a passenger's answer is made of rounded positions alone. Were the exact one compared with the radius, or did it
+//! decide who comes first, a few questions would tell it.
 
 use crate::actors::matcher::{Candidate, Nearest};
 use crate::api::answer::{Answered, json};
@@ -20,6 +23,13 @@ const RADIUS_M_MAX: f64 = 50_000.0;
 const DRIVERS: usize = 5;
 const DRIVERS_MAX: usize = 50;
 
+/// Places that passengers are shown, in a degree: about 111 m apart.
+const PLACES_IN_A_DEGREE: f64 = 1e3;
+/// No position is further from where it is shown: half of such a step in both directions is 78.7 m.
+const ROUNDING_M: f64 = 80.0;
+/// Of so many who are nearest those are chosen who are shown to be nearest. Those in the places next to each other are fewer.
+const ROUNDED_MAX: usize = 1_000;
+
 /// `GET drivers/nearby?latitude&longitude&radius_m&limit&vehicle_type`.
 pub async fn nearby(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
     let is_coarse = match caller.role {
@@ -35,21 +45,101 @@ pub async fn nearby(ctx: web::Data<Context>, Caller(caller): Caller, query: Quer
     let vehicle_type = fields.optional("vehicle_type", rules::name);
     let at = fields.finish(|| Position::new(latitude?, longitude?).ok())?;
     let radius_m = radius_m.unwrap_or(RADIUS_M);
-    let found = ctx.search(Nearest { at, radius_m, count, vehicle_type, except: Vec::new() }).await?;
-    let items = found.into_iter().map(|candidate| item(candidate, is_coarse)).collect();
-    Ok(json(&NearbyDrivers { items }))
+    let (searched_m, among) =
+        if is_coarse { (radius_m + ROUNDING_M, ROUNDED_MAX) } else { (radius_m, count) };
+    let search = Nearest { at, radius_m: searched_m, count: among, vehicle_type, except: Vec::new() };
+    let mut found = ctx.search(search).await?;
+    if is_coarse {
+        found = rounded(found, at, radius_m, count);
+    }
+    // A passenger's distances are no finer than the places.
+    let metres = if is_coarse { 100.0 } else { 1.0 };
+    Ok(json(&NearbyDrivers { items: found.into_iter().map(|candidate| item(candidate, metres)).collect() }))
 }
 
-fn item(candidate: Candidate, is_coarse: bool) -> NearbyDriver {
+/// The same drivers where passengers are shown them: those within the radius, the nearest first, at most `count`.
+fn rounded(found: Vec<Candidate>, at: Position, radius_m: f64, count: usize) -> Vec<Candidate> {
+    let shown = found.into_iter().map(|candidate| {
+        let position = place(candidate.position);
+        Candidate { position, distance_m: at.distance_m(position), ..candidate }
+    });
+    let mut shown: Vec<Candidate> = shown.filter(|candidate| candidate.distance_m <= radius_m).collect();
+    shown.sort_by(|one, other| {
+        one.distance_m.total_cmp(&other.distance_m).then_with(|| one.driver.cmp(&other.driver))
+    });
+    shown.truncate(count);
+    shown
+}
+
+fn place(position: Position) -> Position {
+    let round = |degrees: f64| (degrees * PLACES_IN_A_DEGREE).round() / PLACES_IN_A_DEGREE;
+    let place = Position::new(round(position.latitude()), round(position.longitude()));
+    place.expect("the ends of both ranges are places themselves")
+}
+
+fn item(candidate: Candidate, metres: f64) -> NearbyDriver {
     let Candidate { driver, vehicle_type, distance_m, position, age_secs } = candidate;
-    // A thousandth of a degree is about 100 m.
-    let (degrees, metres) = if is_coarse { (1e3, 100.0) } else { (1e6, 1.0) };
+    let degrees = |degrees: f64| (degrees * 1e6).round() / 1e6;
     NearbyDriver {
         driver_id: driver,
         vehicle_type,
         distance_m: (distance_m / metres).round() * metres,
-        latitude: (position.latitude() * degrees).round() / degrees,
-        longitude: (position.longitude() * degrees).round() / degrees,
+        latitude: degrees(position.latitude()),
+        longitude: degrees(position.longitude()),
         position_age_secs: age_secs,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::DriverId;
+    use proptest::prelude::*;
+
+    fn at(latitude: f64, longitude: f64) -> Position {
+        Position::new(latitude, longitude).expect("in range")
+    }
+
+    fn candidate(driver: i64, position: Position, from: Position) -> Candidate {
+        let vehicle_type = "moto".to_owned();
+        let distance_m = from.distance_m(position);
+        Candidate { driver: DriverId(driver), vehicle_type, distance_m, position, age_secs: None }
+    }
+
+    /// Bisecting the radius from three points gave a driver's place to a centimetre.
+    #[test]
+    fn what_a_passenger_is_shown_does_not_tell_where_in_a_place_a_driver_is() {
+        let from = at(3.8479, 11.5019);
+        let here = [at(3.8476, 11.5024), at(3.8484, 11.5016), at(3.848, 11.502)];
+        for radius_m in (0..2000).map(|tenth| f64::from(tenth) / 10.0) {
+            for count in 1..=2 {
+                let shown = |[one, other]: [Position; 2]| {
+                    let mut found = vec![candidate(1, one, from), candidate(2, other, from)];
+                    found.sort_by(|one, other| one.distance_m.total_cmp(&other.distance_m));
+                    rounded(found, from, radius_m, count)
+                };
+                let answers = [shown([here[0], here[1]]), shown([here[1], here[0]]), shown([here[2]; 2])];
+                assert!(answers.iter().all(|answer| *answer == answers[0]), "{radius_m}: {answers:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn those_who_are_shown_nearest_come_first() {
+        let from = at(3.8484, 11.502);
+        // 22 m away and shown 67 m away; 67 m away and shown 44 m away, like the last one.
+        let found = [(1, 3.8486), (3, 3.8478), (2, 3.8477)]
+            .map(|(driver, latitude)| candidate(driver, at(latitude, 11.502), from));
+        let ids = |count| rounded(found.to_vec(), from, 10_000.0, count).into_iter().map(|one| one.driver.0);
+        assert_eq!(ids(5).collect::<Vec<_>>(), [2, 3, 1]);
+        assert_eq!(ids(1).collect::<Vec<_>>(), [2]);
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_is_shown_further_away_than_the_margin(latitude in -90.0f64..=90.0, longitude in -180.0f64..=180.0) {
+            let position = at(latitude, longitude);
+            prop_assert!(position.distance_m(place(position)) < ROUNDING_M);
+        }
     }
 }

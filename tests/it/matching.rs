@@ -118,5 +118,11 @@ async fn a_passenger_sees_roughly_where_vehicles_are_and_a_driver_nothing() {
     let item = &reply.body["items"][0];
     assert_eq!((item["driver_id"].as_i64(), item["latitude"].as_f64()), (Some(1), Some(-26.204)));
     assert_eq!(item["position_age_secs"], Value::Null);
+    // 32 m from where driver 1 is shown, and right where they are: bisecting the radius told the place to a centimetre.
+    for (radius_m, found) in [(1, 0), (31, 0), (33, 1), (50_000, 2)] {
+        let query = format!("drivers/nearby?{CENTRE}&radius_m={radius_m}");
+        let items = passenger.get(&query).await.expect(200).body["items"].clone();
+        assert_eq!(items.as_array().map(Vec::len), Some(found), "{radius_m}: {items}");
+    }
     server.driver_api(DRIVER).await.get(&format!("drivers/nearby?{CENTRE}")).await.expect_problem(403);
 }
