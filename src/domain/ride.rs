@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub struct RideId(String);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a ride id is 1 to {} of the characters A-Z a-z 0-9 - _ .", RideId::CHARS_MAX)]
+#[error("a ride id is 1 to {} of the characters A-Z a-z 0-9 - _ . but neither . nor ..", RideId::CHARS_MAX)]
 pub struct InvalidRideId;
 
 impl RideId {
@@ -25,7 +25,9 @@ impl RideId {
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidRideId> {
         let text = text.into();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        match (1..=Self::CHARS_MAX).contains(&text.len()) && text.bytes().all(allowed) {
+        // Browsers take these two out of every path, however they are escaped: no driver could move such a ride on.
+        let is_in_paths = !matches!(text.as_str(), "." | "..");
+        match (1..=Self::CHARS_MAX).contains(&text.len()) && text.bytes().all(allowed) && is_in_paths {
             true => Ok(Self(text)),
             false => Err(InvalidRideId),
         }
@@ -277,11 +279,13 @@ mod tests {
     #[test]
     fn a_ride_id_is_1_to_64_of_its_characters() {
         let longest = "x".repeat(64);
-        for good in ["1", "12345", "A-b_c.9", longest.as_str(), "0190a5f0-7a7e-7bd0-8d0c-9f1d8a1f2b3c"] {
+        for good in
+            ["1", "12345", "A-b_c.9", "...", ".1", longest.as_str(), "0190a5f0-7a7e-7bd0-8d0c-9f1d8a1f2b3c"]
+        {
             assert_eq!(RideId::new(good).map(|id| id.to_string()), Ok(good.to_owned()));
         }
         let too_long = "x".repeat(65);
-        for bad in ["", "a b", "a/b", "é", "a\0", "%20", "a\n", too_long.as_str()] {
+        for bad in ["", "a b", "a/b", "é", "a\0", "%20", "a\n", ".", "..", too_long.as_str()] {
             assert_eq!(RideId::new(bad), Err(InvalidRideId), "{bad:?}");
         }
         assert!(serde_json::from_str::<RideId>(r#""a/b""#).is_err(), "not out of a row either");

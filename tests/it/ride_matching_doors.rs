@@ -20,6 +20,10 @@ async fn an_id_of_other_characters_is_no_ride() {
     for bad in ["a%20b", "a%2Fb", "a/b", "%C3%A9", "a%00", "%", "%25", "a:b", "a+b", too_long.as_str(), ""] {
         assert_eq!(server.ride_door(bad).refused().await, 404, "{bad:?}");
     }
+    // A browser drops these from a path, so a driver who was bound to the ride could not arrive.
+    for dots in [".", "..", "%2E", "%2e%2E"] {
+        assert_eq!(server.ride_door(dots).refused().await, 404, "{dots:?}");
+    }
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ export class MatchingPanel {
   #build() {
     this.rideId = h('input', {
       id: 'matching-ride-id', value: newRideId(), autocomplete: 'off', spellcheck: 'false', on: { change: () => this.#choose() },
-      title: '1 to 64 of A-Z a-z 0-9 - _ .; anything else is answered 404 before the upgrade',
+      title: '1 to 64 of A-Z a-z 0-9 - _ . but neither . nor ..; anything else is answered 404 before the upgrade',
     });
     this.key = h('input', {
       id: 'matching-ride-key', autocomplete: 'off', spellcheck: 'false', placeholder: 'from the server',
