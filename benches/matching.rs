@@ -201,6 +201,7 @@ fn command(url: &str, directory: &Path) -> Command {
         .env_clear()
         .envs([("DATABASE_URL", url), ("BIND", "127.0.0.1:0"), ("MATCH_MODE", "auto"), ("RUST_LOG", "warn")])
         .env("HANDSHAKES_PER_MINUTE_PER_ADDRESS", "1000000")
+        .env("ANONYMOUS_RIDES_PER_MINUTE", "1000000")
         .kill_on_drop(true);
     command
 }

@@ -75,6 +75,8 @@ metrics! {
     drivers_lost: Counter = counter, describe_counter, "fleetwire_drivers_lost_total";
     /// Searches for a ride's driver that go on.
     searches_open: Gauge = gauge, describe_gauge, "fleetwire_searches_open";
+    /// Searches for a driver refused by a rate limit.
+    searches_limited: Counter = counter, describe_counter, "fleetwire_searches_limited_total";
     /// Offers that drivers have not answered yet.
     offers_open: Gauge = gauge, describe_gauge, "fleetwire_offers_open";
     /// Offers made to drivers.

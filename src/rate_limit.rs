@@ -1,6 +1,6 @@
 //! Limits on how often: a token bucket ([`Bucket`]), and many of them under keys ([`KeyedLimiter`]). The caller gives the
-//! time, so nothing here waits or reads a clock. Handshakes and log-ins are limited by address and by account, a
-//! session's messages by a bucket of its own.
+//! time, so nothing here waits or reads a clock. Handshakes and log-ins are limited by address and by account, searches by
+//! ride and by address, a session's messages by a bucket of its own.
 //!
 //! Invariants: within any stretch of time a bucket lets through at most its burst and what the rate has refilled;
 //! a limiter never holds more keys than it was told.

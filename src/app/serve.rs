@@ -7,7 +7,7 @@ use crate::actors::push::PushHandle;
 use crate::actors::recorder::{self, RecorderHandle, RecorderOptions};
 use crate::actors::registry::Registry;
 use crate::actors::room::{self, RoomOptions, Rooms};
-use crate::actors::session::client::ClientContext;
+use crate::actors::session::client::{ClientContext, SearchLimits};
 use crate::actors::session::{self, Activity, Reaper, TransportLimits, TransportMetrics};
 use crate::api::sockets::Sockets;
 use crate::api::{self, Context, Limiters, Principals};
@@ -324,6 +324,10 @@ fn sockets(
         replay_events_max: settings.delivery.replay_events_max.get(),
         replay_age_max: time_delta(settings.delivery.replay_age_max),
         rides_joined_max: settings.rides.joined_max.get(),
+        search_limits: SearchLimits::new(
+            settings.limits.find_driver_per_minute,
+            settings.limits.anonymous_rides_per_minute,
+        ),
     };
     let rides = settings.anonymous_rides;
     Sockets {

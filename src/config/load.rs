@@ -232,6 +232,8 @@ fn limits(reader: &mut Reader<'_>) -> LimitSettings {
         message_bytes_max: reader.value("MESSAGE_BYTES_MAX", whole(1024..=1 << 20)),
         messages_per_second: reader.value("MESSAGES_PER_SECOND", count(COUNT_MAX)),
         bad_messages_per_minute: reader.value("BAD_MESSAGES_PER_MINUTE", count(COUNT_MAX)),
+        find_driver_per_minute: reader.value("FIND_DRIVER_PER_MINUTE", count(COUNT_MAX)),
+        anonymous_rides_per_minute: reader.value("ANONYMOUS_RIDES_PER_MINUTE", count(COUNT_MAX)),
         deliveries_per_driver_max: reader.value("MAX_DELIVERIES_PER_DRIVER", count(1000)),
         bookings_per_driver_max: reader.value("MAX_BOOKINGS_PER_DRIVER", count(10_000)),
     }

@@ -134,6 +134,10 @@ pub struct LimitSettings {
     pub message_bytes_max: usize,
     pub messages_per_second: NonZeroU32,
     pub bad_messages_per_minute: NonZeroU32,
+    /// Of one ride, over matching sockets.
+    pub find_driver_per_minute: NonZeroU32,
+    /// `find_driver`s without an account, from one address.
+    pub anonymous_rides_per_minute: NonZeroU32,
     pub deliveries_per_driver_max: NonZeroU32,
     pub bookings_per_driver_max: NonZeroU32,
 }

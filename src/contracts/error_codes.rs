@@ -59,6 +59,7 @@ error_codes! {
     UnknownType, "unknown_type", 400, No, "The message has an unknown type";
     InvalidPosition, "invalid_position", 422, No, "The position is not on earth";
     InvalidTimestamp, "invalid_timestamp", 422, No, "The time is not RFC 3339";
+    RateLimited, "rate_limited", 429, Later, "Drivers are looked for too often";
     Busy, "busy", 503, Later, "The server can't take it over just now";
 
     // Who asks.

@@ -170,3 +170,39 @@ async fn handshakes_are_limited_by_address_here_too() {
     assert_eq!(server.ride_door("4").refused().await, 429);
     server.ride_door("4").elsewhere().connect().await;
 }
+
+/// One socket could search and cancel without end, and a driver's phone heard of each.
+#[tokio::test]
+async fn one_ride_is_searched_for_only_so_often() {
+    let builder = Server::builder().setting("MATCH_MODE", "offer").setting("FIND_DRIVER_PER_MINUTE", 2);
+    let server = builder.start().await;
+    let mut app = server.ride_door("1").connect().await;
+    for _ in 0..2 {
+        app.search().await;
+        app.send(json!({"type": "cancel_ride"}));
+        app.expect("ride_cancelled").await;
+    }
+    app.send(find_driver());
+    app.expect_error("rate_limited").await;
+    assert!(app.sync().await.is_empty(), "nothing came of it, and the socket is open");
+    assert_eq!(server.metric("fleetwire_searches_limited_total").await, 1.0);
+    let mut again = server.ride_door("1").with_key(app.key()).connect().await;
+    again.send(find_driver());
+    again.expect_error("rate_limited").await;
+    server.ride_door("2").connect().await.search().await;
+}
+
+#[tokio::test]
+async fn an_address_searches_only_so_often_without_an_account() {
+    let builder = Server::builder().setting("MATCH_MODE", "offer").setting("ANONYMOUS_RIDES_PER_MINUTE", 2);
+    let server = builder.start().await;
+    for ride in ["1", "2"] {
+        server.ride_door(ride).connect().await.search().await;
+    }
+    let mut third = server.ride_door("3").connect().await;
+    third.send(find_driver());
+    third.expect_error("rate_limited").await;
+    server.ride_door("4").elsewhere().connect().await.search().await;
+    let token = server.passenger_token(PASSENGER).await;
+    server.ride_door("5").with_token(&token).connect().await.search().await;
+}

@@ -6,13 +6,16 @@
 //! | --- | --- |
 //! | `delivering` | delivery, the same for all |
 //! | `driver_app`, `ride_hailing`, `ride_matching` | the contract's part |
+//! | `search_limits` | how often the matching app may ask |
 
 mod delivering;
 mod driver_app;
 mod ride_hailing;
 mod ride_matching;
+mod search_limits;
 
 pub use ride_matching::Arrival;
+pub use search_limits::SearchLimits;
 
 use crate::actors::dispatcher::{Deregister, Dispatcher, Renewed};
 use crate::actors::matcher::MatcherHandle;
@@ -68,6 +71,7 @@ pub struct ClientContext {
     pub replay_age_max: TimeDelta,
     /// Rides that one connection may follow.
     pub rides_joined_max: usize,
+    pub search_limits: SearchLimits,
 }
 
 impl ClientContext {

@@ -63,6 +63,22 @@ pub(super) const SETTINGS: &[Setting] = &[
     .unit("messages a minute"),
     new(
         Limits,
+        "FIND_DRIVER_PER_MINUTE",
+        "20",
+        "Searches (find_driver) for one ride over matching sockets; over it the error rate_limited, and the socket stays \
+         open. Each may be cancelled at once, and drivers' phones hear of both.",
+    )
+    .unit("searches a minute"),
+    new(
+        Limits,
+        "ANONYMOUS_RIDES_PER_MINUTE",
+        "600",
+        "Searches of passengers without an account from one address (IPv6: one /64), whichever rides they are for; over it \
+         the error rate_limited. High, since many phones share one carrier's address.",
+    )
+    .unit("searches a minute"),
+    new(
+        Limits,
         "MAX_DELIVERIES_PER_DRIVER",
         "5",
         "Deliveries that a driver may hold at a time; one more is 409 driver_full.",

@@ -94,6 +94,8 @@ impl Server {
             .setting("LOGINS_PER_MINUTE_PER_ACCOUNT", 1_000_000)
             .setting("LOGINS_PER_MINUTE_PER_ADDRESS", 1_000_000)
             .setting("MESSAGES_PER_SECOND", 1_000_000)
+            .setting("FIND_DRIVER_PER_MINUTE", 1_000_000)
+            .setting("ANONYMOUS_RIDES_PER_MINUTE", 1_000_000)
     }
 
     pub async fn start_default() -> Server {

@@ -9,7 +9,8 @@ use crate::actors::entrance::Admission;
 use crate::actors::room::{Follower, Member, Membership, Seen};
 use crate::actors::session::{Lane, Link};
 use crate::contracts::close_codes::CloseCode;
-use crate::contracts::{Contract, FindDriver, Inbound, ride_matching};
+use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::{BadMessage, Contract, FindDriver, Inbound, ride_matching};
 use crate::domain::delivery::{Read, Selection, Step};
 use crate::domain::event::{Event, EventBody, RideAssignment};
 use crate::domain::ids::{EventId, JobId};
@@ -20,10 +21,12 @@ use crate::operations::authentication;
 use crate::operations::guests::{self, Opening, Passenger};
 use crate::operations::rides::{self, Asker, Request, UnderWay};
 use crate::operations::{self, Refusal};
+use crate::rate_limit::RetryAfter;
 use crate::store::StoreError;
 use crate::store::reads::RideStanding;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What everybody is told of a ride that its passenger cancels: the app sends no reason.
 const CALLED_OFF: &str = "Cancelled by the passenger";
@@ -282,6 +285,10 @@ fn find_driver(client: &mut Client, asked: FindDriver, link: &mut Link<'_, Clien
         // The door gives each of them the one or the other.
         (None, None) => return client.misplaced(&Inbound::FindDriver(Box::new(asked)), link),
     };
+    let stranger = app.admission.key.as_ref().map(|_| app.address);
+    if let Err(wait) = client.context.search_limits.check(&app.ride, stranger, Instant::now()) {
+        return too_often(client, wait, link);
+    }
     let (context, ride) = (client.context.clone(), app.ride.clone());
     let (request, rules) = (request(asked), context.rides);
     let asking = async move {
@@ -295,6 +302,12 @@ fn find_driver(client: &mut Client, asked: FindDriver, link: &mut Link<'_, Clien
         }
         Err(error) => client.not_done(&error, link),
     });
+}
+
+fn too_often(client: &mut Client, wait: RetryAfter, link: &mut Link<'_, Client>) {
+    client.context.metrics.searches_limited.increment(1);
+    let message = format!("too many searches; send it again in {} s", wait.as_secs());
+    client.refuse(&BadMessage::new(ErrorCode::RateLimited, message), link);
 }
 
 fn request(asked: FindDriver) -> Request {
