@@ -253,12 +253,13 @@ impl Fleet {
         }
     }
 
-    /// How far away a driver is, if a search for `wanted` could find them.
-    pub fn distance_if_wanted(&self, driver: DriverId, wanted: &Wanted) -> Option<f64> {
+    /// A driver, if a search for `wanted` could find them.
+    pub fn if_wanted(&self, driver: DriverId, wanted: &Wanted) -> Option<Nearby> {
         let entry = self.index.get(driver)?;
-        let distance_m = wanted.at.distance_m(self.known.get(&driver)?.sighted?.position);
-        let fits = self.unwanted(wanted, self.vehicle(wanted), entry).is_none();
-        (fits && distance_m <= wanted.radius_m).then_some(distance_m)
+        if self.unwanted(wanted, self.vehicle(wanted), entry).is_some() {
+            return None;
+        }
+        self.nearby(wanted, driver).filter(|nearby| nearby.distance_m <= wanted.radius_m)
     }
 
     /// Why a driver in the index is not what is wanted beside being near.
@@ -286,7 +287,7 @@ impl Fleet {
         let found = self.index.nearest(wanted.at, wanted.radius_m, wanted.count, |driver| {
             self.unwanted(wanted, vehicle, driver).is_none() && may(driver.driver())
         });
-        self.nearby(wanted, found)
+        self.all_nearby(wanted, found)
     }
 
     /// The same, and who was passed over for them: the nearest `PASSED_OVER_MAX` of those who are nearer than the last who was
@@ -311,12 +312,17 @@ impl Fleet {
             let driver = found.indexed.driver;
             self.index.get(driver).and_then(reason).map(|reason| (found.indexed, reason))
         };
-        (self.nearby(wanted, found), passed_over.into_iter().filter_map(with_reason).collect())
+        (self.all_nearby(wanted, found), passed_over.into_iter().filter_map(with_reason).collect())
     }
 
-    /// The nearest of those who can't be matched at all, with the reason.
-    pub fn unfit_near(&self, wanted: &Wanted) -> Vec<(Indexed, PassedOver)> {
-        let found = self.unfit.nearest(wanted.at, wanted.radius_m, PASSED_OVER_MAX, |_| true);
+    /// The nearest of those who can't be matched at all, with the reason, as far as `is_asked_for` holds for them.
+    pub fn unfit_near(
+        &self,
+        wanted: &Wanted,
+        is_asked_for: impl Fn(DriverId) -> bool,
+    ) -> Vec<(Indexed, PassedOver)> {
+        let is_asked_for = |entry: Entry<'_>| is_asked_for(entry.driver());
+        let found = self.unfit.nearest(wanted.at, wanted.radius_m, PASSED_OVER_MAX, is_asked_for);
         let reason = |driver| self.known.get(&driver).and_then(|known| known.unfit);
         found.into_iter().filter_map(|found| Some((found.indexed, reason(found.indexed.driver)?))).collect()
     }
@@ -326,21 +332,20 @@ impl Fleet {
         self.known.get(&driver).map(|known| (known.sighted, known.kept_out))
     }
 
-    /// With the distances of the positions that drivers told: the index keeps those to a centimetre.
-    fn nearby(&self, wanted: &Wanted, found: Vec<Found>) -> Vec<Nearby> {
-        found
-            .into_iter()
-            .filter_map(|found| {
-                let known = self.known.get(&found.indexed.driver)?;
-                let sighted = known.sighted?;
-                Some(Nearby {
-                    driver: found.indexed.driver,
-                    vehicle_type: known.vehicle_type.clone(),
-                    distance_m: wanted.at.distance_m(sighted.position),
-                    sighted,
-                })
-            })
-            .collect()
+    fn all_nearby(&self, wanted: &Wanted, found: Vec<Found>) -> Vec<Nearby> {
+        found.into_iter().filter_map(|found| self.nearby(wanted, found.indexed.driver)).collect()
+    }
+
+    /// With the distance of the position that the driver told: the index keeps it to a centimetre.
+    fn nearby(&self, wanted: &Wanted, driver: DriverId) -> Option<Nearby> {
+        let known = self.known.get(&driver)?;
+        let sighted = known.sighted?;
+        Some(Nearby {
+            driver,
+            vehicle_type: known.vehicle_type.clone(),
+            distance_m: wanted.at.distance_m(sighted.position),
+            sighted,
+        })
     }
 }
 

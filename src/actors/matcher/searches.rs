@@ -15,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-/// Drivers in one search's trace: some ten looks' worth.
+/// Drivers in one search's trace beside those who are asked: some ten looks' worth.
 const TRACED_MAX: usize = 200;
 
 /// Something to be made durable for a search.
@@ -62,6 +62,8 @@ struct Running {
     id: SearchId,
     /// Whom the trace has, and as what.
     traced: HashMap<DriverId, Option<PassedOver>>,
+    /// How far the trace has who can't be matched at all.
+    unfit_within_m: f64,
 }
 
 /// How searches are to be carried out.
@@ -135,6 +137,9 @@ impl Searches {
             Patience::UntilDeadline => &self.until_deadline,
             Patience::WhileAnybodyIsLeft => &self.while_anybody_is_left,
         };
+        // Before a restart; how they were seen then is to stay.
+        let asked = opened.offers.iter().filter(|offer| offer.offered_at >= opened.row.opened_at);
+        let traced = asked.map(|offer| (offer.driver, None)).collect();
         let search = Search::new(policy.clone(), opened.row, opened.offers, opened.refused);
         let running = Running {
             search,
@@ -146,7 +151,8 @@ impl Searches {
             offered: Vec::new(),
             is_missed: false,
             id: opened.id,
-            traced: HashMap::new(),
+            traced,
+            unfit_within_m: 0.0,
         };
         self.running.insert(job, running);
         self.with(job, fleet, now, |search| search.tick(now));
@@ -187,9 +193,18 @@ impl Searches {
         for job in jobs {
             let Some(running) = self.running.get(&job) else { continue };
             let wanted = self.wanted(now, running, 1);
-            let Some(distance_m) = fleet.distance_if_wanted(driver, &wanted) else { continue };
-            let candidate = Candidate { driver, distance_m, open_offers: self.offers_of(driver).len() };
-            self.with(job, fleet, now, |search| search.came_online(now, candidate));
+            let Some(nearby) = fleet.if_wanted(driver, &wanted) else { continue };
+            let open_offers = self.offers_of(driver).len();
+            let candidate = Candidate { driver, distance_m: nearby.distance_m, open_offers };
+            let mut is_asked = false;
+            self.with(job, fleet, now, |search| {
+                let effects = search.came_online(now, candidate);
+                is_asked = effects.iter().any(|effect| asks(effect, driver));
+                effects
+            });
+            if is_asked && let Some(running) = self.running.get_mut(&job) {
+                self.looks.extend(running.trace(now, vec![nearby.considered(now)]));
+            }
         }
     }
 
@@ -309,7 +324,6 @@ impl Searches {
         fleet: &Fleet,
     ) -> Vec<Candidate> {
         let max = self.until_deadline.driver_offers_max.get();
-        let is_first = running.traced.is_empty();
         let asked = |driver| match driver {
             _ if !running.search.may_ask(driver) => Some(PassedOver::AskedBefore),
             _ if self.claimed.contains(&driver) => Some(PassedOver::BeingBound),
@@ -324,20 +338,20 @@ impl Searches {
             let one = Wanted { count: 1, ..wanted.clone() };
             found = fleet.nearest(&one, |driver| asked(driver).is_none());
         }
-        if is_first {
-            passed_over.extend(fleet.unfit_near(&wanted));
+        if radius_m > running.unfit_within_m {
+            running.unfit_within_m = radius_m;
+            passed_over.extend(fleet.unfit_near(&wanted, |driver| !running.traced.contains_key(&driver)));
         }
-        considered.extend(passed_over.into_iter().map(|(driver, reason)| Considered {
-            passed_over: Some(reason),
-            ..driver.considered(now, wanted.at)
+        considered.extend(passed_over.into_iter().map(|(indexed, reason)| {
+            // Whatever else they do, they would not be asked again.
+            let reason =
+                if running.search.may_ask(indexed.driver) { reason } else { PassedOver::AskedBefore };
+            Considered { passed_over: Some(reason), ..indexed.considered(now, wanted.at) }
         }));
         let candidate =
             |driver, distance_m| Candidate { driver, distance_m, open_offers: self.offers_of(driver).len() };
         let found = found.iter().map(|nearby| candidate(nearby.driver, nearby.distance_m)).collect();
-        let (search, news) = (running.id, running.trace(considered));
-        self.looks.extend(
-            news.map(|considered| ((search, considered.driver), Look { search, at: now, considered })),
-        );
+        self.looks.extend(running.trace(now, considered));
         found
     }
 
@@ -397,18 +411,29 @@ impl Searches {
     }
 }
 
+fn asks(effect: &Effect, driver: DriverId) -> bool {
+    matches!(effect, Effect::Offer { driver: asked, .. } | Effect::Claim { driver: asked } if *asked == driver)
+}
+
 impl Running {
-    /// Remembers what is new of these drivers, as long as there is room, and returns it.
-    fn trace(&mut self, considered: Vec<Considered>) -> impl Iterator<Item = Considered> {
-        considered.into_iter().filter(|one| {
-            let known = self.traced.get(&one.driver);
-            let is_news = known.is_none_or(|known| known.is_some() && one.passed_over.is_none());
-            let has_room = known.is_some() || self.traced.len() < TRACED_MAX;
-            if is_news && has_room {
+    /// Remembers what is new of these drivers, as long as there is room, and returns it. To be asked is always new: the trace
+    /// has where they were then.
+    fn trace(
+        &mut self,
+        now: DateTime<Utc>,
+        considered: Vec<Considered>,
+    ) -> impl Iterator<Item = ((SearchId, DriverId), Look)> {
+        let search = self.id;
+        let news = considered.into_iter().filter(|one| {
+            let is_new = !self.traced.contains_key(&one.driver);
+            let is_asked = one.passed_over.is_none();
+            let is_noted = is_asked || is_new && self.traced.len() < TRACED_MAX;
+            if is_noted {
                 self.traced.insert(one.driver, one.passed_over);
             }
-            is_news && has_room
-        })
+            is_noted
+        });
+        news.map(move |considered| ((search, considered.driver), Look { search, at: now, considered }))
     }
 
     /// Offers that were decided together are made together.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::actors::matcher::fleet::{Sighted, Standing};
 use crate::domain::ids::SearchId;
-use crate::domain::offer::Offer;
+use crate::domain::offer::{Offer, Outcome};
 use crate::domain::search::SearchRow;
 use crate::domain::search_policy::{Mode, Radii};
 use std::num::NonZeroUsize;
@@ -196,4 +196,77 @@ fn a_search_whose_end_nobody_announced_is_forgotten_at_the_second_look() {
     assert_eq!(searches.compare(&HashSet::new()), []);
     assert!(!searches.knows(JobId(7)));
     assert_eq!(searches.wake_at(), None);
+}
+
+/// They were offline when the search began, and came closer meanwhile.
+#[test]
+fn whoever_is_asked_on_coming_online_is_noted_as_they_were_then() {
+    let (mut searches, mut fleet) = (searches(Mode::Offer), fleet(1));
+    fleet.set(standing(9, false));
+    searches.open(ms(0), opened(7), &fleet);
+    let noted = |searches: &mut Searches| -> Vec<(i64, i64, Option<PassedOver>)> {
+        let looks = searches.take_looks().into_iter().map(|look| look.considered);
+        looks.map(|one| (one.driver.0, one.distance_m.round() as i64, one.passed_over)).collect()
+    };
+    assert_eq!(noted(&mut searches), [(1, 100, None), (9, 901, Some(PassedOver::Busy))]);
+    let closer = standing(4, true).position;
+    fleet.set(Standing { position: closer, ..standing(9, true) });
+    searches.came_online(ms(500), DriverId(9), &fleet);
+    assert_eq!(noted(&mut searches), [(9, 400, None)]);
+    // Nobody else is asked just now: both places are taken.
+    fleet.set(standing(3, true));
+    searches.came_online(ms(600), DriverId(3), &fleet);
+    assert!(noted(&mut searches).is_empty());
+}
+
+/// Those in the second ring had left no trace: the first look did not reach them.
+#[test]
+fn whoever_cannot_be_matched_is_noted_as_soon_as_the_radius_reaches_them() {
+    let radii = || Radii::new(vec![150.0, 350.0]).expect("valid");
+    let widening = |patience| Policy { radii: radii(), ..policy(Mode::Offer)(patience) };
+    let mut searches = Searches::new(widening, TimeDelta::seconds(120));
+    let mut fleet = Fleet::default();
+    (1..=4).for_each(|driver| {
+        fleet.set(standing(driver, false));
+    });
+    searches.open(ms(0), opened(7), &fleet);
+    let noted = |searches: &mut Searches| -> Vec<i64> {
+        searches.take_looks().iter().map(|look| look.considered.driver.0).collect()
+    };
+    assert_eq!(noted(&mut searches), [1, 2, 3]);
+    fleet.set(Standing { unfit: Some(PassedOver::Offline), ..standing(1, false) });
+    searches.tick(ms(3_000), &fleet);
+    assert!(noted(&mut searches).is_empty());
+}
+
+/// The driver who gave the ride back is seldom free again when it is searched for the next moment.
+#[test]
+fn whoever_gave_the_ride_back_was_asked_before_whatever_else_they_do() {
+    let (mut searches, mut fleet) = (searches(Mode::Offer), Fleet::default());
+    fleet.set(standing(1, false));
+    fleet.set(standing(2, false));
+    fleet.set(Standing { is_carrying: true, ..standing(3, true) });
+    let refused = vec![DriverId(1), DriverId(3)];
+    searches.open(ms(0), OpenSearch { refused, ..opened(7) }, &fleet);
+    let looks = searches.take_looks();
+    let noted: Vec<_> = looks.iter().map(|look| look.considered.passed_over).collect();
+    let before = Some(PassedOver::AskedBefore);
+    assert_eq!(noted, [before, Some(PassedOver::Busy), before]);
+}
+
+#[test]
+fn after_a_restart_the_trace_keeps_how_those_were_seen_who_were_asked() {
+    let (mut searches, fleet) = (searches(Mode::Offer), fleet(2));
+    let made = |driver, after| Offer {
+        driver: DriverId(driver),
+        offered_at: ms(after),
+        expires_at: ms(15_000),
+        confirmed_at: Some(ms(40)),
+        outcome: Some(Outcome::Declined),
+    };
+    // The first is of an earlier search.
+    let offers = vec![made(1, -5_000), made(2, 10)];
+    searches.open(ms(9_000), OpenSearch { offers, ..opened(7) }, &fleet);
+    let noted: Vec<i64> = searches.take_looks().iter().map(|look| look.considered.driver.0).collect();
+    assert_eq!(noted, [1]);
 }
