@@ -2,7 +2,6 @@
 
 use crate::domain::ids::{CustomerId, DriverId, JobId, SearchId};
 use crate::domain::job::{JobKind, JobStatus};
-use crate::domain::offer::Outcome;
 use crate::domain::ride::RideId;
 use crate::store::connection::Conn;
 use crate::store::error::StoreError;
@@ -320,12 +319,12 @@ pub fn trace(conn: &mut Conn<'_>, id: JobId) -> Result<Option<TracedJob>, StoreE
     }))
 }
 
-/// The last searches that looked at a driver, the newest first, each with its job and what became of the driver's offer.
+/// The last searches that looked at a driver, the newest first, each with its job and the offer that it made them.
 pub fn looks_at(
     conn: &mut Conn<'_>,
     driver: DriverId,
     limit: i64,
-) -> Result<Vec<(CandidateRow, JobId, Option<Outcome>)>, StoreError> {
+) -> Result<Vec<(CandidateRow, JobId, Option<OfferRow>)>, StoreError> {
     sql!(conn, traces::looks_at(driver, limit))
 }
 

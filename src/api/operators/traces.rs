@@ -101,7 +101,7 @@ fn merge(
 fn offered(search: SearchId, offer: &OfferRow, seen_at: Option<NaiveDateTime>) -> CandidateTrace {
     let is_answer = matches!(offer.outcome, Some(Outcome::Accepted | Outcome::Declined));
     CandidateTrace {
-        outcome: offer.outcome.map_or("offered", Outcome::as_str),
+        outcome: outcome(None, Some(offer)),
         offered_at: Some(offer.offered_at.into()),
         seen_at: seen_at.map(Into::into),
         answered_at: offer.ended_at.filter(|_| is_answer).map(Into::into),
@@ -122,9 +122,9 @@ fn looked_at(search: SearchId, driver: DriverId, passed_over: Option<PassedOver>
     }
 }
 
-fn outcome(passed_over: Option<PassedOver>, offer: Option<Outcome>) -> &'static str {
+fn outcome(passed_over: Option<PassedOver>, offer: Option<&OfferRow>) -> &'static str {
     match (offer, passed_over) {
-        (Some(offer), _) => offer.as_str(),
+        (Some(offer), _) => offer.outcome.map_or("offered", Outcome::as_str),
         (None, Some(reason)) => reason.as_str(),
         (None, None) => "not_bound",
     }
@@ -189,7 +189,7 @@ pub async fn why(ctx: web::Data<Context>, _: Admin, id: web::Path<i64>) -> Answe
                 at: row.looked_at.into(),
                 distance_m: row.distance_m,
                 position_age_secs: row.position_age_secs,
-                outcome: outcome(row.passed_over, offer),
+                outcome: outcome(row.passed_over, offer.as_ref()),
             })
             .collect(),
     }))

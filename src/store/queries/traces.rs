@@ -2,8 +2,7 @@
 
 use super::Db;
 use crate::domain::ids::{DriverId, JobId, SearchId};
-use crate::domain::offer::Outcome;
-use crate::store::rows::{CandidateRow, EventTrace, SearchRecord};
+use crate::store::rows::{CandidateRow, EventTrace, OfferRow, SearchRecord};
 use crate::store::schema::{accounts, events, offers, search_candidates, searches};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -27,20 +26,23 @@ pub fn candidates_of(conn: &mut Db, job: JobId) -> QueryResult<Vec<CandidateRow>
         .load(conn)
 }
 
-/// The last searches that looked at a driver, the newest first, each with its job and what became of the driver's offer.
+/// The last searches that looked at a driver, the newest first, each with its job and the offer that it made them.
 pub fn looks_at(
     conn: &mut Db,
     driver: DriverId,
     limit: i64,
-) -> QueryResult<Vec<(CandidateRow, JobId, Option<Outcome>)>> {
-    let offer = offers::job_id.eq(searches::job_id).and(offers::driver_id.eq(search_candidates::driver_id));
+) -> QueryResult<Vec<(CandidateRow, JobId, Option<OfferRow>)>> {
+    let offer = offers::job_id
+        .eq(searches::job_id)
+        .and(offers::search_id.eq(searches::id))
+        .and(offers::driver_id.eq(search_candidates::driver_id));
     search_candidates::table
         .inner_join(searches::table)
         .left_join(offers::table.on(offer))
         .filter(search_candidates::driver_id.eq(driver.0))
         .order(search_candidates::search_id.desc())
         .limit(limit)
-        .select((CandidateRow::as_select(), searches::job_id, offers::outcome.nullable()))
+        .select((CandidateRow::as_select(), searches::job_id, Option::<OfferRow>::as_select()))
         .load(conn)
 }
 
