@@ -14,6 +14,7 @@ pub struct JobTrace {
     pub searches: Vec<SearchTrace>,
     /// By search, the nearest first.
     pub candidates: Vec<CandidateTrace>,
+    /// In the order in which the job had them. A ride that was given back is `requested` again.
     pub statuses: Vec<StatusTrace>,
     pub events: Vec<EventTrace>,
 }

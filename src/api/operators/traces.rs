@@ -16,13 +16,15 @@ use crate::domain::ids::{DriverId, JobId, SearchId};
 use crate::domain::job::JobStatus;
 use crate::domain::offer::Outcome;
 use crate::store::reads::{self, DriverStanding, TracedJob};
-use crate::store::{CandidateRow, Job, OfferRow, SearchRecord};
+use crate::store::{self, CandidateRow, Job, OfferRow, SearchRecord};
 use actix_web::web;
 use chrono::{NaiveDateTime, TimeDelta};
 use std::collections::HashMap;
 
 /// Searches that `why` tells of.
 const LOOKS_MAX: i64 = 20;
+/// The event that says that a ride's driver is at the pickup.
+const ARRIVAL: &str = "driver_arrived";
 
 /// `GET admin/jobs/{id}/trace`.
 pub async fn trace(ctx: web::Data<Context>, _: Admin, id: web::Path<i64>) -> Answered {
@@ -37,7 +39,7 @@ fn shown(traced: TracedJob) -> JobTrace {
         job_id: job.id,
         kind: job.kind.as_str(),
         status: job.status.as_str(),
-        statuses: statuses(&job, arrived_at),
+        statuses: statuses(&job, arrived_at, &searches, &events),
         candidates: merge(candidates, offers),
         searches: searches.into_iter().map(search).collect(),
         events: events
@@ -130,9 +132,15 @@ fn outcome(passed_over: Option<PassedOver>, offer: Option<&OfferRow>) -> &'stati
     }
 }
 
-/// The times that the job itself has: of a ride that was given back those of the driver who has it now.
-fn statuses(job: &Job, arrived_at: Option<NaiveDateTime>) -> Vec<StatusTrace> {
-    let times = [
+/// Every status that the job had. Its own row has the times of the driver who has it now; of a ride that was given back the
+/// searches tell when it was taken before, and when it was looked for again.
+fn statuses(
+    job: &Job,
+    arrived_at: Option<NaiveDateTime>,
+    searches: &[SearchRecord],
+    events: &[store::EventTrace],
+) -> Vec<StatusTrace> {
+    let own = [
         (JobStatus::Requested, Some(job.requested_at)),
         (JobStatus::Assigned, job.assigned_at),
         (JobStatus::EnRoute, job.set_out_at),
@@ -141,10 +149,29 @@ fn statuses(job: &Job, arrived_at: Option<NaiveDateTime>) -> Vec<StatusTrace> {
         (JobStatus::Completed, job.completed_at),
         (JobStatus::Cancelled, job.cancelled_at),
     ];
-    let trace = |(status, at): (JobStatus, Option<NaiveDateTime>)| {
-        Some(StatusTrace { status: status.as_str(), at: at?.into() })
-    };
-    times.into_iter().filter_map(trace).collect()
+    let again = searches.iter().skip(1).map(|search| (JobStatus::Requested, search.opened_at));
+    let ended = searches.iter().filter_map(|search| Some((led_to(search)?, search.ended_at?)));
+    let arrivals = events.iter().filter(|event| event.name == ARRIVAL);
+    let arrivals = arrivals.map(|event| (JobStatus::Arrived, event.created_at));
+    let mut had: Vec<(JobStatus, NaiveDateTime)> = Vec::new();
+    let own = own.into_iter().filter_map(|(status, at)| Some((status, at?)));
+    for one in own.chain(again).chain(ended).chain(arrivals) {
+        // What happened in one transaction has one time, wherever it is written.
+        if !had.contains(&one) {
+            had.push(one);
+        }
+    }
+    had.sort_by_key(|(_, at)| *at);
+    had.into_iter().map(|(status, at)| StatusTrace { status: status.as_str(), at: at.into() }).collect()
+}
+
+/// The status that the end of a search gave its ride. Who cancels writes the time into the job.
+fn led_to(search: &SearchRecord) -> Option<JobStatus> {
+    match search.ended_as.as_deref()? {
+        "assigned" => Some(JobStatus::Assigned),
+        "no_drivers" => Some(JobStatus::Unmatched),
+        _ => None,
+    }
 }
 
 /// `GET admin/drivers/{id}/why`.
@@ -251,7 +278,6 @@ mod tests {
 
     #[test]
     fn an_offer_says_more_than_a_look_and_none_is_left_out() {
-        let at = |secs| chrono::DateTime::from_timestamp(secs, 0).expect("a time").naive_utc();
         let candidate = |driver, passed_over| CandidateRow {
             search_id: SearchId(1),
             driver_id: DriverId(driver),
@@ -299,13 +325,15 @@ mod tests {
         assert_eq!((merged[0].distance_m, merged[4].distance_m), (Some(100.0), None));
     }
 
-    #[test]
-    fn a_job_of_every_kind_has_its_times_in_order() {
-        let at = |secs| chrono::DateTime::from_timestamp(secs, 0).expect("a time").naive_utc();
-        let job = Job {
+    fn at(secs: i64) -> NaiveDateTime {
+        chrono::DateTime::from_timestamp(secs, 0).expect("a time").naive_utc()
+    }
+
+    fn ride(status: JobStatus) -> Job {
+        Job {
             id: JobId(1),
             kind: crate::domain::job::JobKind::Ride,
-            status: JobStatus::Completed,
+            status,
             customer_id: None,
             driver_id: None,
             restaurant_name: String::new(),
@@ -318,16 +346,85 @@ mod tests {
             earnings_minor: 0,
             distance_km: 0.0,
             requested_at: at(0),
-            assigned_at: Some(at(1)),
+            assigned_at: None,
             set_out_at: None,
-            started_at: Some(at(3)),
-            completed_at: Some(at(4)),
+            started_at: None,
+            completed_at: None,
             cancelled_at: None,
             cancelled_by: None,
+        }
+    }
+
+    fn search_that(opened: i64, ended: Option<(&str, i64)>) -> SearchRecord {
+        SearchRecord {
+            id: SearchId(opened),
+            job_id: JobId(1),
+            patience: crate::domain::search_policy::Patience::UntilDeadline,
+            opened_at: at(opened),
+            deadline: at(opened + 120),
+            step: 0,
+            ended_at: ended.map(|(_, secs)| at(secs)),
+            ended_as: ended.map(|(how, _)| how.to_owned()),
+        }
+    }
+
+    fn arrival(secs: i64) -> store::EventTrace {
+        store::EventTrace {
+            user_id: String::new(),
+            event_id: crate::domain::ids::EventId(1),
+            name: ARRIVAL.to_owned(),
+            created_at: at(secs),
+            sent_at: None,
+            confirmed_at: None,
+            confirmed_over: None,
+            processed_at: None,
+            pushed_at: None,
+        }
+    }
+
+    fn words(statuses: &[StatusTrace]) -> Vec<&'static str> {
+        statuses.iter().map(|one| one.status).collect()
+    }
+
+    #[test]
+    fn a_job_of_every_kind_has_its_times_in_order() {
+        let job = Job {
+            assigned_at: Some(at(1)),
+            started_at: Some(at(2)),
+            completed_at: Some(at(4)),
+            ..ride(JobStatus::Completed)
             cancel_reason: None,
             rejected_by: None,
         };
-        let words: Vec<_> = statuses(&job, Some(at(2))).iter().map(|one| one.status).collect();
-        assert_eq!(words, ["requested", "assigned", "arrived", "in_progress", "completed"]);
+        // Who starts without having said so has arrived at that time.
+        let had = statuses(&job, Some(at(2)), &[search_that(0, Some(("assigned", 1)))], &[]);
+        assert_eq!(words(&had), ["requested", "assigned", "arrived", "in_progress", "completed"]);
+    }
+
+    #[test]
+    fn a_ride_that_was_given_back_keeps_what_it_went_through() {
+        let searches = [
+            search_that(0, Some(("assigned", 1))),
+            search_that(3, Some(("assigned", 5))),
+            search_that(7, None),
+        ];
+        // The passenger's event and the driver's.
+        let events = [arrival(2), arrival(2), arrival(6)];
+        let had = statuses(&ride(JobStatus::Requested), None, &searches, &events);
+        let expected = ["requested", "assigned", "arrived", "requested", "assigned", "arrived", "requested"];
+        assert_eq!(words(&had), expected);
+        let again = Job { assigned_at: Some(at(5)), ..ride(JobStatus::Arrived) };
+        let had = statuses(&again, Some(at(6)), &searches[..2], &events);
+        assert_eq!(words(&had), expected[..6]);
+    }
+
+    #[test]
+    fn the_end_of_a_search_that_found_nobody_is_a_status_and_a_cancelled_one_is_told_once() {
+        let had =
+            statuses(&ride(JobStatus::Unmatched), None, &[search_that(0, Some(("no_drivers", 120)))], &[]);
+        assert_eq!(words(&had), ["requested", "unmatched"]);
+        let job = Job { cancelled_at: Some(at(9)), ..ride(JobStatus::Cancelled) };
+        let had = statuses(&job, None, &[search_that(0, Some(("cancelled", 9)))], &[]);
+        assert_eq!(words(&had), ["requested", "cancelled"]);
     }
 }
