@@ -11,6 +11,7 @@ use crate::api::problem::Problem;
 use crate::api::{Context, rules};
 use crate::config::FinalFare;
 use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::operators::RideItem;
 use crate::contracts::ride_rest::{self, PositionsTaken, Rejected};
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
@@ -19,9 +20,10 @@ use crate::domain::ride::RideId;
 use crate::domain::search_policy::Patience;
 use crate::operations::authentication::Principal;
 use crate::operations::rides::{self, Canceller, DriverStep, Request, Viewer};
-use crate::store::reads::{self, RidesOf};
+use crate::store::reads::{self, RideStanding, RidesOf};
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
+use serde::Serialize;
 
 /// A ride's statuses as lists are filtered by them.
 const STATUSES: [(&str, &[JobStatus]); 7] = [
@@ -82,21 +84,28 @@ pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query)
         Viewer::Driver(driver) => RidesOf::Driver(driver),
         Viewer::Admin => return Err(forbidden(caller.role)),
     };
-    list_of(&ctx, of, &query).await
+    list_of(&ctx, of, &query, words::ride).await
 }
 
 /// `GET admin/rides`: everybody's, newest first.
 pub async fn list_all(ctx: web::Data<Context>, _: Admin, query: Query) -> Answered {
-    list_of(&ctx, RidesOf::Everybody, &query).await
+    let item =
+        |standing: RideStanding| RideItem { job_id: standing.ride.job.id, ride: words::ride(standing) };
+    list_of(&ctx, RidesOf::Everybody, &query, item).await
 }
 
-async fn list_of(ctx: &Context, of: RidesOf, query: &Query) -> Answered {
+async fn list_of<T: Serialize>(
+    ctx: &Context,
+    of: RidesOf,
+    query: &Query,
+    item: impl Fn(RideStanding) -> T,
+) -> Answered {
     let mut fields = Fields::of(&query.0);
     let statuses = fields.optional("status", rules::word(&STATUSES));
     let (before, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
     let before = fields.finish(|| Some(before.unwrap_or(JobId(i64::MAX))))?;
     let rows = ctx.read(move |conn| reads::rides(conn, of, statuses, before, limit as i64 + 1)).await?;
-    Ok(json(&page(rows, limit, |standing| standing.ride.job.id.to_string(), words::ride)))
+    Ok(json(&page(rows, limit, |standing| standing.ride.job.id.to_string(), item)))
 }
 
 /// `GET rides/{ride_id}`.

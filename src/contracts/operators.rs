@@ -1,6 +1,7 @@
 //! The operators' REST: the shapes of its answers. What it takes is read field by field (`api::fields`), so that all
 //! that is wrong with a body is said at once.
 
+use crate::contracts::ride_rest::Ride;
 use crate::contracts::time::WireTime;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::money::Money;
@@ -12,6 +13,14 @@ use uuid::Uuid;
 pub struct Page<T> {
     pub items: Vec<T>,
     pub next_cursor: Option<String>,
+}
+
+/// A ride as the apps see it, with what its trace is asked for by.
+#[derive(Clone, Debug, Serialize)]
+pub struct RideItem {
+    pub job_id: JobId,
+    #[serde(flatten)]
+    pub ride: Ride,
 }
 
 #[derive(Clone, Debug, Serialize)]

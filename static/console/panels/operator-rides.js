@@ -1,4 +1,5 @@
-//! The operator's rides: everybody's, newest first, and what an operator does with one: enters its room to watch, cancels it.
+//! The operator's rides: everybody's, newest first, and what an operator does with one: enters its room to watch, asks why
+//! its driver, cancels it.
 
 import { h, button, field, fillSelect, panel, status } from '../dom.js';
 import { money, shortId } from '../format.js';
@@ -16,6 +17,7 @@ export class OperatorRides {
   #notices = new Notices('operator-ride-problems');
   #rides = [];
   #selectedId = null;
+  #selectedJob = null;
 
   constructor({ accounts, signals, sockets }) {
     this.#accounts = accounts;
@@ -53,9 +55,12 @@ export class OperatorRides {
     this.watch = button('Watch', {
       testid: 'ride-watch', title: 'Enter the ride’s room with the operator’s own hailing socket', action: () => this.#watch(),
     });
+    const trace = button('Trace', {
+      testid: 'ride-trace', title: 'Whom it was offered to and what became of it, in the log', action: () => this.#trace(),
+    });
     const cancel = button('Cancel ride', { testid: 'operator-ride-cancel', class: 'danger', action: () => this.#cancel() });
     this.actions = h('fieldset', { class: 'actions', id: 'ride-actions' }, this.title,
-      h('div', { class: 'row' }, field('reason', this.reason, { class: 'grow' }), this.watch, cancel));
+      h('div', { class: 'row' }, field('reason', this.reason, { class: 'grow' }), this.watch, trace, cancel));
     return this.actions;
   }
 
@@ -82,7 +87,11 @@ export class OperatorRides {
       h('td', { class: 'clip' }, ride.ride_type),
       h('td', { class: 'clip' }, ride.driver?.driver_name ?? '–'),
       h('td', { class: 'number' }, money(ride.final_fare ?? ride.estimated_fare)));
-    row.addEventListener('click', () => { this.#selectedId = ride.ride_id; this.#drawSelected(); });
+    row.addEventListener('click', () => {
+      this.#selectedId = ride.ride_id;
+      this.#selectedJob = ride.job_id;
+      this.#drawSelected();
+    });
     return row;
   }
 
@@ -101,6 +110,12 @@ export class OperatorRides {
       await opened(socket);
       socket.send(JSON.stringify({ type: 'join_ride', ride_id: rideId }));
     });
+  }
+
+  /** The log shows it: every candidate, status and event. */
+  #trace() {
+    return this.#notices.attempt(`Trace ${shortId(this.#selectedId)}`, () =>
+      this.#requireOperator().client.get(`/api/v1/admin/jobs/${this.#selectedJob}/trace`));
   }
 
   async #cancel() {
