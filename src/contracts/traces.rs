@@ -92,6 +92,9 @@ pub struct DriverWhy {
     pub vehicle_type: String,
     /// As searches know it.
     pub position: Option<KnownPosition>,
+    /// Why the newest position that the app has told is not this one: `jump` or `inaccurate`. Null where it is. Searches go on
+    /// with the one before, so this alone is nothing against the driver.
+    pub position_not_believed: Option<Reason>,
     pub open_offers: usize,
     pub jobs: Vec<JobId>,
     /// The last searches that looked at them, the newest first.

@@ -301,7 +301,7 @@ pub struct Known {
     pub position: Option<Position>,
     /// `None` where no app measured it.
     pub age_secs: Option<i64>,
-    /// Why the newest position that the app has told was not believed.
+    /// Why a newer position that the app has told is not believed, if there is one.
     pub kept_out: Option<Verdict>,
     pub open_offers: usize,
 }

@@ -45,7 +45,7 @@ struct Known {
     sighted: Option<Sighted>,
     /// What the driver's device has told, to tell a jump from a drive.
     trail: Trail,
-    /// Why the newest position was not believed, if it was not.
+    /// Why a position newer than `sighted` was not believed, if there is one.
     kept_out: Option<Verdict>,
     changed_at: Option<NaiveDateTime>,
 }
@@ -181,6 +181,7 @@ impl Fleet {
         if let Some(stored) = position.filter(is_taken) {
             known.sighted = Some(stored);
             known.trail = Trail::default();
+            known.kept_out = known.kept_out.filter(|_| stored.is_measured);
         }
         self.enter(driver);
         self.shift(driver, was_free)
@@ -199,7 +200,12 @@ impl Fleet {
         for (driver, sighting) in moves {
             let Some(known) = self.known.get_mut(&driver) else { continue };
             let verdict = known.trail.judge(sighting, &self.limits);
-            known.kept_out = Some(verdict).filter(|verdict| !verdict.enters());
+            match known.sighted {
+                _ if verdict.enters() => known.kept_out = None,
+                // What merely arrives late says nothing of the newest.
+                Some(newest) if sighting.measured_at_ms < newest.at_ms => {}
+                _ => known.kept_out = Some(verdict),
+            }
             moved.verdicts.push((driver, verdict));
             if !verdict.enters() {
                 continue;
@@ -327,7 +333,7 @@ impl Fleet {
         found.into_iter().filter_map(|found| Some((found.indexed, reason(found.indexed.driver)?))).collect()
     }
 
-    /// What is known of one driver.
+    /// Where one driver is as searches have it, and why a newer position is not believed, if there is one.
     pub fn known(&self, driver: DriverId) -> Option<(Option<Sighted>, Option<Verdict>)> {
         self.known.get(&driver).map(|known| (known.sighted, known.kept_out))
     }
@@ -501,6 +507,35 @@ mod tests {
         let drivers: Vec<i64> = passed_over.iter().map(|(driver, _)| driver.driver.0).collect();
         assert_eq!(drivers, (1..=PASSED_OVER_MAX as i64).collect::<Vec<_>>());
         assert!(passed_over.iter().all(|(_, reason)| *reason == PassedOver::OtherVehicle));
+    }
+
+    #[test]
+    fn only_a_newer_position_can_be_one_that_is_not_believed() {
+        let mut fleet = Fleet::default();
+        let kept_out = |fleet: &Fleet| fleet.known(DriverId(1)).and_then(|(_, kept_out)| kept_out);
+        let hopeless = |fleet: &mut Fleet, at_ms: i64| {
+            let position = at(-26.2, 28.0);
+            let sighting = Sighting { position, accuracy_m: Some(1e6), measured_at_ms: at_ms };
+            fleet.moved([(DriverId(1), sighting)]);
+        };
+        fleet.set(standing(1, "sedan", None));
+        told(&mut fleet, -26.2, 200_000);
+        assert!(matches!(told(&mut fleet, -26.2, 199_000), Verdict::Outdated { .. }));
+        assert_eq!(kept_out(&fleet), None);
+        hopeless(&mut fleet, 198_000);
+        assert_eq!(kept_out(&fleet), None);
+        hopeless(&mut fleet, 201_000);
+        told(&mut fleet, -26.2, 199_500);
+        assert!(
+            matches!(kept_out(&fleet), Some(Verdict::Inaccurate { .. })),
+            "what comes late does not mend it"
+        );
+        told(&mut fleet, -26.2, 202_000);
+        assert_eq!(kept_out(&fleet), None);
+        hopeless(&mut fleet, 203_000);
+        let corrected = Sighted { position: at(-26.3, 28.0), at_ms: 204_000, is_measured: false };
+        fleet.set(standing(1, "sedan", Some(corrected)));
+        assert_eq!(kept_out(&fleet), None, "an operator's is newer");
     }
 
     #[test]

@@ -206,6 +206,10 @@ pub async fn why(ctx: web::Data<Context>, _: Admin, id: web::Path<i64>) -> Answe
             longitude: position.longitude(),
             age_secs: known.age_secs,
         }),
+        position_not_believed: known.kept_out.map(|verdict| Reason {
+            code: verdict.as_str(),
+            message: format!("The newest position was not believed: {verdict}."),
+        }),
         open_offers: known.open_offers,
         jobs,
         looked_at: looks
@@ -253,17 +257,11 @@ fn reasons(
     match (known.position, known.age_secs) {
         (None, _) => against("no_position", "It is not known where the driver is.".to_owned()),
         (Some(_), Some(age_secs)) if age_secs > age_max.num_seconds() => {
-            let message = format!(
-                "The newest position is {age_secs} s old; at most {} s count.",
-                age_max.num_seconds()
-            );
+            let message =
+                format!("Their position is {age_secs} s old; at most {} s count.", age_max.num_seconds());
             against(PassedOver::PositionTooOld.as_str(), message);
         }
         (Some(_), _) => {}
-    }
-    if let Some(verdict) = known.kept_out {
-        let message = format!("The newest position was not believed: {verdict}.");
-        against("position_not_believed", message);
     }
     if known.open_offers >= ctx.settings.matching.offers_per_driver_max.get() {
         let message = format!("The driver holds {} open offers.", known.open_offers);
@@ -352,6 +350,8 @@ mod tests {
             completed_at: None,
             cancelled_at: None,
             cancelled_by: None,
+            cancel_reason: None,
+            rejected_by: None,
         }
     }
 
@@ -393,8 +393,6 @@ mod tests {
             started_at: Some(at(2)),
             completed_at: Some(at(4)),
             ..ride(JobStatus::Completed)
-            cancel_reason: None,
-            rejected_by: None,
         };
         // Who starts without having said so has arrived at that time.
         let had = statuses(&job, Some(at(2)), &[search_that(0, Some(("assigned", 1)))], &[]);
