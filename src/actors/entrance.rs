@@ -9,7 +9,12 @@ use crate::domain::ride_book::{
 };
 use crate::metrics::Metrics;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long a socket may take to answer for its app when the app seems to come again: longer than a bad network delays a ping
+/// and its pong, shorter than people wait.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 #[derive(Clone)]
 pub struct Entrance {
@@ -50,6 +55,32 @@ impl Entrance {
         }
         let Admitted { seat, key, is_key_new } = entered?;
         Ok(Admission { entrance: self.clone(), ride, seat, key, is_key_new })
+    }
+
+    /// An app whose network was lost comes again, while its socket of before is still open here: heartbeats find out after
+    /// more than a minute. Asks each socket of the ride now, and gives up those that do not answer. False where one does, or has
+    /// not begun: then it is somebody else who comes.
+    pub async fn is_deserted(&self, ride: &RideId) -> bool {
+        let Some(sessions) = self.book().sessions(ride) else { return false };
+        let asked = Instant::now();
+        sessions.iter().for_each(SessionHandle::ping);
+        while asked.elapsed() < ANSWER_WITHIN && !self.is_empty(ride) {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if sessions.iter().any(|session| session.silent_for() < asked.elapsed()) {
+                return false;
+            }
+        }
+        sessions.iter().for_each(SessionHandle::give_up);
+        // They leave their places as they end.
+        let gave_up = Instant::now();
+        while gave_up.elapsed() < ANSWER_WITHIN && !self.is_empty(ride) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        true
+    }
+
+    fn is_empty(&self, ride: &RideId) -> bool {
+        self.book().sessions(ride).is_some_and(|sessions| sessions.is_empty())
     }
 
     // What stands under the lock is whole at every moment, so a poisoned one is, too.

@@ -98,6 +98,9 @@ pub struct Admitted {
 pub enum NotAdmitted {
     #[error("the ride is somebody else's")]
     Stranger,
+    /// They come from where the ride was opened, and may enter once the sockets that are open are gone.
+    #[error("a socket of the ride is open")]
+    Occupied,
     #[error("too many rides are held")]
     Full,
 }
@@ -188,6 +191,12 @@ impl<H: Clone> RideBook<H> {
         handle
     }
 
+    /// The sessions of a ride; `None` while one has not begun.
+    pub fn sessions(&self, ride: &RideId) -> Option<Vec<H>> {
+        let open = self.rides.get(ride).into_iter().flat_map(|held| &held.open);
+        open.map(|(_, handle)| handle.clone()).collect()
+    }
+
     /// The other sessions of a ride.
     pub fn others(&self, ride: &RideId, seat: Seat) -> Vec<H> {
         let open = self.rides.get(ride).into_iter().flat_map(|held| &held.open);
@@ -263,6 +272,7 @@ impl Owner {
                 None if applicant.enters_without_key(*opened_from, is_nobody_there, rule) => {
                     Ok(Some(gives.clone()))
                 }
+                None if applicant.comes_from(*opened_from) => Err(NotAdmitted::Occupied),
                 None => Err(NotAdmitted::Stranger),
             },
         }
@@ -289,10 +299,15 @@ impl Applicant {
     ) -> bool {
         match self {
             Applicant::Account(_) => false,
-            Applicant::Anonymous { address, .. } => {
-                rule == RideKeyRule::Optional || is_nobody_there && opened_from == Some(*address)
+            Applicant::Anonymous { .. } => {
+                rule == RideKeyRule::Optional || is_nobody_there && self.comes_from(opened_from)
             }
         }
+    }
+
+    /// Whether they have no account, and come from this address.
+    fn comes_from(&self, opened_from: Option<IpAddr>) -> bool {
+        matches!(self, Applicant::Anonymous { address, .. } if opened_from == Some(*address))
     }
 }
 

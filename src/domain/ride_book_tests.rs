@@ -87,7 +87,8 @@ fn the_first_one_has_the_ride_and_their_key_lets_them_in_from_anywhere() {
 fn without_the_key_one_enters_from_the_same_address_once_nobody_is_there() {
     let mut door = Door::required();
     let first = door.enter(&anonymous(None, 1)).expect("the first");
-    is_turned_away(door.enter(&anonymous(None, 1)));
+    assert_eq!(door.enter(&anonymous(None, 1)).expect_err("let in"), NotAdmitted::Occupied);
+    is_turned_away(door.enter(&anonymous(None, 2)));
     door.leave(&first);
     is_turned_away(door.enter(&anonymous(None, 2)));
     assert_eq!(key_of(&door.enter(&anonymous(None, 1))), "fresh-1", "the same key again");
@@ -197,13 +198,15 @@ fn the_others_of_a_ride_can_be_spoken_to_once_they_are_seated() {
     let first = door.enter(&anonymous(None, 1)).expect("the first");
     let second = door.enter(&anonymous(Some(key("fresh-1")), 2)).expect("with the key");
     assert!(door.book.others(&id, first.seat).is_empty(), "its session has not begun");
+    assert_eq!(door.book.sessions(&id), None);
     door.book.seated(&id, second.seat, "second");
     door.book.seated(&id, first.seat, "first");
     assert_eq!(door.book.others(&id, first.seat), ["second"]);
+    assert_eq!(door.book.sessions(&id), Some(vec!["first", "second"]));
     door.leave(&second);
     door.leave(&second);
     assert!(door.book.others(&id, first.seat).is_empty());
-    is_turned_away(door.enter(&anonymous(None, 1)));
+    assert_eq!(door.enter(&anonymous(None, 1)).expect_err("let in"), NotAdmitted::Occupied);
 }
 
 #[test]

@@ -61,6 +61,21 @@ async fn an_anonymous_ride_is_entered_with_its_key_or_from_where_it_was_opened_o
     assert_ne!(server.ride_door("2").connect().await.key(), key, "each ride has its own");
 }
 
+/// The network is lost without a word, and the app, which knows nothing of keys, comes again before the server has noticed.
+#[tokio::test]
+async fn an_app_whose_socket_does_not_answer_comes_in_again() {
+    let server = Server::start_default().await;
+    let door = server.ride_door("1");
+    let mut app = door.connect().await;
+    app.search().await;
+    app.expect("driver_assigned").await;
+    app.freeze().await;
+    door.clone().elsewhere().expect_closed(4001).await;
+    let mut back = door.connect().await;
+    back.expect("driver_assigned").await;
+    assert_eq!(app.key, back.key, "the same key again");
+}
+
 #[tokio::test]
 async fn with_optional_keys_the_id_is_enough() {
     let server = Server::builder().setting("RIDE_KEY", "optional").start().await;

@@ -373,6 +373,16 @@ impl<C: Conversation> SessionHandle<C> {
         self.0.kill(KillReason::Asked);
     }
 
+    /// Sends a heartbeat now; [`SessionHandle::silent_for`] tells whether it was answered.
+    pub fn ping(&self) {
+        self.0.request_ping();
+    }
+
+    /// The client is not there any more: the same as when heartbeats stay unanswered.
+    pub fn give_up(&self) {
+        self.0.kill(KillReason::Vanished);
+    }
+
     pub fn session_id(&self) -> Uuid {
         self.0.id
     }

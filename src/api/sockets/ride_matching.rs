@@ -87,9 +87,13 @@ impl Door {
         let (passenger, claim) = found.unzip();
         let guest = passenger.filter(|_| matches!(claim, Some(Claim::Guest { .. })));
         let entrance = &self.sockets.entrance;
-        let admission = match entrance.enter(ride.clone(), applicant, claim, self.new_key()?) {
+        let mut entered = entrance.enter(ride.clone(), applicant, claim.clone(), self.new_key()?);
+        if matches!(entered, Err(NotAdmitted::Occupied)) && entrance.is_deserted(ride).await {
+            entered = entrance.enter(ride.clone(), applicant, claim, self.new_key()?);
+        }
+        let admission = match entered {
             Ok(admission) => admission,
-            Err(NotAdmitted::Stranger) => return Ok(None),
+            Err(NotAdmitted::Stranger | NotAdmitted::Occupied) => return Ok(None),
             Err(NotAdmitted::Full) => {
                 log::warn!("{} rides held=too many", self.refused());
                 return Err(Problem::new(ErrorCode::Unavailable, "Too many rides are held; try again."));
