@@ -13,20 +13,24 @@ use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use futures_util::SinkExt;
+use serde_json::json;
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
+use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-type Socket = WebSocketStream<TcpStream>;
+#[path = "support/server.rs"]
+mod server;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_fleetwire");
-const LISTENING: &str = "Fleetwire is listening on http://";
+use server::{Failure, Socket, command, next, start};
+
+/// Limits that protect a server from strangers, of which these passengers have the looks: all from one address.
+const SETTINGS: &[(&str, &str)] = &[
+    ("MATCH_MODE", "auto"),
+    ("HANDSHAKES_PER_MINUTE_PER_ADDRESS", "1000000"),
+    ("ANONYMOUS_RIDES_PER_MINUTE", "1000000"),
+];
 /// Where `seed` puts its fleets.
 const FLEET_CENTRE: (f64, f64) = (12.9716, 77.5946);
 /// Requests come from within this, in degrees.
@@ -81,12 +85,12 @@ async fn measure(options: &Options) -> Result<bool, Failure> {
 async fn measure_in(options: &Options, directory: &Path) -> Result<bool, Failure> {
     let sqlite = format!("sqlite://{}", directory.join("fleetwire.db").display());
     let url = options.database_url.clone().unwrap_or(sqlite);
-    let mut seed = command(&url, directory);
+    let mut seed = command(&url, directory, SETTINGS);
     seed.args(["seed", "--drivers", &options.drivers.to_string()]);
     if !seed.stdout(Stdio::null()).status().await?.success() {
         return Err("the fleet could not be made".into());
     }
-    let (mut server, address) = start(&url, directory).await?;
+    let (mut server, address) = start(&url, directory, SETTINGS).await?;
     let requests = (options.rate * options.secs) as usize;
     let mut sockets = Vec::with_capacity(requests);
     for first in (0..requests).step_by(OPENED_AT_ONCE) {
@@ -182,42 +186,6 @@ async fn open(address: &str, number: usize) -> Result<Socket, Failure> {
         Some("connection_established") => Ok(socket),
         other => Err(format!("heard {other:?} first").into()),
     }
-}
-
-async fn next(socket: &mut Socket) -> Result<Value, Failure> {
-    loop {
-        match socket.next().await.ok_or("the socket has ended")?? {
-            Message::Text(text) => return Ok(serde_json::from_str(&text)?),
-            Message::Close(frame) => return Err(format!("closed: {frame:?}").into()),
-            _ => {}
-        }
-    }
-}
-
-fn command(url: &str, directory: &Path) -> Command {
-    let mut command = Command::new(BINARY);
-    command
-        .current_dir(directory)
-        .env_clear()
-        .envs([("DATABASE_URL", url), ("BIND", "127.0.0.1:0"), ("MATCH_MODE", "auto"), ("RUST_LOG", "warn")])
-        .env("HANDSHAKES_PER_MINUTE_PER_ADDRESS", "1000000")
-        .env("ANONYMOUS_RIDES_PER_MINUTE", "1000000")
-        .kill_on_drop(true);
-    command
-}
-
-async fn start(url: &str, directory: &Path) -> Result<(Child, String), Failure> {
-    let mut server = command(url, directory).arg("serve").stdout(Stdio::piped()).spawn()?;
-    let stdout = server.stdout.take().ok_or("the server has no output")?;
-    let mut lines = BufReader::new(stdout).lines();
-    while let Some(line) = lines.next_line().await? {
-        if let Some(address) = line.strip_prefix(LISTENING) {
-            let address = address.split_whitespace().next().unwrap_or(address).to_owned();
-            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return Ok((server, address));
-        }
-    }
-    Err("the server has ended".into())
 }
 
 fn report(options: &Options, requests: usize, latencies: Vec<Result<Duration, Failure>>) -> bool {

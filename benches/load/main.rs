@@ -9,6 +9,8 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod fleet;
+#[path = "../support/process.rs"]
+mod process;
 mod report;
 mod target;
 

@@ -1,5 +1,6 @@
 //! The server under load: started by this tool or found running, and what the system and its own metrics say about it.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -8,15 +9,15 @@ use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, sql_query,
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
-use crate::{Failure, Options};
+use crate::{Failure, Options, process};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_fleetwire");
 const LISTENING: &str = "Fleetwire is listening on http://";
 const START_MAX: Duration = Duration::from_secs(60);
 const REPLY_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
-/// `/proc` counts CPU time in ticks; Linux shows 100 of them a second to every program.
-const TICK_US: u64 = 10_000;
+/// The fields of the CPU time of a process's children that have ended and of theirs, user and system.
+const ENDED: Range<usize> = 13..15;
 /// Limits that protect a server from strangers, of which this fleet has the looks: all from one address.
 const LIMITS_OUT_OF_THE_WAY: [(&str, &str); 4] = [
     ("HANDSHAKES_PER_MINUTE_PER_ADDRESS", "1000000"),
@@ -111,9 +112,7 @@ impl Target {
     }
 
     pub fn rss_kib(&self) -> Result<u64, Failure> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse()?)
+        process::rss_kib(self.pid)
     }
 
     /// CPU time of the whole process so far, user and system.
@@ -158,12 +157,12 @@ struct Process {
 
 impl Process {
     fn read(pid: u32) -> Result<Process, Failure> {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        // The name in parentheses may hold anything. After it: the state, the parent, and from the 12th on the ticks.
-        let (_, fields) = stat.rsplit_once(") ").ok_or("an unknown form of /proc/PID/stat")?;
-        let fields: Vec<&str> = fields.split(' ').collect();
-        let us = |field: usize| Ok::<u64, Failure>(fields[field].parse::<u64>()? * TICK_US);
-        Ok(Process { parent: fields[1].parse()?, own_us: us(11)? + us(12)?, ended_us: us(13)? + us(14)? })
+        let stat = process::stat(pid)?;
+        Ok(Process {
+            parent: stat[1].parse()?,
+            own_us: process::cpu_us(&stat, process::OWN)?,
+            ended_us: process::cpu_us(&stat, ENDED)?,
+        })
     }
 }
 
