@@ -199,6 +199,18 @@ test('the matching app finds a driver without an account, and its ride comes aga
   await driver.locator.locator('.empty').waitFor();
 });
 
+test('one ride after another under the same id is one row each for the operator', async () => {
+  const rideId = await console_.page.inputValue('#matching-ride-id');
+  await console_.entryAfter({ kind: 'in', type: 'no_drivers' }, async () => {
+    await matching.send('find_driver', { pickup_latitude: '-30' });
+  });
+  const rides = console_.page.locator(`#operator-rides tr[data-ride-id="${rideId}"]`);
+  await rides.nth(1).waitFor();
+  await rides.nth(1).getByRole('button').click();
+  await rides.nth(1).and(console_.page.locator('[aria-selected=true]')).waitFor();
+  assert.equal(await console_.page.locator('#operator-rides tr[aria-selected=true]').count(), 1);
+});
+
 /** The matching app's example begins in the centre. */
 async function standAgain() {
   await driver.click('messages');

@@ -16,8 +16,8 @@ export class OperatorRides {
   #sockets;
   #notices = new Notices('operator-ride-problems');
   #rides = [];
-  #selectedId = null;
-  #selectedJob = null;
+  /** As it was when it was selected: the matching app's ids name one ride after another, job numbers do not. */
+  #selected = null;
 
   constructor({ accounts, signals, sockets }) {
     this.#accounts = accounts;
@@ -81,29 +81,29 @@ export class OperatorRides {
   }
 
   #row(ride) {
-    const row = h('tr', { data: { testid: 'ride', rideId: ride.ride_id, status: ride.status } },
+    const row = h('tr', { data: { testid: 'ride', rideId: ride.ride_id, jobId: ride.job_id, status: ride.status } },
       h('td', { class: 'clip', title: ride.ride_id }, h('button', { type: 'button', class: 'link' }, shortId(ride.ride_id))),
       h('td', {}, status(ride.status)),
       h('td', { class: 'clip' }, ride.ride_type),
       h('td', { class: 'clip' }, ride.driver?.driver_name ?? '–'),
       h('td', { class: 'number' }, money(ride.final_fare ?? ride.estimated_fare)));
     row.addEventListener('click', () => {
-      this.#selectedId = ride.ride_id;
-      this.#selectedJob = ride.job_id;
+      this.#selected = ride;
       this.#drawSelected();
     });
     return row;
   }
 
   #drawSelected() {
-    const ride = this.#rides.find(({ ride_id: id }) => id === this.#selectedId);
-    for (const row of this.rows.children) row.setAttribute('aria-selected', String(row.dataset.rideId === this.#selectedId));
-    this.title.textContent = this.#selectedId === null ? 'Select a ride' : `Ride ${this.#selectedId}${ride ? ` · ${ride.status}` : ''}`;
-    this.actions.disabled = this.#selectedId === null || !this.#accounts.operator;
+    const job = this.#selected?.job_id;
+    const ride = this.#rides.find(({ job_id: id }) => id === job);
+    for (const row of this.rows.children) row.setAttribute('aria-selected', String(row.dataset.jobId === String(job)));
+    this.title.textContent = this.#selected ? `Ride ${this.#selected.ride_id}${ride ? ` · ${ride.status}` : ''}` : 'Select a ride';
+    this.actions.disabled = !this.#selected || !this.#accounts.operator;
   }
 
   #watch() {
-    const rideId = this.#selectedId;
+    const rideId = this.#selected.ride_id;
     return this.#notices.attempt(`Watch ${shortId(rideId)}`, async () => {
       const socket = this.#sockets.hailing(this.#requireOperator().username);
       if (socket.canConnect) await socket.connect();
@@ -114,12 +114,13 @@ export class OperatorRides {
 
   /** The log shows it: every candidate, status and event. */
   #trace() {
-    return this.#notices.attempt(`Trace ${shortId(this.#selectedId)}`, () =>
-      this.#requireOperator().client.get(`/api/v1/admin/jobs/${this.#selectedJob}/trace`));
+    const { ride_id: rideId, job_id: job } = this.#selected;
+    return this.#notices.attempt(`Trace ${shortId(rideId)}`, () =>
+      this.#requireOperator().client.get(`/api/v1/admin/jobs/${job}/trace`));
   }
 
   async #cancel() {
-    const rideId = this.#selectedId;
+    const rideId = this.#selected.ride_id;
     await this.#notices.attempt(`Cancel ${shortId(rideId)}`, () =>
       this.#requireOperator().client.post(`/api/v1/rides/${rideId}/cancel`, { reason: this.reason.value }));
     for (const signal of ['rides', 'drivers']) this.#signals.dispatchEvent(new Event(signal));
