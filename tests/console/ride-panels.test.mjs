@@ -209,6 +209,7 @@ test('one ride after another under the same id is one row each for the operator'
   await rides.nth(1).getByRole('button').click();
   await rides.nth(1).and(console_.page.locator('[aria-selected=true]')).waitFor();
   assert.equal(await console_.page.locator('#operator-rides tr[aria-selected=true]').count(), 1);
+  assert.equal(await console_.get('operator-ride-cancel').count(), 0, 'what has ended can not be cancelled');
 });
 
 /** The matching app's example begins in the centre. */

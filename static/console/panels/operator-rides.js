@@ -58,9 +58,9 @@ export class OperatorRides {
     const trace = button('Trace', {
       testid: 'ride-trace', title: 'Whom it was offered to and what became of it, in the log', action: () => this.#trace(),
     });
-    const cancel = button('Cancel ride', { testid: 'operator-ride-cancel', class: 'danger', action: () => this.#cancel() });
+    this.cancel = button('Cancel ride', { testid: 'operator-ride-cancel', class: 'danger', action: () => this.#cancel() });
     this.actions = h('fieldset', { class: 'actions', id: 'ride-actions' }, this.title,
-      h('div', { class: 'row' }, field('reason', this.reason, { class: 'grow' }), this.watch, trace, cancel));
+      h('div', { class: 'row' }, field('reason', this.reason, { class: 'grow' }), this.watch, trace, this.cancel));
     return this.actions;
   }
 
@@ -99,6 +99,9 @@ export class OperatorRides {
     const ride = this.#rides.find(({ job_id: id }) => id === job);
     for (const row of this.rows.children) row.setAttribute('aria-selected', String(row.dataset.jobId === String(job)));
     this.title.textContent = this.#selected ? `Ride ${this.#selected.ride_id}${ride ? ` · ${ride.status}` : ''}` : 'Select a ride';
+    // Both go by the ride's id, which may be another's by now.
+    const isOver = Boolean(ride) && !rideHailing.open.includes(ride.status);
+    for (const action of [this.watch, this.cancel]) action.hidden = isOver;
     this.actions.disabled = !this.#selected || !this.#accounts.operator;
   }
 
