@@ -144,8 +144,7 @@ impl Judge for Apple {
 
     fn judge(&self, asked: &Asked) -> Act {
         self.desk.count_request();
-        let limit = asked.connection.wire.limit_known();
-        if limit.is_some_and(|limit| asked.others >= limit) {
+        if asked.limit.is_some_and(|limit| asked.others >= limit) {
             self.state().violations += 1;
             self.desk.refuse("Maximum active streams violated", Reply::empty(400));
             return Act::RefuseStream;

@@ -33,6 +33,8 @@ pub struct Asked {
     pub connection: Arc<Connection>,
     /// Other requests under way on the connection when it came.
     pub others: usize,
+    /// How many the client knew to be allowed then.
+    pub limit: Option<usize>,
 }
 
 impl Asked {
@@ -175,7 +177,10 @@ async fn serve(
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http2().max_concurrent_streams(STREAMS_MAX);
     let builder = if is_http2_only { builder.http2_only() } else { builder };
-    let service = service_fn(move |request| answer(request, connection.clone(), judge.clone()));
+    let service = service_fn(move |request| {
+        let limit = connection.wire.limit_of_request();
+        answer(request, limit, connection.clone(), judge.clone())
+    });
     // However it ends, the next one is as good.
     let _ = builder.serve_connection(TokioIo::new(Tap::new(inner, wire)), service).await;
 }
@@ -191,6 +196,7 @@ impl Drop for UnderWay<'_> {
 
 async fn answer(
     request: Request<Incoming>,
+    limit: Option<usize>,
     connection: Arc<Connection>,
     judge: Arc<dyn Judge>,
 ) -> Result<Response<Full<Bytes>>, h2::Error> {
@@ -206,6 +212,7 @@ async fn answer(
         body: body.to_bytes(),
         connection: connection.clone(),
         others,
+        limit,
     };
     // What comes after the decision to go away is not begun with.
     if connection.wire.is_going() {

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 const PREFACE_LEN: usize = 24;
 const HEADER_LEN: usize = 9;
+const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 const ACK_OR_END_STREAM: u8 = 1;
@@ -34,6 +35,8 @@ struct State {
     limits: VecDeque<usize>,
     /// The newest limit that the client has acknowledged.
     limit: Option<usize>,
+    /// What it was when each request began that the library has not handed over yet.
+    limits_of_requests: VecDeque<Option<usize>>,
     /// Goes away with this code once all answers are on their way.
     goes_away: Option<u32>,
     has_gone: bool,
@@ -80,9 +83,11 @@ impl Wire {
         self.state().limit = Some(limit);
     }
 
-    /// What the client knows that it must not go beyond.
-    pub fn limit_known(&self) -> Option<usize> {
-        self.state().limit
+    /// What the client knew that it must not go beyond when it began the next of the requests that the library hands over, which
+    /// it does in the order in which they came. By then the client may have acknowledged another limit.
+    pub fn limit_of_request(&self) -> Option<usize> {
+        let mut state = self.state();
+        state.limits_of_requests.pop_front().unwrap_or(state.limit)
     }
 
     pub fn last_limit_sent(&self) -> Option<usize> {
@@ -224,6 +229,11 @@ impl Tap {
     fn take_from_client(&mut self, bytes: &[u8]) {
         let (acks, wire) = (&mut self.acks, &self.wire);
         let passed = self.inbound.take(bytes, |head| {
+            if head.kind == HEADERS {
+                let mut state = wire.state();
+                let limit = state.limit;
+                state.limits_of_requests.push_back(limit);
+            }
             if head.kind != SETTINGS || head.flags & ACK_OR_END_STREAM == 0 {
                 return true;
             }
