@@ -15,15 +15,12 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use futures_util::SinkExt;
 use serde_json::json;
-use tokio::net::TcpStream;
-use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 #[path = "support/server.rs"]
 mod server;
 
-use server::{Failure, Socket, command, next, start};
+use server::{Failure, Socket, command, connect, next, start};
 
 /// Limits that protect a server from strangers, of which these passengers have the looks: all from one address.
 const SETTINGS: &[(&str, &str)] = &[
@@ -177,11 +174,7 @@ async fn find_driver(mut socket: Socket, number: usize) -> Result<Duration, Fail
 }
 
 async fn open(address: &str, number: usize) -> Result<Socket, Failure> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let config = WebSocketConfig::default().read_buffer_size(4096);
-    let url = format!("ws://{address}/ws/ride/bench-{number}/");
-    let (mut socket, _) = client_async_with_config(url, stream, Some(config)).await?;
+    let mut socket = connect(address, &format!("/ws/ride/bench-{number}/")).await?;
     match next(&mut socket).await?["type"].as_str() {
         Some("connection_established") => Ok(socket),
         other => Err(format!("heard {other:?} first").into()),

@@ -16,17 +16,14 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use futures_util::SinkExt;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 #[path = "support/process.rs"]
 mod process;
 #[path = "support/server.rs"]
 mod server;
 
-use server::{Failure, Socket, next, start};
+use server::{Failure, Socket, connect, next, start};
 
 /// Of the demo data: where driver 1 is, whom a ride from there is given to.
 const PICKUP: (f64, f64) = (-26.2041, 28.0473);
@@ -100,7 +97,7 @@ async fn measure_in(options: &Options, directory: &Path) -> Result<(), Failure> 
         followers.push(follow(&address, &passenger, &ride).await?);
     }
     let unread = followers.split_off((options.followers - silent) as usize);
-    let driver = connect(&address, &driver).await?;
+    let driver = open(&address, &driver).await?;
 
     let positions = options.rate * options.secs;
     let sent: Sent = (0..=positions).map(|_| OnceLock::new()).collect::<Vec<_>>().into();
@@ -198,18 +195,14 @@ async fn taken_ride(address: &str, passenger: &str) -> Result<String, Failure> {
     Err("nobody took the ride".into())
 }
 
-async fn connect(address: &str, token: &str) -> Result<Socket, Failure> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let config = WebSocketConfig::default().read_buffer_size(4096);
-    let url = format!("ws://{address}/api/v1/ws/connect?token={token}");
-    let (mut socket, _) = client_async_with_config(url, stream, Some(config)).await?;
+async fn open(address: &str, token: &str) -> Result<Socket, Failure> {
+    let mut socket = connect(address, &format!("/api/v1/ws/connect?token={token}")).await?;
     wait_for(&mut socket, "connected").await?;
     Ok(socket)
 }
 
 async fn follow(address: &str, token: &str, ride: &str) -> Result<Socket, Failure> {
-    let mut socket = connect(address, token).await?;
+    let mut socket = open(address, token).await?;
     socket.send(Message::text(json!({"type": "join_ride", "ride_id": ride}).to_string())).await?;
     wait_for(&mut socket, "ride_joined").await?;
     Ok(socket)

@@ -8,8 +8,9 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub type Socket = WebSocketStream<TcpStream>;
@@ -46,6 +47,15 @@ pub async fn start(
         }
     }
     Err("the server has ended".into())
+}
+
+/// A socket on this path of the server, before anything was heard.
+pub async fn connect(address: &str, path: &str) -> Result<Socket, Failure> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let config = WebSocketConfig::default().read_buffer_size(4096);
+    let (socket, _) = client_async_with_config(format!("ws://{address}{path}"), stream, Some(config)).await?;
+    Ok(socket)
 }
 
 /// The next message of a socket.

@@ -58,14 +58,17 @@ impl Entrance {
     }
 
     /// An app whose network was lost comes again, while its socket of before is still open here: heartbeats find out after
-    /// more than a minute. Asks each socket of the ride now, and gives up those that do not answer. False where one does, or has
-    /// not begun: then it is somebody else who comes.
-    pub async fn is_deserted(&self, ride: &RideId) -> bool {
+    /// more than a minute. Asks each socket of the ride now, and gives them up where none answers: true, nobody is there any more.
+    /// False where one does, or has not begun: then it is somebody else who comes.
+    pub async fn give_up_the_silent(&self, ride: &RideId) -> bool {
         let Some(sessions) = self.book().sessions(ride) else { return false };
         let asked = Instant::now();
         sessions.iter().for_each(SessionHandle::ping);
-        while asked.elapsed() < ANSWER_WITHIN && !self.is_empty(ride) {
+        while asked.elapsed() < ANSWER_WITHIN {
             tokio::time::sleep(LOOK_EVERY).await;
+            if self.is_empty(ride) {
+                return true;
+            }
             if sessions.iter().any(|session| session.silent_for() < asked.elapsed()) {
                 return false;
             }

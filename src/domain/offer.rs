@@ -60,10 +60,11 @@ impl Offer {
     }
 
     /// What the driver hears of it who asks again for what they missed: the reason where they can't have the ride any more, None
-    /// where they may still answer, or have it.
-    pub fn replayed_as(&self, now: DateTime<Utc>) -> Option<Unavailable> {
+    /// where they may still answer, or have it. `is_given_back` says that they had the ride: they gave it back, or it was taken
+    /// from them.
+    pub fn replayed_as(&self, now: DateTime<Utc>, is_given_back: bool) -> Option<Unavailable> {
         match self.outcome {
-            Some(Outcome::Accepted) => None,
+            Some(Outcome::Accepted) => is_given_back.then_some(Unavailable::Withdrawn),
             Some(Outcome::Declined) => Some(Unavailable::Withdrawn),
             Some(Outcome::Closed(reason)) => Some(reason),
             None if self.is_open(now) => None,
@@ -107,8 +108,10 @@ mod tests {
             (Some(Outcome::Declined), at(1), Some(Unavailable::Withdrawn)),
             (Some(Outcome::Closed(Unavailable::Taken)), at(1), Some(Unavailable::Taken)),
         ] {
-            assert_eq!(Offer { outcome, ..open }.replayed_as(now), expected, "{outcome:?}");
+            assert_eq!(Offer { outcome, ..open }.replayed_as(now, false), expected, "{outcome:?}");
         }
+        let had = Offer { outcome: Some(Outcome::Accepted), ..open };
+        assert_eq!(had.replayed_as(at(1), true), Some(Unavailable::Withdrawn));
     }
 
     #[test]

@@ -4,7 +4,6 @@ use crate::domain::delivery::{Page, Read, Selection, Standing};
 use crate::domain::event::{Event, EventBody};
 use crate::domain::ids::{AccountId, EventId};
 use crate::domain::offer::{Offer, Outcome};
-use crate::domain::ride::Unavailable;
 use crate::store::connection::Conn;
 use crate::store::error::StoreError;
 use crate::store::reads;
@@ -67,14 +66,9 @@ fn as_it_is_now(conn: &mut Conn<'_>, event: Event, now: DateTime<Utc>) -> Result
     let Some(offer) = sql!(conn, offers::of_account(job, event.account))?.map(Offer::from) else {
         return Ok(event);
     };
-    let reason = match offer.outcome {
-        // They had it, and gave it back, or it was taken from them.
-        Some(Outcome::Accepted) => {
-            reads::has_declined(conn, job, offer.driver)?.then_some(Unavailable::Withdrawn)
-        }
-        _ => offer.replayed_as(now),
-    };
-    Ok(match reason {
+    let is_given_back =
+        offer.outcome == Some(Outcome::Accepted) && reads::has_declined(conn, job, offer.driver)?;
+    Ok(match offer.replayed_as(now, is_given_back) {
         Some(reason) => Event { body: event.body.with_offer_closed(reason), ..event },
         None => event,
     })

@@ -60,8 +60,8 @@ struct Running {
     /// Not among the open searches of the store when last looked; once more, and it is forgotten.
     is_missed: bool,
     id: SearchId,
-    /// Whom the trace has, and as what.
-    traced: HashMap<DriverId, Option<PassedOver>>,
+    /// Whom the trace has.
+    traced: HashSet<DriverId>,
     /// How far the trace has who can't be matched at all.
     unfit_within_m: f64,
 }
@@ -139,7 +139,7 @@ impl Searches {
         };
         // Before a restart; how they were seen then is to stay.
         let asked = opened.offers.iter().filter(|offer| offer.offered_at >= opened.row.opened_at);
-        let traced = asked.map(|offer| (offer.driver, None)).collect();
+        let traced = asked.map(|offer| offer.driver).collect();
         let search = Search::new(policy.clone(), opened.row, opened.offers, opened.refused);
         let running = Running {
             search,
@@ -340,7 +340,7 @@ impl Searches {
         }
         if radius_m > running.unfit_within_m {
             running.unfit_within_m = radius_m;
-            passed_over.extend(fleet.unfit_near(&wanted, |driver| !running.traced.contains_key(&driver)));
+            passed_over.extend(fleet.unfit_near(&wanted, |driver| !running.traced.contains(&driver)));
         }
         considered.extend(passed_over.into_iter().map(|(indexed, reason)| {
             // Whatever else they do, they would not be asked again.
@@ -425,11 +425,11 @@ impl Running {
     ) -> impl Iterator<Item = ((SearchId, DriverId), Look)> {
         let search = self.id;
         let news = considered.into_iter().filter(|one| {
-            let is_new = !self.traced.contains_key(&one.driver);
+            let is_new = !self.traced.contains(&one.driver);
             let is_asked = one.passed_over.is_none();
             let is_noted = is_asked || is_new && self.traced.len() < TRACED_MAX;
             if is_noted {
-                self.traced.insert(one.driver, one.passed_over);
+                self.traced.insert(one.driver);
             }
             is_noted
         });

@@ -88,7 +88,7 @@ impl Door {
         let guest = passenger.filter(|_| matches!(claim, Some(Claim::Guest { .. })));
         let entrance = &self.sockets.entrance;
         let mut entered = entrance.enter(ride.clone(), applicant, claim.clone(), self.new_key()?);
-        if matches!(entered, Err(NotAdmitted::Occupied)) && entrance.is_deserted(ride).await {
+        if matches!(entered, Err(NotAdmitted::Occupied)) && entrance.give_up_the_silent(ride).await {
             entered = entrance.enter(ride.clone(), applicant, claim, self.new_key()?);
         }
         let admission = match entered {
