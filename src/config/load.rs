@@ -15,9 +15,9 @@ use super::reader::{Defaults, Reader, SettingsProblems, flag, millis, one_of, se
 use super::secret::{JwtSecret, SecretSource};
 use super::values::{AllowedOrigins, Currency, DatabaseUrl, Durability, Profile, TrustedProxies};
 use super::{
-    AnonymousRideSettings, DatabaseSettings, DeliverySettings, FinalFare, LimitSettings, ListenSettings,
-    MatchSettings, OutsideIssuer, RecorderSettings, RegionSettings, RetentionSettings, RideSettings,
-    SessionSettings, Settings, TlsFiles, TokenSettings, are_loopback,
+    AnonymousRideSettings, AutoAssign, DatabaseSettings, DeliverySettings, FinalFare, LimitSettings,
+    ListenSettings, MatchSettings, OutsideIssuer, RecorderSettings, RegionSettings, RetentionSettings,
+    RideSettings, SessionSettings, Settings, TlsFiles, TokenSettings, are_loopback,
 };
 use crate::domain::money::Money;
 use crate::domain::ride::{Tariff, Travel};
@@ -323,6 +323,10 @@ fn matching(reader: &mut Reader<'_>) -> MatchSettings {
         offer_batch_size: reader.value("OFFER_BATCH_SIZE", count_usize(100)),
         offers_per_driver_max: reader.value("MAX_OFFERS_PER_DRIVER", count_usize(100)),
         radii: reader.value("SEARCH_RADIUS_M", radii),
+        auto_assign: AutoAssign {
+            radius_m: reader.value("AUTO_ASSIGN_RADIUS_M", number(SEARCH_RADIUS_M)),
+            tries: reader.value("AUTO_ASSIGN_TRIES", count_usize(1000)),
+        },
     }
 }
 

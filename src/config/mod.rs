@@ -218,6 +218,16 @@ pub struct MatchSettings {
     /// More than `offer_receipt`.
     pub search_span: TimeDelta,
     pub radii: Radii,
+    pub auto_assign: AutoAssign,
+}
+
+/// Among whom an order's driver is looked for when an operator leaves it to the server.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AutoAssign {
+    /// Around the pickup.
+    pub radius_m: f64,
+    /// Of the nearest; each may be taken by another order since the search.
+    pub tries: NonZeroUsize,
 }
 
 /// Who has come near since the last look hears of a ride within this.

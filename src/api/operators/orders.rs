@@ -7,6 +7,7 @@ use crate::api::input::{Body, Once, Query};
 use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
 use crate::api::{Context, rules};
+use crate::config::AutoAssign;
 use crate::contracts::driver_rest::{ORDER_STATUSES, order_word};
 use crate::contracts::operators::{Batch, OrderItem};
 use crate::domain::ids::{DriverId, JobId};
@@ -15,11 +16,6 @@ use crate::operations::orders::{self, CancelledBy, NewOrder, Search};
 use crate::operations::{Error, Refusal};
 use crate::store::{Job, reads};
 use actix_web::web;
-
-/// How far from the pickup a driver is looked for.
-const AUTO_ASSIGN_RADIUS_M: f64 = 10_000.0;
-/// How many of the nearest are tried: each may be taken by another order since the search.
-const AUTO_ASSIGN_TRIES: usize = 20;
 
 const CANCELLED_BY: [(&str, CancelledBy); 3] = [
     ("customer", CancelledBy::Customer),
@@ -114,7 +110,8 @@ pub async fn auto_assign(
     let key = once.key(&ctx, &caller, &body);
     let candidates: Vec<DriverId> = match ctx.read(move |conn| orders::search_for(conn, id)).await? {
         Some(Search { pickup, except }) => {
-            let nearest = ctx.nearest(pickup, AUTO_ASSIGN_RADIUS_M, AUTO_ASSIGN_TRIES, except).await?;
+            let AutoAssign { radius_m, tries } = ctx.settings.matching.auto_assign;
+            let nearest = ctx.nearest(pickup, radius_m, tries.get(), except).await?;
             nearest.into_iter().map(|candidate| candidate.driver).collect()
         }
         None => Vec::new(),

@@ -189,6 +189,21 @@ pub(super) const SETTINGS: &[Setting] = &[
     )
     .unit("metres"),
     new(
+        Matching,
+        "AUTO_ASSIGN_RADIUS_M",
+        "10000",
+        "How far from an order's pickup auto-assign looks for a driver, from 50 m to 200 km. Orders wait for their food, so \
+         it may be further than a ride's driver would come.",
+    )
+    .unit("metres"),
+    new(
+        Matching,
+        "AUTO_ASSIGN_TRIES",
+        "20",
+        "How many of the nearest drivers auto-assign tries, since each may have taken another order a moment ago.",
+    )
+    .unit("drivers"),
+    new(
         Retention,
         "EVENT_RETENTION_DAYS",
         "30",
