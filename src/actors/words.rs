@@ -87,5 +87,6 @@ pub fn code_of(refusal: Refusal) -> ErrorCode {
         Refusal::OrderTwice => ErrorCode::OrderTwice,
         Refusal::WrongCredentials => ErrorCode::WrongCredentials,
         Refusal::InvalidRefreshToken => ErrorCode::InvalidRefreshToken,
+        Refusal::LoggedOut => ErrorCode::Unauthorized,
     }
 }

@@ -5,13 +5,14 @@ use crate::api::fields::Fields;
 use crate::api::input::Body;
 use crate::api::operators::customers::{NewCustomer, new_customer};
 use crate::api::problem::Problem;
-use crate::api::{Context, client_address, limited_address, rules};
+use crate::api::{Context, client_address, limited_address, push, rules};
 use crate::contracts::driver_rest::{LoggedIn, User};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::operators::CustomerCreated;
 use crate::operations::authentication::{self, Issue, Login, Principal, Refreshed};
 use crate::operations::passwords::Password;
-use crate::operations::tokens::Use;
+use crate::operations::push::NamedDevice;
+use crate::operations::tokens::{Subject, Use};
 use crate::operations::{Refusal, accounts};
 use crate::store::{Account, Conn, StoreError, Tx};
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
@@ -46,7 +47,8 @@ pub async fn login(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Ans
     ctx.limiters.logins_by_account.give_back(&name);
     let (id, lifetime) = (Uuid::new_v4(), refresh_lifetime(&ctx));
     let issue = ctx.write(move |tx| authentication::log_in(tx, &account, id, lifetime)).await?;
-    log::info!("logged in account={} role={}", issue.principal.public_id, issue.principal.role);
+    let who = &issue.principal;
+    log::info!("logged in account={} user_id={} role={}", who.account, who.public_id, who.role);
     Ok(logged_in(&ctx, issue))
 }
 
@@ -57,12 +59,12 @@ pub async fn refresh(ctx: web::Data<Context>, body: Body) -> Answered {
         log::debug!("a refresh token was refused reason=\"{reason}\"");
         Problem::from(Refusal::InvalidRefreshToken)
     })?;
-    let account = claims.sub;
+    let user = claims.sub;
     let (id, lifetime) = (Uuid::new_v4(), refresh_lifetime(&ctx));
     match ctx.write(move |tx| authentication::refresh(tx, &claims, id, lifetime)).await? {
         Refreshed::Issued(issue) => Ok(logged_in(&ctx, issue)),
         Refreshed::Revoked => {
-            log::warn!("a refresh token was used twice: its family is revoked account={account}");
+            log::warn!("a refresh token was used twice: its family is revoked user_id={user}");
             Err(Refusal::InvalidRefreshToken.into())
         }
         Refreshed::Invalid => Err(Refusal::InvalidRefreshToken.into()),
@@ -71,13 +73,23 @@ pub async fn refresh(ctx: web::Data<Context>, body: Body) -> Answered {
 
 /// `POST auth/logout`. A token that is no good any more is as good as revoked.
 pub async fn logout(ctx: web::Data<Context>, body: Body) -> Answered {
-    let token = refresh_token(&body)?;
+    let (token, device) = log_out(&body)?;
     if let Ok(claims) = ctx.tokens.verify(&token, Use::Refresh, ctx.clock.now()) {
-        let account = claims.sub;
-        ctx.write(move |tx| authentication::log_out(tx, &claims)).await?;
-        log::info!("logged out account={account}");
+        let user = claims.sub;
+        if let Some(account) = ctx.write(move |tx| authentication::log_out(tx, &claims, &device)).await? {
+            log::info!("logged out account={account} user_id={user}");
+        }
     }
     Ok(HttpResponse::NoContent().finish())
+}
+
+fn log_out(body: &Body) -> Result<(String, NamedDevice), Problem> {
+    let object = body.object()?;
+    let mut fields = Fields::of(&object);
+    let token = fields.required("refresh_token", rules::opaque);
+    let name = fields.optional("deviceId", push::word_of);
+    let push_token = fields.optional("push_token", push::token);
+    fields.finish(|| Some((token?, NamedDevice { name, token: push_token })))
 }
 
 /// `POST auth/register`: a customer's account, where that is allowed.
@@ -155,8 +167,8 @@ fn refresh_lifetime(ctx: &Context) -> TimeDelta {
 
 /// The refresh token is signed with what its row says, so whoever asks again after a lost reply gets the very same one.
 fn logged_in(ctx: &Context, issue: Issue) -> HttpResponse {
-    let Issue { id, issued_at, principal } = issue;
-    let subject = principal.subject();
+    let Issue { id, session, issued_at, principal } = issue;
+    let subject = Subject { session, ..principal.subject() };
     let now = principal.issue_time(ctx.clock.now());
     let answer = LoggedIn {
         access_token: ctx.tokens.issue_access(&subject, now, Uuid::new_v4()).text,

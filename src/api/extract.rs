@@ -10,10 +10,11 @@ use crate::operations::authentication::{self, Principal};
 use crate::operations::tokens::Use;
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Instant;
+use uuid::Uuid;
 
 /// What an extractor that has to ask the database returns.
 pub(super) type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
@@ -90,6 +91,10 @@ pub(super) fn forbidden(role: Role) -> Problem {
     Problem::new(ErrorCode::Forbidden, format!("The role {role} may not do that."))
 }
 
+/// The log-in that the token of a request descends from, if it says one: kept with the request once the token is checked.
+#[derive(Clone, Copy)]
+pub(super) struct LogIn(pub Option<Uuid>);
+
 /// Checks the token and reads the account.
 async fn authenticate(req: HttpRequest) -> Result<Principal, Problem> {
     let ctx = req.app_data::<web::Data<Context>>().expect("the server is built with its context");
@@ -98,6 +103,7 @@ async fn authenticate(req: HttpRequest) -> Result<Principal, Problem> {
         log::debug!("a token was refused reason=\"{reason}\"");
         Problem::unauthorized()
     })?;
+    req.extensions_mut().insert(LogIn(claims.session));
     let began = match ctx.principals.find(claims.sub, Instant::now()) {
         Ok(recent) => {
             return Some(recent).filter(|who| who.is_meant_by(&claims)).ok_or_else(Problem::unauthorized);
@@ -136,7 +142,6 @@ mod tests {
     use super::*;
     use crate::domain::ids::AccountId;
     use actix_web::test::TestRequest;
-    use uuid::Uuid;
 
     fn principal(role: Role) -> Principal {
         Principal {

@@ -316,7 +316,8 @@ async fn each_door_opens_for_its_roles_alone() {
     };
     let (_, shop) =
         server.ctx.write(move |tx| accounts::create_account(tx, &person, Role::Service)).await.unwrap();
-    let subject = Subject { account_id: shop, role: Role::Service, driver_id: None, customer_id: None };
+    let subject =
+        Subject { account_id: shop, role: Role::Service, driver_id: None, customer_id: None, session: None };
     let service = server.ctx.tokens.issue_access(&subject, server.clock.now(), Uuid::new_v4()).text;
     let (admin, driver) = (server.token("admin").await, server.token("driver123").await);
     for (path, admins, services, drivers) in [

@@ -3,6 +3,7 @@
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
 use crate::domain::role::Role;
 use crate::operations::error::{Error, Refusal};
+use crate::operations::push::{self, NamedDevice};
 use crate::operations::tokens::{Issuer, Subject, VerifiedClaims};
 use crate::store::{Account, Conn, RefreshToken, StoreError, Tx, sql};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
@@ -46,6 +47,7 @@ impl Principal {
             role: self.role,
             driver_id: self.driver.map(i64::from),
             customer_id: self.customer.map(i64::from),
+            session: None,
         }
     }
 
@@ -108,6 +110,8 @@ pub enum Login {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Issue {
     pub id: Uuid,
+    /// The log-in that it descends from, which all tokens of its family say.
+    pub session: Option<Uuid>,
     pub issued_at: DateTime<Utc>,
     pub principal: Principal,
 }
@@ -122,7 +126,7 @@ pub fn log_in(tx: &mut Tx<'_>, account: &Account, id: Uuid, lifetime: TimeDelta)
     let principal = principal_of(tx.conn(), current)?;
     let issued_at = principal.issue_time(tx.now());
     write_token(tx, &principal, id, &id.to_string(), issued_at, lifetime)?;
-    Ok(Issue { id, issued_at, principal })
+    Ok(Issue { id, session: Some(id), issued_at, principal })
 }
 
 /// What presenting a refresh token led to. Revoking is a change that must be committed, so it is no error.
@@ -155,7 +159,7 @@ pub fn refresh(
             let issued_at = principal.issue_time(tx.now());
             write_token(tx, &principal, id, &token.family, issued_at, lifetime)?;
             sql!(tx, refresh_tokens::mark_used(&token.id, &id.to_string(), now))?;
-            Ok(Refreshed::Issued(Issue { id, issued_at, principal }))
+            Ok(Refreshed::Issued(Issue { id, session: token.family.parse().ok(), issued_at, principal }))
         }
         Some(used_at) => reused(tx, &token, *used_at, principal),
     }
@@ -176,23 +180,46 @@ fn reused(
         // The same successor once more, not a second one: a family stays a chain.
         Some(next) if next.used_at.is_none() && next.revoked_at.is_none() && now - used_at <= LOST_REPLY => {
             let id = next.id.parse().map_err(|_| Refusal::InvalidRefreshToken)?;
-            Ok(Refreshed::Issued(Issue { id, issued_at: next.issued_at.and_utc(), principal }))
+            let session = next.family.parse().ok();
+            Ok(Refreshed::Issued(Issue { id, session, issued_at: next.issued_at.and_utc(), principal }))
         }
         _ => {
-            sql!(tx, refresh_tokens::revoke_family(&token.family, now))?;
+            end_family(tx, &token.family)?;
             Ok(Refreshed::Revoked)
         }
     }
 }
 
-/// Revokes the family of a refresh token. One that is not known is as good as revoked.
-pub fn log_out(tx: &mut Tx<'_>, claims: &VerifiedClaims) -> Result<(), Error> {
-    let Some(id) = claims.jti else { return Ok(()) };
-    if let Some(token) = sql!(tx, refresh_tokens::lock(&id.to_string()))? {
-        let now = tx.at();
-        sql!(tx, refresh_tokens::revoke_family(&token.family, now))?;
+/// Revokes the family of a refresh token, and ends the push registrations that were made with it and those that the app names.
+/// Returns whose it was; `None` where the token is not known, or was revoked before, which is as good as logged out.
+pub fn log_out(
+    tx: &mut Tx<'_>,
+    claims: &VerifiedClaims,
+    device: &NamedDevice,
+) -> Result<Option<AccountId>, Error> {
+    let Some(id) = claims.jti else { return Ok(None) };
+    let Some(token) = sql!(tx, refresh_tokens::lock(&id.to_string()))? else { return Ok(None) };
+    if token.revoked_at.is_some() {
+        return Ok(None);
     }
-    Ok(())
+    end_family(tx, &token.family)?;
+    let account = AccountId(token.account_id);
+    push::end_named(tx, account, device)?;
+    Ok(Some(account))
+}
+
+/// Nobody goes on with this log-in, nor hears anything by what was registered with it.
+fn end_family(tx: &mut Tx<'_>, family: &str) -> Result<(), Error> {
+    let now = tx.at();
+    sql!(tx, refresh_tokens::revoke_family(family, now))?;
+    push::end_session(tx, family)
+}
+
+/// The same for every log-in of an account: its password is another one.
+pub(super) fn end_all_of(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    let now = tx.at();
+    sql!(tx, refresh_tokens::revoke_account(account, now))?;
+    push::end_sessions_of(tx, account)
 }
 
 fn write_token(

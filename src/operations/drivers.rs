@@ -5,7 +5,7 @@ use crate::domain::event::Announcement;
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::position::Position;
-use crate::operations::authentication::principal;
+use crate::operations::authentication::{end_all_of, principal};
 use crate::operations::error::{Error, Refusal};
 use crate::operations::tokens::VerifiedClaims;
 use crate::operations::{bookings, orders, rides};
@@ -215,10 +215,10 @@ pub fn patch(
         touch(tx, id)?;
     }
     if let Some(hash) = &patch.password_hash {
-        let (now, at) = (tx.now(), tx.at());
+        let now = tx.now();
         // The second that has begun is over for tokens issued in it.
         sql!(tx, accounts::set_password(account, hash, now.timestamp() + 1))?;
-        sql!(tx, refresh_tokens::revoke_account(account, at))?;
+        end_all_of(tx, account)?;
     }
     if suspends || patch.password_hash.is_some() {
         tx.announce(Announcement::AccessRevoked(account));

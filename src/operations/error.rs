@@ -53,6 +53,9 @@ pub enum Refusal {
     WrongCredentials,
     #[error("the refresh token is not valid")]
     InvalidRefreshToken,
+    /// The access token is good for a while yet, the log-in that it came from has ended.
+    #[error("this log-in has ended; log in again")]
+    LoggedOut,
 }
 
 impl OperationError for Error {

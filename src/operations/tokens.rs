@@ -39,6 +39,8 @@ pub struct Subject {
     pub driver_id: Option<i64>,
     /// A customer's.
     pub customer_id: Option<i64>,
+    /// The log-in that the token descends from; none for one that was printed.
+    pub session: Option<Uuid>,
 }
 
 /// What a token of ours says. `iat` and `exp` are seconds since 1970.
@@ -55,6 +57,9 @@ pub struct Claims {
     pub driver_id: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<i64>,
+    /// The family of refresh tokens that it belongs to, so that logging out ends what was begun with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Uuid>,
 }
 
 /// A token made by [`TokenKeys::issue_access`] or [`TokenKeys::issue_refresh`].
@@ -93,6 +98,8 @@ pub struct VerifiedClaims {
     /// Unix seconds; 0 where the token does not say.
     pub issued_at: i64,
     pub expires_at: DateTime<Utc>,
+    /// The log-in that one of ours descends from.
+    pub session: Option<Uuid>,
 }
 
 impl VerifiedClaims {
@@ -254,6 +261,7 @@ impl TokenKeys {
             jti,
             driver_id: subject.driver_id,
             customer_id: subject.customer_id,
+            sid: subject.session,
         };
         IssuedToken { text: self.sign(&claims), claims }
     }
@@ -323,6 +331,8 @@ struct SaidClaims {
     jti: Option<String>,
     driver_id: Option<i64>,
     customer_id: Option<i64>,
+    /// An outside issuer's may be anything, and means a log-in there.
+    sid: Option<serde_json::Value>,
 }
 
 /// Seconds since 1970, for which RFC 7519 allows fractions.
@@ -348,8 +358,10 @@ impl SaidClaims {
             return Err(TokenError::MissingClaim("jti"));
         }
         let issued_at = self.iat.unwrap_or(0);
+        let sid = self.sid.filter(|_| issuer == Issuer::Own);
+        let session = sid.and_then(|sid| sid.as_str()?.parse().ok());
         let SaidClaims { role, driver_id, customer_id, .. } = self;
-        Ok(VerifiedClaims { issuer, sub, role, driver_id, customer_id, jti, issued_at, expires_at })
+        Ok(VerifiedClaims { issuer, sub, role, driver_id, customer_id, jti, issued_at, expires_at, session })
     }
 
     fn check_use(&self, issuer: Issuer, wanted: Use) -> Result<(), TokenError> {
@@ -413,6 +425,7 @@ mod tests {
             role: Role::Driver,
             driver_id: Some(123),
             customer_id: None,
+            session: Some(Uuid::from_u128(5)),
         }
     }
 
@@ -467,6 +480,7 @@ mod tests {
                 jti: Some(jti),
                 issued_at: now().timestamp(),
                 expires_at: now() + TimeDelta::hours(1),
+                session: Some(Uuid::from_u128(5)),
             }
         );
         let verified = keys.verify(&refresh.text, Use::Refresh, now()).unwrap();
@@ -486,11 +500,12 @@ mod tests {
     }
 
     #[test]
-    fn a_token_says_what_the_contract_lists_and_no_more() {
+    fn a_token_says_what_the_contract_lists_and_its_log_in_and_no_more() {
         let issued = own_keys().issue_access(&driver(), now(), Uuid::from_u128(7));
         let said: Value = jsonwebtoken::dangerous::insecure_decode(&issued.text).unwrap().claims;
         let expected = json!({"sub": Uuid::from_u128(123), "role": "driver", "typ": "access",
-            "iat": 1_800_000_000, "exp": 1_800_003_600, "jti": Uuid::from_u128(7), "driver_id": 123});
+            "iat": 1_800_000_000, "exp": 1_800_003_600, "jti": Uuid::from_u128(7), "driver_id": 123,
+            "sid": Uuid::from_u128(5)});
         assert_eq!(said, expected);
     }
 

@@ -28,6 +28,8 @@ pub struct DeviceRow {
     pub apns_dead_at: Option<NaiveDateTime>,
     pub created_at: NaiveDateTime,
     pub updated_at: NaiveDateTime,
+    /// The customer's log-in with which it was registered: the family of its refresh tokens.
+    pub session: Option<String>,
 }
 
 /// What is written of a device; all of it.
@@ -49,6 +51,7 @@ pub struct DeviceChange<'a> {
     pub is_active: bool,
     pub created_at: NaiveDateTime,
     pub updated_at: NaiveDateTime,
+    pub session: Option<&'a str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]

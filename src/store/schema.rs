@@ -192,6 +192,7 @@ diesel::table! {
         is_active -> Bool,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        session -> Nullable<Text>,
     }
 }
 
@@ -282,6 +283,7 @@ diesel::joinable!(jobs -> customers (customer_id));
 diesel::joinable!(searches -> jobs (job_id));
 diesel::joinable!(search_candidates -> searches (search_id));
 diesel::joinable!(bookings -> jobs (job_id));
+diesel::allow_tables_to_appear_in_same_query!(customer_push_tokens, refresh_tokens);
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     drivers,

@@ -1,6 +1,6 @@
 //! Who calls the push interface: an account with its token, or, on a developer's own machine, anybody.
 
-use crate::api::extract::{Caller, Extracting};
+use crate::api::extract::{Caller, Extracting, LogIn};
 use crate::api::problem::Problem;
 use crate::api::{Context, limited_address};
 use crate::contracts::error_codes::ErrorCode;
@@ -9,9 +9,10 @@ use crate::domain::role::Role;
 use crate::operations::authentication::Principal;
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, FORWARDED, X_FORWARDED_FOR};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use std::net::IpAddr;
 use std::time::Instant;
+use uuid::Uuid;
 
 /// Who is limited together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,12 +22,15 @@ pub enum CallerKey {
 }
 
 /// Who asks, within the limit of calls.
-pub struct PushCaller(Option<Principal>);
+pub struct PushCaller {
+    principal: Option<Principal>,
+    session: Option<Uuid>,
+}
 
 impl PushCaller {
     /// Whose devices and history this may be about: their own, or anybody's for an operator, who says whose.
     pub fn customer(&self, named: Option<CustomerId>) -> Result<CustomerId, Problem> {
-        match &self.0 {
+        match &self.principal {
             Some(Principal { customer: Some(own), .. }) => match named {
                 Some(other) if other != *own => Err(forbidden("That is another customer.")),
                 _ => Ok(*own),
@@ -40,23 +44,29 @@ impl PushCaller {
 
     /// The customer that the caller is; none for an operator, who may act for all.
     pub fn own(&self) -> Result<Option<CustomerId>, Problem> {
-        match &self.0 {
+        match &self.principal {
             Some(Principal { customer: Some(own), .. }) => Ok(Some(*own)),
             Some(Principal { role: Role::Admin, .. }) | None => Ok(None),
             Some(principal) => Err(not_for(principal.role)),
         }
     }
 
+    /// The customer's own log-in: what they register ends with it. What others register for them does not.
+    pub fn session(&self) -> Option<Uuid> {
+        let is_own = self.principal.as_ref().is_some_and(|principal| principal.customer.is_some());
+        self.session.filter(|_| is_own)
+    }
+
     /// Operators, and programs of theirs.
     pub fn may_send(&self) -> Result<(), Problem> {
-        match self.0.as_ref().map(|principal| principal.role) {
+        match self.principal.as_ref().map(|principal| principal.role) {
             Some(Role::Admin | Role::Service) | None => Ok(()),
             Some(role) => Err(not_for(role)),
         }
     }
 
     pub fn is_operator(&self) -> Result<(), Problem> {
-        match self.0.as_ref().map(|principal| principal.role) {
+        match self.principal.as_ref().map(|principal| principal.role) {
             Some(Role::Admin) | None => Ok(()),
             Some(role) => Err(not_for(role)),
         }
@@ -91,7 +101,8 @@ impl FromRequest for PushCaller {
                 ctx.metrics.push_limited.increment(1);
                 Problem::limited(wait)
             })?;
-            Ok(PushCaller(principal))
+            let session = req.extensions().get::<LogIn>().and_then(|log_in| log_in.0);
+            Ok(PushCaller { principal, session })
         })
     }
 }
@@ -106,10 +117,9 @@ fn may_be_anonymous(ctx: &Context, req: &HttpRequest) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
     fn caller(role: Role) -> PushCaller {
-        PushCaller(Some(Principal {
+        let principal = Principal {
             account: AccountId(1),
             public_id: Uuid::nil(),
             role,
@@ -118,7 +128,8 @@ mod tests {
             driver: None,
             customer: (role == Role::Customer).then_some(CustomerId(7)),
             tokens_valid_from: 0,
-        }))
+        };
+        PushCaller { principal: Some(principal), session: Some(Uuid::from_u128(5)) }
     }
 
     #[test]
@@ -136,7 +147,7 @@ mod tests {
         assert_eq!(doors(caller(Role::Service)), (false, false, true, false));
         assert_eq!(doors(caller(Role::Customer)), (false, true, false, false));
         assert_eq!(doors(caller(Role::Driver)), (false, false, false, false));
-        assert_eq!(doors(PushCaller(None)), (true, true, true, true));
+        assert_eq!(doors(PushCaller { principal: None, session: None }), (true, true, true, true));
     }
 
     #[test]
@@ -147,5 +158,11 @@ mod tests {
         assert!(caller(Role::Admin).customer(None).is_err());
         assert_eq!(caller(Role::Customer).own(), Ok(Some(CustomerId(7))));
         assert_eq!(caller(Role::Admin).own(), Ok(None));
+        assert_eq!(caller(Role::Customer).session(), Some(Uuid::from_u128(5)));
+        assert_eq!(
+            caller(Role::Admin).session(),
+            None,
+            "a customer's phone does not hang on an operator's log-in"
+        );
     }
 }

@@ -43,6 +43,7 @@ const PLATFORMS: [(&str, Platform); 3] =
 pub async fn register(ctx: web::Data<Context>, caller: PushCaller, body: Body) -> Answered {
     let mut new = registration(&body.object()?)?;
     new.customer = caller.customer(Some(new.customer))?;
+    new.session = caller.session();
     let devices_max = ctx.settings.notifications.devices_per_customer_max.get();
     ctx.write(move |tx| register_device(tx, &new, devices_max)).await?;
     Ok(json(&Done::REGISTERED))
@@ -60,20 +61,23 @@ fn registration(object: &Object) -> Result<Registration, Problem> {
     if !["fcmToken", "expoPushToken", "apnsToken"].iter().any(|name| fields.has(name)) {
         fields.refuse("fcmToken", "is missing, and so are expoPushToken and apnsToken");
     }
-    fields.finish(|| Some(Registration { customer: customer?, device, platform: platform?, fcm, expo, apns }))
+    fields.finish(|| {
+        let (customer, platform) = (customer?, platform?);
+        Some(Registration { customer, device, platform, fcm, expo, apns, session: None })
+    })
 }
 
 fn is_customer(value: &Value) -> Result<(), String> {
     if value == "customer" { Ok(()) } else { Err("must be customer".to_owned()) }
 }
 
-fn token(value: &Value) -> Result<PushToken, String> {
+pub(super) fn token(value: &Value) -> Result<PushToken, String> {
     let text = value.as_str().unwrap_or_default();
     PushToken::new(text).map_err(|_| "must be 1 to 500 printable ASCII characters without blanks".to_owned())
 }
 
 /// One visible line.
-fn word_of(value: &Value) -> Result<String, String> {
+pub(super) fn word_of(value: &Value) -> Result<String, String> {
     let text = value.as_str().unwrap_or_default();
     let is_word = (1..=WORD_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     is_word

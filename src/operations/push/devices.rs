@@ -1,12 +1,14 @@
-//! Registering a device. Its tokens are taken from whoever had them: the newest registration is right.
+//! Registering a device, and ending that. Its tokens are taken from whoever had them: the newest registration is right. What
+//! was registered with a log-in ends with it: whoever is logged out hears nothing on the phone that they left.
 
 use crate::domain::device::{Device, DeviceId, Platform};
 use crate::domain::event::Announcement;
-use crate::domain::ids::CustomerId;
+use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::push::{PushService, PushToken};
 use crate::operations::error::{Error, Refusal};
 use crate::store::{Conn, DeviceChange, DeviceRow, StoreError, Tx, sql};
 use chrono::NaiveDateTime;
+use uuid::Uuid;
 
 /// Devices of a customer that an operator is shown.
 const SHOWN_MAX: i64 = 100;
@@ -21,12 +23,30 @@ pub struct Registration {
     pub fcm: Option<PushToken>,
     pub expo: Option<PushToken>,
     pub apns: Option<PushToken>,
+    /// The customer's own log-in; none where somebody else registers it for them.
+    pub session: Option<Uuid>,
+}
+
+/// A device as an app names it that logs out.
+#[derive(Clone, Debug, Default)]
+pub struct NamedDevice {
+    /// What the app calls it.
+    pub name: Option<String>,
+    /// Any token of it.
+    pub token: Option<PushToken>,
 }
 
 /// Notes a device and its tokens. Of more than `devices_max` devices the one that registered longest ago is forgotten.
 pub fn register(tx: &mut Tx<'_>, new: &Registration, devices_max: usize) -> Result<DeviceId, Error> {
     let known = sql!(tx, customers::find(new.customer))?.is_some();
     known.then_some(()).ok_or(Refusal::NotFound("customer"))?;
+    // An app that has just logged out may still send what it was about to, with an access token that is good for a while.
+    if let Some(session) = new.session {
+        let newest = sql!(tx, refresh_tokens::lock_newest_of(&session.to_string()))?;
+        if newest.is_some_and(|token| token.revoked_at.is_some()) {
+            return Err(Refusal::LoggedOut.into());
+        }
+    }
     let own = sql!(tx, devices::lock_all_of(new.customer))?;
     let row = row_of(new, &own).cloned();
     take_tokens(tx, new, row.as_ref().map(|row| row.id))?;
@@ -90,6 +110,7 @@ fn merged(new: &Registration, row: Option<DeviceRow>, at: NaiveDateTime) -> Devi
     row.platform = new.platform;
     row.device_id = new.device.clone().or(row.device_id);
     row.updated_at = at;
+    row.session = new.session.map(|session| session.to_string()).or(row.session);
     let registered =
         [(PushService::Fcm, &new.fcm), (PushService::Expo, &new.expo), (PushService::Apns, &new.apns)];
     for (service, token) in registered {
@@ -118,6 +139,7 @@ fn empty(customer: CustomerId, platform: Platform, at: NaiveDateTime) -> DeviceR
         apns_dead_at: None,
         created_at: at,
         updated_at: at,
+        session: None,
     }
 }
 
@@ -127,6 +149,42 @@ fn forget_oldest(tx: &mut Tx<'_>, own: &[DeviceRow], devices_max: usize) -> Resu
     let too_many = (own.len() + 1).saturating_sub(devices_max.max(1));
     for row in oldest.into_iter().take(too_many) {
         sql!(tx, devices::delete(row.id))?;
+    }
+    Ok(())
+}
+
+/// Ends what was registered with a log-in.
+pub fn end_session(tx: &mut Tx<'_>, session: &str) -> Result<(), Error> {
+    let ended = sql!(tx, devices::lock_of_session(session))?;
+    end(tx, &ended)
+}
+
+/// The same for all log-ins of an account.
+pub fn end_sessions_of(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    let ended = sql!(tx, devices::lock_of_sessions_of(account))?;
+    end(tx, &ended)
+}
+
+/// Ends the registration of a device of the account's own, with whatever log-in it was made.
+pub fn end_named(tx: &mut Tx<'_>, account: AccountId, named: &NamedDevice) -> Result<(), Error> {
+    if named.name.is_none() && named.token.is_none() {
+        return Ok(());
+    }
+    let Some(customer) = sql!(tx, customers::by_account(account))? else { return Ok(()) };
+    let mut own = sql!(tx, devices::lock_all_of(customer.id))?;
+    own.retain(|row| {
+        let tokens = [&row.fcm_token, &row.expo_push_token, &row.apns_token];
+        let is_named = named.name.is_some() && row.device_id == named.name;
+        is_named || named.token.is_some() && tokens.contains(&&named.token)
+    });
+    end(tx, &own)
+}
+
+/// The rows go, and the tokens with them: an app that registers again makes a new one.
+fn end(tx: &mut Tx<'_>, ended: &[DeviceRow]) -> Result<(), Error> {
+    for row in ended {
+        sql!(tx, devices::delete(row.id))?;
+        tx.announce(Announcement::DevicesChanged(row.customer_id));
     }
     Ok(())
 }
@@ -164,6 +222,7 @@ pub(super) fn change(row: &DeviceRow) -> DeviceChange<'_> {
         is_active: !device_of(row).tokens.is_empty(),
         created_at: row.created_at,
         updated_at: row.updated_at,
+        session: row.session.as_deref(),
     }
 }
 

@@ -10,7 +10,8 @@ mod preferences;
 mod queue;
 mod settle;
 
-pub use devices::{Registration, device_of, devices_shown, register};
+pub use devices::{NamedDevice, Registration, device_of, devices_shown, register};
+pub(super) use devices::{end_named, end_session, end_sessions_of};
 pub use history::{Counts, counts, history, open};
 pub use preferences::{Preferences, preferences, set_preferences};
 pub use queue::{Decided, Direct, DirectRow, Rules, decide, next_decision, queue_direct};

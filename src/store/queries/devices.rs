@@ -2,10 +2,10 @@
 
 use super::Db;
 use crate::domain::device::DeviceId;
-use crate::domain::ids::CustomerId;
+use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::push::PushService;
 use crate::store::push_rows::{DeviceChange, DeviceRow};
-use crate::store::schema::customer_push_tokens as devices;
+use crate::store::schema::{customer_push_tokens as devices, refresh_tokens};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -32,6 +32,21 @@ pub fn all_of(conn: &mut Db, customer: CustomerId, limit: i64) -> QueryResult<Ve
         .limit(limit)
         .select(DeviceRow::as_select())
         .load(conn)
+}
+
+/// Those that were registered with a log-in, kept from others until the transaction ends.
+pub fn lock_of_session(conn: &mut Db, session: &str) -> QueryResult<Vec<DeviceRow>> {
+    let of = devices::table.filter(devices::session.eq(session)).order(devices::id);
+    for_update!(of.select(DeviceRow::as_select())).load(conn)
+}
+
+/// The same of any log-in of an account.
+pub fn lock_of_sessions_of(conn: &mut Db, account: AccountId) -> QueryResult<Vec<DeviceRow>> {
+    let sessions = refresh_tokens::table
+        .filter(refresh_tokens::account_id.eq(account.0))
+        .select(refresh_tokens::family.nullable());
+    let of = devices::table.filter(devices::session.eq_any(sessions)).order(devices::id);
+    for_update!(of.select(DeviceRow::as_select())).load(conn)
 }
 
 /// Whoever has one of these tokens.

@@ -41,6 +41,16 @@ pub fn revoke_family(conn: &mut Db, family: &str, at: NaiveDateTime) -> QueryRes
     }
 }
 
+/// The newest token of a family, kept from others until the transaction ends: whoever revokes the family waits.
+pub fn lock_newest_of(conn: &mut Db, family: &str) -> QueryResult<Option<RefreshToken>> {
+    let newest = refresh_tokens::table
+        .filter(refresh_tokens::family.eq(family))
+        .order(refresh_tokens::issued_at.desc())
+        .limit(1)
+        .select(RefreshToken::as_select());
+    for_update!(newest).first(conn).optional()
+}
+
 pub fn revoke_account(conn: &mut Db, account: AccountId, at: NaiveDateTime) -> QueryResult<usize> {
     diesel::update(
         refresh_tokens::table

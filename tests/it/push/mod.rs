@@ -4,5 +4,6 @@ mod events;
 mod faults;
 mod interface;
 mod kills;
+mod log_outs;
 mod one_channel;
 mod queue;
