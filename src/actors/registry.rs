@@ -78,6 +78,8 @@ impl Registry {
                 Announcement::DriverChanged(_) | Announcement::Search(_) => {}
                 // The push queue's.
                 Announcement::PushDue(_) | Announcement::PushQueued | Announcement::DevicesChanged(_) => {}
+                // The log's.
+                Announcement::Happened(_) => {}
             }
         }
     }

@@ -1,25 +1,40 @@
 //! What the store and the operations say, in the words of the wire, where REST and sockets say the same.
 
 use crate::contracts::BadMessage;
-use crate::contracts::driver_rest::{DriverOrder, order_word};
+use crate::contracts::driver_rest::{AssignedOrders, DriverOrder, order_word};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::ride_rest::{Ride, RideDriver};
 use crate::domain::booking::BookingStatus;
+use crate::domain::contact::Contact;
 use crate::domain::event::DriverCard;
 use crate::domain::job::JobStatus;
 use crate::domain::money::Money;
 use crate::domain::ride::ride_word;
 use crate::operations::Refusal;
-use crate::operations::{orders, rides};
+use crate::operations::orders;
+use crate::operations::rides::{self, Viewer};
 use crate::store::Job;
 use crate::store::reads::RideStanding;
 
-/// An order as the driver who holds it sees it.
-pub fn order(job: &Job) -> DriverOrder {
-    DriverOrder::new(orders::summary(job), order_word(job.status), job.assigned_at)
+/// Orders as the driver who holds them sees them.
+pub fn orders_held(held: Vec<(Job, Contact)>) -> AssignedOrders {
+    let order = |(job, contact): (Job, Contact)| {
+        DriverOrder::new(orders::summary(&job), order_word(job.status), job.assigned_at)
+            .with_contact(Some(contact))
+    };
+    AssignedOrders { orders: held.into_iter().map(order).collect() }
 }
 
-/// A ride as those see it who may, by REST and in `ride_joined`.
+/// A ride as this one sees it, by REST and in `ride_joined`: the driver who has it sees whom to call, too.
+pub fn ride_for(viewer: Viewer, standing: RideStanding) -> Ride {
+    let contact = match viewer {
+        Viewer::Driver(driver) if standing.is_held_by(driver) => Some(standing.contact()),
+        _ => None,
+    };
+    Ride { passenger: contact.map(Into::into), ..ride(standing) }
+}
+
+/// A ride as all see it who may.
 pub fn ride(standing: RideStanding) -> Ride {
     let RideStanding { ride, passenger, driver } = standing;
     let job = ride.job;
@@ -41,6 +56,7 @@ pub fn ride(standing: RideStanding) -> Ride {
         scheduled_at: ride.scheduled_at.map(Into::into),
         final_fare: ride.final_fare_minor.map(Money::from_minor),
         driver: driver.map(|(driver, account)| ride_driver(rides::card(&driver, &account), job.status)),
+        passenger: None,
         requested_at: job.requested_at.into(),
         accepted_at: job.assigned_at.map(Into::into),
         arrived_at: ride.arrived_at.map(Into::into),

@@ -7,7 +7,7 @@ use crate::api::rules;
 use crate::contracts::operators::Page;
 use crate::operations::Error;
 use crate::operations::idempotency::{self, Answer, IdempotencyKey};
-use crate::store::Tx;
+use crate::store::{Conn, StoreError, Tx};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde::Serialize;
@@ -29,17 +29,42 @@ pub async fn decide<T: Serialize>(
     ctx: &Context,
     key: Option<IdempotencyKey>,
     status: StatusCode,
+    operation: impl FnMut(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+) -> Answered {
+    decide_and_add(ctx, key, status, operation, |_| Ok(None::<()>)).await
+}
+
+/// The same with something `more` in the answer that is true now: it is read each time and not kept, since what is kept outlives
+/// the job. The answer and what is added are objects.
+pub async fn decide_and_add<T: Serialize, M: Serialize>(
+    ctx: &Context,
+    key: Option<IdempotencyKey>,
+    status: StatusCode,
     mut operation: impl FnMut(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+    more: impl Fn(&mut Conn<'_>) -> Result<Option<M>, StoreError> + Send + 'static,
 ) -> Answered {
     let once = move |tx: &mut Tx<'_>| {
-        idempotency::once(tx, key.as_ref(), |tx| {
+        let answer = idempotency::once(tx, key.as_ref(), |tx| {
             let body = serde_json::to_string(&operation(tx)?).expect("an answer has no map keys but strings");
             Ok(Answer { status: status.as_u16(), body })
+        })?;
+        Ok::<_, Error>(match more(tx.conn())? {
+            Some(more) => Answer { body: joined(answer.body, &more), ..answer },
+            None => answer,
         })
     };
     let answer = ctx.write(once).await?;
     let status = StatusCode::from_u16(answer.status).unwrap_or(status);
     Ok(HttpResponse::build(status).content_type("application/json").body(answer.body))
+}
+
+/// One object with the fields of both; the first one has some.
+fn joined(mut object: String, more: &impl Serialize) -> String {
+    let more = serde_json::to_string(more).expect("an answer has no map keys but strings");
+    object.truncate(object.len() - 1);
+    object.push(',');
+    object.push_str(&more[1..]);
+    object
 }
 
 const PAGE_ITEMS: usize = 50;
@@ -66,6 +91,13 @@ pub fn page<Row, Item>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_added_to_an_answer_stands_beside_what_is_kept() {
+        let kept = r#"{"ride_id":"r1","driver":{"name":"J"}}"#.to_owned();
+        let whole = joined(kept, &serde_json::json!({"passenger_name": null}));
+        assert_eq!(whole, r#"{"ride_id":"r1","driver":{"name":"J"},"passenger_name":null}"#);
+    }
 
     #[test]
     fn a_cursor_is_there_exactly_where_something_follows() {

@@ -1,7 +1,7 @@
 //! Bookings of technicians by REST, for customers, technicians, operators and their programs. What a booking may become is
 //! decided in `operations::bookings`.
 
-use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
+use crate::api::answer::{Answered, CREATED, OK, decide, decide_and_add, json, page, page_limit};
 use crate::api::extract::{Caller, Operator, forbidden};
 use crate::api::fields::{Fields, Object};
 use crate::api::input::{Body, Once, Query};
@@ -9,13 +9,16 @@ use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
 use crate::api::{Context, rules};
 use crate::contracts;
+use crate::contracts::contact::CustomerContact;
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::booking::{BookingStatus, track_id};
+use crate::domain::contact::Contact;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::role::Role;
 use crate::operations::authentication::Principal;
 use crate::operations::bookings::{self, Capacity, Party, Request};
 use crate::store::reads::{self, BookingStanding, BookingsOf};
+use crate::store::{Conn, StoreError, Tx};
 use actix_web::web;
 use serde_json::Value;
 
@@ -70,15 +73,37 @@ async fn list_of(ctx: &Context, of: BookingsOf, query: &Query) -> Answered {
     let status = fields.optional("status", status).map(BookingStatus::job_status);
     let (before, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
     let before = fields.finish(|| Some(before.unwrap_or(JobId(i64::MAX))))?;
-    let rows = ctx.read(move |conn| reads::bookings(conn, of, status, before, limit as i64 + 1)).await?;
-    Ok(json(&page(rows, limit, |standing| standing.booking.job.id.to_string(), shown)))
+    let reading = move |conn: &mut Conn<'_>| {
+        let rows = reads::bookings(conn, of, status, before, limit as i64 + 1)?;
+        rows.into_iter().map(|row| with_contact(conn, row, of.technician())).collect::<Result<Vec<_>, _>>()
+    };
+    let rows = ctx.read(reading).await?;
+    Ok(json(&page(rows, limit, |(standing, _)| standing.booking.job.id.to_string(), shown_with)))
 }
 
 /// `GET bookings/{id}`.
 pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<JobId>) -> Answered {
     let (id, party) = (id.into_inner(), party(&caller)?);
-    let found = ctx.read(move |conn| bookings::view(conn, id, party)).await?;
-    Ok(json(&shown(found.ok_or_else(|| Problem::not_found("booking"))?)))
+    let reading = move |conn: &mut Conn<'_>| {
+        let found = bookings::view(conn, id, party)?;
+        found.map(|standing| with_contact(conn, standing, party.technician())).transpose()
+    };
+    let found = ctx.read(reading).await?;
+    Ok(json(&shown_with(found.ok_or_else(|| Problem::not_found("booking"))?)))
+}
+
+/// Beside the booking, for the technician who has it: whom to call.
+fn with_contact(
+    conn: &mut Conn<'_>,
+    standing: BookingStanding,
+    technician: Option<DriverId>,
+) -> Result<(BookingStanding, Option<Contact>), StoreError> {
+    let job = &standing.booking.job;
+    let contact = match technician.filter(|_| job.status.is_held()) {
+        Some(technician) => reads::contact(conn, job.id, technician)?,
+        None => None,
+    };
+    Ok((standing, contact))
 }
 
 /// `PUT bookings/{id}/technician`.
@@ -118,10 +143,14 @@ pub async fn set_status(
     let wished = fields.finish(|| wished)?;
     let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
     let key = once.key(&ctx, &caller, &body);
-    decide(&ctx, key, OK, move |tx| {
+    let set = move |tx: &mut Tx<'_>| {
         Ok(shown(bookings::set_status(tx, id, party, wished, reason.as_deref(), deliveries_max)?))
-    })
-    .await
+    };
+    let contact = move |conn: &mut Conn<'_>| match party.technician() {
+        Some(technician) => Ok(reads::contact(conn, id, technician)?.map(CustomerContact::from)),
+        None => Ok(None),
+    };
+    decide_and_add(&ctx, key, OK, set, contact).await
 }
 
 /// `POST bookings/{id}/cancel`: its customer, its technician, or an operator.
@@ -157,6 +186,10 @@ fn status(value: &Value) -> Result<BookingStatus, String> {
     rules::word(&words.collect::<Vec<_>>())(value)
 }
 
+fn shown_with((standing, contact): (BookingStanding, Option<Contact>)) -> contracts::bookings::Booking {
+    contracts::bookings::Booking { customer: contact.map(Into::into), ..shown(standing) }
+}
+
 fn shown(standing: BookingStanding) -> contracts::bookings::Booking {
     let BookingStanding { booking, technician } = standing;
     let job = booking.job;
@@ -181,6 +214,7 @@ fn shown(standing: BookingStanding) -> contracts::bookings::Booking {
         cancelled_at: job.cancelled_at.map(Into::into),
         cancelled_by: job.cancelled_by,
         reason: job.cancel_reason.filter(|reason| !reason.is_empty()),
+        customer: None,
     }
 }
 

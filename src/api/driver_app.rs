@@ -1,5 +1,6 @@
 //! The REST side of the driver app. What an order's status may become is decided in `operations::orders`.
 
+use crate::actors::words;
 use crate::api::answer::{Answered, json};
 use crate::api::extract::DriverCaller;
 use crate::api::fields::Fields;
@@ -7,13 +8,13 @@ use crate::api::input::{Body, Query};
 use crate::api::problem::Problem;
 use crate::api::{Context, rules};
 use crate::contracts::driver_rest::{
-    AssignedOrders, DriverOrder, EarningsDay, EarningsHistory, Profile, REJECTED, StatusAnswer, order_word,
+    DriverOrder, EarningsDay, EarningsHistory, Profile, REJECTED, StatusAnswer, order_word,
 };
 use crate::domain::ids::JobId;
 use crate::operations::drivers;
 use crate::operations::earnings::{self, Day};
 use crate::operations::orders::{self, DriverStep, Stepped};
-use crate::store::{Conn, Job, reads};
+use crate::store::{Conn, Job, Tx, reads};
 use actix_web::web;
 use chrono::NaiveDate;
 
@@ -60,8 +61,7 @@ pub async fn set_status(ctx: web::Data<Context>, caller: DriverCaller, body: Bod
 /// `GET orders/assigned`: what the driver holds, oldest assignment first.
 pub async fn assigned_orders(ctx: web::Data<Context>, caller: DriverCaller) -> Answered {
     let held = ctx.read(move |conn| reads::orders_of(conn, caller.driver)).await?;
-    let orders = held.iter().map(|job| order(job, order_word(job.status))).collect();
-    Ok(json(&AssignedOrders { orders }))
+    Ok(json(&words::orders_held(held)))
 }
 
 /// `PUT orders/{id}/status`.
@@ -76,11 +76,16 @@ pub async fn set_order_status(
     let step = fields.required("status", rules::word(&STEPS));
     let step = fields.finish(|| step)?;
     let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
-    let moved = ctx.write(move |tx| orders::step(tx, id, caller.driver, step, deliveries_max)).await?;
-    Ok(json(&match moved {
+    let step = move |tx: &mut Tx<'_>| {
+        let moved = orders::step(tx, id, caller.driver, step, deliveries_max)?;
+        Ok((moved, reads::contact(tx.conn(), id, caller.driver)?))
+    };
+    let (moved, contact) = ctx.write(step).await?;
+    let order = match moved {
         Stepped::Order(job) => order(&job, order_word(job.status)),
         Stepped::Rejected(job) => order(&job, REJECTED),
-    }))
+    };
+    Ok(json(&order.with_contact(contact)))
 }
 
 fn order(job: &Job, status: &'static str) -> DriverOrder {

@@ -11,7 +11,7 @@
 //! | `problem` | what a refused request is answered with |
 //! | `around` | what is the same for every request: the log line, CORS, what the framework refuses |
 //! | `sockets` | the doors of the sockets |
-//! | `auth`, `driver_app`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `push`, `health`, `console` | the handlers |
+//! | `auth`, `driver_app`, `orders`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `push`, `health`, `console` | the handlers |
 
 mod answer;
 mod around;
@@ -26,6 +26,7 @@ mod health;
 mod input;
 mod nearby;
 mod operators;
+mod orders;
 mod principals;
 pub mod problem;
 mod push;
@@ -65,7 +66,7 @@ pub use client_address::client_address;
 use self::problem::Problem;
 pub use principals::Principals;
 
-use operators::{customers, drivers, orders, traces};
+use operators::{customers, drivers, traces};
 
 /// What handlers work with. Made once; every worker has the same.
 pub struct Context {
@@ -178,6 +179,10 @@ pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
     cfg.service(at("/api/v1/driver/profile").get(driver_app::profile));
     cfg.service(at("/api/v1/driver/status").put(driver_app::set_status));
     cfg.service(at("/api/v1/orders/assigned").get(driver_app::assigned_orders));
+    cfg.service(at("/api/v1/orders/mine").get(orders::list));
+    // After those that are names where it has a number.
+    cfg.service(at("/api/v1/orders/{id}").get(orders::show));
+    cfg.service(at("/api/v1/orders/{id}/cancel").post(orders::cancel));
     cfg.service(at("/api/v1/orders/{id}/status").put(driver_app::set_order_status));
     cfg.service(at("/api/v1/earnings/today").get(driver_app::earnings_today));
     cfg.service(at("/api/v1/earnings/history").get(driver_app::earnings_history));
@@ -235,14 +240,14 @@ fn operators(cfg: &mut web::ServiceConfig) {
     cfg.service(at("/api/v1/admin/drivers/{id}/why").get(traces::why));
     cfg.service(at("/api/v1/admin/jobs/{id}/trace").get(traces::trace));
     cfg.service(at("/api/v1/admin/customers").get(customers::list).post(customers::create));
-    cfg.service(at("/api/v1/admin/orders").get(orders::list).post(orders::create));
+    cfg.service(at("/api/v1/admin/orders").get(operators::orders::list).post(operators::orders::create));
     // Before the orders by id: it is a name where those have a number.
-    cfg.service(at("/api/v1/admin/orders/batches").post(orders::assign_batch));
-    cfg.service(at("/api/v1/admin/orders/{id}").get(orders::show));
-    cfg.service(at("/api/v1/admin/orders/{id}/assign").post(orders::assign));
-    cfg.service(at("/api/v1/admin/orders/{id}/auto-assign").post(orders::auto_assign));
-    cfg.service(at("/api/v1/admin/orders/{id}/unassign").post(orders::unassign));
-    cfg.service(at("/api/v1/admin/orders/{id}/cancel").post(orders::cancel));
+    cfg.service(at("/api/v1/admin/orders/batches").post(operators::orders::assign_batch));
+    cfg.service(at("/api/v1/admin/orders/{id}").get(operators::orders::show));
+    cfg.service(at("/api/v1/admin/orders/{id}/assign").post(operators::orders::assign));
+    cfg.service(at("/api/v1/admin/orders/{id}/auto-assign").post(operators::orders::auto_assign));
+    cfg.service(at("/api/v1/admin/orders/{id}/unassign").post(operators::orders::unassign));
+    cfg.service(at("/api/v1/admin/orders/{id}/cancel").post(operators::orders::cancel));
 }
 
 fn at(path: &'static str) -> Resource {

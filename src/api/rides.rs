@@ -2,7 +2,7 @@
 
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::words;
-use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
+use crate::api::answer::{Answered, CREATED, OK, decide, decide_and_add, json, page, page_limit};
 use crate::api::extract::{Admin, Caller, DriverCaller, PassengerCaller, forbidden};
 use crate::api::fields::{Fields, Object};
 use crate::api::input::{Body, Once, Query};
@@ -10,6 +10,7 @@ use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
 use crate::api::{Context, rules};
 use crate::config::FinalFare;
+use crate::contracts::contact::PassengerContact;
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::operators::RideItem;
 use crate::contracts::ride_rest::{self, PositionsTaken, Rejected};
@@ -21,6 +22,7 @@ use crate::domain::search_policy::Patience;
 use crate::operations::authentication::Principal;
 use crate::operations::rides::{self, Canceller, DriverStep, Request, Viewer};
 use crate::store::reads::{self, RideStanding, RidesOf};
+use crate::store::{Conn, StoreError, Tx};
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
@@ -79,12 +81,13 @@ fn request(object: &Object) -> Result<Request, Problem> {
 
 /// `GET rides`: the caller's own, newest first.
 pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
-    let of = match viewer(&caller)? {
+    let viewer = viewer(&caller)?;
+    let of = match viewer {
         Viewer::Passenger(passenger) => RidesOf::Passenger(passenger),
         Viewer::Driver(driver) => RidesOf::Driver(driver),
         Viewer::Admin => return Err(forbidden(caller.role)),
     };
-    list_of(&ctx, of, &query, words::ride).await
+    list_of(&ctx, of, &query, |standing| words::ride_for(viewer, standing)).await
 }
 
 /// `GET admin/rides`: everybody's, newest first.
@@ -112,7 +115,7 @@ async fn list_of<T: Serialize>(
 pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<RideId>) -> Answered {
     let (id, viewer, now) = (id.into_inner(), viewer(&caller)?, ctx.clock.now());
     let found = ctx.read(move |conn| rides::view(conn, &id, viewer, now)).await?;
-    Ok(json(&words::ride(found.ok_or_else(|| Problem::not_found("ride"))?)))
+    Ok(json(&words::ride_for(viewer, found.ok_or_else(|| Problem::not_found("ride"))?)))
 }
 
 /// `POST rides/{ride_id}/accept`.
@@ -125,7 +128,18 @@ pub async fn accept(
 ) -> Answered {
     let (id, driver, rules) = (id.into_inner(), caller.driver, ctx.settings.ride_rules());
     let key = once.key(&ctx, &caller.principal, &body);
-    decide(&ctx, key, OK, move |tx| Ok(words::ride(rides::accept(tx, &id, driver, &rules)?))).await
+    let theirs = id.clone();
+    let accept = move |tx: &mut Tx<'_>| Ok(words::ride(rides::accept(tx, &id, driver, &rules)?));
+    decide_and_add(&ctx, key, OK, accept, move |conn| passenger(conn, &theirs, driver)).await
+}
+
+/// Whom the driver of a ride calls.
+fn passenger(
+    conn: &mut Conn<'_>,
+    id: &RideId,
+    driver: DriverId,
+) -> Result<Option<PassengerContact>, StoreError> {
+    Ok(rides::contact(conn, id, driver)?.map(Into::into))
 }
 
 /// `POST rides/{ride_id}/decline`.
@@ -192,8 +206,9 @@ async fn step(
         (DriverStep::Complete, FinalFare::Track) => driven_m(ctx, &id, driver).await?,
         _ => None,
     };
-    decide(ctx, key, OK, move |tx| Ok(words::ride(rides::step(tx, &id, driver, step, driven_m, &rules)?)))
-        .await
+    let theirs = id.clone();
+    let step = move |tx: &mut Tx<'_>| Ok(words::ride(rides::step(tx, &id, driver, step, driven_m, &rules)?));
+    decide_and_add(ctx, key, OK, step, move |conn| passenger(conn, &theirs, driver)).await
 }
 
 /// The way of a ride with all positions that were taken before, those that the driver's app has sent a moment ago, too.

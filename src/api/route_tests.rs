@@ -352,6 +352,8 @@ async fn an_order_goes_through_its_life_in_the_words_of_the_contract() {
     let listed = server.get(&driver, "/api/v1/orders/assigned").await.expect(200).body;
     let fields = [
         "assigned_at",
+        "customer_name",
+        "customer_phone",
         "delivery_address",
         "distance_km",
         "earnings",

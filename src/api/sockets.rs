@@ -198,7 +198,13 @@ impl Door {
 
     /// How the log begins to say that somebody was not let in.
     fn refused(&self) -> String {
-        format!("socket refused contract={} address={}", self.contract.name(), self.address())
+        let mut line = format!("socket refused contract={} address={}", self.contract.name(), self.address());
+        // One that is no id was answered with 404 before.
+        if let Some(ride) = self.req.match_info().get("ride_id") {
+            line.push_str(" ride=");
+            line.push_str(ride);
+        }
+        line
     }
 }
 

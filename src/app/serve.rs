@@ -269,7 +269,10 @@ fn publish(database: &Database, hearers: Hearers) {
                 Announcement::DriverChanged(driver) => changed.push(*driver),
                 Announcement::Search(one) => news.push(one.clone()),
                 Announcement::Event(event) => expect_receipt(event, &matcher),
-                Announcement::PushDue(_) | Announcement::PushQueued | Announcement::DevicesChanged(_) => {}
+                Announcement::PushDue(_)
+                | Announcement::PushQueued
+                | Announcement::DevicesChanged(_)
+                | Announcement::Happened(_) => {}
             }
         }
         // Whoever took a ride is its driver first, and then no longer free for others.
@@ -282,7 +285,17 @@ fn publish(database: &Database, hearers: Hearers) {
         registry.publish(&announcements);
         // What a room makes of an event comes after the event itself.
         rooms.publish(&announcements);
+        tell_the_log(&announcements);
     });
+}
+
+/// One line for each thing that happened to a job, after all who wait for it have heard.
+fn tell_the_log(announcements: &[Announcement]) {
+    for announcement in announcements {
+        if let Announcement::Happened(happening) = announcement {
+            log::info!("{happening}");
+        }
+    }
 }
 
 /// Before the session hears of the offer: its device may answer at once.

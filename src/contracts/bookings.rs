@@ -1,6 +1,7 @@
 //! Bookings of technicians by REST: the shape in which each answer has one. Its status is a word of
 //! [`crate::domain::booking::BookingStatus`].
 
+use crate::contracts::contact::CustomerContact;
 use crate::contracts::time::WireTime;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use serde::Serialize;
@@ -32,4 +33,7 @@ pub struct Booking {
     pub cancelled_by: Option<String>,
     /// Why it was cancelled.
     pub reason: Option<String>,
+    /// Whom to call: for the technician who has it, while they have it.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerContact>,
 }

@@ -1,7 +1,9 @@
 //! The driver app's REST side: the shapes of its answers, and its words for an order's status. Logging in is here,
 //! too; all apps share it.
 
+use crate::contracts::contact::CustomerContact;
 use crate::contracts::time::WireTime;
+use crate::domain::contact::Contact;
 use crate::domain::event::OrderSummary;
 use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::job::JobStatus;
@@ -70,12 +72,19 @@ pub struct DriverOrder {
     pub order: OrderSummary,
     pub status: &'static str,
     pub assigned_at: Option<WireTime>,
+    /// Whom to call, while they have it.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerContact>,
 }
 
 impl DriverOrder {
     /// `assigned_at` is UTC, as columns have it.
     pub fn new(order: OrderSummary, status: &'static str, assigned_at: Option<NaiveDateTime>) -> Self {
-        Self { order, status, assigned_at: assigned_at.map(WireTime::from) }
+        Self { order, status, assigned_at: assigned_at.map(WireTime::from), customer: None }
+    }
+
+    pub fn with_contact(self, contact: Option<Contact>) -> Self {
+        Self { customer: contact.map(Into::into), ..self }
     }
 }
 

@@ -1,9 +1,11 @@
 //! Writing in the plain envelope, `{"type","data","timestamp"}`, that the driver app and the hailing apps share: what
 //! both say in the same words, every durable event among it.
 
+use crate::contracts::contact::PassengerContact;
 use crate::contracts::inbound::BadMessage;
 use crate::contracts::number::JsNumber;
 use crate::contracts::time::WireTime;
+use crate::domain::contact::Contact;
 use crate::domain::event::{BookingUpdate, Event, EventBody, RideAssignment, RideOffer};
 use crate::domain::ids::{EventId, JobId};
 use crate::domain::ride::RideId;
@@ -67,15 +69,16 @@ pub fn authenticated(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> String {
 
 /// A durable event under its number. The timestamp is when it happened.
 pub fn event(event: &Event) -> String {
-    write(event, Some(event.id))
+    write(event, Some(event.id), event.contact.as_deref())
 }
 
-/// The same for somebody whose account it is not of: an admin who watches. The number would say nothing to them.
+/// The same for somebody whose account it is not of: an admin who watches. The number would say nothing to them, and whom to
+/// call is the driver's to know.
 pub fn watched_event(event: &Event) -> String {
-    write(event, None)
+    write(event, None, None)
 }
 
-fn write(event: &Event, id: Option<EventId>) -> String {
+fn write(event: &Event, id: Option<EventId>, contact: Option<&Contact>) -> String {
     let at = WireTime(event.created_at);
     let out = Out { kind: event.body.name(), id, at };
     match &event.body {
@@ -93,7 +96,7 @@ fn write(event: &Event, id: Option<EventId>) -> String {
         EventBody::RideUnavailable { ride_id, reason } => {
             out.text(&RideUnavailable { ride_id, reason: reason.as_str() })
         }
-        EventBody::RideAccepted(assignment) => out.text(&RideAccepted::from(&**assignment)),
+        EventBody::RideAccepted(assignment) => out.text(&RideAccepted::new(assignment, contact)),
         EventBody::DriverArrived { ride_id, driver } => {
             out.text(&DriverArrived { ride_id, driver_id: *driver })
         }
@@ -215,10 +218,12 @@ struct RideAccepted<'a> {
     vehicle_color: &'a str,
     driver_rating: f64,
     estimated_arrival: u32,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    passenger: Option<PassengerContact>,
 }
 
-impl<'a> From<&'a RideAssignment> for RideAccepted<'a> {
-    fn from(assignment: &'a RideAssignment) -> Self {
+impl<'a> RideAccepted<'a> {
+    fn new(assignment: &'a RideAssignment, contact: Option<&Contact>) -> Self {
         let driver = &assignment.driver;
         Self {
             ride_id: &assignment.ride_id,
@@ -229,6 +234,7 @@ impl<'a> From<&'a RideAssignment> for RideAccepted<'a> {
             vehicle_color: driver.color.as_deref().unwrap_or_default(),
             driver_rating: driver.rating,
             estimated_arrival: assignment.estimated_arrival.unwrap_or_default(),
+            passenger: contact.cloned().map(Into::into),
         }
     }
 }

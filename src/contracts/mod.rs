@@ -3,6 +3,8 @@
 
 pub mod bookings;
 pub mod close_codes;
+pub mod contact;
+pub mod customer_orders;
 pub mod driver_app;
 pub mod driver_rest;
 mod envelope;

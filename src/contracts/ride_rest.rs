@@ -1,6 +1,7 @@
 //! The hailing apps' REST side: the shapes of its answers, and the one body that is read in bulk. A ride reads the same
 //! here and in `ride_joined`.
 
+use crate::contracts::contact::PassengerContact;
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::inbound::BadMessage;
 use crate::contracts::number::JsNumber;
@@ -40,6 +41,9 @@ pub struct Ride {
     #[serde(serialize_with = "js_money_or_null")]
     pub final_fare: Option<Money>,
     pub driver: Option<RideDriver>,
+    /// Whom to call: for the driver who has the ride, while they have it.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub passenger: Option<PassengerContact>,
     pub requested_at: WireTime,
     pub accepted_at: Option<WireTime>,
     pub arrived_at: Option<WireTime>,

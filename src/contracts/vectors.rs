@@ -139,7 +139,7 @@ pub fn at(latitude: f64, longitude: f64) -> Position {
 
 pub fn event(body: EventBody) -> Event {
     let (account, id, job) = (AccountId(1), EventId(42), Some(JobId(1)));
-    Event { account, id, job, created_at: now(), pushed: false, body }
+    Event { account, id, job, created_at: now(), pushed: false, body, contact: None }
 }
 
 /// An offer as the hailing vectors have it.
@@ -225,6 +225,7 @@ pub fn ride() -> Ride {
         scheduled_at: None,
         final_fare: None,
         driver: None,
+        passenger: None,
         requested_at: WireTime(now()),
         accepted_at: None,
         arrived_at: None,

@@ -18,6 +18,7 @@ fn event(id: i64) -> Event {
         created_at: at(),
         pushed: false,
         body: EventBody::OrderCancelled { order_id: JobId(id), reason: String::new() },
+        contact: None,
     }
 }
 

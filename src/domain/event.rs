@@ -1,11 +1,13 @@
 //! Events: what has happened. Durable ones are numbered for each account, kept, and replayed.
 
 use crate::domain::booking::BookingStatus;
+use crate::domain::contact::Contact;
 use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId};
 use crate::domain::money::Money;
 use crate::domain::position::Position;
 use crate::domain::ride::{CancelCode, CancelledBy, RideId, Unavailable};
 use crate::domain::search::SearchNews;
+use crate::domain::story::Happening;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -20,6 +22,8 @@ pub struct Event {
     /// A push service has it for the customer: what is replayed is for the app's state, not to be shown again.
     pub pushed: bool,
     pub body: EventBody,
+    /// With a ride's acceptance, for the driver who has it and while they have it: whom to call. Not in the row.
+    pub contact: Option<Box<Contact>>,
 }
 
 /// What happened, in the words of the domain; kept as JSON. A contract translates it. Fields may be added with a
@@ -240,6 +244,8 @@ pub enum Announcement {
     DriverChanged(DriverId),
     /// A search for a ride's driver has begun, or something has happened to it.
     Search(SearchNews),
+    /// Something for the log.
+    Happened(Box<Happening>),
     /// At this time it is to be decided whether an event is pushed.
     PushDue(DateTime<Utc>),
     /// There is something to push.

@@ -2,6 +2,7 @@
 
 pub mod booking;
 pub mod candidate;
+pub mod contact;
 pub mod delivery;
 pub mod device;
 pub mod driver;
@@ -20,3 +21,4 @@ pub mod ride_book;
 pub mod role;
 pub mod search;
 pub mod search_policy;
+pub mod story;

@@ -130,7 +130,15 @@ mod tests {
         let ride_id = RideId::new("12345").expect("a ride id");
         let created_at = DateTime::from_timestamp(1_800_000_000, 0).expect("a time");
         let body = EventBody::RideStarted { ride_id };
-        Event { account: AccountId(1), id: EventId(id), job: Some(job), created_at, pushed: false, body }
+        Event {
+            account: AccountId(1),
+            id: EventId(id),
+            job: Some(job),
+            created_at,
+            pushed: false,
+            body,
+            contact: None,
+        }
     }
 
     fn read(after: i64, selection: Selection) -> Option<Read> {

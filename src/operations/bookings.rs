@@ -7,9 +7,10 @@ use crate::domain::event::{BookingUpdate, EventBody};
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
 use crate::domain::position::Position;
+use crate::domain::story::What;
 use crate::operations::drivers;
 use crate::operations::error::{Error, Refusal};
-use crate::operations::jobs::{advance, tell_customer, tell_driver};
+use crate::operations::jobs::{advance, note, tell_customer, tell_driver};
 use crate::store::reads::{self, BookingStanding};
 use crate::store::{Booking, Conn, Driver, Job, JobChange, NewBooking, NewJob, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
@@ -31,6 +32,15 @@ pub enum Party {
     Operator,
     Customer(CustomerId),
     Technician(DriverId),
+}
+
+impl Party {
+    pub fn technician(self) -> Option<DriverId> {
+        match self {
+            Party::Technician(driver) => Some(driver),
+            Party::Operator | Party::Customer(_) => None,
+        }
+    }
 }
 
 /// How much a driver may hold.
@@ -63,7 +73,9 @@ pub fn create(tx: &mut Tx<'_>, customer: CustomerId, request: &Request) -> Resul
     };
     let row = NewBooking { job, scheduled_at: request.scheduled_at.map(|at| at.naive_utc()) };
     let id = sql!(tx, bookings::insert(&row, &request.service))?;
-    standing(tx, id)
+    let made = standing(tx, id)?;
+    note(tx, &made.booking.job, What::Requested)?;
+    Ok(made)
 }
 
 /// The booking as `party` may see it: who takes part in it, and operators.

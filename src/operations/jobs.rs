@@ -1,23 +1,85 @@
-//! What decisions about jobs of any kind have in common: the conditional move, and who hears of it.
+//! What decisions about jobs of any kind have in common: the conditional move, who hears of it, and what the log tells.
 
-use crate::domain::event::EventBody;
+use crate::domain::event::{Announcement, EventBody};
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
+use crate::domain::ride::RideId;
+use crate::domain::story::{Happening, What};
 use crate::operations::error::Error;
-use crate::store::{Job, JobChange, StoreError, Tx, Updated, sql};
+use crate::store::{Job, JobChange, Ride, StoreError, Tx, Updated, sql};
+
+/// A job, and the id by which apps know it where it is a ride.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    job: &'a Job,
+    ride: Option<&'a RideId>,
+}
+
+impl<'a> From<&'a Job> for Subject<'a> {
+    fn from(job: &'a Job) -> Self {
+        Self { job, ride: None }
+    }
+}
+
+impl<'a> From<&'a Ride> for Subject<'a> {
+    fn from(ride: &'a Ride) -> Self {
+        Self { job: &ride.job, ride: Some(&ride.ride_id) }
+    }
+}
 
 /// Moves a job whose row is locked.
-pub(super) fn advance(
+pub(super) fn advance<'a>(
     tx: &mut Tx<'_>,
-    job: &Job,
+    subject: impl Into<Subject<'a>>,
     to: JobStatus,
     change: &JobChange<'_>,
 ) -> Result<Job, Error> {
-    match sql!(tx, jobs::advance(job, to, change))? {
-        Updated::Updated(job) => Ok(job),
+    let subject = subject.into();
+    match sql!(tx, jobs::advance(subject.job, to, change))? {
+        Updated::Updated(job) => {
+            note_move(tx, subject, &job, change)?;
+            Ok(job)
+        }
         // The row was locked when its status was read, so this does not happen; if it did, once more is right.
         Updated::NotInState(_) | Updated::NotFound => Err(StoreError::Repeat.into()),
     }
+}
+
+/// For the log: the job is as `moved` says. Whoever had it until now is its driver there.
+pub(super) fn note_move(
+    tx: &mut Tx<'_>,
+    subject: Subject<'_>,
+    moved: &Job,
+    change: &JobChange<'_>,
+) -> Result<(), Error> {
+    let by = change.cancelled_by.map(str::to_owned);
+    let driver = moved.driver_id.or(subject.job.driver_id);
+    write(tx, subject, driver, What::Moved { to: moved.status, by })
+}
+
+/// For the log: something happened to a job that is no move.
+pub(super) fn note<'a>(tx: &mut Tx<'_>, subject: impl Into<Subject<'a>>, what: What) -> Result<(), Error> {
+    let subject = subject.into();
+    // Who is looked for is nobody yet, whoever had the job before.
+    let driver = subject.job.driver_id.filter(|_| !matches!(what, What::Searched { .. }));
+    write(tx, subject, driver, what)
+}
+
+fn write(
+    tx: &mut Tx<'_>,
+    Subject { job, ride }: Subject<'_>,
+    driver: Option<DriverId>,
+    what: What,
+) -> Result<(), Error> {
+    let account = match job.customer_id {
+        Some(customer) => tx.account_of(customer)?,
+        None => None,
+    };
+    let since = tx.at() - job.requested_at;
+    let (kind, ride) = (job.kind, ride.cloned());
+    let happening = Happening { job: job.id, kind, ride, account, driver, since, what };
+    tx.announce(Announcement::Happened(Box::new(happening)));
+    Ok(())
 }
 
 pub(super) fn tell_driver(
@@ -34,7 +96,7 @@ pub(super) fn tell_driver(
 
 pub(super) fn tell_customer(tx: &mut Tx<'_>, job: &Job, body: EventBody) -> Result<(), Error> {
     if let Some(customer) = job.customer_id
-        && let Some(account) = sql!(tx, customers::account_of(customer))?
+        && let Some(account) = tx.account_of(customer)?
     {
         tx.record(account, Some(job.id), body);
     }

@@ -6,9 +6,11 @@ use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
 use crate::domain::money::Money;
 use crate::domain::position::Position;
+use crate::domain::story::What;
 use crate::operations::drivers;
 use crate::operations::error::{Error, Refusal};
-use crate::operations::jobs::{advance, tell_customer, tell_driver};
+use crate::operations::jobs::{advance, note, note_move, tell_customer, tell_driver};
+use crate::store::reads::{self, OrderStanding};
 use crate::store::{Conn, Driver, Job, JobChange, NewJob, StoreError, Tx, Updated, sql};
 use uuid::Uuid;
 
@@ -74,7 +76,18 @@ pub fn create(tx: &mut Tx<'_>, order: &NewOrder) -> Result<Job, Error> {
         is_demo: order.is_demo,
     };
     let id = sql!(tx, jobs::insert(&row))?;
-    find(tx, id)
+    let job = find(tx, id)?;
+    note(tx, &job, What::Requested)?;
+    Ok(job)
+}
+
+/// An order as its customer may see it: nobody else.
+pub fn view(
+    conn: &mut Conn<'_>,
+    id: JobId,
+    customer: CustomerId,
+) -> Result<Option<OrderStanding>, StoreError> {
+    Ok(reads::order_standing(conn, id)?.filter(|found| found.job.customer_id == Some(customer)))
 }
 
 /// Binds pending orders to a driver: all of them or none. Each order is an event of its own.
@@ -135,6 +148,7 @@ pub fn assign_nearest(
         return Err(Refusal::OrderState(job.status).into());
     }
     job.pickup().ok_or(Refusal::NoPickupPosition)?;
+    note(tx, &job, What::Searched { found: Some(candidates.len()) })?;
     for driver in candidates {
         match assign(tx, &[id], *driver, deliveries_max) {
             Ok(mut jobs) => return jobs.pop().ok_or_else(|| Refusal::NoDrivers.into()),
@@ -168,6 +182,29 @@ pub fn cancel(
     deliveries_max: i64,
 ) -> Result<Job, Error> {
     let job = lock(tx, id)?;
+    end(tx, job, reason, by, deliveries_max)
+}
+
+/// The customer cancels an order of their own, until it is picked up: from then on it is paid for and on its way.
+pub fn call_off(
+    tx: &mut Tx<'_>,
+    id: JobId,
+    customer: CustomerId,
+    reason: &str,
+    deliveries_max: i64,
+) -> Result<OrderStanding, Error> {
+    let job = lock(tx, id)?;
+    if job.customer_id != Some(customer) {
+        return Err(Refusal::NotFound("order").into());
+    }
+    if job.status == JobStatus::InProgress {
+        return Err(Refusal::OrderState(job.status).into());
+    }
+    end(tx, job, reason, CancelledBy::Customer, deliveries_max)?;
+    Ok(reads::order_standing(tx.conn(), id)?.ok_or(Refusal::NotFound("order"))?)
+}
+
+fn end(tx: &mut Tx<'_>, job: Job, reason: &str, by: CancelledBy, deliveries_max: i64) -> Result<Job, Error> {
     let to = match transition(job.kind, job.status, Move::Cancel) {
         Outcome::Moves(to) => to,
         Outcome::Already => return Ok(job),
@@ -179,7 +216,7 @@ pub fn cancel(
         cancel_reason: Some(reason),
         ..JobChange::default()
     };
-    let held_by = job.driver_id;
+    let (id, held_by) = (job.id, job.driver_id);
     let job = advance(tx, &job, to, &change)?;
     let body = EventBody::OrderCancelled { order_id: id, reason: reason.to_owned() };
     if let Some(driver) = held_by {
@@ -290,11 +327,13 @@ fn claim(tx: &mut Tx<'_>, job: &Job, driver: &Driver) -> Result<Job, Error> {
         ..JobChange::default()
     };
     let claimed = sql!(tx, jobs::advance(job, JobStatus::Assigned, &change))?;
+    let before = job;
     let job = match claimed {
         Updated::Updated(job) => job,
         Updated::NotInState(job) => return Err(Refusal::OrderState(job.status).into()),
         Updated::NotFound => return Err(Refusal::NotFound("order").into()),
     };
+    note_move(tx, before.into(), &job, &change)?;
     let body = EventBody::OrderAssigned(summary(&job));
     tx.record(driver.account_id, Some(id), body.clone());
     tell_customer(tx, &job, body)?;

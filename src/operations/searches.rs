@@ -14,6 +14,7 @@ use crate::domain::offer::{Offer, Outcome};
 use crate::domain::ride::{ANY_VEHICLE, CancelCode, CancelledBy, Unavailable, takes};
 use crate::domain::search::{End, OpenSearch, SearchNews, SearchRow};
 use crate::domain::search_policy::Patience;
+use crate::domain::story::What;
 use crate::operations::error::Error;
 use crate::operations::{jobs, rides};
 use crate::store::{
@@ -39,6 +40,7 @@ pub(super) fn open(tx: &mut Tx<'_>, ride: &Ride, patience: Patience, span: TimeD
         deadline: tx.at() + span,
     };
     let search = sql!(tx, searches::insert(&row))?;
+    jobs::note(tx, ride, What::Searched { found: None })?;
     if let Some(opened) = with_tried(tx.conn(), ride, &search)? {
         tx.announce(Announcement::Search(SearchNews::Opened(Box::new(opened))));
     }
@@ -161,6 +163,9 @@ pub fn offer(
             told.push(driver);
         }
     }
+    if !told.is_empty() {
+        jobs::note(tx, &ride, What::Offered(told.clone()))?;
+    }
     Ok(told)
 }
 
@@ -184,7 +189,7 @@ pub fn widen(tx: &mut Tx<'_>, job: JobId, step: usize) -> Result<(), Error> {
 pub fn give_up(tx: &mut Tx<'_>, job: JobId) -> Result<(), Error> {
     let Some((ride, _)) = lock_searched(tx, job)? else { return Ok(()) };
     let Moved::Moves(to) = transition(ride.job.kind, ride.job.status, Move::GiveUp) else { return Ok(()) };
-    let ended = jobs::advance(tx, &ride.job, to, &JobChange::default())?;
+    let ended = jobs::advance(tx, &ride, to, &JobChange::default())?;
     end(tx, &ride, End::NoDrivers)?;
     let body = EventBody::RideCancelled {
         ride_id: ride.ride_id,

@@ -2,7 +2,7 @@
 
 use crate::domain::delivery::{Page, Read, Selection, Standing};
 use crate::domain::event::{Event, EventBody};
-use crate::domain::ids::{AccountId, EventId};
+use crate::domain::ids::{AccountId, EventId, JobId};
 use crate::domain::offer::{Offer, Outcome};
 use crate::store::connection::Conn;
 use crate::store::error::StoreError;
@@ -36,7 +36,8 @@ pub fn standing(
     Ok(Standing { oldest, newest, unconfirmed_after, not_before: not_before.and_utc(), left_out })
 }
 
-/// The page that a session asked for. Offers that are over by `now` read so.
+/// The page that a session asked for. Offers that are over by `now` read so, and a ride's acceptance says whom to call to the
+/// driver who has it still.
 pub fn page_of(
     conn: &mut Conn<'_>,
     account: AccountId,
@@ -62,7 +63,26 @@ pub fn page_of(
 }
 
 fn as_it_is_now(conn: &mut Conn<'_>, event: Event, now: DateTime<Utc>) -> Result<Event, StoreError> {
-    let (EventBody::RideRequested(_), Some(job)) = (&event.body, event.job) else { return Ok(event) };
+    match (&event.body, event.job) {
+        (EventBody::RideRequested(_), Some(job)) => offer_as_it_is(conn, event, job, now),
+        (EventBody::RideAccepted(_), Some(job)) => {
+            let driver = sql!(conn, drivers::by_account(event.account))?;
+            let contact = match driver {
+                Some(driver) => reads::contact(conn, job, driver.id)?,
+                None => None,
+            };
+            Ok(Event { contact: contact.map(Box::new), ..event })
+        }
+        _ => Ok(event),
+    }
+}
+
+fn offer_as_it_is(
+    conn: &mut Conn<'_>,
+    event: Event,
+    job: JobId,
+    now: DateTime<Utc>,
+) -> Result<Event, StoreError> {
     let Some(offer) = sql!(conn, offers::of_account(job, event.account))?.map(Offer::from) else {
         return Ok(event);
     };
@@ -96,5 +116,6 @@ fn event(row: EventRow) -> Result<Event, StoreError> {
         created_at: row.created_at.and_utc(),
         pushed: row.pushed_at.is_some(),
         body,
+        contact: None,
     })
 }

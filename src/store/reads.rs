@@ -1,5 +1,6 @@
 //! Plain reads for the REST side: what a list or a page shows, put together from the queries. They decide nothing.
 
+use crate::domain::contact::Contact;
 use crate::domain::ids::{CustomerId, DriverId, JobId, SearchId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::ride::RideId;
@@ -123,12 +124,81 @@ pub fn orders(
     before: JobId,
     limit: i64,
 ) -> Result<Vec<Job>, StoreError> {
-    sql!(conn, jobs::page(JobKind::Delivery, status, before, limit))
+    sql!(conn, jobs::page(JobKind::Delivery, None, status, before, limit))
 }
 
-/// The orders that a driver holds, oldest assignment first.
-pub fn orders_of(conn: &mut Conn<'_>, driver: DriverId) -> Result<Vec<Job>, StoreError> {
-    sql!(conn, jobs::held_by(driver, JobKind::Delivery))
+/// The orders that a driver holds, oldest assignment first, each with whom to call.
+pub fn orders_of(conn: &mut Conn<'_>, driver: DriverId) -> Result<Vec<(Job, Contact)>, StoreError> {
+    let held = sql!(conn, jobs::held_by(driver, JobKind::Delivery))?;
+    held.into_iter().map(|job| Ok((job.clone(), customer_of(conn, &job)?))).collect()
+}
+
+/// An order, and who brings it.
+#[derive(Clone, Debug)]
+pub struct OrderStanding {
+    pub job: Job,
+    pub driver: Option<(Driver, Account)>,
+}
+
+pub fn order_standing(conn: &mut Conn<'_>, id: JobId) -> Result<Option<OrderStanding>, StoreError> {
+    let Some(job) = order(conn, id)? else { return Ok(None) };
+    let driver = match job.driver_id {
+        Some(driver) => sql!(conn, drivers::find(driver))?,
+        None => None,
+    };
+    Ok(Some(OrderStanding { job, driver }))
+}
+
+/// A customer's, newest first, before the id `before`.
+pub fn orders_for(
+    conn: &mut Conn<'_>,
+    customer: CustomerId,
+    status: Option<JobStatus>,
+    before: JobId,
+    limit: i64,
+) -> Result<Vec<OrderStanding>, StoreError> {
+    let page = sql!(conn, jobs::page(JobKind::Delivery, Some(customer), status, before, limit))?;
+    let drivers: Vec<i64> = page.iter().filter_map(|job| job.driver_id).map(i64::from).collect();
+    let drivers = drivers_by_id(conn, &drivers)?;
+    let standing =
+        |job: Job| OrderStanding { driver: job.driver_id.and_then(|id| drivers.get(&id).cloned()), job };
+    Ok(page.into_iter().map(standing).collect())
+}
+
+fn drivers_by_id(
+    conn: &mut Conn<'_>,
+    ids: &[i64],
+) -> Result<HashMap<DriverId, (Driver, Account)>, StoreError> {
+    let found = sql!(conn, rides::drivers(ids))?;
+    Ok(found.into_iter().map(|(driver, account)| (driver.id, (driver, account))).collect())
+}
+
+/// Whom the driver of a job may call for it; `None` unless it is theirs now.
+pub fn contact(conn: &mut Conn<'_>, job: JobId, driver: DriverId) -> Result<Option<Contact>, StoreError> {
+    let Some(job) = sql!(conn, jobs::find(job))? else { return Ok(None) };
+    if job.driver_id != Some(driver) || !job.status.is_held() {
+        return Ok(None);
+    }
+    let customer = customer_of(conn, &job)?;
+    let of_ride = match job.kind {
+        JobKind::Ride => sql!(conn, rides::find(job.id))?.and_then(|ride| ride.passenger_phone),
+        JobKind::Delivery | JobKind::Service => None,
+    };
+    Ok(Some(Contact { phone: of_ride.or(customer.phone), ..customer }))
+}
+
+fn customer_of(conn: &mut Conn<'_>, job: &Job) -> Result<Contact, StoreError> {
+    let account = match job.customer_id {
+        Some(id) => sql!(conn, customers::find(id))?.map(|(_, account)| account),
+        None => None,
+    };
+    Ok(account.as_ref().map(contact_by).unwrap_or_default())
+}
+
+/// A guest has a number for each ride, and no name.
+fn contact_by(account: &Account) -> Contact {
+    let name = (!account.is_guest).then(|| account.name.clone());
+    Contact { name, phone: account.phone_number.clone() }
 }
 
 /// A driver's recorded positions from `from` (a time and the id of the row before) until `to`, oldest first; `None` where
@@ -153,6 +223,18 @@ pub struct RideStanding {
     /// None for a ride that nobody with an account asked for.
     pub passenger: Option<Account>,
     pub driver: Option<(Driver, Account)>,
+}
+
+impl RideStanding {
+    /// The passenger; for the driver who has the ride, and for nobody else.
+    pub fn contact(&self) -> Contact {
+        let account = self.passenger.as_ref().map(contact_by).unwrap_or_default();
+        Contact { phone: self.ride.passenger_phone.clone().or(account.phone), ..account }
+    }
+
+    pub fn is_held_by(&self, driver: DriverId) -> bool {
+        self.ride.job.driver_id == Some(driver) && self.ride.job.status.is_held()
+    }
 }
 
 /// The newest ride under this id.
@@ -207,10 +289,7 @@ fn with_people(conn: &mut Conn<'_>, rides: Vec<Ride>) -> Result<Vec<RideStanding
         .into_iter()
         .map(|(customer, account)| (customer.id, account))
         .collect();
-    let drivers: HashMap<DriverId, (Driver, Account)> = sql!(conn, rides::drivers(&drivers))?
-        .into_iter()
-        .map(|(driver, account)| (driver.id, (driver, account)))
-        .collect();
+    let drivers = drivers_by_id(conn, &drivers)?;
     let standing = |ride: Ride| RideStanding {
         passenger: ride.job.customer_id.and_then(|id| passengers.get(&id).cloned()),
         driver: ride.job.driver_id.and_then(|id| drivers.get(&id).cloned()),
@@ -256,6 +335,15 @@ pub enum BookingsOf {
     Everybody,
 }
 
+impl BookingsOf {
+    pub fn technician(self) -> Option<DriverId> {
+        match self {
+            BookingsOf::Technician(driver) => Some(driver),
+            BookingsOf::Customer(_) | BookingsOf::Everybody => None,
+        }
+    }
+}
+
 /// Newest first, before the id `before`.
 pub fn bookings(
     conn: &mut Conn<'_>,
@@ -276,14 +364,10 @@ pub fn bookings(
 fn with_technicians(conn: &mut Conn<'_>, bookings: Vec<Booking>) -> Result<Vec<BookingStanding>, StoreError> {
     let drivers: Vec<i64> =
         bookings.iter().filter_map(|booking| booking.job.driver_id).map(i64::from).collect();
-    let accounts: HashMap<DriverId, Account> = sql!(conn, rides::drivers(&drivers))?
-        .into_iter()
-        .map(|(driver, account)| (driver.id, account))
-        .collect();
-    let standing = |booking: Booking| BookingStanding {
-        technician: booking.job.driver_id.and_then(|id| accounts.get(&id).cloned()),
-        booking,
-    };
+    let technicians = drivers_by_id(conn, &drivers)?;
+    let account = |id: DriverId| technicians.get(&id).map(|(_, account)| account.clone());
+    let standing =
+        |booking: Booking| BookingStanding { technician: booking.job.driver_id.and_then(account), booking };
     Ok(bookings.into_iter().map(standing).collect())
 }
 

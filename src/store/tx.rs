@@ -1,7 +1,8 @@
 //! A transaction of a decision: its connection, its time, and the durable events it will record.
 
+use crate::domain::contact::Contact;
 use crate::domain::event::{Announcement, Event, EventBody};
-use crate::domain::ids::{AccountId, EventId, JobId};
+use crate::domain::ids::{AccountId, CustomerId, EventId, JobId};
 use crate::domain::notification::Occasion;
 use crate::domain::role::Role;
 use crate::store::connection::Conn;
@@ -18,6 +19,8 @@ pub struct Tx<'a> {
     push_due: &'a PushDue,
     staged: Vec<Staged>,
     announcements: Vec<Announcement>,
+    /// Of the customers that were asked for: one in nearly all transactions, for the log and for the event.
+    accounts: Vec<(CustomerId, Option<AccountId>)>,
 }
 
 /// When it is to be decided whether an event that an account gets at this time is pushed: at once where nobody is
@@ -28,11 +31,12 @@ struct Staged {
     account: AccountId,
     job: Option<JobId>,
     body: EventBody,
+    contact: Option<Box<Contact>>,
 }
 
 impl<'a> Tx<'a> {
     pub(super) fn new(conn: Conn<'a>, now: DateTime<Utc>, push_due: &'a PushDue) -> Self {
-        Self { conn, now, push_due, staged: Vec::new(), announcements: Vec::new() }
+        Self { conn, now, push_due, staged: Vec::new(), announcements: Vec::new(), accounts: Vec::new() }
     }
 
     pub(crate) fn conn(&mut self) -> &mut Conn<'a> {
@@ -51,7 +55,22 @@ impl<'a> Tx<'a> {
 
     /// Records a durable event for an account: numbered and written with this transaction, published after it.
     pub fn record(&mut self, account: AccountId, job: Option<JobId>, body: EventBody) {
-        self.staged.push(Staged { account, job, body });
+        self.staged.push(Staged { account, job, body, contact: None });
+    }
+
+    /// The same for the driver of the job, who is told at once whom to call; the row has none of it.
+    pub fn record_with_contact(&mut self, account: AccountId, job: JobId, body: EventBody, contact: Contact) {
+        self.staged.push(Staged { account, job: Some(job), body, contact: Some(Box::new(contact)) });
+    }
+
+    /// A customer's account.
+    pub fn account_of(&mut self, customer: CustomerId) -> Result<Option<AccountId>, StoreError> {
+        if let Some((_, account)) = self.accounts.iter().find(|(known, _)| *known == customer) {
+            return Ok(*account);
+        }
+        let account = sql!(self, customers::account_of(customer))?;
+        self.accounts.push((customer, account));
+        Ok(account)
     }
 
     /// Something to publish after the commit that is not a durable event.
@@ -99,6 +118,7 @@ impl<'a> Tx<'a> {
                 created_at: self.now,
                 pushed: false,
                 body: staged.body,
+                contact: staged.contact,
             }));
         }
         Ok(())

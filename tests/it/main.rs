@@ -7,6 +7,8 @@
 
 mod bookings;
 mod chance;
+mod contacts;
+mod customer_orders;
 mod doors;
 mod earnings;
 mod frames;
@@ -30,6 +32,8 @@ mod searching;
 mod sign_in;
 mod silence;
 mod stopping;
+mod stories;
 mod support;
 mod traces;
 mod vectors;
+mod who_sees_what;

@@ -113,7 +113,8 @@ impl Shared {
             Announcement::Event(_)
             | Announcement::AccessRevoked(_)
             | Announcement::DriverChanged(_)
-            | Announcement::Search(_) => {}
+            | Announcement::Search(_)
+            | Announcement::Happened(_) => {}
         }
     }
 

@@ -211,7 +211,7 @@ impl Part {
     }
 }
 
-/// As the log names it: the driver where there is one.
+/// As the log names it: the driver where there is one, and the ride whose socket it is.
 impl fmt::Display for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.part.driver(), &self.recipient) {
@@ -219,7 +219,11 @@ impl fmt::Display for Client {
             (None, Some(recipient)) => write!(f, "account={}", recipient.account)?,
             (None, None) => f.write_str("account=none")?,
         }
-        write!(f, " session={}", self.session)
+        write!(f, " session={}", self.session)?;
+        match &self.part {
+            Part::RideMatching(app) => write!(f, " ride={}", app.ride),
+            Part::DriverApp(_) | Part::RideHailing(_) => Ok(()),
+        }
     }
 }
 

@@ -10,8 +10,9 @@ use crate::domain::offer::{Offer, Outcome};
 use crate::domain::position::Position;
 use crate::domain::ride::{RideId, Rules, Travel, Unavailable, track_length_m};
 use crate::domain::search::{End, SearchNews};
+use crate::domain::story::What;
 use crate::operations::error::{Error, Refusal};
-use crate::operations::jobs::{advance, tell_customer};
+use crate::operations::jobs::{advance, note, tell_customer};
 use crate::operations::searches::takes_vehicle;
 use crate::operations::{drivers, searches};
 use crate::store::reads::{self, RideStanding};
@@ -113,7 +114,7 @@ fn bind(
         assigned_at: Some(Some(tx.at())),
         ..JobChange::default()
     };
-    let bound = advance(tx, &ride.job, to, &change)?;
+    let bound = advance(tx, ride, to, &change)?;
     holding.rides += 1;
     drivers::settle_holding(tx, &row, row.wants, holding, rules.deliveries_max)?;
     let mut shown = card(&row, &account);
@@ -124,7 +125,8 @@ fn bind(
     searches::end(tx, ride, End::Assigned(driver))?;
     let accepted = EventBody::RideAccepted(Box::new(assignment(ride, shown, rules.travel)));
     tell_customer(tx, &bound, accepted.clone())?;
-    tx.record(account.id, Some(bound.id), accepted);
+    let contact = reads::with_its_people(tx.conn(), ride.clone())?.contact();
+    tx.record_with_contact(account.id, bound.id, accepted, contact);
     Ok(())
 }
 
@@ -153,6 +155,7 @@ pub fn decline(
             sql!(tx, jobs::decline(job, driver, at))?;
             sql!(tx, offers::end(job, driver, Outcome::Declined.as_str(), at))?;
             tx.announce(Announcement::Search(SearchNews::Declined { job, driver }));
+            note(tx, &ride, What::Declined(driver))?;
             standing(tx, job)
         }
         ended @ (JobStatus::Cancelled | JobStatus::Unmatched) => Err(Refusal::RideState(ended).into()),
@@ -193,7 +196,7 @@ pub(in crate::operations) fn release(
         driver_lost_at: Some(None),
         ..JobChange::default()
     };
-    let job = advance(tx, &ride.job, to, &change)?;
+    let job = advance(tx, ride, to, &change)?;
     let at = tx.at();
     sql!(tx, jobs::decline(job.id, driver, at))?;
     if let Some((_, account)) = sql!(tx, drivers::find(driver))? {
@@ -264,7 +267,7 @@ pub fn step(
             EventBody::RideCompleted { ride_id, final_fare: fare },
         ),
     };
-    let job = advance(tx, job, to, &change)?;
+    let job = advance(tx, &ride, to, &change)?;
     if !to.is_held() {
         drivers::settle_held(tx, driver, rules.deliveries_max)?;
     }

@@ -4,9 +4,10 @@ use super::{account_of, driving, public_id};
 use crate::domain::event::EventBody;
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::JobStatus;
+use crate::domain::story::What;
 use crate::operations::drivers;
 use crate::operations::error::Error;
-use crate::operations::jobs::tell_customer;
+use crate::operations::jobs::{note, tell_customer};
 use crate::store::{Conn, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
 
@@ -64,5 +65,6 @@ pub fn lose_driver(
         heard_of_at,
     };
     tell_customer(tx, &ride.job, body)?;
+    note(tx, &ride, What::Unreachable)?;
     Ok(true)
 }

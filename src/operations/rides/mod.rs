@@ -15,6 +15,7 @@ pub use losing::{Waiting, lose_driver, waiting_since};
 pub use matching::{Asker, UnderWay, call_off, find_driver, under_way};
 pub use rating::{Stars, rate};
 
+use crate::domain::contact::Contact;
 use crate::domain::event::{DriverCard, EventBody};
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
@@ -25,9 +26,10 @@ use crate::domain::ride::{CancelledBy, RideId, Rules};
 use crate::domain::role::Role;
 use crate::domain::search::End;
 use crate::domain::search_policy::Patience;
+use crate::domain::story::What;
 use crate::operations::authentication::Principal;
 use crate::operations::error::{Error, Refusal};
-use crate::operations::jobs::{advance, tell_customer};
+use crate::operations::jobs::{advance, note, tell_customer};
 use crate::operations::{drivers, searches};
 use crate::store::reads::{self, RideStanding};
 use crate::store::{Account, Conn, Driver, Job, JobChange, NewJob, NewRide, Ride, StoreError, Tx, sql};
@@ -127,6 +129,7 @@ fn make(tx: &mut Tx<'_>, passenger: CustomerId, request: &Request, rules: &Rules
         StoreError::Taken { .. } => StoreError::Repeat,
         other => other,
     })?;
+    note(tx, &ride, What::Requested)?;
     if is_due(&ride, tx.now()) {
         searches::open(tx, &ride, request.patience, rules.search_span)?;
     }
@@ -152,6 +155,18 @@ pub fn view(
         }
     };
     Ok(may_see.then_some(found))
+}
+
+/// Whom the driver of the ride may call; `None` unless it is theirs now.
+pub fn contact(
+    conn: &mut Conn<'_>,
+    ride_id: &RideId,
+    driver: DriverId,
+) -> Result<Option<Contact>, StoreError> {
+    match sql!(conn, rides::id_of(ride_id.as_str()))? {
+        Some(job) => reads::contact(conn, job, driver),
+        None => Ok(None),
+    }
 }
 
 /// A ride for later is nobody's before it is due.
@@ -209,7 +224,7 @@ fn end(
         cancel_reason: Some(reason),
         ..JobChange::default()
     };
-    let job = advance(tx, &ride.job, to, &change)?;
+    let job = advance(tx, &ride, to, &change)?;
     searches::end(tx, &ride, End::Cancelled)?;
     let (ride_id, reason) = (ride.ride_id, reason.to_owned());
     let body = EventBody::RideCancelled { ride_id, cancelled_by, reason, code: None };

@@ -1,7 +1,7 @@
 //! Jobs. Every change is conditional on the status it was decided for.
 
 use super::Db;
-use crate::domain::ids::{DriverId, JobId};
+use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::store::Updated;
 use crate::store::kept::Keep;
@@ -57,10 +57,11 @@ pub fn advance(conn: &mut Db, job: &Job, to: JobStatus, change: &JobChange<'_>) 
     }
 }
 
-/// Newest first, before the id `before`.
+/// Newest first, before the id `before`; of a customer or of all.
 pub fn page(
     conn: &mut Db,
     kind: JobKind,
+    customer: Option<CustomerId>,
     status: Option<JobStatus>,
     before: JobId,
     limit: i64,
@@ -72,6 +73,9 @@ pub fn page(
         .limit(limit)
         .select(Job::as_select())
         .into_boxed();
+    if let Some(customer) = customer {
+        query = query.filter(jobs::customer_id.eq(customer.0));
+    }
     if let Some(status) = status {
         query = query.filter(jobs::status.eq(status.as_str()));
     }

@@ -261,6 +261,13 @@ impl Server {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// The lines of the log that contain a text, each without its time, level and place.
+    pub fn logged(&self, text: &str) -> Vec<String> {
+        let log = self.log();
+        let lines = log.lines().filter(|line| line.contains(text));
+        lines.map(|line| line.split_once("] ").map_or(line, |(_, rest)| rest).to_owned()).collect()
+    }
+
     fn log(&self) -> String {
         let bytes = std::fs::read(process::log_file(&self.directory)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()

@@ -5,7 +5,6 @@ use super::{Client, ClientContext, Opened, Part, Recipient};
 use crate::actors::session::Link;
 use crate::actors::words;
 use crate::contracts::driver_app;
-use crate::contracts::driver_rest::AssignedOrders;
 use crate::domain::delivery::Step;
 use crate::domain::ids::{DriverId, EventId};
 use crate::operations::{self, drivers};
@@ -60,9 +59,8 @@ pub(super) fn snapshot(driver: DriverId, client: &mut Client, rest: Vec<Step>, l
     let reading = async move { database.read(move |conn| reads::orders_of(conn, driver)).await };
     link.wait(reading, move |client, outcome, link| match outcome {
         Ok(held) => {
-            let held = AssignedOrders { orders: held.iter().map(words::order).collect() };
             let now = client.context.clock.now();
-            client.send(driver_app::orders(&held, now), link);
+            client.send(driver_app::orders(&words::orders_held(held), now), link);
             client.carry_out(rest, None, link);
         }
         Err::<_, StoreError>(error) => client.give_up(&error.into(), link),

@@ -5,11 +5,11 @@ use super::{Client, ClientContext, Opened, Part, Recipient};
 use crate::actors::room::{Follower, Member, Membership, Seen};
 use crate::actors::session::{Link, SessionHandle};
 use crate::actors::words;
-use crate::contracts::driver_rest::AssignedOrders;
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::ride_hailing::{self, DriverLocation};
 use crate::contracts::ride_rest::Ride;
 use crate::contracts::{BadMessage, Contract, Inbound, driver_app};
+use crate::domain::contact::Contact;
 use crate::domain::delivery::Step;
 use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::ids::EventId;
@@ -159,7 +159,7 @@ async fn enter(
     if found.ride.job.id != job {
         return Err(NotJoined::refused(ErrorCode::Unavailable, "the ride has just begun anew; join again"));
     }
-    Ok(Joined { membership, seen, ride: words::ride(found) })
+    Ok(Joined { membership, seen, ride: words::ride_for(viewer, found) })
 }
 
 async fn follow(
@@ -222,11 +222,11 @@ pub(super) fn snapshot(client: &mut Client, rest: Vec<Step>, link: &mut Link<'_,
     link.wait(reading, move |client, outcome: Result<_, StoreError>, link| match outcome {
         Ok((open, held)) => {
             let now = client.context.clock.now();
-            let rides: Vec<Ride> = open.into_iter().map(words::ride).collect();
+            let rides: Vec<Ride> =
+                open.into_iter().map(|standing| words::ride_for(viewer, standing)).collect();
             client.send(ride_hailing::rides(&rides, now), link);
             if !held.is_empty() {
-                let held = AssignedOrders { orders: held.iter().map(words::order).collect() };
-                client.send(driver_app::orders(&held, now), link);
+                client.send(driver_app::orders(&words::orders_held(held), now), link);
             }
             client.carry_out(rest, None, link);
         }
@@ -234,7 +234,9 @@ pub(super) fn snapshot(client: &mut Client, rest: Vec<Step>, link: &mut Link<'_,
     });
 }
 
-fn state_of(conn: &mut Conn<'_>, viewer: Viewer) -> Result<(Vec<RideStanding>, Vec<Job>), StoreError> {
+type State = (Vec<RideStanding>, Vec<(Job, Contact)>);
+
+fn state_of(conn: &mut Conn<'_>, viewer: Viewer) -> Result<State, StoreError> {
     let open = |conn: &mut Conn<'_>, of| reads::open_rides(conn, of, OPEN_RIDES_MAX);
     match viewer {
         Viewer::Passenger(passenger) => Ok((open(conn, RidesOf::Passenger(passenger))?, Vec::new())),

@@ -1,0 +1,107 @@
+//! Orders by REST for the customers who asked for them: seen and called off. What drivers do with them is in `driver_app`.
+
+use crate::api::answer::{Answered, OK, decide, json, page, page_limit};
+use crate::api::extract::PassengerCaller;
+use crate::api::fields::Fields;
+use crate::api::input::{Body, Once, Query};
+use crate::api::operators::id_cursor;
+use crate::api::problem::Problem;
+use crate::api::{Context, rules};
+use crate::contracts::customer_orders::{CustomerOrder, OrderDriver};
+use crate::contracts::driver_rest::{ORDER_STATUSES, order_word};
+use crate::domain::ids::JobId;
+use crate::domain::job::JobStatus;
+use crate::domain::position::Position;
+use crate::operations::{orders, rides};
+use crate::store::reads::{self, OrderStanding};
+use crate::store::{Account, Conn, Driver};
+use actix_web::web;
+use chrono::{DateTime, Utc};
+
+/// What everybody is told of an order whose customer cancels it and says no more.
+const CALLED_OFF: &str = "Cancelled by the customer";
+
+/// `GET orders/mine`: the customer's own, newest first.
+pub async fn list(ctx: web::Data<Context>, caller: PassengerCaller, query: Query) -> Answered {
+    let mut fields = Fields::of(&query.0);
+    let status = fields.optional("status", rules::word(&ORDER_STATUSES));
+    let (before, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
+    let before = fields.finish(|| Some(before.unwrap_or(JobId(i64::MAX))))?;
+    let (customer, now) = (caller.customer, ctx.clock.now());
+    let reading =
+        move |conn: &mut Conn<'_>| reads::orders_for(conn, customer, status, before, limit as i64 + 1);
+    let rows = ctx.read(reading).await?;
+    Ok(json(&page(rows, limit, |standing| standing.job.id.to_string(), |standing| shown(standing, now))))
+}
+
+/// `GET orders/{id}`.
+pub async fn show(ctx: web::Data<Context>, caller: PassengerCaller, id: web::Path<JobId>) -> Answered {
+    let (id, customer, now) = (id.into_inner(), caller.customer, ctx.clock.now());
+    let found = ctx.read(move |conn| orders::view(conn, id, customer)).await?;
+    Ok(json(&shown(found.ok_or_else(|| Problem::not_found("order"))?, now)))
+}
+
+/// `POST orders/{id}/cancel`: until it is picked up.
+pub async fn cancel(
+    ctx: web::Data<Context>,
+    caller: PassengerCaller,
+    id: web::Path<JobId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let object = body.object_or_none()?;
+    let mut fields = Fields::of(&object);
+    let reason = fields.optional("reason", rules::reason_or_empty).filter(|reason| !reason.is_empty());
+    let reason = fields.finish(|| Some(reason.unwrap_or_else(|| CALLED_OFF.to_owned())))?;
+    let (id, customer, deliveries_max) = (id.into_inner(), caller.customer, ctx.deliveries_max());
+    let key = once.key(&ctx, &caller.principal, &body);
+    decide(&ctx, key, OK, move |tx| {
+        let cancelled = orders::call_off(tx, id, customer, &reason, deliveries_max)?;
+        Ok(shown(cancelled, tx.now()))
+    })
+    .await
+}
+
+fn shown(standing: OrderStanding, now: DateTime<Utc>) -> CustomerOrder {
+    let OrderStanding { job, driver } = standing;
+    let driver = driver.filter(|_| job.status.is_held() || job.status == JobStatus::Completed);
+    CustomerOrder {
+        order_id: job.id,
+        status: order_word(job.status),
+        driver: driver.map(|(driver, account)| order_driver(&driver, &account, job.status, now)),
+        restaurant_name: job.restaurant_name,
+        pickup_address: job.pickup_address,
+        delivery_address: job.dropoff_address,
+        distance_km: job.distance_km,
+        pickup_latitude: job.pickup_latitude,
+        pickup_longitude: job.pickup_longitude,
+        delivery_latitude: job.dropoff_latitude,
+        delivery_longitude: job.dropoff_longitude,
+        requested_at: job.requested_at.into(),
+        assigned_at: job.assigned_at.map(Into::into),
+        accepted_at: job.set_out_at.map(Into::into),
+        picked_up_at: job.started_at.map(Into::into),
+        delivered_at: job.completed_at.map(Into::into),
+        cancelled_at: job.cancelled_at.map(Into::into),
+        cancelled_by: job.cancelled_by,
+        reason: job.cancel_reason,
+    }
+}
+
+fn order_driver(driver: &Driver, account: &Account, status: JobStatus, now: DateTime<Utc>) -> OrderDriver {
+    let is_on_the_way = status.is_held() && status != JobStatus::Assigned;
+    let card = rides::card(driver, account);
+    let position = card.position.filter(|_| is_on_the_way);
+    let measured_at = driver.position_at.filter(|_| driver.position_measured && position.is_some());
+    OrderDriver {
+        driver_name: card.name,
+        driver_phone: card.phone.filter(|_| is_on_the_way),
+        vehicle_type: card.vehicle_type,
+        vehicle_plate: card.plate,
+        vehicle_color: card.color,
+        driver_rating: card.rating,
+        latitude: position.map(Position::latitude),
+        longitude: position.map(Position::longitude),
+        position_age_secs: measured_at.map(|at| (now - at.and_utc()).num_seconds().max(0)),
+    }
+}
