@@ -12,6 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::domain::role::Role;
@@ -283,7 +284,15 @@ impl TokenKeys {
             return Err(TokenError::Malformed);
         }
         let (issuer, key, validation) = self.key_for(header.alg)?;
-        let said = jsonwebtoken::decode::<SaidClaims>(token, key, validation).map_err(refusal)?.claims;
+        let said = match issuer {
+            Issuer::Own => {
+                jsonwebtoken::decode::<SaidClaims>(token, key, validation).map_err(refusal)?.claims
+            }
+            Issuer::Outside => jsonwebtoken::decode::<OutsideClaims>(token, key, validation)
+                .map_err(refusal)?
+                .claims
+                .in_ours()?,
+        };
         said.check(issuer, wanted, now)
     }
 
@@ -327,12 +336,65 @@ struct SaidClaims {
     iat: Option<i64>,
     #[serde(default, deserialize_with = "numeric_date")]
     nbf: Option<i64>,
-    /// An outside issuer's may be any text.
     jti: Option<String>,
     driver_id: Option<i64>,
     customer_id: Option<i64>,
-    /// An outside issuer's may be anything, and means a log-in there.
-    sid: Option<serde_json::Value>,
+    sid: Option<Value>,
+}
+
+/// What an outside issuer's token says, of what we ask. Each claim may have the issuer's own shape: Keycloak's `typ` is
+/// `Bearer`, Supabase's `role` is `authenticated`, others number their tokens. `jti` is not read at all: only a refresh
+/// token is known again by it, and those are never the issuer's.
+#[derive(Deserialize)]
+struct OutsideClaims {
+    sub: Option<Uuid>,
+    #[serde(default)]
+    role: Value,
+    #[serde(default)]
+    typ: Value,
+    #[serde(default, deserialize_with = "numeric_date")]
+    exp: Option<i64>,
+    #[serde(default, deserialize_with = "numeric_date")]
+    nbf: Option<i64>,
+    #[serde(default)]
+    driver_id: Value,
+    #[serde(default)]
+    customer_id: Value,
+}
+
+impl OutsideClaims {
+    /// What is said in our words counts; a role or an id of another kind is the issuer's, and says nothing about an account
+    /// here. `typ` alone must be known: one that is not for access must never pass for it.
+    fn in_ours(self) -> Result<SaidClaims, TokenError> {
+        let typ = match &self.typ {
+            Value::Null => None,
+            Value::String(word)
+                if word.eq_ignore_ascii_case("access") || word.eq_ignore_ascii_case("bearer") =>
+            {
+                Some(Use::Access)
+            }
+            _ => return Err(TokenError::WrongUse),
+        };
+        Ok(SaidClaims {
+            sub: self.sub,
+            role: Role::deserialize(self.role).ok(),
+            typ,
+            exp: self.exp,
+            // Revoking goes by time for our own alone.
+            iat: None,
+            nbf: self.nbf,
+            jti: None,
+            driver_id: own_id(&self.driver_id),
+            customer_id: own_id(&self.customer_id),
+            // It means a log-in there.
+            sid: None,
+        })
+    }
+}
+
+/// A number, or one in text, as issuers keep custom claims.
+fn own_id(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.parse().ok())
 }
 
 /// Seconds since 1970, for which RFC 7519 allows fractions.
@@ -358,8 +420,7 @@ impl SaidClaims {
             return Err(TokenError::MissingClaim("jti"));
         }
         let issued_at = self.iat.unwrap_or(0);
-        let sid = self.sid.filter(|_| issuer == Issuer::Own);
-        let session = sid.and_then(|sid| sid.as_str()?.parse().ok());
+        let session = self.sid.and_then(|sid| sid.as_str()?.parse().ok());
         let SaidClaims { role, driver_id, customer_id, .. } = self;
         Ok(VerifiedClaims { issuer, sub, role, driver_id, customer_id, jti, issued_at, expires_at, session })
     }
@@ -368,9 +429,8 @@ impl SaidClaims {
         let typ = match (issuer, self.typ) {
             // Also somebody who shares our secret may sign without one; a refresh token of ours always has it.
             (Issuer::Own, typ) => typ.unwrap_or(Use::Access),
-            // We keep no record of outside refresh tokens, so they could be used for ever.
-            (Issuer::Outside, Some(Use::Refresh)) => return Err(TokenError::WrongUse),
-            (Issuer::Outside, Some(Use::Access) | None) => Use::Access,
+            // Never a refresh token: we keep no record of outside ones, so they could be used for ever.
+            (Issuer::Outside, _) => Use::Access,
         };
         if typ == wanted { Ok(()) } else { Err(TokenError::WrongUse) }
     }
@@ -391,7 +451,7 @@ fn refusal(error: jsonwebtoken::errors::Error) -> TokenError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     // Keys for these tests and nothing else.
     const RS256_PRIVATE: &[u8] = include_bytes!("testdata/rs256-private.pem");
@@ -542,6 +602,58 @@ mod tests {
         assert_eq!(keys.verify(&token, Use::Access, now()), Err(TokenError::WrongUse));
         let untyped = signed(Algorithm::ES256, &without("typ"));
         assert_eq!(keys.verify(&untyped, Use::Refresh, now()), Err(TokenError::WrongUse));
+    }
+
+    fn verify_outside(claims: &Value) -> Result<VerifiedClaims, TokenError> {
+        let keys = keys_with(ES256_PUBLIC, None, None);
+        keys.verify(&signed(Algorithm::ES256, claims), Use::Access, now())
+    }
+
+    /// Keycloak says `Bearer` of its access tokens, and `ID` and `Refresh` of the others.
+    #[test]
+    fn the_use_of_an_outside_token_is_said_in_the_issuers_words() {
+        for typ in [json!("Bearer"), json!("bearer"), json!("BEARER"), json!("Access"), Value::Null] {
+            assert!(verify_outside(&with("typ", typ.clone())).is_ok(), "{typ}");
+        }
+        for typ in ["ID", "id", "Refresh", "refresh", "REFRESH", "Offline", "Logout", "DPoP", "JWT", ""] {
+            assert_eq!(verify_outside(&with("typ", json!(typ))), Err(TokenError::WrongUse), "{typ}");
+        }
+        for typ in [json!(1), json!(["Bearer"]), json!({"typ": "Bearer"}), json!(true)] {
+            assert_eq!(verify_outside(&with("typ", typ.clone())), Err(TokenError::WrongUse), "{typ}");
+        }
+    }
+
+    /// One claim of an unusual shape made the whole token unreadable.
+    #[test]
+    fn claims_of_the_issuers_own_shape_do_not_matter() {
+        let mut keycloak = good();
+        let theirs = json!({"typ": "Bearer", "jti": 4711, "iat": "2027-01-15T08:00:00Z", "azp": ["shop", 7],
+            "aud": ["account", "fleet"], "realm_access": {"roles": ["offline_access"]}, "scope": ["openid"],
+            "role": ["driver"], "driver_id": {"id": 9}, "customer_id": null});
+        keycloak.as_object_mut().unwrap().extend(theirs.as_object().unwrap().clone());
+        let verified = verify_outside(&keycloak).unwrap();
+        assert_eq!((verified.role, verified.driver_id, verified.customer_id), (None, None, None));
+        let claim = |name: &str, value: Value| verify_outside(&with(name, value)).unwrap();
+        for jti in [json!(4711), json!(1.5), json!({}), json!("any text")] {
+            assert_eq!(claim("jti", jti).jti, None);
+        }
+        assert_eq!(claim("role", json!("authenticated")).role, None);
+        assert_eq!(claim("role", json!("driver")).role, Some(Role::Driver));
+        assert_eq!(claim("driver_id", json!("123")).driver_id, Some(123));
+        for of_theirs in [json!("d-123"), json!(1.5), json!([123])] {
+            assert_eq!(claim("driver_id", of_theirs).driver_id, None);
+        }
+    }
+
+    #[test]
+    fn an_outside_token_still_needs_an_account_and_times_that_can_be_judged() {
+        for (name, value) in [("sub", json!("driver1")), ("exp", json!("1900000000")), ("nbf", json!("soon"))]
+        {
+            assert_eq!(verify_outside(&with(name, value)), Err(TokenError::Malformed), "{name}");
+        }
+        assert_eq!(verify_outside(&with("exp", json!(now().timestamp() - 60))), Err(TokenError::Expired));
+        let later = with("nbf", json!(now().timestamp() + 60));
+        assert_eq!(verify_outside(&later), Err(TokenError::NotYetValid));
     }
 
     #[test]
