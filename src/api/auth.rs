@@ -39,7 +39,7 @@ pub async fn login(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Ans
     let is_right = ctx.passwords.matches(password, stored).await?;
     let Some(account) = account.filter(|_| is_right) else {
         // Not the name: people write their password there.
-        let address = client_address(&req, &ctx.settings.listen.trusted_proxies);
+        let address = client_address(&req, &ctx.settings.listen);
         log::info!("log-in refused address={address}");
         return Err(Refusal::WrongCredentials.into());
     };

@@ -61,6 +61,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub use around::{around, cors};
+use client_address::came_through_a_proxy;
 pub use client_address::client_address;
 
 use self::problem::Problem;
@@ -256,5 +257,5 @@ fn at(path: &'static str) -> Resource {
 
 /// Where a request came from, as limits count it.
 fn limited_address(ctx: &Context, req: &HttpRequest) -> IpAddr {
-    crate::rate_limit::address_key(client_address(req, &ctx.settings.listen.trusted_proxies))
+    crate::rate_limit::address_key(client_address(req, &ctx.settings.listen))
 }

@@ -193,7 +193,7 @@ impl Door {
     }
 
     fn address(&self) -> IpAddr {
-        client_address(&self.req, &self.context.settings.listen.trusted_proxies)
+        client_address(&self.req, &self.context.settings.listen)
     }
 
     /// How the log begins to say that somebody was not let in.

@@ -1,7 +1,7 @@
 //! What is checked and prepared before the first client is let in, and what is said about it.
 
 use crate::app::{Foundation, outside_key, tls};
-use crate::config::{Profile, SecretSource, Settings};
+use crate::config::{ClientAddressHeader, Profile, SecretSource, Settings};
 use crate::domain::ride_book::RideKeyRule;
 use crate::operations::passwords::{Password, hash_now, matches_now};
 use crate::operations::tokens::OutsideKey;
@@ -101,6 +101,13 @@ async fn set_admin_password(database: &Database, password: &str) -> Result<bool,
 
 /// What lets in who has no account, said in the log, where it is found long after the start.
 pub fn warn_of_what_is_open(settings: &Settings) {
+    let listen = &settings.listen;
+    if listen.trusted_proxies.is_empty() && listen.client_address_header != ClientAddressHeader::XForwardedFor
+    {
+        log::warn!(
+            "CLIENT_ADDRESS_HEADER is not looked at, since TRUSTED_PROXIES is not set: name the proxies that may say it"
+        );
+    }
     if settings.notifications.allow_anonymous {
         log::info!("push without a token is allowed to this machine ALLOW_ANONYMOUS_PUSH=true");
     }

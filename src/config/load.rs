@@ -13,7 +13,9 @@ use super::notifications::notifications;
 use super::push::push;
 use super::reader::{Defaults, Reader, SettingsProblems, flag, millis, one_of, secs, text, whole};
 use super::secret::{JwtSecret, SecretSource};
-use super::values::{AllowedOrigins, Currency, DatabaseUrl, Durability, Profile, TrustedProxies};
+use super::values::{
+    AllowedOrigins, ClientAddressHeader, Currency, DatabaseUrl, Durability, Profile, TrustedProxies,
+};
 use super::{
     AnonymousRideSettings, AutoAssign, DatabaseSettings, DeliverySettings, FinalFare, LimitSettings,
     ListenSettings, MatchSettings, OutsideIssuer, RecorderSettings, RegionSettings, RetentionSettings,
@@ -104,6 +106,7 @@ fn listen(reader: &mut Reader<'_>, bind: Vec<SocketAddr>) -> ListenSettings {
         tls: tls(reader),
         workers: reader.optional("WORKERS", count_usize(256)).unwrap_or_else(cores),
         trusted_proxies: reader.optional("TRUSTED_PROXIES", TrustedProxies::parse).unwrap_or_default(),
+        client_address_header: reader.value("CLIENT_ADDRESS_HEADER", ClientAddressHeader::parse),
         cors_allowed_origins: reader.value("CORS_ALLOWED_ORIGINS", |text| {
             if text.is_empty() { Ok(AllowedOrigins::default()) } else { AllowedOrigins::parse(text) }
         }),

@@ -35,7 +35,9 @@ pub use self::example::env_example;
 pub use self::reader::{Problem, SettingsProblems};
 pub use self::secret::{SecretError, SecretSource};
 pub use self::table::{SETTINGS, Section, Setting};
-pub use self::values::{AllowedOrigins, Currency, DatabaseUrl, Durability, Profile, TrustedProxies};
+pub use self::values::{
+    AllowedOrigins, ClientAddressHeader, Currency, DatabaseUrl, Durability, Profile, TrustedProxies,
+};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +67,8 @@ pub struct ListenSettings {
     pub tls: Option<TlsFiles>,
     pub workers: NonZeroUsize,
     pub trusted_proxies: TrustedProxies,
+    /// Believed from those, and from nobody else.
+    pub client_address_header: ClientAddressHeader,
     pub cors_allowed_origins: AllowedOrigins,
     pub console: bool,
     pub metrics_public: bool,

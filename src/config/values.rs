@@ -207,6 +207,33 @@ impl TrustedProxies {
     }
 }
 
+/// The one header in which trusted proxies say whose request it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientAddressHeader {
+    /// A list to which each proxy adds the address that it got the request from.
+    XForwardedFor,
+    /// The same as RFC 7239 has it.
+    Forwarded,
+    /// One address, which the proxy sets in place of what the client sent. The name in lower case.
+    Single(String),
+}
+
+impl ClientAddressHeader {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let is_name = text.starts_with(|first: char| first.is_ascii_alphabetic())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        match text.to_ascii_lowercase() {
+            _ if !is_name => Err(
+                "the name of one header, such as X-Forwarded-For, Forwarded, X-Real-IP or CF-Connecting-IP"
+                    .to_owned(),
+            ),
+            name if name == "x-forwarded-for" => Ok(ClientAddressHeader::XForwardedFor),
+            name if name == "forwarded" => Ok(ClientAddressHeader::Forwarded),
+            name => Ok(ClientAddressHeader::Single(name)),
+        }
+    }
+}
+
 /// The origins whose pages may call the API.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowedOrigins(Vec<OriginPattern>);
@@ -358,6 +385,17 @@ mod tests {
         assert!(!trusted("11.1.2.3") && !trusted("192.0.2.8") && !trusted("2001:db8::1"));
         for text in ["10.0.0.0/33", "localhost", "10.0.0.0/8,,", "*"] {
             assert!(TrustedProxies::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_header_of_the_clients_address_is_named_in_any_case() {
+        let parse = ClientAddressHeader::parse;
+        assert_eq!(parse("x-forwarded-FOR"), Ok(ClientAddressHeader::XForwardedFor));
+        assert_eq!(parse("Forwarded"), Ok(ClientAddressHeader::Forwarded));
+        assert_eq!(parse("CF-Connecting-IP"), Ok(ClientAddressHeader::Single("cf-connecting-ip".to_owned())));
+        for text in ["X-Forwarded-For,Forwarded", "X Real IP", "X-Real-IP:", "-1", "*"] {
+            assert!(parse(text).is_err(), "{text}");
         }
     }
 

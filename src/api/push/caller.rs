@@ -2,13 +2,13 @@
 
 use crate::api::extract::{Caller, Extracting, LogIn};
 use crate::api::problem::Problem;
-use crate::api::{Context, limited_address};
+use crate::api::{Context, came_through_a_proxy, limited_address};
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::role::Role;
 use crate::operations::authentication::Principal;
 use actix_web::dev::Payload;
-use actix_web::http::header::{AUTHORIZATION, FORWARDED, X_FORWARDED_FOR};
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use std::net::IpAddr;
 use std::time::Instant;
@@ -109,8 +109,8 @@ impl FromRequest for PushCaller {
 
 /// From this machine itself: what came through a proxy did not.
 fn may_be_anonymous(ctx: &Context, req: &HttpRequest) -> bool {
-    let is_forwarded = req.headers().contains_key(FORWARDED) || req.headers().contains_key(X_FORWARDED_FOR);
     let is_local = req.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    let is_forwarded = came_through_a_proxy(req, &ctx.settings.listen);
     ctx.settings.notifications.allow_anonymous && is_local && !is_forwarded
 }
 

@@ -30,8 +30,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         Listening,
         "TRUSTED_PROXIES",
         "",
-        "Comma-separated networks (10.0.0.0/8) or addresses whose Forwarded and X-Forwarded-For are believed. Anybody \
-         else's could evade the limits for an address, so nobody is by default.",
+        "Comma-separated networks (10.0.0.0/8) or addresses of proxies in front, whose CLIENT_ADDRESS_HEADER is believed. \
+         Anybody else's could evade the limits for an address, so nobody is by default.",
+    ),
+    new(
+        Listening,
+        "CLIENT_ADDRESS_HEADER",
+        "X-Forwarded-For",
+        "The one header in which TRUSTED_PROXIES say whose request it is; every other is ignored, since a proxy passes on \
+         what clients write in headers that it does not know. X-Forwarded-For and Forwarded are lists, read from the \
+         right; any other (X-Real-IP, CF-Connecting-IP) is one address, which the proxy must set in place of the client's.",
     ),
     new(
         Listening,
