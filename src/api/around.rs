@@ -1,5 +1,5 @@
-//! What is the same for every request: one line in the log, CORS, and problems where the framework would answer with
-//! an empty body. Paths are logged without their query: that of a socket has a token in it.
+//! What is the same for every request: one line in the log, CORS, HEAD, and problems where the framework would answer with an
+//! empty body. Paths are logged without their query: that of a socket has a token in it.
 
 use crate::api::Context;
 use crate::api::problem::Problem;
@@ -9,8 +9,11 @@ use actix_cors::Cors;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::PathError;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, LINK, RETRY_AFTER};
+use actix_web::http::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, LINK,
+    PRAGMA, RETRY_AFTER, UPGRADE,
+};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use std::sync::atomic::Ordering;
@@ -19,14 +22,24 @@ use std::time::Instant;
 /// Seconds for which a browser may keep our answer about an origin: an hour.
 const CORS_MAX_AGE_SECS: usize = 3600;
 
+/// Headers that browser apps send beside those that they need: what their libraries add by themselves, for tracing above all. One
+/// that is not listed costs an app each of its calls.
+const LIBRARIES_HEADERS: [&str; 5] =
+    ["x-requested-with", "traceparent", "tracestate", "sentry-trace", "baggage"];
+
 /// For `wrap(from_fn(around))`.
 pub async fn around(
-    req: ServiceRequest,
+    mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let began = Instant::now();
     let (method, path) = (req.method().clone(), req.path().to_owned());
-    let response = match is_turned_away(&req) {
+    if method == Method::HEAD {
+        ask_as_get(&mut req);
+    }
+    let context = req.app_data::<web::Data<Context>>().cloned();
+    let is_draining = || context.as_ref().is_some_and(|ctx| ctx.draining.load(Ordering::Relaxed));
+    let response = match is_draining() && !MAY_STILL_LOOK.contains(&req.path()) {
         true => req.into_response(Problem::stopping().error_response()),
         false => with_problem(next.call(req).await?.map_into_boxed_body()),
     };
@@ -37,11 +50,13 @@ pub async fn around(
     Ok(response)
 }
 
-/// A server that is stopping takes no new work; those who look after it may still look. Sockets say it themselves.
-fn is_turned_away(req: &ServiceRequest) -> bool {
-    let draining =
-        req.app_data::<web::Data<Context>>().is_some_and(|ctx| ctx.draining.load(Ordering::Relaxed));
-    draining && !["/healthz", "/readyz", "/metrics"].contains(&req.path())
+/// A server that is stopping takes no new work; those who watch over it may still look.
+const MAY_STILL_LOOK: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// HEAD is there wherever GET is: the same answer, of which the framework sends the head alone. An upgrade is no answer to it.
+fn ask_as_get(req: &mut ServiceRequest) {
+    req.head_mut().method = Method::GET;
+    req.headers_mut().remove(UPGRADE);
 }
 
 /// The framework's own 405 says which methods there are, and nothing else.
@@ -50,12 +65,22 @@ fn with_problem(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> 
     if response.status() != StatusCode::METHOD_NOT_ALLOWED || !is_bare {
         return response;
     }
-    let allow = response.headers().get(ALLOW).cloned();
+    let allow = response.headers().get(ALLOW).map(with_head);
     let mut problem = response.into_response(Problem::method_not_allowed().error_response());
     if let Some(allow) = allow {
         problem.headers_mut().insert(ALLOW, allow);
     }
     problem
+}
+
+/// The framework lists the methods that have a handler of their own.
+fn with_head(allow: &HeaderValue) -> HeaderValue {
+    let methods: Vec<&str> = allow.to_str().unwrap_or_default().split(',').map(str::trim).collect();
+    if !methods.contains(&"GET") || methods.contains(&"HEAD") {
+        return allow.clone();
+    }
+    let all = methods.join(", ").replacen("GET", "GET, HEAD", 1);
+    HeaderValue::try_from(all).unwrap_or_else(|_| allow.clone())
 }
 
 pub async fn unknown_route() -> HttpResponse {
@@ -74,7 +99,9 @@ pub fn cors(settings: &Settings) -> Cors {
     Cors::default()
         .allowed_origin_fn(move |origin, _| origin.to_str().is_ok_and(|origin| origins.allows(origin)))
         .allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH"])
-        .allowed_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("idempotency-key")])
+        .allowed_headers([AUTHORIZATION, CONTENT_TYPE, CONTENT_ENCODING, CACHE_CONTROL, PRAGMA])
+        .allowed_header(HeaderName::from_static("idempotency-key"))
+        .allowed_headers(LIBRARIES_HEADERS)
         .expose_headers([RETRY_AFTER, LINK])
         .block_on_origin_mismatch(false)
         .max_age(CORS_MAX_AGE_SECS)
@@ -109,7 +136,55 @@ mod tests {
         assert_eq!((status, body["code"].as_str()), (404, Some("not_found")));
         let (status, allow, body) = answer(TestRequest::post().uri("/orders/7")).await;
         assert_eq!((status, body["code"].as_str()), (405, Some("method_not_allowed")));
-        assert_eq!(allow.as_deref(), Some("GET"));
+        assert_eq!(allow.as_deref(), Some("GET, HEAD"));
+    }
+
+    #[actix_web::test]
+    async fn head_is_asked_as_get_and_never_an_upgrade() {
+        let req = TestRequest::default().method(Method::HEAD).uri("/orders/7");
+        assert_eq!(answer(req).await, (200, None, Value::from(7)));
+        let req = TestRequest::default().method(Method::HEAD).insert_header(("Upgrade", "websocket"));
+        let mut req = req.to_srv_request();
+        ask_as_get(&mut req);
+        assert_eq!((req.method(), req.headers().contains_key(UPGRADE)), (&Method::GET, false));
+    }
+
+    /// What an app's libraries add made the browser refuse each of its calls.
+    #[actix_web::test]
+    async fn a_preflight_lets_an_apps_headers_through_for_the_origins_that_are_allowed() {
+        let settings = Settings::load(|_| None).unwrap();
+        let app =
+            init_service(App::new().wrap(cors(&settings)).default_service(web::to(unknown_route))).await;
+        let preflight = async |origin: &'static str, headers: &str| {
+            let req = TestRequest::default().method(Method::OPTIONS).uri("/api/v1/auth/login");
+            let req = req
+                .insert_header(("Origin", origin))
+                .insert_header(("Access-Control-Request-Method", "POST"))
+                .insert_header(("Access-Control-Request-Headers", headers.to_owned()));
+            let response = call_service(&app, req.to_request()).await;
+            let header = |name: &str| {
+                response.headers().get(name).map(|value| value.to_str().unwrap().to_ascii_lowercase())
+            };
+            (
+                header("access-control-allow-origin"),
+                header("access-control-allow-headers").unwrap_or_default(),
+            )
+        };
+        let asked = "authorization,content-type,content-encoding,idempotency-key,x-requested-with,cache-control,\
+                     pragma,traceparent,tracestate,sentry-trace,baggage";
+        for origin in
+            ["http://localhost:3000", "https://localhost", "capacitor://localhost", "ionic://localhost"]
+        {
+            let (allowed, headers) = preflight(origin, asked).await;
+            assert_eq!(allowed.as_deref(), Some(origin));
+            for header in asked.split(',') {
+                assert!(headers.split(',').any(|allowed| allowed.trim() == header), "{header}: {headers}");
+            }
+        }
+        for origin in ["https://elsewhere.example", "capacitor://localhost.evil.example", "capacitor://other"]
+        {
+            assert_eq!(preflight(origin, asked).await.0, None, "{origin}");
+        }
     }
 
     /// The console posts with its own origin, which no list of other origins has.

@@ -9,15 +9,18 @@ use crate::contracts::error_codes::ErrorCode;
 use crate::operations::authentication::Principal;
 use crate::operations::idempotency::IdempotencyKey;
 use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use bytes::{Bytes, BytesMut};
+use flate2::read::MultiGzDecoder;
 use futures_core::Stream;
 use serde_json::Value;
 use std::future::{Ready, poll_fn, ready};
+use std::io::Read;
 use std::pin::pin;
 use std::time::Duration;
 
-/// More than the longest batch or address needs. Larger: 413.
+/// More than the longest batch or address needs. Larger, as it comes or once it is inflated: 413.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Of a body that is too large so much is read and thrown away: closing at once would cost a client our answer.
 const BODY_BYTES_DISCARDED_MAX: usize = 4 * BODY_BYTES_MAX;
@@ -28,10 +31,35 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
-/// A request's body, as it came.
+/// A request's body, inflated where it came compressed.
 pub struct Body {
     bytes: Bytes,
     is_json: bool,
+    coding: Coding,
+}
+
+/// How a body is packed, by `Content-Encoding`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    Identity,
+    Gzip,
+    /// Another, or several on top of each other.
+    Unknown,
+}
+
+impl Coding {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut lines = headers.get_all(CONTENT_ENCODING);
+        let (Some(line), None) = (lines.next(), lines.next()) else {
+            return if headers.contains_key(CONTENT_ENCODING) { Self::Unknown } else { Self::Identity };
+        };
+        match line.to_str().unwrap_or("?").trim().to_ascii_lowercase().as_str() {
+            "" | "identity" => Self::Identity,
+            // The old name means the same (RFC 9110, 8.4.1.3).
+            "gzip" | "x-gzip" => Self::Gzip,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 impl Body {
@@ -64,13 +92,17 @@ impl Body {
     }
 
     fn refuse_other_media(&self) -> Result<(), Problem> {
-        match self.is_json || self.bytes.is_empty() {
-            true => Ok(()),
-            false => {
-                let detail = "Send JSON, with Content-Type: application/json.";
-                Err(Problem::new(ErrorCode::UnsupportedMediaType, detail))
-            }
+        let refusal = |detail| Err(Problem::new(ErrorCode::UnsupportedMediaType, detail));
+        if self.bytes.is_empty() {
+            return Ok(());
         }
+        if self.coding == Coding::Unknown {
+            return refusal("Send the body as it is, or with Content-Encoding: gzip.");
+        }
+        if !self.is_json {
+            return refusal("Send JSON, with Content-Type: application/json.");
+        }
+        Ok(())
     }
 }
 
@@ -81,11 +113,20 @@ impl FromRequest for Body {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let media_type = req.content_type().to_ascii_lowercase();
         let is_json = media_type == "application/json" || media_type.ends_with("+json");
+        let coding = Coding::of(req.headers());
+        let announced: Option<usize> =
+            req.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let payload = payload.take();
         Box::pin(async move {
+            // Said at once: the framework reads on for a moment, so that the answer is not lost in a reset.
+            if announced.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
+                return Err(too_large());
+            }
             let bytes = tokio::time::timeout(BODY_TIMEOUT, read(payload)).await;
             let slow = |_| Problem::new(ErrorCode::BodyTooSlow, "The body did not come in time.");
-            Ok(Body { bytes: bytes.map_err(slow)??, is_json })
+            let bytes = bytes.map_err(slow)??;
+            let bytes = if coding == Coding::Gzip { inflated(&bytes)? } else { bytes };
+            Ok(Body { bytes, is_json, coding })
         })
     }
 }
@@ -105,11 +146,29 @@ async fn read(payload: Payload) -> Result<Bytes, Problem> {
     }
     match seen {
         ..=BODY_BYTES_MAX => Ok(body.freeze()),
-        _ => {
-            let detail = format!("At most {BODY_BYTES_MAX} bytes are taken.");
-            Err(Problem::new(ErrorCode::BodyTooLarge, detail))
+        _ => Err(too_large()),
+    }
+}
+
+/// At most one byte more than is taken is ever made, whatever the body claims to be: a millisecond's work.
+fn inflated(packed: &[u8]) -> Result<Bytes, Problem> {
+    // Nothing at all is no archive, and nothing is missing from it.
+    if packed.is_empty() {
+        return Ok(Bytes::new());
+    }
+    let mut body = Vec::new();
+    let bound = BODY_BYTES_MAX as u64 + 1;
+    match MultiGzDecoder::new(packed).take(bound).read_to_end(&mut body) {
+        Ok(bytes) if bytes > BODY_BYTES_MAX => Err(too_large()),
+        Ok(_) => Ok(body.into()),
+        Err(_) => {
+            Err(Problem::new(ErrorCode::BadRequest, "The body is not gzip, as its Content-Encoding says."))
         }
     }
+}
+
+fn too_large() -> Problem {
+    Problem::new(ErrorCode::BodyTooLarge, format!("At most {BODY_BYTES_MAX} bytes are taken, uncompressed."))
 }
 
 /// A query string as an object of texts. Of a name that stands twice the last counts.
@@ -180,12 +239,70 @@ fn idempotency_key(req: &HttpRequest) -> Result<Option<String>, Problem> {
 mod tests {
     use super::*;
     use actix_web::test::TestRequest;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
 
     async fn object_of(media_type: &'static str, text: &str) -> Result<Object, u16> {
-        let request = TestRequest::default().insert_header(("Content-Type", media_type));
-        let (req, mut payload) = request.set_payload(text.to_owned()).to_http_parts();
+        object_in(TestRequest::default().insert_header(("Content-Type", media_type)), text.as_bytes()).await
+    }
+
+    async fn object_in(request: TestRequest, bytes: &[u8]) -> Result<Object, u16> {
+        let (req, mut payload) = request.set_payload(bytes.to_owned()).to_http_parts();
         let body = Body::from_request(&req, &mut payload).await.map_err(|problem| problem.code().status())?;
         body.object().map_err(|problem| problem.code().status())
+    }
+
+    async fn object_packed(coding: &'static str, bytes: &[u8]) -> Result<Object, u16> {
+        let request = TestRequest::default().insert_header(("Content-Type", "application/json"));
+        object_in(request.insert_header(("Content-Encoding", coding)), bytes).await
+    }
+
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(text.as_bytes()).unwrap();
+        packed.finish().unwrap()
+    }
+
+    #[actix_web::test]
+    async fn a_compressed_body_is_read_and_one_that_is_not_understood_is_415() {
+        let text = "{\"restaurant_name\":\"R\"}";
+        let read = object_of("application/json", text).await.unwrap();
+        for coding in ["gzip", "GZIP", "x-gzip"] {
+            assert_eq!(object_packed(coding, &gzip(text)).await.as_ref(), Ok(&read), "{coding}");
+        }
+        // In two members, as programs that append write it.
+        let members = [gzip(&text[..5]), gzip(&text[5..])].concat();
+        assert_eq!(object_packed("gzip", &members).await.as_ref(), Ok(&read));
+        assert_eq!(object_packed("identity", text.as_bytes()).await.as_ref(), Ok(&read));
+        for coding in ["br", "deflate", "zstd", "gzip, gzip", "aws-chunked"] {
+            assert_eq!(object_packed(coding, &gzip(text)).await, Err(415), "{coding}");
+        }
+        assert_eq!(object_packed("gzip", text.as_bytes()).await, Err(400), "it is no gzip");
+        assert_eq!(object_packed("gzip", &gzip(text)[..20]).await, Err(400), "it is cut off");
+        assert_eq!(object_packed("gzip", b"").await, Err(400), "there is no JSON");
+    }
+
+    /// A thousandth of it comes over the wire.
+    #[actix_web::test]
+    async fn a_body_is_bounded_once_it_is_inflated() {
+        let object = |bytes: usize| gzip(&format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8)));
+        assert!(object_packed("gzip", &object(BODY_BYTES_MAX)).await.is_ok());
+        assert_eq!(object_packed("gzip", &object(BODY_BYTES_MAX + 1)).await, Err(413));
+        assert_eq!(object_packed("gzip", &object(100 << 20)).await, Err(413));
+    }
+
+    /// It was read to its end, or to a megabyte, before the answer.
+    #[actix_web::test]
+    async fn a_body_that_is_announced_too_large_is_not_waited_for() {
+        let announced = async |length: &'static str| {
+            let request = TestRequest::default().set_payload("{}").insert_header(("Content-Length", length));
+            let (req, mut payload) = request.to_http_parts();
+            Body::from_request(&req, &mut payload).await.map(drop).map_err(|problem| problem.code().status())
+        };
+        assert_eq!(announced("262145").await, Err(413));
+        assert_eq!(announced("18446744073709551615").await, Err(413));
+        assert!(announced("262144").await.is_ok());
     }
 
     #[actix_web::test]

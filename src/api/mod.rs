@@ -163,7 +163,8 @@ impl Limiters {
     }
 }
 
-/// Every route. Wants `web::Data<Context>` beside it, and [`around`] and [`cors`] around it.
+/// Every route. Wants `web::Data<Context>` beside it, and [`around`] and [`cors`] around it; `around` answers HEAD wherever
+/// there is GET.
 #[rustfmt::skip]
 pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
     cfg.app_data(web::PathConfig::default().error_handler(around::unreadable_path));
@@ -218,14 +219,14 @@ pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
     cfg.service(at("/api/Push/stats").get(push::stats));
     cfg.service(at("/api/Push/devices").get(push::devices));
 
-    cfg.service(at("/healthz").get(health::alive).head(health::alive));
-    cfg.service(at("/readyz").get(health::ready).head(health::ready));
+    cfg.service(at("/healthz").get(health::alive));
+    cfg.service(at("/readyz").get(health::ready));
     cfg.service(at("/metrics").get(health::metrics));
 
     if settings.listen.console {
-        cfg.service(at("/").get(console::index).head(console::index));
+        cfg.service(at("/").get(console::index));
         cfg.service(at("/console/config.json").get(console::config));
-        cfg.service(at("/console/{path:.*}").get(console::asset).head(console::asset));
+        cfg.service(at("/console/{path:.*}").get(console::asset));
     }
     cfg.default_service(web::to(around::unknown_route));
 }

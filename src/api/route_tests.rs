@@ -519,7 +519,7 @@ async fn whoever_runs_it_hears_how_it_is() {
     let wrong = server.post("", "/metrics", json!({})).await.expect(405);
     assert_eq!(
         (wrong.code(), wrong.headers.get(ALLOW).unwrap().to_str().unwrap()),
-        ("method_not_allowed", "GET")
+        ("method_not_allowed", "GET, HEAD")
     );
     server.ctx.draining.store(true, Ordering::Relaxed);
     server.get("", "/healthz").await.expect(200);

@@ -45,13 +45,19 @@ pub fn gpx(driver: DriverId, points: &[TrackPoint]) -> String {
          <trk><name>driver {driver}</name><trkseg>\n"
     );
     for point in points {
-        let TrackPoint { latitude, longitude, created_at, .. } = point;
+        let TrackPoint { latitude, created_at, .. } = point;
+        let longitude = gpx_longitude(point.longitude);
         // Writing to a String can't fail.
         let _ =
             writeln!(text, "<trkpt lat=\"{latitude}\" lon=\"{longitude}\"><time>{created_at}</time></trkpt>");
     }
     text.push_str("</trkseg></trk>\n</gpx>\n");
     text
+}
+
+/// The schema's `longitudeType` ends before 180, which is the same meridian as -180.
+fn gpx_longitude(degrees: f64) -> f64 {
+    if degrees >= 180.0 { -180.0 } else { degrees }
 }
 
 #[cfg(test)]
@@ -77,6 +83,14 @@ mod tests {
         assert_eq!(track["features"][0]["geometry"]["coordinates"], json!([77.6245, 12.9352]));
         assert_eq!(track["features"][0]["properties"]["created_at"], "2027-01-15T08:00:00.123Z");
         assert_eq!(geojson(DriverId(123), &[])["features"], json!([]));
+    }
+
+    #[test]
+    fn gpx_has_no_longitude_of_180() {
+        let at = |longitude| gpx(DriverId(123), &[TrackPoint { longitude, ..point() }]);
+        assert!(at(180.0).contains("lon=\"-180\""), "{}", at(180.0));
+        assert!(at(-180.0).contains("lon=\"-180\""));
+        assert!(at(179.9999).contains("lon=\"179.9999\""));
     }
 
     #[test]

@@ -147,5 +147,5 @@ async fn a_plain_request_to_the_socket_is_refused_politely() {
     let refused = server.anonymous().get(&door.path()).await.expect_problem(400);
     assert!(refused.body["detail"].as_str().is_some_and(|detail| detail.contains("WebSocket")));
     let posted = server.anonymous().post(&door.path(), json!({})).await.expect_problem(405);
-    assert_eq!(posted.header("allow"), "GET");
+    assert_eq!(posted.header("allow"), "GET, HEAD");
 }

@@ -7,7 +7,10 @@ use std::fmt;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{self, HeaderValue},
+    http::{
+        Version,
+        header::{self, HeaderValue},
+    },
     web,
 };
 
@@ -66,7 +69,9 @@ fn token_of_protocol(req: &HttpRequest) -> Option<BearerToken> {
 /// What is wrong with an upgrade request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadHandshake {
-    #[error("Sec-WebSocket-Key is not 16 bytes in base64")]
+    #[error("HTTP/1.0 has no upgrade; a proxy in between must speak HTTP/1.1 to this server")]
+    Http10,
+    #[error("Sec-WebSocket-Key is not 16 bytes in base64, once")]
     Key,
     #[error("a WebSocket handshake has no body")]
     Body,
@@ -77,7 +82,7 @@ pub(super) enum BadHandshake {
 impl BadHandshake {
     pub fn response(self) -> HttpResponse {
         let mut response = match self {
-            Self::Key | Self::Body => HttpResponse::BadRequest(),
+            Self::Http10 | Self::Key | Self::Body => HttpResponse::BadRequest(),
             Self::Version => HttpResponse::UpgradeRequired(),
         };
         if self == Self::Version {
@@ -89,17 +94,23 @@ impl BadHandshake {
 
 /// The part of the handshake that is ours; method, `Upgrade` and `Connection` are checked by the framework after it.
 pub(super) fn check(req: &HttpRequest) -> Result<(), BadHandshake> {
+    if req.version() < Version::HTTP_11 {
+        return Err(BadHandshake::Http10);
+    }
     let headers = req.headers();
     if headers.contains_key(header::TRANSFER_ENCODING) {
         return Err(BadHandshake::Body);
     }
     // Absent, too, is the framework's to answer: then this is no handshake at all.
-    if headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version != "13") {
+    if headers.get_all(header::SEC_WEBSOCKET_VERSION).any(|version| version != "13") {
         return Err(BadHandshake::Version);
     }
-    match headers.get(header::SEC_WEBSOCKET_KEY) {
-        Some(key) if !is_key(key.as_bytes()) => Err(BadHandshake::Key),
-        _ => Ok(()),
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY);
+    match (keys.next(), keys.next()) {
+        (Some(key), None) if is_key(key.as_bytes()) => Ok(()),
+        (None, _) => Ok(()),
+        // One is answered, and nobody knows which the client means.
+        _ => Err(BadHandshake::Key),
     }
 }
 
@@ -143,6 +154,25 @@ mod tests {
     fn a_token_can_not_be_printed() {
         let token = BearerToken::new("secret").unwrap();
         assert!(!format!("{token:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_handshake_is_http_1_1_with_one_key_and_one_version() {
+        const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+        let request = |version, headers: &[(&'static str, &'static str)]| {
+            let mut req = TestRequest::default().version(version);
+            for header in headers {
+                req = req.append_header(*header);
+            }
+            check(&req.to_http_request())
+        };
+        let good = [("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", KEY)];
+        assert_eq!(request(Version::HTTP_11, &good), Ok(()));
+        assert_eq!(request(Version::HTTP_10, &good), Err(BadHandshake::Http10));
+        let two_keys = [good[0], good[1], ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")];
+        assert_eq!(request(Version::HTTP_11, &two_keys), Err(BadHandshake::Key));
+        let two_versions = [good[0], ("Sec-WebSocket-Version", "8"), good[1]];
+        assert_eq!(request(Version::HTTP_11, &two_versions), Err(BadHandshake::Version));
     }
 
     #[test]

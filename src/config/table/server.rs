@@ -44,8 +44,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     new(
         Listening,
         "CORS_ALLOWED_ORIGINS",
-        "http://localhost:*,https://localhost:*,http://127.0.0.1:*,http://[::1]:*",
-        "Comma-separated origins of the browser apps that may call the API; the port may be *.",
+        "http://localhost:*,https://localhost:*,http://127.0.0.1:*,http://[::1]:*,capacitor://localhost,ionic://localhost",
+        "Comma-separated origins of the browser apps that may call the API; the port may be *. Packaged apps have one of \
+         their own: capacitor://localhost, ionic://localhost, and https://localhost on Android.",
     )
     .production("")
     .otherwise("no browser app of another origin"),
