@@ -1,6 +1,7 @@
 //! What is the same for every request: one line in the log, CORS, HEAD, and problems where the framework would answer with an
 //! empty body. Paths are logged without their query: that of a socket has a token in it.
 
+use crate::actors::session;
 use crate::api::Context;
 use crate::api::problem::Problem;
 use crate::api::push;
@@ -13,7 +14,7 @@ use actix_web::http::header::{
     ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, LINK,
     PRAGMA, RETRY_AFTER, UPGRADE,
 };
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use std::sync::atomic::Ordering;
@@ -33,16 +34,21 @@ pub async fn around(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let began = Instant::now();
+    let _in_use = session::in_use(req.request());
     let (method, path) = (req.method().clone(), req.path().to_owned());
     if method == Method::HEAD {
         ask_as_get(&mut req);
     }
     let context = req.app_data::<web::Data<Context>>().cloned();
     let is_draining = || context.as_ref().is_some_and(|ctx| ctx.draining.load(Ordering::Relaxed));
-    let response = match is_draining() && !MAY_STILL_LOOK.contains(&req.path()) {
+    let mut response = match is_draining() && !MAY_STILL_LOOK.contains(&req.path()) {
         true => req.into_response(Problem::stopping().error_response()),
         false => with_problem(next.call(req).await?.map_into_boxed_body()),
     };
+    // The next request must not meet a connection that ends that very moment.
+    if is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let response =
         if path.starts_with(push::shape::ROOT) { push::shape::reshaped(response) } else { response };
     let (status, ms) = (response.status().as_u16(), began.elapsed().as_millis());

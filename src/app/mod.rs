@@ -1,5 +1,6 @@
 //! The composition root: the command line, what each subcommand needs, and the server put together.
 
+mod capacity;
 mod cli;
 mod commands;
 mod logging;

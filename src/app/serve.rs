@@ -8,9 +8,10 @@ use crate::actors::recorder::{self, RecorderHandle, RecorderOptions};
 use crate::actors::registry::Registry;
 use crate::actors::room::{self, RoomOptions, Rooms};
 use crate::actors::session::client::{ClientContext, SearchLimits};
-use crate::actors::session::{self, Activity, Reaper, TransportLimits, TransportMetrics};
+use crate::actors::session::{Activity, Connections, Reaper, TransportLimits, TransportMetrics};
 use crate::api::sockets::Sockets;
 use crate::api::{self, Context, Limiters, Principals};
+use crate::app::capacity::{self, Capacity};
 use crate::app::push;
 use crate::app::start_up::{self, LogIns};
 use crate::app::{Foundation, Outcome, commands, place, time_delta, token_keys};
@@ -38,8 +39,9 @@ use tokio::signal::unix::{SignalKind, signal};
 const SWEEP: Duration = Duration::from_secs(1);
 /// A client that does not take its answer or end its connection is cut after this.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Database, log, listeners, and requests that are no sessions.
-const OTHER_FILES: u64 = 200;
+/// Longer than the keep-alive by this, a connection has begun a request and does not end it: the framework itself gives up
+/// [`DISCONNECT_TIMEOUT`] after the keep-alive.
+const OVERDUE: Duration = Duration::from_secs(5);
 /// How often it is looked after that no other server has the database.
 const LOCK_INTERVAL: Duration = Duration::from_secs(5);
 /// How often histograms are folded; samples pile up between, also where nobody scrapes.
@@ -68,18 +70,24 @@ struct Parts {
     prometheus: PrometheusHandle,
 }
 
+/// How clients come in.
+struct Entry {
+    tls: Option<rustls::ServerConfig>,
+    capacity: Capacity,
+}
+
 pub async fn serve(settings: Settings) -> Outcome {
     let settings = Arc::new(settings);
     let prometheus = install_metrics()?;
     let (tls, outside) = start_up::key_files(&settings)?;
-    raise_file_limit(&settings);
+    let entry = Entry { tls, capacity: capacity::capacity(&settings) };
     hold(ServeLock::take(&place(&settings.database.url))?);
     let foundation = Foundation::open(&settings)?;
     let prepared = push::prepare(&settings, &foundation)?;
     let log_ins = start_up::prepare(&settings, &foundation).await?;
     let tokens = Arc::new(token_keys(&settings, outside)?);
     let database = foundation.database.clone();
-    let outcome = run(settings, foundation, prepared, tokens, prometheus, log_ins, tls).await;
+    let outcome = run(settings, foundation, prepared, tokens, prometheus, log_ins, entry).await;
     let stopping_since = outcome.as_ref().map_or_else(|_| Instant::now(), |since| *since);
     let patience = STOP_TIMEOUT.saturating_sub(stopping_since.elapsed()).max(DATABASE_TIMEOUT_MIN);
     if !database.close_within(patience) {
@@ -97,7 +105,7 @@ async fn run(
     tokens: Arc<TokenKeys>,
     prometheus: PrometheusHandle,
     log_ins: LogIns,
-    tls: Option<rustls::ServerConfig>,
+    entry: Entry,
 ) -> Result<Instant, Box<dyn Error>> {
     let registry = Arc::new(Registry::default());
     let principals = Arc::new(Principals::default());
@@ -138,11 +146,12 @@ async fn run(
         prometheus,
         draining: parts.draining.clone(),
     };
-    let (server, addresses) = bind(&settings, context, sockets, tls)?;
+    let connections = Connections::new(entry.capacity.http_max, settings.listen.keep_alive + OVERDUE);
+    let (server, addresses) = bind(&settings, context, sockets, &connections, entry)?;
     start_up::announce(&settings, &addresses, &log_ins);
     start_up::warn_of_what_is_open(&settings);
     log::info!("started addresses={addresses:?} profile={}", settings.profile);
-    keep_house(&parts, matching);
+    keep_house(&parts, matching, connections);
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
     terminated().await?;
@@ -150,21 +159,6 @@ async fn run(
     stop(&parts, handle).await;
     serving.await??;
     Ok(stopping_since)
-}
-
-/// A session takes two descriptors. What a shell allows by default would end a fleet of five hundred.
-fn raise_file_limit(settings: &Settings) {
-    let wanted = 2 * settings.limits.connections_max.get() as u64 + OTHER_FILES;
-    match rlimit::increase_nofile_limit(wanted) {
-        Ok(limit) if limit >= wanted => {}
-        Ok(limit) => log::warn!(
-            "this process may open {limit} files, which is enough for {} connections and not for MAX_CONNECTIONS={}; \
-             raise the limit (ulimit -n, LimitNOFILE)",
-            limit.saturating_sub(OTHER_FILES) / 2,
-            settings.limits.connections_max
-        ),
-        Err(error) => log::warn!("the limit of open files could not be raised: {error}"),
-    }
 }
 
 /// Looks after the lock on a thread of its own until the process ends.
@@ -373,7 +367,8 @@ fn bind(
     settings: &Arc<Settings>,
     context: Context,
     sockets: Sockets,
-    tls: Option<rustls::ServerConfig>,
+    connections: &Connections,
+    entry: Entry,
 ) -> Result<(Server, Vec<SocketAddr>), Box<dyn Error>> {
     let context = web::Data::new(context);
     let sockets = web::Data::new(sockets);
@@ -387,12 +382,14 @@ fn bind(
             .configure(|routes| api::configure(routes, &app_settings))
     })
     .workers(settings.listen.workers.get())
-    .on_connect(session::on_connect)
+    .max_connections(entry.capacity.per_worker)
+    .keep_alive(settings.listen.keep_alive)
+    .on_connect(connections.on_connect())
     .client_disconnect_timeout(DISCONNECT_TIMEOUT)
     .shutdown_timeout(REQUESTS_TIMEOUT_SECS)
     .disable_signals();
     for address in &settings.listen.bind {
-        let bound = match &tls {
+        let bound = match &entry.tls {
             Some(tls) => server.bind_rustls_0_23(address, tls.clone()),
             None => server.bind(address),
         };
@@ -403,7 +400,7 @@ fn bind(
 }
 
 /// What goes on beside the requests, on this thread.
-fn keep_house(parts: &Parts, matcher: Addr<Matcher>) {
+fn keep_house(parts: &Parts, matcher: Addr<Matcher>, connections: Connections) {
     let (database, metrics) = (parts.database.clone(), parts.metrics.clone());
     let retention = commands::retention(&parts.settings);
     actix_web::rt::spawn(async move {
@@ -430,6 +427,7 @@ fn keep_house(parts: &Parts, matcher: Addr<Matcher>) {
     actix_web::rt::spawn(async move {
         loop {
             tokio::time::sleep(SWEEP).await;
+            connections.sweep();
             // An actor that panicked does not come back, and without these nobody hears of anything, or no ride finds a driver.
             // Their state is rebuilt from the store at start, so a new process is the cure.
             if !dispatcher.connected() || !matcher.connected() {

@@ -107,6 +107,7 @@ fn listen(reader: &mut Reader<'_>, bind: Vec<SocketAddr>) -> ListenSettings {
         workers: reader.optional("WORKERS", count_usize(256)).unwrap_or_else(cores),
         trusted_proxies: reader.optional("TRUSTED_PROXIES", TrustedProxies::parse).unwrap_or_default(),
         client_address_header: reader.value("CLIENT_ADDRESS_HEADER", ClientAddressHeader::parse),
+        keep_alive: reader.value("KEEP_ALIVE_SECS", secs(1..=HOUR_SECS)),
         cors_allowed_origins: reader.value("CORS_ALLOWED_ORIGINS", |text| {
             if text.is_empty() { Ok(AllowedOrigins::default()) } else { AllowedOrigins::parse(text) }
         }),
@@ -226,6 +227,7 @@ fn region(reader: &mut Reader<'_>) -> RegionSettings {
 fn limits(reader: &mut Reader<'_>) -> LimitSettings {
     LimitSettings {
         connections_max: reader.value("MAX_CONNECTIONS", count_usize(COUNT_MAX)),
+        http_connections_max: reader.value("MAX_HTTP_CONNECTIONS", count_usize(COUNT_MAX)),
         handshakes_per_minute_per_address: reader
             .value("HANDSHAKES_PER_MINUTE_PER_ADDRESS", count(COUNT_MAX)),
         handshakes_per_minute_per_account: reader

@@ -69,6 +69,8 @@ pub struct ListenSettings {
     pub trusted_proxies: TrustedProxies,
     /// Believed from those, and from nobody else.
     pub client_address_header: ClientAddressHeader,
+    /// Of a connection between two requests.
+    pub keep_alive: Duration,
     pub cors_allowed_origins: AllowedOrigins,
     pub console: bool,
     pub metrics_public: bool,
@@ -131,6 +133,8 @@ pub struct RegionSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitSettings {
     pub connections_max: NonZeroUsize,
+    /// That carry no socket.
+    pub http_connections_max: NonZeroUsize,
     pub handshakes_per_minute_per_address: NonZeroU32,
     pub handshakes_per_minute_per_account: NonZeroU32,
     pub logins_per_minute_per_address: NonZeroU32,

@@ -14,6 +14,7 @@ mod earnings;
 mod frames;
 mod hailing;
 mod hailing_vectors;
+mod http;
 mod idempotency;
 mod kills;
 mod matching;

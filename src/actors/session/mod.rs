@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `handshake` | what is checked before the upgrade; where a token is found |
 //! | `socket` | socket options, and the switch that ends a connection from outside its actor |
+//! | `connections` | connections between requests, as long as they carry no session: bounded in number and in time |
 //! | `frames` | bytes to frames, sizes checked before anything is kept |
 //! | `reassembly` | frames to messages |
 //! | `flood` | token buckets |
@@ -20,6 +21,7 @@
 //! | `client` | the conversation: commands in, events out; what differs by contract in its folder |
 
 pub mod client;
+mod connections;
 mod flood;
 mod frames;
 mod handle;
@@ -34,11 +36,11 @@ mod transport;
 mod transport_tests;
 mod upgrade;
 
+pub use connections::{Connections, in_use};
 pub use handle::{Ended, SessionHandle};
 pub use handshake::{BearerToken, bearer_from_request};
 pub use limits::{Activity, TransportLimits, TransportMetrics};
 pub use outbox::{Lane, Sent};
 pub use reaper::{Drained, Reaper};
-pub use socket::on_connect;
 pub use transport::{Conversation, Link};
 pub use upgrade::{refuse, upgrade};

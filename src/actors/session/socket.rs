@@ -1,13 +1,13 @@
-//! The TCP connection under a session: its options, and a switch that ends it from outside.
+//! The TCP connection under a session or a request: its options, and a switch that ends it from outside.
 //!
 //! The switch exists because a session's actor can't always end itself: while its client does not read, the server does
 //! not poll it. It works on a duplicate of the descriptor, owned by the connection's extensions, so it lives exactly as
 //! long as the connection; sessions hold it weakly and can't keep a dead connection's socket open.
 
-use std::{any::Any, net::Shutdown, sync::Arc, time::Duration};
+use std::{any::Any, net::Shutdown, time::Duration};
 
 use actix_tls::accept::rustls_0_23::TlsStream;
-use actix_web::{dev::Extensions, rt::net::TcpStream};
+use actix_web::rt::net::TcpStream;
 use socket2::{SockRef, Socket};
 
 /// How long the kernel waits for a peer that acknowledges nothing or keeps its window shut.
@@ -15,11 +15,36 @@ const USER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Small, so that a client that does not read is noticed after this much, and its positions are not older than this.
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
 
-/// A connection's socket, as far as a session may touch it.
+/// A connection's socket, as far as others than the server may touch it.
 #[derive(Debug)]
 pub(super) struct Connection(Socket);
 
 impl Connection {
+    /// That of a connection that was just accepted, plain TCP or TLS; none where that can't be had, and the log says why.
+    pub fn of(io: &dyn Any) -> Option<Self> {
+        let tcp = match io.downcast_ref::<TcpStream>() {
+            Some(tcp) => tcp,
+            None => match io.downcast_ref::<TlsStream<TcpStream>>() {
+                Some(tls) => tls.get_ref().0,
+                None => {
+                    log::error!("connection of an unknown kind: sessions on it will be refused");
+                    return None;
+                }
+            },
+        };
+        let socket = SockRef::from(tcp);
+        if let Err(error) = set_options(&socket) {
+            log::debug!("socket options not set: {error}");
+        }
+        match socket.try_clone() {
+            Ok(duplicate) => Some(Self(duplicate)),
+            Err(error) => {
+                log::warn!("no descriptor left for a connection's switch: {error}");
+                None
+            }
+        }
+    }
+
     /// Ends the connection now, in both directions; whatever the server waits for on it fails.
     pub fn kill(&self) {
         // An error means that it is not connected any more, which is what was wanted.
@@ -33,24 +58,10 @@ impl Connection {
     }
 }
 
-/// For `HttpServer::on_connect`, which must be called before `bind`. Knows plain TCP and TLS connections.
-pub fn on_connect(io: &dyn Any, extensions: &mut Extensions) {
-    let tcp = match io.downcast_ref::<TcpStream>() {
-        Some(tcp) => tcp,
-        None => match io.downcast_ref::<TlsStream<TcpStream>>() {
-            Some(tls) => tls.get_ref().0,
-            None => return log::error!("connection of an unknown kind: sessions on it will be refused"),
-        },
-    };
-    let socket = SockRef::from(tcp);
-    if let Err(error) = set_options(&socket) {
-        log::debug!("socket options not set: {error}");
-    }
-    match socket.try_clone() {
-        Ok(duplicate) => {
-            extensions.insert(Arc::new(Connection(duplicate)));
-        }
-        Err(error) => log::warn!("no descriptor left for a connection's switch: {error}"),
+#[cfg(test)]
+impl From<Socket> for Connection {
+    fn from(socket: Socket) -> Self {
+        Self(socket)
     }
 }
 

@@ -154,7 +154,7 @@ impl Server {
         .disable_signals()
         .keep_alive(KeepAlive::Timeout(DEADLINE))
         .client_disconnect_timeout(DISCONNECT)
-        .on_connect(on_connect)
+        .on_connect(Connections::new(usize::MAX, DEADLINE).on_connect())
         .bind(("127.0.0.1", 0))
         .unwrap();
         let address = server.addrs()[0];

@@ -20,6 +20,7 @@ use bytestring::ByteString;
 use futures_core::Stream;
 
 use super::{
+    connections::Place,
     handle::{Ended, Shared},
     handshake,
     limits::TransportLimits,
@@ -56,6 +57,10 @@ pub fn upgrade<C: Conversation>(
     let mut response =
         WsResponseBuilder::new(session, req, NoPayload).protocols(&[handshake::BEARER_PROTOCOL]).start()?;
     response.headers_mut().remove(CONTENT_TYPE);
+    // From now on the session's own time-outs count.
+    if let Some(place) = req.conn_data::<Place>() {
+        place.leave();
+    }
     Ok(response.map_body(|_, frames| BoxBody::new(Outgoing { frames, shared })))
 }
 

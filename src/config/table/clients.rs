@@ -14,6 +14,15 @@ pub(super) const SETTINGS: &[Setting] = &[
     .unit("sockets"),
     new(
         Limits,
+        "MAX_HTTP_CONNECTIONS",
+        "10000",
+        "Connections without a socket on them, most of them waiting for a next request (KEEP_ALIVE_SECS); with more, those \
+         that have waited longest are closed. Each takes about 20 kB and two file descriptors. Phones that send positions \
+         by REST keep one open each.",
+    )
+    .unit("connections"),
+    new(
+        Limits,
         "HANDSHAKES_PER_MINUTE_PER_ADDRESS",
         "600",
         "Socket handshakes from one address (IPv6: one /64); over it 429 with Retry-After. High, since many phones share \

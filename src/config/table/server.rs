@@ -43,6 +43,15 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     new(
         Listening,
+        "KEEP_ALIVE_SECS",
+        "75",
+        "How long a connection may wait for its next request. Longer than the 60 s for which load balancers and clients' \
+         pools keep theirs: who ends it must not be us, or a POST that is sent that very moment gets no answer and can't \
+         be sent again.",
+    )
+    .unit("seconds"),
+    new(
+        Listening,
         "CORS_ALLOWED_ORIGINS",
         "http://localhost:*,https://localhost:*,http://127.0.0.1:*,http://[::1]:*,capacitor://localhost,ionic://localhost",
         "Comma-separated origins of the browser apps that may call the API; the port may be *. Packaged apps have one of \

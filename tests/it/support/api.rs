@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::DEADLINE;
 
-/// How long a connection may be idle and be used again.
-const IDLE_MAX: Duration = Duration::from_secs(2);
+/// How long a connection may be idle and be used again: as long as proxies keep theirs.
+const IDLE_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
 pub struct Api {
@@ -33,7 +33,6 @@ impl Api {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .timeout(DEADLINE)
-            // The server ends a connection that was idle for 5 s; a request that is sent that very moment gets no answer.
             .pool_idle_timeout(IDLE_MAX)
             .build()
             .expect("a client can be made");

@@ -13,6 +13,7 @@ pub mod operator;
 pub mod process;
 pub mod push;
 pub mod push_double;
+pub mod raw_http;
 pub mod raw_socket;
 pub mod rides;
 pub mod server;

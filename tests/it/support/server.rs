@@ -164,6 +164,10 @@ impl Server {
         &self.database
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Every port that it listens on.
     pub fn ports(&self) -> Vec<u16> {
         process::announced_ports(&self.directory)
