@@ -112,4 +112,33 @@ mod tests {
             }
         }
     }
+
+    /// One line of the documents' table: its codes, its status, and whether to come again.
+    fn documented(line: &str) -> Option<(Vec<&str>, &str, &str)> {
+        let cells: Vec<&str> = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
+        let &[codes, status, again, meaning] = &cells[..] else { panic!("four cells: {line}") };
+        assert!(!meaning.is_empty(), "{line}");
+        // Every second piece of a text that is split at its backticks is between two of them.
+        Some((codes.split('`').skip(1).step_by(2).collect(), status, again))
+    }
+
+    /// A blank line had cut the table in two, so that its end was read as text, and a code was in it twice.
+    #[test]
+    fn the_documents_have_each_code_once_in_one_table_with_its_status() {
+        const PROTOCOL: &str = include_str!("../../docs/PROTOCOL.md");
+        let (_, section) = PROTOCOL.split_once("\n## Error codes\n").expect("the section is there");
+        let (_, table) = section.split_once("| --- | --- | --- | --- |\n").expect("the table is there");
+        let mut left: Vec<ErrorCode> = ErrorCode::ALL.to_vec();
+        for (words, status, again) in table.lines().map_while(documented) {
+            for word in words {
+                let place = left.iter().position(|code| code.as_str() == word);
+                let code = left.remove(place.unwrap_or_else(|| panic!("{word} is twice, or no code")));
+                let is_of_sockets = status.starts_with("socket");
+                assert!(is_of_sockets || status == code.status().to_string(), "{word}: {status}");
+                let expected = if code.retry() == Retry::Later { "later" } else { "no" };
+                assert_eq!(again, expected, "{word}");
+            }
+        }
+        assert!(left.is_empty(), "not in the table: {left:?}");
+    }
 }
