@@ -245,7 +245,8 @@ mod tests {
         for word in BookingStatus::ALL {
             assert_eq!(status(&json!(word.as_str())), Ok(*word));
         }
-        for wrong in [json!("pending"), json!(""), json!(3), Value::Null] {
+        assert_eq!(status(&json!("PENDING")), Ok(BookingStatus::Pending));
+        for wrong in [json!("pendin"), json!(""), json!(3), Value::Null] {
             assert!(status(&wrong).is_err(), "{wrong}");
         }
     }

@@ -6,6 +6,7 @@ use crate::api::extract::Extracting;
 use crate::api::fields::Object;
 use crate::api::problem::Problem;
 use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::mending;
 use crate::operations::authentication::Principal;
 use crate::operations::idempotency::IdempotencyKey;
 use actix_web::dev::Payload;
@@ -15,6 +16,7 @@ use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use futures_core::Stream;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::future::{Ready, poll_fn, ready};
 use std::io::Read;
 use std::pin::pin;
@@ -126,8 +128,15 @@ impl FromRequest for Body {
             let slow = |_| Problem::new(ErrorCode::BodyTooSlow, "The body did not come in time.");
             let bytes = bytes.map_err(slow)??;
             let bytes = if coding == Coding::Gzip { inflated(&bytes)? } else { bytes };
-            Ok(Body { bytes, is_json, coding })
+            Ok(Body { bytes: mended(bytes), is_json, coding })
         })
+    }
+}
+
+fn mended(bytes: Bytes) -> Bytes {
+    match mending::whole_characters(&bytes) {
+        Cow::Borrowed(_) => bytes,
+        Cow::Owned(mended) => mended.into(),
     }
 }
 
@@ -313,6 +322,8 @@ mod tests {
         assert_eq!(object_of("application/json", "{\"a\":").await.map(drop), Err(400));
         assert_eq!(object_of("application/json", "[1]").await.map(drop), Err(422));
         assert_eq!(object_of("text/plain", "{}").await.map(drop), Err(415));
+        let cut = object_of("application/json", r#"{"restaurant_name":"Pizza \ud83c"}"#).await;
+        assert_eq!(cut.expect("an object")["restaurant_name"], "Pizza \u{fffd}");
         let large = format!("\"{}\"", "x".repeat(BODY_BYTES_MAX));
         assert_eq!(object_of("application/json", &large).await.map(drop), Err(413));
     }

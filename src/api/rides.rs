@@ -13,7 +13,7 @@ use crate::config::FinalFare;
 use crate::contracts::contact::PassengerContact;
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::operators::RideItem;
-use crate::contracts::ride_rest::{self, PositionsTaken, Rejected};
+use crate::contracts::ride_rest::{self, Positions, PositionsTaken, Rejected};
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
 use crate::domain::position::Fix;
@@ -57,8 +57,8 @@ fn request(object: &Object) -> Result<Request, Problem> {
     }
     let pickup = fields.position("pickup_latitude", "pickup_longitude");
     let dropoff = fields.position("dropoff_latitude", "dropoff_longitude");
-    let pickup_address = fields.optional("pickup_address", rules::name_or_empty).unwrap_or_default();
-    let dropoff_address = fields.optional("dropoff_address", rules::name_or_empty).unwrap_or_default();
+    let pickup_address = fields.optional("pickup_address", rules::ride_address).unwrap_or_default();
+    let dropoff_address = fields.optional("dropoff_address", rules::ride_address).unwrap_or_default();
     let fare = fields.optional("estimated_fare", rules::money);
     let distance_km = fields.optional("distance_km", rules::distance_km);
     let scheduled_at = fields.optional("scheduled_at", rules::instant);
@@ -269,14 +269,9 @@ pub async fn rate(
 
 /// `PUT driver/location`: one position or up to a hundred. Each is taken or rejected for itself.
 pub async fn set_location(ctx: web::Data<Context>, caller: DriverCaller, body: Body) -> Answered {
-    let bad = |message| Problem::new(ErrorCode::NotJson, message);
-    let text = body.json_text()?;
-    let read = ride_rest::positions(text, ctx.clock.now());
-    let (fixes, rejected) = read.map_err(|wrong| match wrong.code {
-        // What the parser says of it may hold what was sent.
-        ErrorCode::NotJson => bad("The body can't be read."),
-        code => Problem::new(code, wrong.message),
-    })?;
+    let read = ride_rest::positions(body.json_text()?, ctx.clock.now());
+    let Positions { fixes, rejected, adjusted } =
+        read.map_err(|wrong| Problem::new(wrong.code, wrong.message))?;
     for fix in &fixes {
         ctx.matcher.moved(caller.driver, fix);
     }
@@ -284,7 +279,7 @@ pub async fn set_location(ctx: web::Data<Context>, caller: DriverCaller, body: B
     if let Some(newest) = fixes.iter().max_by_key(|fix| fix.measured_at) {
         ctx.rooms.moved(caller.driver, newest);
     }
-    let taken = record(&ctx.recorder, caller.driver, &fixes, rejected);
+    let taken = PositionsTaken { adjusted, ..record(&ctx.recorder, caller.driver, &fixes, rejected) };
     Ok(HttpResponse::build(StatusCode::ACCEPTED).json(taken))
 }
 
@@ -304,7 +299,7 @@ fn record(
         }
     }
     rejected.sort_by_key(|rejected| rejected.index);
-    PositionsTaken { accepted, rejected }
+    PositionsTaken { accepted, rejected, adjusted: Vec::new() }
 }
 
 /// Where in the request the positions stood that were not rejected.

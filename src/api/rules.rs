@@ -1,9 +1,15 @@
 //! What a field may be: one rule for each kind. A rule gives the value in a type that can't be wrong, or says in a few
 //! words what is expected; it never repeats what was sent, which may be a secret.
 
+use crate::contracts::number::{integer, integer_or_text, number_of_text, number_or_text};
+use crate::contracts::quantity::{DISTANCE_KM, kilometres};
+use crate::contracts::reading::{is_hidden, shown_part};
+use crate::contracts::ride_matching::ADDRESS_CHARS_MAX;
+use crate::contracts::time;
 use crate::domain::driver::Wants;
 use crate::domain::money::Money;
 use crate::domain::position::Position;
+use crate::domain::whole;
 use crate::operations::passwords::Password;
 use crate::operations::rides::Stars;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -18,8 +24,6 @@ const REASON_CHARS_MAX: usize = 500;
 const USERNAME_CHARS_MAX: usize = 64;
 /// E.164 allows 15; the shortest national ones in use have 6.
 const PHONE_DIGITS: RangeInclusive<usize> = 6..=15;
-/// Half of the way around the earth.
-const DISTANCE_KM_MAX: f64 = 20_000.0;
 /// Far above what a driver may hold.
 const BATCH_ORDERS_MAX: usize = 100;
 
@@ -30,6 +34,23 @@ pub fn name(value: &Value) -> Result<String, String> {
 
 pub fn reason(value: &Value) -> Result<String, String> {
     text(value, REASON_CHARS_MAX)
+}
+
+/// An address of a ride, where its positions say enough: of what can't be shown whole the beginning is, as on the matching
+/// app's socket.
+pub fn ride_address(value: &Value) -> Result<String, String> {
+    let text = value.as_str().ok_or_else(|| "must be a text".to_owned())?;
+    Ok(shown_part(text, ADDRESS_CHARS_MAX).unwrap_or_default())
+}
+
+/// A text that says nothing where it is empty, as forms send it.
+pub fn unless_empty<T>(
+    rule: impl Fn(&Value) -> Result<T, String>,
+) -> impl Fn(&Value) -> Result<Option<T>, String> {
+    move |value| match value.as_str().map(str::trim) {
+        Some("") => Ok(None),
+        _ => rule(value).map(Some),
+    }
 }
 
 /// The same where an app may send the empty text for nothing.
@@ -43,7 +64,7 @@ pub fn reason_or_empty(value: &Value) -> Result<String, String> {
 
 /// A rating.
 pub fn stars(value: &Value) -> Result<Stars, String> {
-    let stars = value.as_i64().and_then(Stars::new);
+    let stars = integer(value).and_then(Stars::new);
     stars.ok_or_else(|| "must be a whole number from 1 to 5".to_owned())
 }
 
@@ -53,8 +74,7 @@ fn text(value: &Value, chars_max: usize) -> Result<String, String> {
     if text.trim().is_empty() || text.chars().count() > chars_max {
         return Err(expected());
     }
-    // PostgreSQL can't keep U+0000, and no screen shows the others; a line break may be wanted.
-    match text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+    match text.chars().any(is_hidden) {
         true => Err("must not have control characters".to_owned()),
         false => Ok(text.to_owned()),
     }
@@ -102,9 +122,9 @@ pub fn flag(value: &Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| "must be true or false".to_owned())
 }
 
-/// The id of an order, a driver or a customer.
+/// The id of an order, a driver or a customer. Apps keep it as a number or as text.
 pub fn id<Id: From<i64>>(value: &Value) -> Result<Id, String> {
-    match value.as_i64() {
+    match integer_or_text(value) {
         Some(id) if id > 0 => Ok(Id::from(id)),
         _ => Err("must be a whole number above 0".to_owned()),
     }
@@ -123,19 +143,16 @@ pub fn money(value: &Value) -> Result<Money, String> {
 }
 
 pub fn distance_km(value: &Value) -> Result<f64, String> {
-    match value.as_f64() {
-        Some(km) if (0.0..=DISTANCE_KM_MAX).contains(&km) => Ok(km),
-        _ => Err(format!("must be a number from 0 to {DISTANCE_KM_MAX}")),
-    }
+    kilometres(value).ok_or_else(|| format!("must be a number from 0 to {}", DISTANCE_KM.end()))
 }
 
 pub fn latitude(value: &Value) -> Result<f64, String> {
-    let degrees = value.as_f64().filter(|degrees| Position::new(*degrees, 0.0).is_ok());
+    let degrees = number_or_text(value).filter(|degrees| Position::new(*degrees, 0.0).is_ok());
     degrees.ok_or_else(|| "must be a number from -90 to 90".to_owned())
 }
 
 pub fn longitude(value: &Value) -> Result<f64, String> {
-    let degrees = value.as_f64().filter(|degrees| Position::new(0.0, *degrees).is_ok());
+    let degrees = number_or_text(value).filter(|degrees| Position::new(0.0, *degrees).is_ok());
     degrees.ok_or_else(|| "must be a number from -180 to 180".to_owned())
 }
 
@@ -148,10 +165,7 @@ pub fn number_from_0_to(max: f64) -> impl Fn(&Value) -> Result<f64, String> {
 
 /// A rule for a number, where it comes as the text of a query.
 pub fn in_query<T>(rule: impl Fn(&Value) -> Result<T, String>) -> impl Fn(&Value) -> Result<T, String> {
-    move |value| {
-        let number = value.as_str().and_then(|text| text.parse::<serde_json::Number>().ok());
-        rule(&number.map_or(Value::Null, Value::Number))
-    }
+    move |value| rule(&value.as_str().and_then(number_of_text).map_or(Value::Null, Value::from))
 }
 
 /// An IANA name, such as `Africa/Douala`.
@@ -162,16 +176,16 @@ pub fn time_zone(value: &Value) -> Result<Tz, String> {
 
 /// What a driver wants, in the words of `driver/status`.
 pub fn wants(value: &Value) -> Result<Wants, String> {
-    value
-        .as_str()
-        .and_then(Wants::from_wire)
+    let word = value.as_str().map(str::to_ascii_lowercase);
+    word.and_then(|word| Wants::from_wire(&word))
         .ok_or_else(|| "must be one of online, available, busy, offline".to_owned())
 }
 
-/// One of a few words.
+/// One of a few words, in any case.
 pub fn word<T: Copy>(words: &[(&str, T)]) -> impl Fn(&Value) -> Result<T, String> {
     move |value| {
-        let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
+        let said = value.as_str().unwrap_or_default();
+        let found = words.iter().find(|(word, _)| said.eq_ignore_ascii_case(word));
         found.map(|(_, meaning)| *meaning).ok_or_else(|| {
             let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             format!("must be one of {}", words.join(", "))
@@ -182,8 +196,8 @@ pub fn word<T: Copy>(words: &[(&str, T)]) -> impl Fn(&Value) -> Result<T, String
 /// A number in a query string.
 pub fn number_in(range: RangeInclusive<usize>) -> impl Fn(&Value) -> Result<usize, String> {
     move |value| {
-        let number =
-            value.as_str().and_then(|text| text.parse().ok()).filter(|number| range.contains(number));
+        let number = value.as_str().and_then(whole::of_text).and_then(|number| usize::try_from(number).ok());
+        let number = number.filter(|number| range.contains(number));
         number.ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
     }
 }
@@ -195,12 +209,9 @@ pub fn date(value: &Value) -> Result<NaiveDate, String> {
         .ok_or_else(|| "must be a date as YYYY-MM-DD".to_owned())
 }
 
-/// RFC 3339, with any offset. A plus sign in a query string arrives as a space unless it was escaped.
+/// A time as [`time::instant`] reads it.
 pub fn instant(value: &Value) -> Result<DateTime<Utc>, String> {
-    let text = value.as_str().map(|text| text.replace(' ', "+"));
-    text.and_then(|text| DateTime::parse_from_rfc3339(&text).ok())
-        .map(|time| time.with_timezone(&Utc))
-        .ok_or_else(|| "must be a time such as 2026-11-20T10:30:00Z".to_owned())
+    time::instant(value).ok_or_else(|| "must be a time such as 2026-11-20T10:30:00Z".to_owned())
 }
 
 #[cfg(test)]
@@ -241,11 +252,37 @@ mod tests {
             assert!(money(&wrong).is_err(), "{wrong}");
         }
         assert!(distance_km(&json!(0)).is_ok() && distance_km(&json!(20000.1)).is_err());
-        assert_eq!(id(&json!(7)), Ok(7i64));
-        for wrong in [json!(0), json!(-1), json!(1.5), json!("7"), json!(1e30)] {
+        for seven in [json!(7), json!(7.0), json!("7"), json!("7.0")] {
+            assert_eq!(id(&seven), Ok(7i64), "{seven}");
+        }
+        for wrong in [json!(0), json!(-1), json!(1.5), json!("1.5"), json!("seven"), json!(""), json!(1e30)] {
             assert!(id::<i64>(&wrong).is_err(), "{wrong}");
         }
+        assert_eq!(ids(&json!([1.0, "2", 3])), Ok(vec![1i64, 2, 3]));
+        assert_eq!(stars(&json!(5.0)), stars(&json!(5)));
+        assert!(stars(&json!(4.5)).is_err() && stars(&json!("5")).is_err() && stars(&json!(6.0)).is_err());
+        assert_eq!(distance_km(&json!("3.2 km")), Ok(3.2));
+        assert!(distance_km(&json!("far")).is_err());
+        assert_eq!(latitude(&json!("-26.2041")), Ok(-26.2041));
+        assert!(latitude(&json!("90.1")).is_err() && longitude(&json!("east")).is_err());
         assert!(ids::<i64>(&json!([])).is_err() && ids::<i64>(&json!(vec![1; 101])).is_err());
+    }
+
+    #[test]
+    fn a_word_may_be_written_in_any_case() {
+        let colour = word(&[("red", 1), ("blue", 2)]);
+        assert_eq!((colour(&json!("RED")), colour(&json!("Blue"))), (Ok(1), Ok(2)));
+        assert_eq!(colour(&json!("green")), Err("must be one of red, blue".to_owned()));
+        assert!(colour(&json!(1)).is_err() && colour(&json!("")).is_err());
+        assert_eq!((wants(&json!("ONLINE")), wants(&json!("Busy"))), (Ok(Wants::Online), Ok(Wants::Paused)));
+    }
+
+    #[test]
+    fn of_an_address_of_a_ride_the_beginning_is_kept() {
+        assert_eq!(ride_address(&json!("é".repeat(201))), Ok("é".repeat(200)));
+        assert_eq!(ride_address(&json!(" a\u{0}b\nc ")), Ok("ab\nc".to_owned()));
+        assert_eq!(ride_address(&json!("  ")), Ok(String::new()));
+        assert!(ride_address(&json!(7)).is_err());
     }
 
     #[test]
@@ -256,9 +293,15 @@ mod tests {
         }
         let time = instant(&json!("2026-11-20T12:30:00 02:00")).map(|time| time.timestamp());
         assert_eq!(time, instant(&json!("2026-11-20T10:30:00Z")).map(|time| time.timestamp()));
-        assert!(instant(&json!("2026-11-20")).is_err());
+        assert_eq!(time, instant(&json!("2026-11-20 10:30:00")).map(|time| time.timestamp()));
+        assert_eq!(time, instant(&json!(1_795_170_600_000_i64)).map(|time| time.timestamp()));
+        assert!(instant(&json!("2026-11-20")).is_err() && instant(&json!("soon")).is_err());
+        assert_eq!(
+            (number_in(1..=100)(&json!("100.0")), number_in(1..=100)(&json!(" 7 "))),
+            (Ok(100), Ok(7))
+        );
         assert_eq!(number_in(1..=100)(&json!("100")), Ok(100));
-        for wrong in ["0", "101", "-1", "ten", ""] {
+        for wrong in ["0", "101", "-1", "7.5", "ten", ""] {
             assert!(number_in(1..=100)(&json!(wrong)).is_err(), "{wrong}");
         }
         assert!(time_zone(&json!("Africa/Douala")).is_ok() && time_zone(&json!("Mars/Base")).is_err());

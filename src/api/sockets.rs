@@ -14,6 +14,7 @@ use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::ids::{DriverId, EventId};
+use crate::domain::whole;
 use crate::operations::authentication::{self, Principal};
 use crate::operations::tokens::{Use, VerifiedClaims};
 use crate::rate_limit::address_key;
@@ -56,7 +57,7 @@ async fn driver(
     sockets: web::Data<Sockets>,
 ) -> Result<HttpResponse, actix_web::Error> {
     let door = Door { contract: Contract::DriverApp, req, context, sockets };
-    let wanted = path.parse().ok().map(DriverId);
+    let wanted = whole::of_text(&path).map(DriverId);
     let known = match door.known().await? {
         Some(known) if known.principal.driver == wanted => known,
         _ => return door.refuse_unknown(payload),
@@ -211,5 +212,5 @@ impl Door {
 /// What the client named. What is no number names no event of ours: the client is told that it can't resume from there.
 fn last_event_id(query: &Query) -> Option<EventId> {
     let text = query.0.get("last_event_id").and_then(Value::as_str)?;
-    Some(EventId(text.parse().unwrap_or(-1)))
+    Some(EventId(whole::of_text(text).unwrap_or(-1)))
 }

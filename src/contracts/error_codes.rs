@@ -58,7 +58,7 @@ error_codes! {
     InvalidMessage, "invalid_message", 400, No, "The message is not what its contract says";
     UnknownType, "unknown_type", 400, No, "The message has an unknown type";
     InvalidPosition, "invalid_position", 422, No, "The position is not on earth";
-    InvalidTimestamp, "invalid_timestamp", 422, No, "The time is not RFC 3339";
+    PositionAdjusted, "position_adjusted", 422, No, "The position was taken without what can't be read of it";
     RateLimited, "rate_limited", 429, Later, "Drivers are looked for too often";
     Busy, "busy", 503, Later, "The server can't take it over just now";
 

@@ -14,7 +14,7 @@ pub enum Inbound {
         /// The client's own time, a text or a number, where the contract echoes it.
         timestamp: Option<Value>,
     },
-    Position(Fix),
+    Position(Reading),
     /// The app says that it has processed an event.
     Ack(EventId),
     /// Everything after this id again.
@@ -38,6 +38,22 @@ pub enum Inbound {
     FindDriver(Box<FindDriver>),
     /// The end of the ride whose socket this is.
     CancelRide,
+}
+
+/// A position, and the names of those of its fields that could not be read.
+#[derive(Debug, PartialEq)]
+pub struct Reading {
+    pub fix: Fix,
+    pub flaws: Vec<&'static str>,
+}
+
+impl Reading {
+    /// What the client may be told of it, which is no refusal.
+    pub fn adjusted(&self) -> Option<BadMessage> {
+        let flaws = self.flaws.join(", ");
+        let message = format!("the position was taken without what can't be read of it: {flaws}");
+        (!flaws.is_empty()).then(|| BadMessage::new(ErrorCode::PositionAdjusted, message))
+    }
 }
 
 /// What the matching app asks for. What it did not say is computed, or stays unknown.

@@ -9,12 +9,15 @@ pub mod driver_app;
 pub mod driver_rest;
 mod envelope;
 pub mod error_codes;
+mod fixes;
 mod inbound;
+pub mod mending;
 pub mod nearby;
-mod number;
+pub mod number;
 pub mod operators;
 pub mod push;
-mod reading;
+pub mod quantity;
+pub mod reading;
 pub mod ride_hailing;
 pub mod ride_matching;
 pub mod ride_rest;
@@ -24,7 +27,7 @@ pub mod tracks;
 #[cfg(test)]
 mod vectors;
 
-pub use inbound::{BadMessage, FindDriver, Inbound};
+pub use inbound::{BadMessage, FindDriver, Inbound, Reading};
 
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
@@ -69,8 +72,16 @@ impl Contract {
         }
     }
 
-    /// Text to command. `now` is the server's time.
+    /// Text to command. `now` is the server's time. What no JSON parser takes is mended, where it is clear what is meant.
     pub fn parse(self, text: &str, now: DateTime<Utc>) -> Result<Inbound, BadMessage> {
+        let text = mending::whole_characters_in(text);
+        self.read(&text, now).or_else(|bad| match mending::finite(&text) {
+            Some(mended) => self.read(&mended, now),
+            None => Err(bad),
+        })
+    }
+
+    fn read(self, text: &str, now: DateTime<Utc>) -> Result<Inbound, BadMessage> {
         match self {
             Contract::DriverApp => driver_app::parse(text, now),
             Contract::RideHailing => ride_hailing::parse(text, now),

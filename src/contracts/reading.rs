@@ -2,20 +2,16 @@
 //! each of them. A contract looks at the type first, and leaves here what is not its own.
 
 use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::fixes::{self, off_earth};
 use crate::contracts::inbound::{BadMessage, Inbound};
+use crate::contracts::number::integer_or_text;
 use crate::domain::ids::EventId;
-use crate::domain::position::{Fix, Position};
 use crate::domain::ride::RideId;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-
-/// A position's own time is believed when it lies at most this far ahead of ours …
-const AHEAD_MAX: TimeDelta = TimeDelta::seconds(60);
-/// … and is at most this old; else ours is taken.
-const AGE_MAX: TimeDelta = TimeDelta::hours(24);
 
 /// All that any message has; which of it must be there depends on the type. `data` stays text until the type is
 /// known: a position is most of what comes, and is read without a detour.
@@ -40,8 +36,13 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
+    /// Its type may be written in any case.
     pub fn read(text: &'a str) -> Result<Self, BadMessage> {
-        object(text).map_err(|error| unreadable(text, &error))
+        let mut message: Self = object(text).map_err(|error| unreadable(text, &error))?;
+        if message.kind.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            message.kind.to_mut().make_ascii_lowercase();
+        }
+        Ok(message)
     }
 
     /// What every contract understands.
@@ -63,7 +64,7 @@ impl<'a> Message<'a> {
     /// A driver's position, in `data`. `now` is the server's time.
     pub fn location_update(&self, now: DateTime<Utc>) -> Result<Inbound, BadMessage> {
         let data = self.data.ok_or_else(|| off_earth("data is missing"))?;
-        fix(data.get(), now).map(Inbound::Position)
+        fixes::read(data.get(), now).map(Inbound::Position)
     }
 
     /// The time that a `ping` carries, as the client wrote it.
@@ -91,43 +92,41 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Whether a text can be kept and shown: PostgreSQL can't keep U+0000, and no screen shows the other control
-/// characters; a line break may be wanted.
-pub fn is_shown(text: &str, chars_max: usize) -> bool {
-    let hidden = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-    text.chars().count() <= chars_max && !text.chars().any(hidden)
+/// Whether a text can be kept and shown.
+fn is_shown(text: &str, chars_max: usize) -> bool {
+    text.chars().count() <= chars_max && !text.chars().any(is_hidden)
+}
+
+/// PostgreSQL can't keep U+0000, and no screen shows the other control characters; a line break may be wanted.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\r' | '\t')
+}
+
+/// As much of a text as can be kept and shown; `None` where nothing is left. For what is welcome and not needed: an address
+/// of one character too many must not cost the ride.
+pub fn shown_part(text: &str, chars_max: usize) -> Option<String> {
+    let shown: String = text.trim().chars().filter(|c| !is_hidden(*c)).take(chars_max).collect();
+    (!shown.trim().is_empty()).then_some(shown)
 }
 
 pub fn invalid(message: impl Into<String>) -> BadMessage {
     BadMessage::new(ErrorCode::InvalidMessage, message)
 }
 
-fn off_earth(message: impl Into<String>) -> BadMessage {
-    BadMessage::new(ErrorCode::InvalidPosition, message)
-}
-
+/// In words of our own: the parser's name types of ours.
 fn unreadable(text: &str, error: &serde_json::Error) -> BadMessage {
     if text.contains("location_update") {
-        // A NaN or 1e999 is no JSON; whoever sends it has a position in mind.
-        return off_earth(format!("the position can't be read: {error}"));
+        // Whoever sends what is no JSON has a position in mind.
+        return off_earth("the position can't be read: the message is not JSON");
     }
-    invalid(format!("not a JSON object with a type: {error}"))
-}
-
-#[derive(Deserialize)]
-struct LocationUpdate<'a> {
-    latitude: f64,
-    longitude: f64,
-    #[serde(default)]
-    accuracy: Option<f64>,
-    #[serde(default)]
-    heading: Option<f64>,
-    #[serde(default)]
-    speed: Option<f64>,
-    #[serde(default)]
-    battery_level: Option<f64>,
-    #[serde(default, borrow)]
-    timestamp: Option<&'a RawValue>,
+    match error.is_data() {
+        true => invalid("a message is a JSON object whose type is a text"),
+        false => invalid(format!(
+            "the message is not JSON at character {} of line {}",
+            error.column(),
+            error.line()
+        )),
+    }
 }
 
 /// Reads a JSON object. serde alone would take an array of the fields' values, too.
@@ -138,41 +137,9 @@ fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error>
     }
 }
 
-/// A position as a device measured it: the JSON object that is `data` of `location_update`, or the body of a request.
-pub fn fix(json: &str, now: DateTime<Utc>) -> Result<Fix, BadMessage> {
-    let update: LocationUpdate<'_> = object(json).map_err(|error| off_earth(format!("data: {error}")))?;
-    let position =
-        Position::new(update.latitude, update.longitude).map_err(|error| off_earth(error.to_string()))?;
-    Ok(Fix {
-        position,
-        accuracy_m: known(update.accuracy),
-        heading: known(update.heading),
-        speed: known(update.speed),
-        battery_level: known(update.battery_level),
-        measured_at: measured_at(update.timestamp, now)?,
-    })
-}
-
-/// Phones say "unknown" with a negative number.
-fn known(value: Option<f64>) -> Option<f64> {
-    value.filter(|value| *value >= 0.0)
-}
-
-fn measured_at(timestamp: Option<&RawValue>, now: DateTime<Utc>) -> Result<DateTime<Utc>, BadMessage> {
-    let Some(timestamp) = timestamp else { return Ok(now) };
-    let text: Cow<'_, str> = serde_json::from_str(timestamp.get())
-        .map_err(|_| BadMessage::new(ErrorCode::InvalidTimestamp, "timestamp must be a string"))?;
-    let time = DateTime::parse_from_rfc3339(&text)
-        .map_err(|error| {
-            BadMessage::new(ErrorCode::InvalidTimestamp, format!("timestamp is not RFC 3339: {error}"))
-        })?
-        .to_utc();
-    let is_sane = time - now <= AHEAD_MAX && now - time <= AGE_MAX;
-    Ok(if is_sane { time } else { now })
-}
-
+/// Apps keep it as a number or as text.
 fn event_number(value: Option<Value>, field: &'static str) -> Result<EventId, BadMessage> {
-    match value.as_ref().and_then(Value::as_i64) {
+    match value.as_ref().and_then(integer_or_text) {
         Some(number) if number >= 0 => Ok(EventId(number)),
         _ => Err(invalid(format!("{field} must be a whole number from 0"))),
     }

@@ -1,11 +1,11 @@
 //! The hailing contract against its vectors, and what is not in them: bad messages, and what is unknown.
 
 use super::*;
-use crate::contracts::Contract;
 use crate::contracts::vectors::{
     assignment, at, cancelled, event as happened, now, offer, person, ride as a_ride, ride_id, sighting,
     vectors,
 };
+use crate::contracts::{Contract, Reading};
 use crate::domain::booking::BookingStatus;
 use crate::domain::driver::DriverStatus;
 use crate::domain::event::{BookingUpdate, Event, EventBody};
@@ -205,7 +205,7 @@ fn a_position_is_understood_as_from_the_driver_app() {
         battery_level: None,
         measured_at: now(),
     };
-    assert_eq!(parse(text, now()), Ok(Inbound::Position(expected)));
+    assert_eq!(parse(text, now()), Ok(Inbound::Position(Reading { fix: expected, flaws: Vec::new() })));
     assert_eq!(
         code(r#"{"type":"location_update","data":{"latitude":91,"longitude":0}}"#),
         "invalid_position"

@@ -7,7 +7,9 @@
 use crate::contracts::envelope;
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::inbound::{BadMessage, FindDriver, Inbound};
-use crate::contracts::reading::{Message, invalid, is_shown};
+use crate::contracts::number::{integer, number_or_text};
+use crate::contracts::quantity::{kilometres, minutes};
+use crate::contracts::reading::{Message, invalid, shown_part};
 use crate::contracts::time::WireTime;
 use crate::domain::event::{Event, EventBody, RideAssignment};
 use crate::domain::ids::{DriverId, EventId, JobId};
@@ -17,20 +19,15 @@ use crate::domain::ride::{CancelCode, CancelledBy, RideId, Sighting};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::ops::RangeInclusive;
 use uuid::Uuid;
 
 /// The name under which confirmations are kept.
 pub const NAME: &str = "ride_matching";
 
-/// More fits on no screen.
-const ADDRESS_CHARS_MAX: usize = 200;
+/// Of a longer one the beginning is kept: more fits on no screen.
+pub const ADDRESS_CHARS_MAX: usize = 200;
 /// A number with an extension and some punctuation.
 const PHONE_CHARS_MAX: usize = 40;
-/// Half of the way around the earth.
-const DISTANCE_KM: RangeInclusive<f64> = 0.0..=20_000.0;
-/// Ten days.
-const DURATION_MINUTES: RangeInclusive<f64> = 0.0..=14_400.0;
 
 /// Reads a client's message.
 pub fn parse(text: &str) -> Result<Inbound, BadMessage> {
@@ -44,102 +41,59 @@ pub fn parse(text: &str) -> Result<Inbound, BadMessage> {
     }
 }
 
+/// Only the two places are needed. Of the rest is taken what can be read: nobody stays in the rain for an address that is too
+/// long or a duration in words.
 fn find_driver(text: &str) -> Result<FindDriver, BadMessage> {
     let object: Map<String, Value> =
-        serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
-    let mut form = Form { object: &object, problems: Vec::new(), is_off_earth: false };
-    let (pickup, dropoff) = (form.position("pickup"), form.position("dropoff"));
-    let pickup_address = form.text("pickup_address", ADDRESS_CHARS_MAX);
-    let dropoff_address = form.text("dropoff_address", ADDRESS_CHARS_MAX);
-    let distance_km = form.number("distance_km", DISTANCE_KM);
-    let duration = form.number("estimated_duration_minutes", DURATION_MINUTES);
-    let fare = form.money("fare_amount");
-    let passenger_phone = form.text("passenger_phone", PHONE_CHARS_MAX);
-    match (pickup, dropoff, form.problems.is_empty()) {
-        (Some(pickup), Some(dropoff), true) => Ok(FindDriver {
+        serde_json::from_str(text).map_err(|_| invalid("find_driver is a JSON object"))?;
+    let form = Form(&object);
+    match (form.position("pickup"), form.position("dropoff")) {
+        (Ok(pickup), Ok(dropoff)) => Ok(FindDriver {
             pickup,
             dropoff,
-            pickup_address,
-            dropoff_address,
-            distance_km,
-            estimated_duration_minutes: duration.map(|minutes| minutes.ceil() as u32),
-            fare,
-            passenger_phone,
+            pickup_address: form.text("pickup_address", ADDRESS_CHARS_MAX),
+            dropoff_address: form.text("dropoff_address", ADDRESS_CHARS_MAX),
+            distance_km: form.0.get("distance_km").and_then(kilometres),
+            estimated_duration_minutes: form.0.get("estimated_duration_minutes").and_then(minutes),
+            fare: form.money("fare_amount"),
+            passenger_phone: form.phone("passenger_phone"),
         }),
-        _ => Err(form.refusal()),
+        (pickup, dropoff) => {
+            let problems: Vec<String> = [pickup.err(), dropoff.err()].into_iter().flatten().collect();
+            Err(BadMessage::new(ErrorCode::InvalidPosition, problems.join("; ")))
+        }
     }
 }
 
-/// Reads flat fields; all that is wrong is said at once.
-struct Form<'a> {
-    object: &'a Map<String, Value>,
-    problems: Vec<String>,
-    is_off_earth: bool,
-}
+/// Reads flat fields.
+struct Form<'a>(&'a Map<String, Value>);
 
-impl<'a> Form<'a> {
-    /// Null is absent.
-    fn present(&self, name: &str) -> Option<&'a Value> {
-        self.object.get(name).filter(|value| !value.is_null())
+impl Form<'_> {
+    fn position(&self, which: &str) -> Result<Position, String> {
+        let degrees = |field: &str| self.0.get(&format!("{which}_{field}")).and_then(number_or_text);
+        let degrees = |field: &str| degrees(field).unwrap_or(f64::NAN);
+        Position::new(degrees("latitude"), degrees("longitude")).map_err(|_| {
+            format!(
+                "{which}_latitude must be a number from -90 to 90 and {which}_longitude one from -180 to 180"
+            )
+        })
     }
 
-    fn position(&mut self, which: &str) -> Option<Position> {
-        let degrees = |field: &str| self.present(&format!("{which}_{field}")).map_or(f64::NAN, as_f64);
-        match Position::new(degrees("latitude"), degrees("longitude")) {
-            Ok(position) => Some(position),
-            Err(_) => {
-                self.is_off_earth = true;
-                self.problems.push(format!(
-                    "{which}_latitude must be a number from -90 to 90 and {which}_longitude one from -180 to 180"
-                ));
-                None
-            }
-        }
+    fn money(&self, name: &str) -> Option<Money> {
+        Money::from_major(self.0.get(name).and_then(number_or_text)?).ok()
     }
 
-    fn number(&mut self, name: &str, range: RangeInclusive<f64>) -> Option<f64> {
-        let number = as_f64(self.present(name)?);
-        if range.contains(&number) {
-            return Some(number);
-        }
-        self.problems.push(format!("{name} must be a number from {} to {}", range.start(), range.end()));
-        None
+    fn text(&self, name: &str, chars_max: usize) -> Option<String> {
+        shown_part(self.0.get(name)?.as_str()?, chars_max)
     }
 
-    fn money(&mut self, name: &str) -> Option<Money> {
-        match Money::from_major(as_f64(self.present(name)?)) {
-            Ok(amount) => Some(amount),
-            Err(error) => {
-                self.problems.push(format!("{name}: {error}"));
-                None
-            }
-        }
+    /// Some apps keep it as a number. A part of one would be another's.
+    fn phone(&self, name: &str) -> Option<String> {
+        let value = self.0.get(name)?;
+        let number = integer(value).filter(|number| *number > 0).map(|number| number.to_string());
+        let text = number.or_else(|| shown_part(value.as_str()?, PHONE_CHARS_MAX + 1));
+        text.filter(|text| text.chars().count() <= PHONE_CHARS_MAX)
     }
-
-    /// An empty text says nothing, as if it was absent.
-    fn text(&mut self, name: &str, chars_max: usize) -> Option<String> {
-        match self.present(name)?.as_str() {
-            Some(text) if text.trim().is_empty() => None,
-            Some(text) if is_shown(text, chars_max) => Some(text.to_owned()),
-            _ => {
-                self.problems.push(format!("{name} must be a text of at most {chars_max} characters"));
-                None
-            }
-        }
-    }
-
-    fn refusal(&self) -> BadMessage {
-        let code = match self.is_off_earth {
-            true => ErrorCode::InvalidPosition,
-            false => ErrorCode::InvalidFields,
-        };
-        BadMessage::new(code, self.problems.join("; "))
-    }
-}
-
-/// What is no number is in no range.
-fn as_f64(value: &Value) -> f64 {
-    value.as_f64().unwrap_or(f64::NAN)
 }
 
 /// Whether an event goes to the sockets of this ride.

@@ -3,10 +3,10 @@
 
 use crate::contracts::contact::PassengerContact;
 use crate::contracts::error_codes::ErrorCode;
-use crate::contracts::inbound::BadMessage;
+use crate::contracts::inbound::{BadMessage, Reading};
 use crate::contracts::number::JsNumber;
-use crate::contracts::reading;
 use crate::contracts::time::WireTime;
+use crate::contracts::{fixes, mending};
 use crate::domain::event::DriverCard;
 use crate::domain::money::Money;
 use crate::domain::position::{Fix, Position};
@@ -97,6 +97,24 @@ pub struct Stats {
 pub struct PositionsTaken {
     pub accepted: usize,
     pub rejected: Vec<Rejected>,
+    /// Those that were taken without what could not be read of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub adjusted: Vec<Adjusted>,
+}
+
+/// A position that was taken, by its place in the request, and the fields of it that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Adjusted {
+    pub index: usize,
+    pub fields: Vec<&'static str>,
+}
+
+/// The positions of a request: those that are good, in their order, and what is to be said of the others.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Positions {
+    pub fixes: Vec<Fix>,
+    pub rejected: Vec<Rejected>,
+    pub adjusted: Vec<Adjusted>,
 }
 
 /// A position that was not taken: its place in the request, from 0, and an error code.
@@ -108,25 +126,44 @@ pub struct Rejected {
 
 /// Reads the body of `PUT driver/location`, one position or a list of them, oldest first. A bad one among them does not
 /// cost the others: each is there or rejected. The error is of a body that can't be taken as a whole.
-pub fn positions(body: &str, now: DateTime<Utc>) -> Result<(Vec<Fix>, Vec<Rejected>), BadMessage> {
-    let not_json = |error: serde_json::Error| BadMessage::new(ErrorCode::NotJson, error.to_string());
-    let whole: &RawValue = serde_json::from_str(body).map_err(not_json)?;
-    let list: Vec<&RawValue> = match whole.get().starts_with('[') {
-        true => serde_json::from_str(whole.get()).map_err(not_json)?,
-        false => vec![whole],
+pub fn positions(body: &str, now: DateTime<Utc>) -> Result<Positions, BadMessage> {
+    let split = |text| serde_json::from_str::<&RawValue>(text).and_then(list);
+    let mended;
+    let list = match split(body) {
+        Ok(list) => list,
+        Err(_) => {
+            mended = mending::finite(body).ok_or_else(not_json)?;
+            split(&mended).map_err(|_| not_json())?
+        }
     };
     if list.len() > POSITIONS_MAX {
         let message = format!("a request has at most {POSITIONS_MAX} positions");
         return Err(BadMessage::new(ErrorCode::InvalidFields, message));
     }
-    let (mut fixes, mut rejected) = (Vec::with_capacity(list.len()), Vec::new());
+    let mut positions = Positions::default();
     for (index, one) in list.into_iter().enumerate() {
-        match reading::fix(one.get(), now) {
-            Ok(fix) => fixes.push(fix),
-            Err(bad) => rejected.push(Rejected { index, code: bad.code.as_str() }),
+        match fixes::read(one.get(), now) {
+            Ok(Reading { fix, flaws: fields }) => {
+                positions.fixes.push(fix);
+                if !fields.is_empty() {
+                    positions.adjusted.push(Adjusted { index, fields });
+                }
+            }
+            Err(bad) => positions.rejected.push(Rejected { index, code: bad.code.as_str() }),
         }
     }
-    Ok((fixes, rejected))
+    Ok(positions)
+}
+
+fn list(whole: &RawValue) -> Result<Vec<&RawValue>, serde_json::Error> {
+    match whole.get().starts_with('[') {
+        true => serde_json::from_str(whole.get()),
+        false => Ok(vec![whole]),
+    }
+}
+
+fn not_json() -> BadMessage {
+    BadMessage::new(ErrorCode::NotJson, "The body can't be read.")
 }
 
 fn js_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
@@ -186,21 +223,23 @@ mod tests {
     #[test]
     fn one_position_or_a_list_of_them() {
         let one = r#" {"latitude": 3.848, "longitude": 11.5021, "speed": 25} "#;
-        let (fixes, rejected) = positions(one, now()).expect("readable");
+        let Positions { fixes, rejected, .. } = positions(one, now()).expect("readable");
         assert_eq!((fixes.len(), fixes[0].speed, rejected.len()), (1, Some(25.0), 0));
         let list = r#"[{"latitude": 3.8, "longitude": 11.5, "timestamp": "2025-12-19T02:59:00Z"},
-            {"latitude": 91, "longitude": 0}, 7, {"latitude": 3.9, "longitude": 11.5},
-            {"latitude": 3.9, "longitude": 11.5, "timestamp": "noon"}]"#;
-        let (fixes, rejected) = positions(list, now()).expect("readable");
+            {"latitude": 91, "longitude": 0}, 7, {"latitude": 3.9, "longitude": 11.5, "heading": NaN},
+            {"latitude": 3.9, "longitude": NaN}, {"latitude": 3.9, "longitude": 11.5, "timestamp": "noon", "speed": []}]"#;
+        let Positions { fixes, rejected, adjusted } = positions(list, now()).expect("readable");
         let minutes: Vec<i64> = fixes.iter().map(|fix| (now() - fix.measured_at).num_minutes()).collect();
-        assert_eq!(minutes, [1, 0], "its own time, and ours");
+        assert_eq!(minutes, [1, 0, 0], "its own time, and ours");
         let rejected = serde_json::to_value(rejected).expect("JSON");
         let expected = json!([
             {"index": 1, "code": "invalid_position"}, {"index": 2, "code": "invalid_position"},
-            {"index": 4, "code": "invalid_timestamp"},
+            {"index": 4, "code": "invalid_position"},
         ]);
         assert_eq!(rejected, expected);
-        assert_eq!(positions("[]", now()), Ok((Vec::new(), Vec::new())));
+        let adjusted = serde_json::to_value(adjusted).expect("JSON");
+        assert_eq!(adjusted, json!([{"index": 5, "fields": ["speed", "timestamp"]}]));
+        assert_eq!(positions("[]", now()), Ok(Positions::default()));
     }
 
     #[test]
@@ -212,6 +251,6 @@ mod tests {
         let many =
             |count: usize| Value::from(vec![json!({"latitude": 1, "longitude": 2}); count]).to_string();
         assert_eq!(code(&many(POSITIONS_MAX + 1)), ErrorCode::InvalidFields);
-        assert_eq!(positions(&many(POSITIONS_MAX), now()).expect("readable").0.len(), POSITIONS_MAX);
+        assert_eq!(positions(&many(POSITIONS_MAX), now()).expect("readable").fixes.len(), POSITIONS_MAX);
     }
 }

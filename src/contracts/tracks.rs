@@ -14,7 +14,8 @@ pub struct TrackPoint {
     pub accuracy: Option<f64>,
     pub heading: Option<f64>,
     pub speed: Option<f64>,
-    pub battery_level: Option<f64>,
+    /// Per cent.
+    pub battery_level: Option<u8>,
     pub created_at: WireTime,
 }
 
@@ -72,7 +73,7 @@ mod tests {
             accuracy: Some(10.5),
             heading: None,
             speed: None,
-            battery_level: None,
+            battery_level: Some(75),
             created_at: WireTime(DateTime::from_timestamp_millis(1_800_000_000_123).unwrap()),
         }
     }
@@ -82,6 +83,7 @@ mod tests {
         let track = geojson(DriverId(123), &[point()]);
         assert_eq!(track["features"][0]["geometry"]["coordinates"], json!([77.6245, 12.9352]));
         assert_eq!(track["features"][0]["properties"]["created_at"], "2027-01-15T08:00:00.123Z");
+        assert_eq!(track["features"][0]["properties"]["battery_level"].as_u64(), Some(75), "an integer");
         assert_eq!(geojson(DriverId(123), &[])["features"], json!([]));
     }
 

@@ -1,13 +1,23 @@
-//! Ids are newtypes, so that a driver's number never stands where an order's is wanted.
+//! Ids are newtypes, so that a driver's number never stands where an order's is wanted. They are read from paths, too, where
+//! apps write 5.0 as they do in JSON.
 
-use serde::{Deserialize, Serialize};
+use crate::domain::whole;
+use serde::Serialize;
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use std::fmt;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(pub i64);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(Whole).map(Self)
+            }
+        }
 
         impl From<i64> for $name {
             fn from(id: i64) -> Self {
@@ -54,6 +64,33 @@ id! {
     EventId
 }
 
+/// Reads a whole number in each of its forms.
+struct Whole;
+
+impl Visitor<'_> for Whole {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<i64, E> {
+        Ok(number)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<i64, E> {
+        i64::try_from(number).map_err(|_| E::custom("the number is too large"))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<i64, E> {
+        whole::of_number(number).ok_or_else(|| E::custom("the number is not whole"))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<i64, E> {
+        whole::of_text(text).ok_or_else(|| E::custom("the text is no whole number"))
+    }
+}
+
 impl Default for EventId {
     fn default() -> Self {
         EventId::NONE
@@ -72,5 +109,20 @@ impl EventId {
     /// The number before.
     pub fn previous(self) -> EventId {
         EventId(self.0 - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_in_each_of_its_forms() {
+        for text in ["5", "5.0", "5e0", "\"5\"", "\"5.0\""] {
+            assert_eq!(serde_json::from_str::<JobId>(text).ok(), Some(JobId(5)), "{text}");
+        }
+        for wrong in ["4.5", "\"five\"", "null", "true", "[5]", "18446744073709551615"] {
+            assert!(serde_json::from_str::<JobId>(wrong).is_err(), "{wrong}");
+        }
     }
 }

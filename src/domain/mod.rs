@@ -22,3 +22,4 @@ pub mod role;
 pub mod search;
 pub mod search_policy;
 pub mod story;
+pub mod whole;

@@ -62,6 +62,13 @@ pub struct Fix {
     pub measured_at: DateTime<Utc>,
 }
 
+/// A battery's level in whole per cent. Some phones say it as a fraction of a full one: what lies between 0 and 1 is such a
+/// fraction, since none says a part of one per cent; 1 itself is one per cent. `None` of what no battery has.
+pub fn per_cent(level: f64) -> Option<u8> {
+    let level = if level < 1.0 { level * 100.0 } else { level };
+    (0.0..=100.0).contains(&level).then(|| level.round() as u8)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -81,15 +81,69 @@ async fn a_time_within_a_day_is_kept_whatever_its_offset() {
     }
 }
 
+/// Each of them cost the position.
 #[tokio::test]
-async fn a_malformed_time_gets_an_error_and_is_not_stored() {
+async fn a_flaw_next_to_a_position_does_not_cost_it_and_is_told_once() {
     let server = Server::start_default().await;
     let mut app = server.driver(DRIVER).await;
-    for timestamp in [json!("yesterday"), json!(""), json!(1_700_000_000), json!("2025-13-45T99:00:00Z")] {
-        app.send(located(json!({"latitude": 1.0, "longitude": 2.0, "timestamp": timestamp})));
-        app.expect("error").await;
+    let now = Utc::now();
+    let flawed = [
+        json!({"timestamp": "yesterday"}),
+        json!({"timestamp": ""}),
+        json!({"timestamp": now.timestamp_millis()}),
+        json!({"timestamp": now.timestamp() as f64 + 0.5}),
+        json!({"timestamp": now.format("%Y-%m-%dT%H:%M:%S").to_string()}),
+        json!({"timestamp": "2025-13-45T99:00:00Z"}),
+        json!({"accuracy": "", "heading": "north", "speed": [1]}),
+        json!({"latitude": "1.0", "longitude": "2.0", "battery_level": "75"}),
+    ];
+    for flaw in &flawed {
+        let mut data = json!({"latitude": 1.0, "longitude": 2.0});
+        data.as_object_mut().expect("an object").extend(flaw.as_object().expect("an object").clone());
+        app.send(located(data));
     }
-    assert_only_the_next_is_stored(&server, &mut app).await;
+    app.send_text(
+        r#"{"type":"location_update","data":{"latitude":1,"longitude":2,"heading":NaN}}"#.to_owned(),
+    );
+    let answers = app.sync().await;
+    let codes: Vec<&Value> = answers.iter().map(|answer| &answer["data"]["code"]).collect();
+    assert_eq!(codes, ["position_adjusted"], "once in a minute: {answers:?}");
+    let message = answers[0]["data"]["message"].as_str().expect("a text");
+    assert!(message.ends_with(": timestamp"), "{message}");
+    let count = flawed.len() + 1;
+    wait_until("all are stored", async || server.database().locations(DRIVER).len() == count).await;
+    let rows = server.database().locations(DRIVER);
+    assert!(rows.iter().all(|row| (row.latitude, row.longitude) == (1.0, 2.0)), "{rows:?}");
+    assert!(rows.iter().all(|row| is_about(row.created_at, now)), "{rows:?}");
+    assert!(rows.iter().all(|row| row.heading.is_none() && row.speed.is_none()), "{rows:?}");
+    assert_eq!(rows.iter().filter_map(|row| row.battery_level).collect::<Vec<_>>(), [75]);
+}
+
+/// An operator's track had 75.0, and 0.75 of phones that say fractions.
+#[tokio::test]
+async fn a_batterys_level_is_given_out_in_whole_per_cent() {
+    let server = Server::start_default().await;
+    let levels = [json!(75), json!(0.75), json!(74.6), json!("75"), json!(-1), json!(101)];
+    let sent =
+        json!(levels.clone().map(|level| json!({"latitude": 1, "longitude": 2, "battery_level": level})));
+    let taken = server.driver_api(DRIVER).await.put("driver/location", sent).await.expect(202).body;
+    let expected =
+        json!({"accepted": 6, "rejected": [], "adjusted": [{"index": 5, "fields": ["battery_level"]}]});
+    assert_eq!(taken, expected);
+    let count = levels.len();
+    wait_until("all are stored", async || server.database().locations(DRIVER).len() == count).await;
+    let operator = server.operator().await;
+    let path = format!("admin/drivers/{DRIVER}/locations");
+    let shown = operator.list(&path).await;
+    let mut shown: Vec<String> = shown.iter().map(|point| point["battery_level"].to_string()).collect();
+    let track = operator.api().get(&format!("{path}?format=GeoJSON")).await.expect(200).body;
+    let features = track["features"].as_array().expect("a list").clone();
+    let of = |feature: &Value| feature["properties"]["battery_level"].to_string();
+    let mut drawn: Vec<String> = features.iter().map(of).collect();
+    shown.sort();
+    drawn.sort();
+    assert_eq!(shown, ["75", "75", "75", "75", "null", "null"]);
+    assert_eq!(drawn, shown);
 }
 
 /// Rows are written in the order of arrival, so once a later good one is there, a bad one would be, too.
@@ -110,7 +164,7 @@ async fn an_impossible_position_gets_an_error_and_is_not_stored() {
         r#"{"latitude":-91,"longitude":0}"#,
         r#"{"latitude":0,"longitude":180.0001}"#,
         r#"{"latitude":0,"longitude":-181}"#,
-        r#"{"latitude":"28.7","longitude":"77.1"}"#,
+        r#"{"latitude":"28.7N","longitude":"77.1E"}"#,
         r#"{"latitude":28.7}"#,
         r#"{"longitude":77.1}"#,
         r#"{"latitude":null,"longitude":77.1}"#,

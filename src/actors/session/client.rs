@@ -27,11 +27,10 @@ use crate::clock::SharedClock;
 use crate::contracts::close_codes::CloseCode;
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::ride_matching::is_of;
-use crate::contracts::{BadMessage, Contract, Inbound};
+use crate::contracts::{BadMessage, Contract, Inbound, Reading};
 use crate::domain::delivery::{Delivery, Standing, Step};
 use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, DriverId, EventId};
-use crate::domain::position::Fix;
 use crate::domain::ride::{RideId, Rules};
 use crate::metrics::Metrics;
 use crate::operations;
@@ -51,7 +50,11 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
+
+/// A socket is told so often at most of what can't be read of its positions.
+const ADJUSTED_EVERY: Duration = Duration::from_secs(60);
 
 /// What all clients share.
 pub struct ClientContext {
@@ -237,6 +240,8 @@ pub struct Client {
     // state
     last_event_id: Option<EventId>,
     delivery: Delivery,
+    /// When it was last said that a position could not be read as a whole.
+    adjusted_at: Option<Instant>,
     // peers
     context: Arc<ClientContext>,
 }
@@ -250,7 +255,7 @@ impl Client {
         context: Arc<ClientContext>,
     ) -> Self {
         let delivery = part.delivery();
-        Self { session: Uuid::nil(), part, recipient, last_event_id, delivery, context }
+        Self { session: Uuid::nil(), part, recipient, last_event_id, delivery, adjusted_at: None, context }
     }
 }
 
@@ -279,7 +284,7 @@ impl Conversation for Client {
             }
         };
         match inbound {
-            Inbound::Position(fix) => self.position(&fix, link),
+            Inbound::Position(reading) => self.position(&reading, link),
             Inbound::Ping { timestamp } => {
                 let pong = self.contract().pong(timestamp.as_ref(), self.context.clock.now());
                 self.send(pong, link);
@@ -359,7 +364,8 @@ impl Client {
 
 /// The same for all.
 impl Client {
-    fn position(&mut self, fix: &Fix, link: &mut Link<'_, Self>) {
+    fn position(&mut self, reading: &Reading, link: &mut Link<'_, Self>) {
+        let fix = &reading.fix;
         let Some(driver) = self.part.driver() else {
             let bad = BadMessage::new(ErrorCode::Forbidden, "only a driver has positions here");
             return self.refuse(&bad, link);
@@ -370,6 +376,18 @@ impl Client {
             let bad =
                 BadMessage::new(ErrorCode::Busy, "the position was not taken; send the next one as usual");
             self.refuse(&bad, link);
+        } else if let Some(adjusted) = reading.adjusted() {
+            self.say_adjusted(&adjusted, link);
+        }
+    }
+
+    /// An app that writes a field wrongly does so in each position, and once in a while is enough to find it.
+    fn say_adjusted(&mut self, adjusted: &BadMessage, link: &mut Link<'_, Self>) {
+        let now = Instant::now();
+        if self.adjusted_at.is_none_or(|said_at| now - said_at >= ADJUSTED_EVERY) {
+            self.adjusted_at = Some(now);
+            let error = self.contract().error(adjusted, self.context.clock.now());
+            self.send(error, link);
         }
     }
 

@@ -25,7 +25,7 @@ pub struct NewCustomer {
 pub fn new_customer(object: &Object) -> Result<NewCustomer, Problem> {
     let mut fields = Fields::of(object);
     let new = new_person(&mut fields);
-    let time_zone = fields.optional("time_zone", rules::time_zone);
+    let time_zone = fields.optional("time_zone", rules::unless_empty(rules::time_zone)).flatten();
     fields.finish(|| {
         let NewPerson { person, password } = new?;
         Some(NewCustomer { person, password, time_zone })

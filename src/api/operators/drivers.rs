@@ -41,9 +41,10 @@ fn new_driver(object: &Object) -> Result<(NewPerson, DriverDetails), Problem> {
     let mut fields = Fields::of(object);
     let new = new_person(&mut fields);
     let vehicle_type = fields.required("vehicle_type", rules::name);
-    let license_number = fields.optional("license_number", rules::name);
-    let vehicle_registration = fields.optional("vehicle_registration", rules::name);
-    let vehicle_color = fields.optional("vehicle_color", rules::name);
+    let license_number = fields.optional("license_number", rules::unless_empty(rules::name)).flatten();
+    let vehicle_registration =
+        fields.optional("vehicle_registration", rules::unless_empty(rules::name)).flatten();
+    let vehicle_color = fields.optional("vehicle_color", rules::unless_empty(rules::name)).flatten();
     let is_verified = fields.optional("is_verified", rules::flag).unwrap_or(false);
     let position = fields.position("latitude", "longitude");
     let wants = fields.optional("status", rules::wants).unwrap_or(Wants::Offline);

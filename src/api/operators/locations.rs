@@ -10,6 +10,7 @@ use crate::api::problem::Problem;
 use crate::api::rules;
 use crate::contracts::tracks::{TrackPoint, geojson, gpx};
 use crate::domain::ids::DriverId;
+use crate::domain::position::per_cent;
 use crate::store::{Location, reads};
 use actix_web::http::header::LINK;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -121,7 +122,7 @@ fn point(row: Location) -> TrackPoint {
         accuracy: row.accuracy,
         heading: row.heading,
         speed: row.speed,
-        battery_level: row.battery_level,
+        battery_level: row.battery_level.and_then(per_cent),
         created_at: row.created_at.into(),
     }
 }

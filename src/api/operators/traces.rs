@@ -175,8 +175,8 @@ fn led_to(search: &SearchRecord) -> Option<JobStatus> {
 }
 
 /// `GET admin/drivers/{id}/why`.
-pub async fn why(ctx: web::Data<Context>, _: Admin, id: web::Path<i64>) -> Answered {
-    let id = DriverId(id.into_inner());
+pub async fn why(ctx: web::Data<Context>, _: Admin, id: web::Path<DriverId>) -> Answered {
+    let id = id.into_inner();
     let read = ctx
         .read(move |conn| {
             let Some(standing) = reads::driver(conn, id)? else { return Ok(None) };
