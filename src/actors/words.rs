@@ -53,6 +53,7 @@ pub fn ride(standing: RideStanding) -> Ride {
         dropoff_address: job.dropoff_address,
         estimated_fare: Money::from_minor(fare),
         distance_km: job.distance_km,
+        estimated_duration_minutes: ride.estimated_duration_minutes,
         scheduled_at: ride.scheduled_at.map(Into::into),
         final_fare: ride.final_fare_minor.map(Money::from_minor),
         driver: driver.map(|(driver, account)| ride_driver(rides::card(&driver, &account), job.status)),

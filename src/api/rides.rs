@@ -61,6 +61,7 @@ fn request(object: &Object) -> Result<Request, Problem> {
     let dropoff_address = fields.optional("dropoff_address", rules::ride_address).unwrap_or_default();
     let fare = fields.optional("estimated_fare", rules::money);
     let distance_km = fields.optional("distance_km", rules::distance_km);
+    let duration_minutes = fields.optional("estimated_duration_minutes", rules::duration_minutes);
     let scheduled_at = fields.optional("scheduled_at", rules::instant);
     fields.finish(|| {
         Some(Request {
@@ -72,6 +73,7 @@ fn request(object: &Object) -> Result<Request, Problem> {
             dropoff_address,
             fare,
             distance_km,
+            duration_minutes,
             scheduled_at,
             passenger_phone: None,
             patience: Patience::UntilDeadline,

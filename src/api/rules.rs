@@ -2,7 +2,7 @@
 //! words what is expected; it never repeats what was sent, which may be a secret.
 
 use crate::contracts::number::{integer, integer_or_text, number_of_text, number_or_text};
-use crate::contracts::quantity::{DISTANCE_KM, kilometres};
+use crate::contracts::quantity::{DISTANCE_KM, DURATION_MINUTES, kilometres, minutes};
 use crate::contracts::reading::{is_hidden, shown_part};
 use crate::contracts::ride_matching::ADDRESS_CHARS_MAX;
 use crate::contracts::time;
@@ -146,6 +146,10 @@ pub fn distance_km(value: &Value) -> Result<f64, String> {
     kilometres(value).ok_or_else(|| format!("must be a number from 0 to {}", DISTANCE_KM.end()))
 }
 
+pub fn duration_minutes(value: &Value) -> Result<u32, String> {
+    minutes(value).ok_or_else(|| format!("must be a number of minutes from 0 to {}", DURATION_MINUTES.end()))
+}
+
 pub fn latitude(value: &Value) -> Result<f64, String> {
     let degrees = number_or_text(value).filter(|degrees| Position::new(*degrees, 0.0).is_ok());
     degrees.ok_or_else(|| "must be a number from -90 to 90".to_owned())
@@ -261,8 +265,8 @@ mod tests {
         assert_eq!(ids(&json!([1.0, "2", 3])), Ok(vec![1i64, 2, 3]));
         assert_eq!(stars(&json!(5.0)), stars(&json!(5)));
         assert!(stars(&json!(4.5)).is_err() && stars(&json!("5")).is_err() && stars(&json!(6.0)).is_err());
-        assert_eq!(distance_km(&json!("3.2 km")), Ok(3.2));
-        assert!(distance_km(&json!("far")).is_err());
+        assert_eq!((distance_km(&json!("3.2 km")), duration_minutes(&json!("25 mins"))), (Ok(3.2), Ok(25)));
+        assert!(distance_km(&json!("far")).is_err() && duration_minutes(&json!("soon")).is_err());
         assert_eq!(latitude(&json!("-26.2041")), Ok(-26.2041));
         assert!(latitude(&json!("90.1")).is_err() && longitude(&json!("east")).is_err());
         assert!(ids::<i64>(&json!([])).is_err() && ids::<i64>(&json!(vec![1; 101])).is_err());

@@ -37,6 +37,8 @@ pub struct Ride {
     pub estimated_fare: Money,
     #[serde(serialize_with = "js_number")]
     pub distance_km: f64,
+    /// Whole minutes, as the app said.
+    pub estimated_duration_minutes: Option<i64>,
     pub scheduled_at: Option<WireTime>,
     #[serde(serialize_with = "js_money_or_null")]
     pub final_fare: Option<Money>,
@@ -191,7 +193,8 @@ mod tests {
             "ride_id": "0190a5f0-7a7e-7bd0-8d0c-9f1d8a1f2b3c", "status": "requested", "ride_type": "moto",
             "passenger_id": person(1), "pickup_latitude": 3.848, "pickup_longitude": 11.5021,
             "dropoff_latitude": 3.858, "dropoff_longitude": 11.5121, "pickup_address": "Rond-point Nlongkak",
-            "dropoff_address": "", "estimated_fare": 1500, "distance_km": 2, "scheduled_at": null,
+            "dropoff_address": "", "estimated_fare": 1500, "distance_km": 2,
+            "estimated_duration_minutes": null, "scheduled_at": null,
             "final_fare": null, "driver": null, "requested_at": "2025-12-19T03:00:00.000Z", "accepted_at": null,
             "arrived_at": null, "started_at": null, "completed_at": null, "cancelled_at": null,
         });

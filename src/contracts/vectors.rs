@@ -222,6 +222,7 @@ pub fn ride() -> Ride {
         dropoff_address: String::new(),
         estimated_fare: Money::from_minor(150_000),
         distance_km: 2.0,
+        estimated_duration_minutes: None,
         scheduled_at: None,
         final_fare: None,
         driver: None,

@@ -187,6 +187,7 @@ pub struct Ride {
     pub passenger_phone: Option<String>,
     pub estimated_fare_minor: Option<i64>,
     pub final_fare_minor: Option<i64>,
+    pub estimated_duration_minutes: Option<i64>,
     pub scheduled_at: Option<NaiveDateTime>,
     pub arrived_at: Option<NaiveDateTime>,
 }
@@ -349,6 +350,7 @@ pub struct NewRide<'a> {
     pub ride_type: &'a str,
     pub passenger_phone: Option<&'a str>,
     pub estimated_fare_minor: i64,
+    pub estimated_duration_minutes: Option<i64>,
     pub scheduled_at: Option<NaiveDateTime>,
 }
 

@@ -93,6 +93,7 @@ diesel::table! {
         final_fare_minor -> Nullable<BigInt>,
         scheduled_at -> Nullable<Timestamp>,
         driver_lost_at -> Nullable<Timestamp>,
+        estimated_duration_minutes -> Nullable<BigInt>,
     }
 }
 

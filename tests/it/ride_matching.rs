@@ -434,7 +434,7 @@ async fn a_search_begins_whatever_is_wrong_with_what_is_optional() {
     app.send(message);
     app.expect("searching").await;
     let kept = "SELECT COUNT(*) AS value FROM jobs WHERE kind = 'ride' AND length(pickup_address) = 200 \
-         AND dropoff_address = '' AND distance_km = 12.5 AND passenger_phone = '27123456789' AND earnings_minor > 0";
+         AND dropoff_address = '' AND distance_km = 12.5 AND estimated_duration_minutes = 25 AND passenger_phone = '27123456789' AND earnings_minor > 0";
     assert_eq!(server.database().number(kept), 1);
 }
 

@@ -48,6 +48,8 @@ pub struct Request {
     pub dropoff_address: String,
     pub fare: Option<Money>,
     pub distance_km: Option<f64>,
+    /// As the app has it of its own route.
+    pub duration_minutes: Option<u32>,
     pub scheduled_at: Option<DateTime<Utc>>,
     /// Where the passenger can be called, if elsewhere than at their account's number.
     pub passenger_phone: Option<String>,
@@ -122,6 +124,7 @@ fn make(tx: &mut Tx<'_>, passenger: CustomerId, request: &Request, rules: &Rules
         ride_type: &request.ride_type,
         passenger_phone: request.passenger_phone.as_deref().or(account.phone_number.as_deref()),
         estimated_fare_minor: fare.minor(),
+        estimated_duration_minutes: request.duration_minutes.map(i64::from),
         scheduled_at: request.scheduled_at.map(|at| at.naive_utc()),
     };
     let ride = sql!(tx, rides::insert(&row)).map_err(|error| match error {

@@ -320,6 +320,7 @@ fn request(asked: FindDriver) -> Request {
         dropoff_address: asked.dropoff_address.unwrap_or_default(),
         fare: asked.fare,
         distance_km: asked.distance_km,
+        duration_minutes: asked.estimated_duration_minutes,
         scheduled_at: None,
         passenger_phone: asked.passenger_phone,
         patience: Patience::WhileAnybodyIsLeft,
