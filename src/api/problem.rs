@@ -60,7 +60,15 @@ impl Problem {
     pub fn fields(errors: Vec<FieldProblem>) -> Self {
         let detail = match errors.as_slice() {
             [one] => format!("{}: {}.", one.field, one.message),
-            several => format!("{} fields are missing or wrong.", several.len()),
+            several => {
+                // Where there is a sentence and no list, as in push, it says all.
+                let each = several.iter().map(|one| format!("{} {}", one.field, one.message));
+                format!(
+                    "{} fields are missing or wrong: {}.",
+                    several.len(),
+                    each.collect::<Vec<_>>().join("; ")
+                )
+            }
         };
         Self { errors, ..Self::new(ErrorCode::InvalidFields, detail) }
     }

@@ -42,6 +42,17 @@ pub enum Priority {
     High,
 }
 
+/// What Apple's payload has for itself.
+pub const APS: &str = "aps";
+
+/// A key of a notification's data that a service keeps for itself: FCM refuses the message, or its library on the phone takes
+/// the key away, and Apple's `aps` is the text. Such data never arrives, so whoever sends it is to hear so at once.
+pub fn is_reserved_key(key: &str) -> bool {
+    ["from", "message_type", "collapse_key", APS].contains(&key)
+        || key.starts_with("google.")
+        || key.starts_with("gcm.")
+}
+
 /// The longest token that any service gives out is far shorter; more is somebody's mistake.
 pub const PUSH_TOKEN_BYTES_MAX: usize = 500;
 

@@ -30,11 +30,7 @@ const STATS_HOURS_MAX: usize = 168;
 
 /// Whom a query is about, as far as it says so.
 fn named(fields: &mut Fields<'_>) -> Option<CustomerId> {
-    let rule = |value: &Value| {
-        let id = value.as_str().and_then(|text| text.parse().ok()).filter(|id| *id > 0);
-        id.map(CustomerId).ok_or_else(|| "must be a customer's id".to_owned())
-    };
-    fields.optional("customerId", rule)
+    fields.optional("customerId", |value| rules::id(value).map_err(|_| "must be a customer's id".to_owned()))
 }
 
 fn customer_of(caller: &PushCaller, query: &Query) -> Result<CustomerId, Problem> {

@@ -19,7 +19,7 @@ use crate::contracts::time::WireTime;
 use crate::domain::device::Platform;
 use crate::domain::ids::CustomerId;
 use crate::domain::notification::{BODY_CHARS_MAX, Content, NotificationStatus, TITLE_CHARS_MAX};
-use crate::domain::push::{Priority, PushService, PushToken};
+use crate::domain::push::{Priority, PushService, PushToken, is_reserved_key};
 use crate::operations::push::{DirectRow, Registration, register as register_device};
 use actix_web::web;
 use caller::PushCaller;
@@ -54,11 +54,16 @@ fn registration(object: &Object) -> Result<Registration, Problem> {
     fields.optional("userType", is_customer);
     let customer = fields.required("id", rules::id);
     let platform = fields.required("platform", rules::word(&PLATFORMS));
-    let device = fields.optional("deviceId", word_of);
-    let fcm = fields.optional("fcmToken", token);
-    let expo = fields.optional("expoPushToken", token);
-    let apns = fields.optional("apnsToken", token);
-    if !["fcmToken", "expoPushToken", "apnsToken"].iter().any(|name| fields.has(name)) {
+    let device = fields.optional("deviceId", rules::unless_empty(word_of)).flatten();
+    let mut is_any_sent = false;
+    let mut read_token = |name: &str| {
+        // An app that got none from its service sends an empty one.
+        let token = fields.optional(name, rules::unless_empty(token));
+        is_any_sent |= !matches!(token, Some(None)) && fields.has(name);
+        token.flatten()
+    };
+    let (fcm, expo, apns) = (read_token("fcmToken"), read_token("expoPushToken"), read_token("apnsToken"));
+    if !is_any_sent {
         fields.refuse("fcmToken", "is missing, and so are expoPushToken and apnsToken");
     }
     fields.finish(|| {
@@ -68,7 +73,7 @@ fn registration(object: &Object) -> Result<Registration, Problem> {
 }
 
 fn is_customer(value: &Value) -> Result<(), String> {
-    if value == "customer" { Ok(()) } else { Err("must be customer".to_owned()) }
+    rules::word(&[("customer", ())])(value).map_err(|_| "must be customer".to_owned())
 }
 
 pub(super) fn token(value: &Value) -> Result<PushToken, String> {
@@ -123,7 +128,14 @@ fn message(object: &Object) -> Result<(CustomerId, Content), Problem> {
         },
         _ => GENERAL.to_owned(),
     };
-    let is_high = data.get("priority").is_some_and(|priority| priority == "high");
+    let priority = data.get("priority").and_then(Value::as_str).unwrap_or_default();
+    let is_high = priority.eq_ignore_ascii_case("high");
+    let reserved: Vec<String> =
+        data.keys().filter(|key| is_reserved_key(key)).map(|key| shortened(key)).collect();
+    if !reserved.is_empty() {
+        let keys = reserved.join(", ");
+        fields.refuse("data", format!("must not have {keys}, which push services keep for themselves"));
+    }
     data.entry("type").or_insert_with(|| Value::String(kind.clone()));
     fields.finish(|| {
         let content = Content {
@@ -137,6 +149,10 @@ fn message(object: &Object) -> Result<(CustomerId, Content), Problem> {
         };
         Some((customer?, content))
     })
+}
+
+fn shortened(key: &str) -> String {
+    key.chars().take(WORD_CHARS_MAX).collect()
 }
 
 /// `POST test`.
@@ -189,11 +205,50 @@ mod tests {
             ("fcmToken", json!("")),
             ("fcmToken", json!("a b")),
             ("fcmToken", json!("x".repeat(501))),
-            ("deviceId", json!("")),
+            ("deviceId", json!("a\nb")),
         ] {
             let mut body = whole.clone();
             body[name] = wrong.clone();
             assert!(registration(&object(body)).is_err(), "{name} {wrong}");
+        }
+    }
+
+    #[test]
+    fn an_empty_token_is_none_and_words_are_read_in_any_case() {
+        let read = |body: Value| registration(&object(body));
+        let written = json!({"userType": "Customer", "id": "123", "fcmToken": "f", "expoPushToken": "", "apnsToken": " ",
+            "deviceId": "", "platform": "iOS"});
+        let read_all = read(written).expect("all that is needed");
+        assert_eq!((read_all.customer, read_all.platform), (CustomerId(123), Platform::Ios));
+        assert!(read_all.fcm.is_some() && read_all.expo.is_none() && read_all.apns.is_none());
+        assert_eq!(read_all.device, None);
+        let none = json!({"userType": "customer", "id": 123.0, "fcmToken": "", "expoPushToken": "", "platform": "web"});
+        assert_eq!(
+            read(none).expect_err("no token").detail(),
+            "fcmToken: is missing, and so are expoPushToken and apnsToken."
+        );
+    }
+
+    #[test]
+    fn a_key_that_a_service_keeps_for_itself_is_named() {
+        let read = |key: &str| {
+            let data: Object = [(key.to_owned(), json!("x"))].into_iter().collect();
+            message(&object(json!({"id": 1, "title": "t", "body": "b", "data": data})))
+        };
+        let reserved =
+            ["from", "message_type", "collapse_key", "google.c.id", "gcm.notification.title", "gcm.x", "aps"];
+        for key in reserved {
+            let refused = read(key).expect_err(key);
+            assert_eq!(refused.code(), ErrorCode::InvalidFields);
+            assert!(refused.detail().contains(key), "{}", refused.detail());
+        }
+        let both = json!({"id": 1, "body": "b", "data": {"from": 1, "google.x": 2, "fine": 3}});
+        let refused = message(&object(both)).expect_err("a title, too");
+        for named in ["title", "from, google.x, which"] {
+            assert!(refused.detail().contains(named), "all at once: {}", refused.detail());
+        }
+        for fine in ["fromCity", "googleMaps", "gcmX", "APS", "messageType"] {
+            assert!(read(fine).is_ok(), "{fine}");
         }
     }
 
@@ -208,6 +263,7 @@ mod tests {
         assert_eq!(plain.data["type"], "general");
         let high = read(json!({"type": "reached", "priority": "high"})).expect("a message");
         assert_eq!((high.kind.as_str(), high.priority, high.is_urgent), ("reached", Priority::High, false));
+        assert_eq!(read(json!({"priority": "HIGH"})).expect("a message").priority, Priority::High);
         assert_eq!(read(json!({"type": 7})).expect("a message").kind, "general");
         for wrong in [json!([]), json!("x"), json!({"type": ""}), json!({"type": "x".repeat(101)})] {
             assert!(read(wrong.clone()).is_err(), "{wrong}");

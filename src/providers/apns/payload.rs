@@ -2,10 +2,9 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::domain::push::APS;
 use crate::providers::Notification;
 use crate::providers::payload::{NOTIFICATION_ID, SOUND, Text, Unsendable, Written, write_fitting};
-
-const APS: &str = "aps";
 
 /// The body of a request: all of it counts.
 pub(in crate::providers) fn write(notification: &Notification) -> Result<Written, Unsendable> {
