@@ -14,6 +14,7 @@ use actix_web::http::header::{
     ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, LINK,
     PRAGMA, RETRY_AFTER, UPGRADE,
 };
+use actix_web::http::uri::{PathAndQuery, Uri};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
@@ -35,6 +36,7 @@ pub async fn around(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let began = Instant::now();
     let _in_use = session::in_use(req.request());
+    trim_slash(&mut req);
     let (method, path) = (req.method().clone(), req.path().to_owned());
     if method == Method::HEAD {
         ask_as_get(&mut req);
@@ -63,6 +65,28 @@ const MAY_STILL_LOOK: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 fn ask_as_get(req: &mut ServiceRequest) {
     req.head_mut().method = Method::GET;
     req.headers_mut().remove(UPGRADE);
+}
+
+/// Pages whose addresses below them count from their slash.
+const PAGES: [&str; 3] = ["/", "/console/", "/docs/"];
+
+/// A slash at the end leads to the same: many HTTP clients and proxies write one. Sockets are among them, and the matching
+/// app's has one of its own.
+fn trim_slash(req: &mut ServiceRequest) {
+    let path = req.path();
+    let trimmed = path.trim_end_matches('/');
+    if trimmed.len() == path.len() || trimmed.is_empty() || PAGES.contains(&path) {
+        return;
+    }
+    let mut parts = req.uri().clone().into_parts();
+    let query = req.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    // A part of what was one is one.
+    let Ok(trimmed) = PathAndQuery::from_maybe_shared(format!("{trimmed}{query}")) else { return };
+    parts.path_and_query = Some(trimmed);
+    if let Ok(uri) = Uri::from_parts(parts) {
+        req.match_info_mut().get_mut().update(&uri);
+        req.head_mut().uri = uri;
+    }
 }
 
 /// The framework's own 405 says which methods there are, and nothing else.

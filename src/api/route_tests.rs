@@ -508,6 +508,32 @@ async fn a_track_is_read_part_by_part_and_in_three_formats() {
     server.get(&admin, &format!("/api/v1/admin/drivers/{}/locations", DriverId(9))).await.expect(404);
 }
 
+/// A slash at the end was a page that does not exist.
+#[actix_web::test]
+async fn each_route_is_the_same_with_a_slash_at_its_end() {
+    let routes = concat!(include_str!("mod.rs"), include_str!("sockets.rs"));
+    let paths = ["at(\"", "resource(\""].into_iter().flat_map(|before| routes.split(before).skip(1));
+    let paths = paths.filter_map(|rest| rest.split('"').next());
+    // The console's pages have a slash of their own.
+    let paths = paths.filter(|path| path.starts_with('/') && *path != "/" && !path.starts_with("/console/"));
+    let paths: Vec<String> = paths
+        .map(|path| path.replace("{id}", "1").replace("{ride_id}", "r").replace("{driver_id}", "1"))
+        .collect();
+    assert!(paths.len() > 50, "the table of routes was read: {paths:?}");
+    let server = Server::start(&[]).await;
+    let admin = server.token("admin").await;
+    // The sockets' doors need more of the server than these tests have.
+    for path in paths.iter().filter(|path| !path.contains("/ws/driver") && !path.contains("/ws/connect")) {
+        for method in ["GET", "DELETE"] {
+            let one = server.send(request(method, &admin, path)).await;
+            let other = server.send(request(method, &admin, &format!("{path}/"))).await;
+            assert_eq!((one.status, one.code()), (other.status, other.code()), "{method} {path}");
+            let is_there = one.status != 404 || one.body["detail"] != "There is no such page.";
+            assert!(is_there || one.text.contains("\"success\""), "{path}: {}", one.text);
+        }
+    }
+}
+
 #[actix_web::test]
 async fn whoever_runs_it_hears_how_it_is() {
     let server = Server::start(&[("METRICS_PUBLIC", "false")]).await;

@@ -22,6 +22,7 @@ mod orders;
 mod positions;
 mod providers;
 mod push;
+mod reading;
 mod replay;
 mod rest_input;
 mod ride_matching;
