@@ -18,7 +18,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("providers", &["domain"]),
     ("operations", &["store", "domain"]),
     ("actors", &["operations", "store", "contracts", "providers", "domain"]),
-    ("api", &["operations", "store", "actors", "contracts", "domain"]),
+    ("api", &["operations", "store", "actors", "contracts", "providers", "domain"]),
     ("simulate", &["contracts", "domain"]),
     ("app", &EVERYTHING),
     ("main", &EVERYTHING),

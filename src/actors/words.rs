@@ -3,12 +3,12 @@
 use crate::contracts::BadMessage;
 use crate::contracts::driver_rest::{AssignedOrders, DriverOrder, order_word};
 use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::payment::PaymentFields;
 use crate::contracts::ride_rest::{Ride, RideDriver};
 use crate::domain::booking::BookingStatus;
 use crate::domain::contact::Contact;
 use crate::domain::event::DriverCard;
 use crate::domain::job::JobStatus;
-use crate::domain::money::Money;
 use crate::domain::ride::ride_word;
 use crate::operations::Refusal;
 use crate::operations::orders;
@@ -19,10 +19,20 @@ use crate::store::reads::RideStanding;
 /// Orders as the driver who holds them sees them.
 pub fn orders_held(held: Vec<(Job, Contact)>) -> AssignedOrders {
     let order = |(job, contact): (Job, Contact)| {
-        DriverOrder::new(orders::summary(&job), order_word(job.status), job.assigned_at)
+        let status = order_word(job.status);
+        DriverOrder::new(orders::summary(&job), status, job.assigned_at, payment(&job))
             .with_contact(Some(contact))
     };
     AssignedOrders { orders: held.into_iter().map(order).collect() }
+}
+
+/// How an order or a booking is paid.
+pub fn payment(job: &Job) -> PaymentFields {
+    PaymentFields {
+        payment_method: job.payment.payment_method,
+        payment_status: job.payment.payment_status,
+        amount: job.payable(),
+    }
 }
 
 /// A ride as this one sees it, by REST and in `ride_joined`: the driver who has it sees whom to call, too.
@@ -37,9 +47,9 @@ pub fn ride_for(viewer: Viewer, standing: RideStanding) -> Ride {
 /// A ride as all see it who may.
 pub fn ride(standing: RideStanding) -> Ride {
     let RideStanding { ride, passenger, driver } = standing;
+    let (estimated_fare, final_fare, amount) = (ride.estimated_fare(), ride.final_fare(), ride.payable());
     let job = ride.job;
     let passenger_id = passenger.and_then(|account| account.public_id.parse().ok()).unwrap_or_default();
-    let fare = ride.estimated_fare_minor.unwrap_or(job.earnings_minor);
     Ride {
         ride_id: ride.ride_id,
         status: ride_word(job.status),
@@ -51,11 +61,15 @@ pub fn ride(standing: RideStanding) -> Ride {
         dropoff_longitude: job.dropoff_longitude.unwrap_or_default(),
         pickup_address: job.pickup_address,
         dropoff_address: job.dropoff_address,
-        estimated_fare: Money::from_minor(fare),
+        estimated_fare,
+        currency: amount.currency(),
         distance_km: job.distance_km,
         estimated_duration_minutes: ride.estimated_duration_minutes,
         scheduled_at: ride.scheduled_at.map(Into::into),
-        final_fare: ride.final_fare_minor.map(Money::from_minor),
+        final_fare,
+        payment_method: job.payment.payment_method,
+        payment_status: job.payment.payment_status,
+        amount,
         driver: driver.map(|(driver, account)| ride_driver(rides::card(&driver, &account), job.status)),
         passenger: None,
         requested_at: job.requested_at.into(),
@@ -79,6 +93,7 @@ pub fn refusal(refusal: Refusal) -> BadMessage {
         Refusal::OrderState(state) => format!("the order is {}", order_word(state)),
         Refusal::RideState(state) => format!("the ride is {}", ride_word(state)),
         Refusal::BookingState(state) => format!("the booking is {}", BookingStatus::from(state).as_str()),
+        Refusal::PaymentState(state) => format!("the payment is {}", state.as_str()),
         other => other.to_string(),
     };
     BadMessage::new(code_of(refusal), message)
@@ -90,6 +105,9 @@ pub fn code_of(refusal: Refusal) -> ErrorCode {
         Refusal::OrderState(_) => ErrorCode::OrderState,
         Refusal::RideState(_) => ErrorCode::RideState,
         Refusal::BookingState(_) => ErrorCode::BookingState,
+        Refusal::PaymentState(_) => ErrorCode::PaymentState,
+        Refusal::NotCash => ErrorCode::NotCash,
+        Refusal::PaymentMismatch => ErrorCode::PaymentMismatch,
         Refusal::RideTaken => ErrorCode::RideTaken,
         Refusal::OfferEnded => ErrorCode::OfferEnded,
         Refusal::AlreadyRated => ErrorCode::AlreadyRated,

@@ -1,20 +1,23 @@
 //! Bookings of technicians by REST, for customers, technicians, operators and their programs. What a booking may become is
 //! decided in `operations::bookings`.
 
+use crate::actors::words;
 use crate::api::answer::{Answered, CREATED, OK, decide, decide_and_add, json, page, page_limit};
 use crate::api::extract::{Caller, Operator, forbidden};
 use crate::api::fields::{Fields, Object};
 use crate::api::input::{Body, Once, Query};
 use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
-use crate::api::{Context, rules};
+use crate::api::{Context, payments, rules};
 use crate::contracts;
 use crate::contracts::contact::CustomerContact;
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::booking::{BookingStatus, track_id};
 use crate::domain::contact::Contact;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
+use crate::domain::payment::{PaymentStatus, Terms};
 use crate::domain::role::Role;
+use crate::operations;
 use crate::operations::authentication::Principal;
 use crate::operations::bookings::{self, Capacity, Party, Request};
 use crate::store::reads::{self, BookingStanding, BookingsOf};
@@ -29,8 +32,9 @@ pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once,
         return Err(forbidden(caller.role));
     }
     let (customer, request) = request(&body.object()?, party)?;
+    let currency = ctx.currency();
     let key = once.key(&ctx, &caller, &body);
-    decide(&ctx, key, CREATED, move |tx| Ok(shown(bookings::create(tx, customer, &request)?))).await
+    decide(&ctx, key, CREATED, move |tx| Ok(shown(bookings::create(tx, customer, &request, currency)?))).await
 }
 
 fn request(object: &Object, party: Party) -> Result<(CustomerId, Request), Problem> {
@@ -43,8 +47,15 @@ fn request(object: &Object, party: Party) -> Result<(CustomerId, Request), Probl
     let address = fields.optional("address", rules::name_or_empty).unwrap_or_default();
     let place = fields.position("latitude", "longitude");
     let scheduled_at = fields.optional("scheduled_at", rules::instant);
-    let read =
-        fields.finish(|| Some((named?, Request { service: service?, address, place, scheduled_at })))?;
+    // A customer says how they will pay, and not how much, nor that they have.
+    let terms = match party {
+        Party::Customer(_) => {
+            Terms { method: fields.optional("payment_method", rules::payment_method), ..Terms::default() }
+        }
+        Party::Operator | Party::Technician(_) => payments::terms(&mut fields),
+    };
+    let read = fields
+        .finish(|| Some((named?, Request { service: service?, address, place, scheduled_at, terms })))?;
     match party {
         Party::Customer(own) if own != read.0 => {
             Err(Problem::new(ErrorCode::Forbidden, "A customer books for nobody else."))
@@ -140,17 +151,34 @@ pub async fn set_status(
     let mut fields = Fields::of(&object);
     let wished = fields.required("status", status);
     let reason = fields.optional("reason", rules::reason_or_empty);
+    let is_paid = paid_in_cash(&mut fields, party, wished);
     let wished = fields.finish(|| wished)?;
     let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
     let key = once.key(&ctx, &caller, &body);
     let set = move |tx: &mut Tx<'_>| {
-        Ok(shown(bookings::set_status(tx, id, party, wished, reason.as_deref(), deliveries_max)?))
+        let mut standing = bookings::set_status(tx, id, party, wished, reason.as_deref(), deliveries_max)?;
+        if let Some(technician) = is_paid {
+            standing.booking.job = operations::payments::take_cash(tx, id, technician)?;
+        }
+        Ok(shown(standing))
     };
     let contact = move |conn: &mut Conn<'_>| match party.technician() {
         Some(technician) => Ok(reads::contact(conn, id, technician)?.map(CustomerContact::from)),
         None => Ok(None),
     };
     decide_and_add(&ctx, key, OK, set, contact).await
+}
+
+/// The technician who completes the work and has got its price in cash.
+fn paid_in_cash(fields: &mut Fields<'_>, party: Party, wished: Option<BookingStatus>) -> Option<DriverId> {
+    let paid: PaymentStatus = fields.optional("payment_status", rules::paid)?;
+    match (party, wished, paid) {
+        (Party::Technician(driver), Some(BookingStatus::Completed), PaymentStatus::Paid) => Some(driver),
+        _ => {
+            fields.refuse("payment_status", "is for the technician who sets Completed");
+            None
+        }
+    }
 }
 
 /// `POST bookings/{id}/cancel`: its customer, its technician, or an operator.
@@ -193,7 +221,10 @@ fn shown_with((standing, contact): (BookingStanding, Option<Contact>)) -> contra
 fn shown(standing: BookingStanding) -> contracts::bookings::Booking {
     let BookingStanding { booking, technician } = standing;
     let job = booking.job;
+    let payment = words::payment(&job);
     contracts::bookings::Booking {
+        currency: job.earnings().currency(),
+        payment,
         booking_id: job.id,
         track_id: track_id(job.id),
         customer_id: job.customer_id,

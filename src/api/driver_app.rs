@@ -7,13 +7,15 @@ use crate::api::fields::Fields;
 use crate::api::input::{Body, Query};
 use crate::api::problem::Problem;
 use crate::api::{Context, rules};
+use crate::config::RegionSettings;
 use crate::contracts::driver_rest::{
-    DriverOrder, EarningsDay, EarningsHistory, Profile, REJECTED, StatusAnswer, order_word,
+    DriverOrder, EarningsAccount, EarningsDay, EarningsHistory, Profile, REJECTED, StatusAnswer, order_word,
 };
-use crate::domain::ids::JobId;
+use crate::domain::ids::{DriverId, JobId};
 use crate::operations::drivers;
-use crate::operations::earnings::{self, Day};
+use crate::operations::earnings::{Account, Books, Day};
 use crate::operations::orders::{self, DriverStep, Stepped};
+use crate::operations::payments;
 use crate::store::{Conn, Job, Tx, reads};
 use actix_web::web;
 use chrono::NaiveDate;
@@ -74,10 +76,17 @@ pub async fn set_order_status(
     let object = body.object()?;
     let mut fields = Fields::of(&object);
     let step = fields.required("status", rules::word(&STEPS));
+    let is_paid = fields.optional("payment_status", rules::paid).is_some();
+    if is_paid && step.is_some_and(|step| step != DriverStep::Deliver) {
+        fields.refuse("payment_status", "is said together with delivered");
+    }
     let step = fields.finish(|| step)?;
     let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
     let step = move |tx: &mut Tx<'_>| {
-        let moved = orders::step(tx, id, caller.driver, step, deliveries_max)?;
+        let mut moved = orders::step(tx, id, caller.driver, step, deliveries_max)?;
+        if let (Stepped::Order(job), true) = (&mut moved, is_paid) {
+            *job = payments::take_cash(tx, id, caller.driver)?;
+        }
         Ok((moved, reads::contact(tx.conn(), id, caller.driver)?))
     };
     let (moved, contact) = ctx.write(step).await?;
@@ -89,29 +98,38 @@ pub async fn set_order_status(
 }
 
 fn order(job: &Job, status: &'static str) -> DriverOrder {
-    // Who gave it back sees nothing of when another driver got it.
-    let assigned_at = job.assigned_at.filter(|_| status != REJECTED);
-    DriverOrder::new(orders::summary(job), status, assigned_at)
+    // Who gave it back sees nothing of when another driver got it, and of what is paid for it.
+    let mut job = job.clone();
+    if status == REJECTED {
+        job.assigned_at = None;
+        job.payment = job.payment.untold();
+    }
+    DriverOrder::new(orders::summary(&job), status, job.assigned_at, words::payment(&job))
+}
+
+fn books(ctx: &Context, driver: DriverId) -> Books {
+    let RegionSettings { time_zone: zone, currency } = ctx.settings.region;
+    Books { driver, zone, currency }
 }
 
 /// `GET earnings/today`.
 pub async fn earnings_today(ctx: web::Data<Context>, caller: DriverCaller) -> Answered {
-    let (zone, now) = (ctx.settings.region.time_zone, ctx.clock.now());
-    let today = ctx.read(move |conn| earnings::today(conn, caller.driver, zone, now)).await?;
-    Ok(json(&earnings_day(&ctx, today)))
+    let (books, now) = (books(&ctx, caller.driver), ctx.clock.now());
+    let today = ctx.read(move |conn| books.today(conn, now)).await?;
+    Ok(json(&earnings_day(today)))
 }
 
 /// `GET earnings/history`: days with work, newest first.
 pub async fn earnings_history(ctx: web::Data<Context>, caller: DriverCaller, query: Query) -> Answered {
-    let zone = ctx.settings.region.time_zone;
-    let today = ctx.clock.now().with_timezone(&zone).date_naive();
+    let books = books(&ctx, caller.driver);
+    let today = ctx.clock.now().with_timezone(&books.zone).date_naive();
     let History { from, to, limit } = history(&query, today)?;
-    let read = move |conn: &mut Conn<'_>| earnings::days(conn, caller.driver, zone, from, to, limit);
+    let read = move |conn: &mut Conn<'_>| books.days(conn, from, to, limit);
     let (days, has_more) = ctx.read(read).await?;
     // The day before the last one shown is where the next page begins.
     let next = days.last().filter(|_| has_more).and_then(|day| day.date.pred_opt());
     let next_cursor = next.map(|date| date.to_string());
-    let days = days.into_iter().map(|day| earnings_day(&ctx, day)).collect();
+    let days = days.into_iter().map(earnings_day).collect();
     Ok(json(&EarningsHistory { days, next_cursor }))
 }
 
@@ -136,14 +154,19 @@ fn history(query: &Query, today: NaiveDate) -> Result<History, Problem> {
     fields.finish(|| Some(History { from, to, limit }))
 }
 
-fn earnings_day(ctx: &Context, day: Day) -> EarningsDay {
+fn earnings_day(day: Day) -> EarningsDay {
     EarningsDay {
         date: day.date,
-        currency: ctx.settings.region.currency.to_string(),
-        total: day.total,
+        account: earnings_account(day.account),
         orders: day.orders,
         rides: day.rides,
+        other_currencies: day.others.into_iter().map(earnings_account).collect(),
     }
+}
+
+fn earnings_account(account: Account) -> EarningsAccount {
+    let Account { total, cash_collected } = account;
+    EarningsAccount { currency: total.currency(), total, cash_collected, owed: account.owed() }
 }
 
 #[cfg(test)]

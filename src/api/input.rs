@@ -81,6 +81,11 @@ impl Body {
 }
 
 impl Body {
+    /// As they came, for whoever has to see whether they were signed.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The same where there need not be one.
     pub fn object_or_none(&self) -> Result<Object, Problem> {
         if self.bytes.is_empty() { Ok(Object::new()) } else { self.object() }

@@ -11,7 +11,7 @@
 //! | `problem` | what a refused request is answered with |
 //! | `around` | what is the same for every request: the log line, CORS, what the framework refuses |
 //! | `sockets` | the doors of the sockets |
-//! | `auth`, `driver_app`, `orders`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `push`, `health`, `console` | the handlers |
+//! | `auth`, `driver_app`, `orders`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `payments`, `push`, `health`, `console` | the handlers |
 
 mod answer;
 mod around;
@@ -27,6 +27,7 @@ mod input;
 mod nearby;
 mod operators;
 mod orders;
+mod payments;
 mod principals;
 pub mod problem;
 mod push;
@@ -46,12 +47,14 @@ use crate::actors::session::Reaper;
 use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::contracts::error_codes::ErrorCode;
+use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
 use crate::domain::position::Position;
 use crate::metrics::Metrics;
 use crate::operations;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
+use crate::providers::payments::PaymentService;
 use crate::rate_limit::{KeyedLimiter, Rate};
 use crate::store::{Conn, Database, StoreError, Tx};
 use actix_web::{HttpRequest, Resource, web};
@@ -80,6 +83,8 @@ pub struct Context {
     pub registry: Arc<Registry>,
     pub recorder: RecorderHandle,
     pub push: PushHandle,
+    /// Who tells of payments, if anybody does.
+    pub payments: Option<Arc<dyn PaymentService>>,
     pub principals: Arc<Principals>,
     pub matcher: MatcherHandle,
     pub rooms: Rooms,
@@ -106,6 +111,10 @@ impl Context {
     async fn search(&self, search: Nearest) -> Result<Vec<Candidate>, Problem> {
         let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not there.");
         self.matcher.matcher.send(search).await.map_err(gone)
+    }
+
+    fn currency(&self) -> Currency {
+        self.settings.region.currency
     }
 
     fn deliveries_max(&self) -> i64 {
@@ -208,6 +217,8 @@ pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
     cfg.service(at("/api/v1/bookings/{id}/status").put(bookings::set_status));
     cfg.service(at("/api/v1/bookings/{id}/cancel").post(bookings::cancel));
 
+    cfg.service(at("/api/v1/payments/webhook").post(payments::webhook));
+
     operators(cfg);
 
     cfg.service(at("/api/Push/register").post(push::register));
@@ -241,6 +252,7 @@ fn operators(cfg: &mut web::ServiceConfig) {
     cfg.service(at("/api/v1/admin/drivers/{id}/locations").get(drivers::locations));
     cfg.service(at("/api/v1/admin/drivers/{id}/why").get(traces::why));
     cfg.service(at("/api/v1/admin/jobs/{id}/trace").get(traces::trace));
+    cfg.service(at("/api/v1/admin/jobs/{id}/payment").get(payments::show).patch(payments::change));
     cfg.service(at("/api/v1/admin/customers").get(customers::list).post(customers::create));
     cfg.service(at("/api/v1/admin/orders").get(operators::orders::list).post(operators::orders::create));
     // Before the orders by id: it is a name where those have a number.

@@ -1,5 +1,6 @@
 //! Orders by REST for the customers who asked for them: seen and called off. What drivers do with them is in `driver_app`.
 
+use crate::actors::words;
 use crate::api::answer::{Answered, OK, decide, json, page, page_limit};
 use crate::api::extract::PassengerCaller;
 use crate::api::fields::Fields;
@@ -65,6 +66,7 @@ pub async fn cancel(
 fn shown(standing: OrderStanding, now: DateTime<Utc>) -> CustomerOrder {
     let OrderStanding { job, driver } = standing;
     let driver = driver.filter(|_| job.status.is_held() || job.status == JobStatus::Completed);
+    let (payment, currency) = (words::payment(&job), job.earnings().currency());
     CustomerOrder {
         order_id: job.id,
         status: order_word(job.status),
@@ -72,6 +74,8 @@ fn shown(standing: OrderStanding, now: DateTime<Utc>) -> CustomerOrder {
         restaurant_name: job.restaurant_name,
         pickup_address: job.pickup_address,
         delivery_address: job.dropoff_address,
+        payment,
+        currency,
         distance_km: job.distance_km,
         pickup_latitude: job.pickup_latitude,
         pickup_longitude: job.pickup_longitude,

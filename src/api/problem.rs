@@ -29,7 +29,7 @@ const RETRY_AFTER_SECS: u64 = 1;
 pub struct Problem {
     code: ErrorCode,
     detail: String,
-    /// The order's, the ride's or the booking's present state, where a 409 is about it.
+    /// The order's, the ride's, the booking's or the payment's present state, where a 409 is about it.
     state: Option<&'static str>,
     errors: Vec<FieldProblem>,
     retry_after_secs: Option<u64>,
@@ -204,6 +204,10 @@ impl From<Refusal> for Problem {
                 let state = BookingStatus::from(state).as_str();
                 let detail = format!("The booking is {state}.");
                 Self { state: Some(state), ..Self::new(ErrorCode::BookingState, detail) }
+            }
+            Refusal::PaymentState(state) => {
+                let detail = format!("The payment is {}.", state.as_str());
+                Self { state: Some(state.as_str()), ..Self::new(ErrorCode::PaymentState, detail) }
             }
             other => Self::new(words::code_of(other), sentence),
         }

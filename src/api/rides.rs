@@ -16,10 +16,12 @@ use crate::contracts::operators::RideItem;
 use crate::contracts::ride_rest::{self, Positions, PositionsTaken, Rejected};
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
+use crate::domain::payment::Terms;
 use crate::domain::position::Fix;
 use crate::domain::ride::RideId;
 use crate::domain::search_policy::Patience;
 use crate::operations::authentication::Principal;
+use crate::operations::payments;
 use crate::operations::rides::{self, Canceller, DriverStep, Request, Viewer};
 use crate::store::reads::{self, RideStanding, RidesOf};
 use crate::store::{Conn, StoreError, Tx};
@@ -63,6 +65,7 @@ fn request(object: &Object) -> Result<Request, Problem> {
     let distance_km = fields.optional("distance_km", rules::distance_km);
     let duration_minutes = fields.optional("estimated_duration_minutes", rules::duration_minutes);
     let scheduled_at = fields.optional("scheduled_at", rules::instant);
+    let method = fields.optional("payment_method", rules::payment_method);
     fields.finish(|| {
         Some(Request {
             ride_id: None,
@@ -72,6 +75,7 @@ fn request(object: &Object) -> Result<Request, Problem> {
             pickup_address,
             dropoff_address,
             fare,
+            terms: Terms { method, ..Terms::default() },
             distance_km,
             duration_minutes,
             scheduled_at,
@@ -202,6 +206,10 @@ async fn step(
     once: &Once,
     body: &Body,
 ) -> Answered {
+    let is_paid = match step {
+        DriverStep::Complete => is_paid_in_cash(&body.object_or_none()?)?,
+        DriverStep::Arrive | DriverStep::Start => false,
+    };
     let (driver, rules) = (caller.driver, ctx.settings.ride_rules());
     let key = once.key(ctx, &caller.principal, body);
     let driven_m = match (step, ctx.settings.rides.final_fare) {
@@ -209,8 +217,21 @@ async fn step(
         _ => None,
     };
     let theirs = id.clone();
-    let step = move |tx: &mut Tx<'_>| Ok(words::ride(rides::step(tx, &id, driver, step, driven_m, &rules)?));
+    let step = move |tx: &mut Tx<'_>| {
+        let mut standing = rides::step(tx, &id, driver, step, driven_m, &rules)?;
+        if is_paid {
+            standing.ride.job = payments::take_cash(tx, standing.ride.job.id, driver)?;
+        }
+        Ok(words::ride(standing))
+    };
     decide_and_add(ctx, key, OK, step, move |conn| passenger(conn, &theirs, driver)).await
+}
+
+/// Whether the driver who completes a ride says that they have got its price in cash.
+fn is_paid_in_cash(object: &Object) -> Result<bool, Problem> {
+    let mut fields = Fields::of(object);
+    let paid = fields.optional("payment_status", rules::paid);
+    fields.finish(|| Some(paid.is_some()))
 }
 
 /// The way of a ride with all positions that were taken before, those that the driver's app has sent a moment ago, too.

@@ -102,9 +102,10 @@ impl Server {
         let database = Database::open(&at, options, Arc::new(clock.clone()), metrics.clone());
         let lifetimes =
             TokenLifetimes { access: settings.tokens.access_ttl, refresh: settings.tokens.refresh_ttl };
+        let currency = settings.region.currency;
         let hash = hash_now(&Password::claimed(seed::DEMO_PASSWORD)).unwrap();
         let seeded: Result<(), operations::Error> =
-            database.write(move |tx| seed::seed(tx, &hash, &hash, 5)).await;
+            database.write(move |tx| seed::seed(tx, &hash, &hash, 5, currency)).await;
         seeded.unwrap();
         let shared = Arc::new(clock.clone());
         let matcher = matcher::start(database.clone(), shared, metrics.clone(), &settings).await.unwrap();
@@ -131,6 +132,7 @@ impl Server {
             ),
             reaper: Reaper::start(TIMEOUT, TransportMetrics::new()),
             push: push_to_nobody(database.clone(), recorder.clone(), &clock, metrics.clone()),
+            payments: None,
             recorder,
             database,
             matcher,
@@ -351,13 +353,17 @@ async fn an_order_goes_through_its_life_in_the_words_of_the_contract() {
     assert_eq!((&assigned.body["status"], &assigned.body["driver_id"]), (&json!("assigned"), &json!(DRIVER)));
     let listed = server.get(&driver, "/api/v1/orders/assigned").await.expect(200).body;
     let fields = [
+        "amount",
         "assigned_at",
+        "currency",
         "customer_name",
         "customer_phone",
         "delivery_address",
         "distance_km",
         "earnings",
         "order_id",
+        "payment_method",
+        "payment_status",
         "pickup_address",
         "restaurant_name",
         "status",
@@ -377,7 +383,8 @@ async fn an_order_goes_through_its_life_in_the_words_of_the_contract() {
     let late = server.post(&admin, &format!("{order}/cancel"), json!({"reason": "Late"})).await.expect(409);
     assert_eq!((late.code(), &late.body["state"]), ("order_state", &json!("delivered")));
     let today = server.get(&driver, "/api/v1/earnings/today").await.expect(200).body;
-    let expected = json!({"date": "2027-01-15", "currency": "USD", "total": 45.5, "orders": 1, "rides": 0});
+    let expected = json!({"date": "2027-01-15", "currency": "USD", "total": 45.5, "cash_collected": 0.0,
+        "owed": 45.5, "orders": 1, "rides": 0});
     assert_eq!(today, expected);
     let days = server.get(&driver, "/api/v1/earnings/history?limit=1").await.expect(200).body;
     assert_eq!(days, json!({"days": [expected], "next_cursor": null}));

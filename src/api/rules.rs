@@ -7,7 +7,8 @@ use crate::contracts::reading::{is_hidden, shown_part};
 use crate::contracts::ride_matching::ADDRESS_CHARS_MAX;
 use crate::contracts::time;
 use crate::domain::driver::Wants;
-use crate::domain::money::Money;
+use crate::domain::money::Amount;
+use crate::domain::payment::{PaymentMethod, PaymentStatus};
 use crate::domain::position::Position;
 use crate::domain::whole;
 use crate::operations::passwords::Password;
@@ -137,9 +138,10 @@ pub fn ids<Id: From<i64>>(value: &Value) -> Result<Vec<Id>, String> {
     }
 }
 
-pub fn money(value: &Value) -> Result<Money, String> {
+/// Rounded to its currency's minor unit later, where that is known.
+pub fn money(value: &Value) -> Result<Amount, String> {
     let amount = value.as_f64().ok_or_else(|| "must be a number".to_owned())?;
-    Money::from_major(amount).map_err(|_| "must be from 0 to 1000000000 with at most two decimals".to_owned())
+    Amount::new(amount).map_err(|_| "must be from 0 to 1000000000".to_owned())
 }
 
 pub fn distance_km(value: &Value) -> Result<f64, String> {
@@ -197,6 +199,21 @@ pub fn word<T: Copy>(words: &[(&str, T)]) -> impl Fn(&Value) -> Result<T, String
     }
 }
 
+/// How a customer pays.
+pub fn payment_method(value: &Value) -> Result<PaymentMethod, String> {
+    word(&PaymentMethod::ALL.iter().map(|method| (method.as_str(), *method)).collect::<Vec<_>>())(value)
+}
+
+/// How far a payment is.
+pub fn payment_status(value: &Value) -> Result<PaymentStatus, String> {
+    word(&PaymentStatus::ALL.iter().map(|status| (status.as_str(), *status)).collect::<Vec<_>>())(value)
+}
+
+/// A driver can say no more of a payment than that the money is in their hand.
+pub fn paid(value: &Value) -> Result<PaymentStatus, String> {
+    word(&[(PaymentStatus::Paid.as_str(), PaymentStatus::Paid)])(value)
+}
+
 /// A number in a query string.
 pub fn number_in(range: RangeInclusive<usize>) -> impl Fn(&Value) -> Result<usize, String> {
     move |value| {
@@ -221,6 +238,7 @@ pub fn instant(value: &Value) -> Result<DateTime<Utc>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::money::usd;
     use serde_json::json;
 
     #[test]
@@ -250,9 +268,10 @@ mod tests {
 
     #[test]
     fn numbers_are_numbers_and_ids_whole() {
-        assert_eq!(money(&json!(45.5)).map(Money::minor), Ok(4550));
-        assert_eq!(money(&json!(45)).map(Money::minor), Ok(4500));
-        for wrong in [json!("45.5"), json!(-1), json!(1e300), json!(0.001), json!(true)] {
+        let dollars = |value| money(&value).map(|amount| amount.in_currency(usd(0).currency()));
+        assert_eq!((dollars(json!(45.5)), dollars(json!(45))), (Ok(usd(4550)), Ok(usd(4500))));
+        assert_eq!((dollars(json!(153.4725)), dollars(json!(1.005))), (Ok(usd(15_347)), Ok(usd(101))));
+        for wrong in [json!("45.5"), json!(-1), json!(-0.001), json!(1e300), json!(true)] {
             assert!(money(&wrong).is_err(), "{wrong}");
         }
         assert!(distance_km(&json!(0)).is_ok() && distance_km(&json!(20000.1)).is_err());

@@ -1,7 +1,7 @@
 //! The subcommands that run beside a server, or without one.
 
 use crate::app::cli::{Admin, IdRange, Seed, Token};
-use crate::app::{Foundation, Outcome, outside_key, place, time_delta, token_keys};
+use crate::app::{Foundation, Outcome, outside_key, place, settle_currency, time_delta, token_keys};
 use crate::config::{Profile, Settings};
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
 use crate::domain::role::Role;
@@ -26,6 +26,11 @@ pub fn migrate(settings: &Settings) -> Outcome {
     match run.as_slice() {
         [] => println!("The schema of {} is up to date.", settings.database.url),
         run => run.iter().for_each(|migration| println!("Ran migration {migration}.")),
+    }
+    let jobs = settle_currency(settings)?;
+    if jobs > 0 {
+        let currency = settings.region.currency;
+        println!("The amounts of {jobs} jobs were without a currency and are in {currency} now.");
     }
     Ok(())
 }
@@ -54,7 +59,8 @@ async fn seed_database(settings: &Settings, database: &Database, options: Seed) 
         true => hash.clone(),
         false => hash_now(&Password::new(Uuid::new_v4().simple().to_string())?)?,
     };
-    database.write(move |tx| seeding::seed(tx, &demo_hash, &admin_hash, deliveries_max)).await?;
+    let currency = settings.region.currency;
+    database.write(move |tx| seeding::seed(tx, &demo_hash, &admin_hash, deliveries_max, currency)).await?;
     println!(
         "Demo accounts are ready: admin, driver1, driver2, driver3, driver123, passenger1, customer123."
     );

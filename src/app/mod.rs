@@ -92,6 +92,16 @@ fn place(url: &DatabaseUrl) -> Where {
     }
 }
 
+/// Says that amounts of before they had a currency are in the configured one, and of how many jobs they were. For `serve` and
+/// `migrate` alone: who makes a token may have called us without the server's settings.
+fn settle_currency(settings: &Settings) -> Result<usize, store::StoreError> {
+    store::settle_currency(
+        &place(&settings.database.url),
+        settings.database.timeout,
+        settings.region.currency,
+    )
+}
+
 fn durability(setting: Durability) -> store::Durability {
     match setting {
         Durability::Full => store::Durability::Full,

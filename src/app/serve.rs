@@ -14,7 +14,7 @@ use crate::api::{self, Context, Limiters, Principals};
 use crate::app::capacity::{self, Capacity};
 use crate::app::push;
 use crate::app::start_up::{self, LogIns};
-use crate::app::{Foundation, Outcome, commands, place, time_delta, token_keys};
+use crate::app::{Foundation, Outcome, commands, place, settle_currency, time_delta, token_keys};
 use crate::config::Settings;
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::event::{Announcement, Event, EventBody};
@@ -23,6 +23,7 @@ use crate::domain::search::SearchNews;
 use crate::metrics::Metrics;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
+use crate::providers::payments::{PaymentService, SignedWebhook};
 use crate::store::{Chain, Database, ServeLock, ServeLockError};
 use actix::prelude::*;
 use actix_web::dev::{Server, ServerHandle};
@@ -83,6 +84,10 @@ pub async fn serve(settings: Settings) -> Outcome {
     let entry = Entry { tls, capacity: capacity::capacity(&settings) };
     hold(ServeLock::take(&place(&settings.database.url))?);
     let foundation = Foundation::open(&settings)?;
+    let jobs = settle_currency(&settings)?;
+    if jobs > 0 {
+        log::info!("amounts without a currency are in {} now jobs={jobs}", settings.region.currency);
+    }
     let prepared = push::prepare(&settings, &foundation)?;
     let log_ins = start_up::prepare(&settings, &foundation).await?;
     let tokens = Arc::new(token_keys(&settings, outside)?);
@@ -138,6 +143,7 @@ async fn run(
         registry,
         recorder: parts.recorder.clone(),
         push: parts.push.clone(),
+        payments: payments(&settings),
         principals,
         matcher,
         rooms,
@@ -297,6 +303,13 @@ fn expect_receipt(event: &Event, matcher: &MatcherHandle) {
     if let (EventBody::RideRequested(offer), Some(job)) = (&event.body, event.job) {
         matcher.offered(event.account, event.id, job, offer.expires_at);
     }
+}
+
+/// Nobody may tell of payments where no secret is set.
+fn payments(settings: &Settings) -> Option<Arc<dyn PaymentService>> {
+    let secrets = &settings.payments.webhook_secrets;
+    let service = SignedWebhook::new(secrets.iter().map(|secret| secret.as_str().as_bytes()));
+    (!secrets.is_empty()).then(|| Arc::new(service) as Arc<dyn PaymentService>)
 }
 
 fn start_rooms(settings: &Settings, foundation: &Foundation) -> Rooms {

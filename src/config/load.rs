@@ -10,18 +10,18 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::notifications::notifications;
+use super::payments::payments;
 use super::push::push;
 use super::reader::{Defaults, Reader, SettingsProblems, flag, millis, one_of, secs, text, whole};
 use super::secret::{JwtSecret, SecretSource};
-use super::values::{
-    AllowedOrigins, ClientAddressHeader, Currency, DatabaseUrl, Durability, Profile, TrustedProxies,
-};
+use super::values::{AllowedOrigins, ClientAddressHeader, DatabaseUrl, Durability, Profile, TrustedProxies};
 use super::{
     AnonymousRideSettings, AutoAssign, DatabaseSettings, DeliverySettings, FinalFare, LimitSettings,
     ListenSettings, MatchSettings, OutsideIssuer, RecorderSettings, RegionSettings, RetentionSettings,
     RideSettings, SessionSettings, Settings, TlsFiles, TokenSettings, are_loopback,
 };
-use crate::domain::money::Money;
+use crate::domain::currency::Currency;
+use crate::domain::money::Amount;
 use crate::domain::ride::{Tariff, Travel};
 use crate::domain::ride_book::RideKeyRule;
 use crate::domain::search_policy::{Mode, Radii};
@@ -49,21 +49,23 @@ impl Settings {
         };
         let database = database(&mut reader);
         let is_loopback_only = are_loopback(&bind);
+        let region = region(&mut reader);
         let settings = Settings {
             profile,
             listen: listen(&mut reader, bind),
             tokens: tokens(&mut reader, profile, &database.url),
             database,
-            region: region(&mut reader),
             limits: limits(&mut reader),
             sessions: sessions(&mut reader),
             delivery: delivery(&mut reader),
             recorder: recorder(&mut reader),
-            rides: rides(&mut reader),
+            rides: rides(&mut reader, region.currency),
+            region,
             matching: matching(&mut reader),
             anonymous_rides: anonymous_rides(&mut reader),
             push: push(&mut reader),
             notifications: notifications(&mut reader, is_loopback_only),
+            payments: payments(&mut reader),
             retention: retention(&mut reader),
         };
         settings.check_together(&mut reader);
@@ -220,7 +222,7 @@ fn region(reader: &mut Reader<'_>) -> RegionSettings {
     };
     RegionSettings {
         time_zone: reader.value("TIME_ZONE", time_zone),
-        currency: reader.value("CURRENCY", Currency::parse),
+        currency: reader.value("CURRENCY", currency),
     }
 }
 
@@ -288,9 +290,9 @@ fn recorder(reader: &mut Reader<'_>) -> RecorderSettings {
     }
 }
 
-fn rides(reader: &mut Reader<'_>) -> RideSettings {
-    let tariff =
-        Tariff { base: reader.value("FARE_BASE", amount), per_km: reader.value("FARE_PER_KM", amount) };
+fn rides(reader: &mut Reader<'_>, currency: Currency) -> RideSettings {
+    let base = reader.value("FARE_BASE", |text| payable(text, currency));
+    let tariff = Tariff::new(base, reader.value("FARE_PER_KM", amount), currency);
     let detour_factor = reader.value("DETOUR_FACTOR", number(1.0..=10.0));
     let speed_kmh = reader.value("TRAVEL_SPEED_KMH", number(1.0..=300.0));
     let travel = Travel::new(detour_factor, speed_kmh).expect("both are within Travel's own bounds");
@@ -352,9 +354,26 @@ fn anonymous_rides(reader: &mut Reader<'_>) -> AnonymousRideSettings {
     }
 }
 
-fn amount(text: &str) -> Result<Money, String> {
-    let amount = text.parse().ok().and_then(|major| Money::from_major(major).ok());
-    amount.ok_or_else(|| "a number from 0 to 1000000000 with at most two decimals".to_owned())
+fn currency(code: &str) -> Result<Currency, String> {
+    Currency::new(code).map_err(|_| {
+        "an ISO 4217 code of three capital letters, such as USD, XAF or ZAR: it says how many decimals amounts have"
+            .to_owned()
+    })
+}
+
+fn amount(text: &str) -> Result<Amount, String> {
+    let amount = text.parse().ok().and_then(|major| Amount::new(major).ok());
+    amount.ok_or_else(|| "a number from 0 to 1000000000".to_owned())
+}
+
+/// One that can be paid as it is: what an operator sets is not rounded behind their back.
+fn payable(text: &str, currency: Currency) -> Result<Amount, String> {
+    let amount = amount(text)?;
+    let finest = currency.digits() + 4;
+    match amount.scaled(finest) % 10_i64.pow(4) {
+        0 => Ok(amount),
+        _ => Err(format!("an amount with at most {} decimals, as {currency} has", currency.digits())),
+    }
 }
 
 fn number(bounds: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, String> {
@@ -419,10 +438,22 @@ mod tests {
     #[test]
     fn what_rides_cost_is_an_amount_and_the_way_is_at_least_the_great_circle() {
         let settings = load(&[("FARE_BASE", "500.5"), ("DETOUR_FACTOR", "1")]).unwrap();
-        assert_eq!(settings.rides.tariff.base.minor(), 50_050);
+        assert_eq!(settings.rides.tariff.base().minor(), 50_050);
+        let francs = load(&[("CURRENCY", "XAF"), ("FARE_BASE", "500"), ("FARE_PER_KM", "12.5")]).unwrap();
+        assert_eq!(
+            (francs.rides.tariff.fare(2000.0).minor(), francs.ride_rules().currency()),
+            (525, francs.region.currency)
+        );
+        assert!(
+            problem(&[("CURRENCY", "XAF"), ("FARE_BASE", "500.5")])
+                .contains("at most 0 decimals, as XAF has")
+        );
         for (name, wrong) in [
             ("FARE_BASE", "-1"),
-            ("FARE_PER_KM", "0.001"),
+            ("FARE_BASE", "0.001"),
+            ("FARE_PER_KM", "-0.001"),
+            ("CURRENCY", "usd"),
+            ("CURRENCY", "XYZ"),
             ("FARE_PER_KM", "NaN"),
             ("DETOUR_FACTOR", "0.9"),
             ("TRAVEL_SPEED_KMH", "inf"),

@@ -8,6 +8,7 @@ pub mod env_file;
 mod example;
 mod load;
 pub mod notifications;
+pub mod payments;
 pub mod push;
 mod reader;
 pub mod secret;
@@ -26,7 +27,9 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use self::notifications::NotificationSettings;
+use self::payments::PaymentSettings;
 use self::push::{FcmCredentials, PrivateKey, PushSettings};
+use crate::domain::currency::Currency;
 use crate::domain::ride::{Rules, Tariff, Travel};
 use crate::domain::ride_book::RideKeyRule;
 use crate::domain::search_policy::{Mode, Patience, Policy, Radii};
@@ -36,7 +39,7 @@ pub use self::reader::{Problem, SettingsProblems};
 pub use self::secret::{SecretError, SecretSource};
 pub use self::table::{SETTINGS, Section, Setting};
 pub use self::values::{
-    AllowedOrigins, ClientAddressHeader, Currency, DatabaseUrl, Durability, Profile, TrustedProxies,
+    AllowedOrigins, ClientAddressHeader, DatabaseUrl, Durability, Profile, TrustedProxies,
 };
 
 /// Everything that can be set.
@@ -56,6 +59,7 @@ pub struct Settings {
     pub anonymous_rides: AnonymousRideSettings,
     pub push: PushSettings,
     pub notifications: NotificationSettings,
+    pub payments: PaymentSettings,
     pub retention: RetentionSettings,
 }
 

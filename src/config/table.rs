@@ -3,6 +3,7 @@
 
 mod clients;
 mod notifications;
+mod payments;
 mod push;
 mod server;
 mod work;
@@ -26,6 +27,7 @@ pub enum Section {
     Retention,
     PushServices,
     Notifications,
+    Payments,
 }
 
 impl Section {
@@ -45,6 +47,7 @@ impl Section {
             Section::Retention => "Retention",
             Section::PushServices => "Push services",
             Section::Notifications => "Notifications",
+            Section::Payments => "Payments",
         }
     }
 }
@@ -112,8 +115,14 @@ impl Setting {
 
 /// Every setting, in the order of `.env.example`.
 pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
-    let parts =
-        [server::SETTINGS, clients::SETTINGS, work::SETTINGS, push::SETTINGS, notifications::SETTINGS];
+    let parts = [
+        server::SETTINGS,
+        clients::SETTINGS,
+        work::SETTINGS,
+        push::SETTINGS,
+        notifications::SETTINGS,
+        payments::SETTINGS,
+    ];
     parts.concat()
 });
 

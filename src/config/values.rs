@@ -152,35 +152,6 @@ pub enum Durability {
     Normal,
 }
 
-/// An ISO 4217 code by its shape: three capital letters.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Currency([u8; 3]);
-
-impl Currency {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        match <[u8; 3]>::try_from(text.as_bytes()) {
-            Ok(letters) if letters.iter().all(u8::is_ascii_uppercase) => Ok(Currency(letters)),
-            _ => Err("an ISO 4217 code of three capital letters, such as USD".to_owned()),
-        }
-    }
-
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("three ASCII letters")
-    }
-}
-
-impl fmt::Display for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Debug for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// The networks whose word about where a request comes from is believed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
@@ -428,14 +399,6 @@ mod tests {
         for text in ["*", "app.example.com", "https://*.example.com", "https://a.example/path", "https://a:b"]
         {
             assert!(AllowedOrigins::parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_currency_is_three_capitals() {
-        assert_eq!(Currency::parse("XAF").unwrap().as_str(), "XAF");
-        for text in ["usd", "US", "USDT", "U$D", "€€€"] {
-            assert!(Currency::parse(text).is_err(), "{text}");
         }
     }
 }

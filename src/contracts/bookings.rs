@@ -2,7 +2,9 @@
 //! [`crate::domain::booking::BookingStatus`].
 
 use crate::contracts::contact::CustomerContact;
+use crate::contracts::payment::PaymentFields;
 use crate::contracts::time::WireTime;
+use crate::domain::currency::Currency;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use serde::Serialize;
 
@@ -36,4 +38,8 @@ pub struct Booking {
     /// Whom to call: for the technician who has it, while they have it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerContact>,
+    #[serde(flatten)]
+    pub payment: PaymentFields,
+    /// Of the amount.
+    pub currency: Currency,
 }

@@ -1,6 +1,8 @@
 //! Orders as their customers see them: the shapes of the answers under `orders/mine` and `orders/{id}`.
 
+use crate::contracts::payment::PaymentFields;
 use crate::contracts::time::WireTime;
+use crate::domain::currency::Currency;
 use crate::domain::ids::JobId;
 use serde::Serialize;
 
@@ -13,6 +15,10 @@ pub struct CustomerOrder {
     pub restaurant_name: String,
     pub pickup_address: String,
     pub delivery_address: String,
+    #[serde(flatten)]
+    pub payment: PaymentFields,
+    /// Of the amount.
+    pub currency: Currency,
     pub distance_km: f64,
     pub pickup_latitude: Option<f64>,
     pub pickup_longitude: Option<f64>,

@@ -2,8 +2,10 @@
 //! too; all apps share it.
 
 use crate::contracts::contact::CustomerContact;
+use crate::contracts::payment::PaymentFields;
 use crate::contracts::time::WireTime;
 use crate::domain::contact::Contact;
+use crate::domain::currency::Currency;
 use crate::domain::event::OrderSummary;
 use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::job::JobStatus;
@@ -65,7 +67,7 @@ pub struct StatusAnswer {
     pub status: &'static str,
 }
 
-/// An order as its driver sees it: the fields of `order_assigned`, and how far it is.
+/// An order as its driver sees it: the fields of `order_assigned`, how far it is, and what is to be paid for it.
 #[derive(Clone, Debug, Serialize)]
 pub struct DriverOrder {
     #[serde(flatten)]
@@ -75,12 +77,19 @@ pub struct DriverOrder {
     /// Whom to call, while they have it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerContact>,
+    #[serde(flatten)]
+    pub payment: PaymentFields,
 }
 
 impl DriverOrder {
     /// `assigned_at` is UTC, as columns have it.
-    pub fn new(order: OrderSummary, status: &'static str, assigned_at: Option<NaiveDateTime>) -> Self {
-        Self { order, status, assigned_at: assigned_at.map(WireTime::from), customer: None }
+    pub fn new(
+        order: OrderSummary,
+        status: &'static str,
+        assigned_at: Option<NaiveDateTime>,
+        payment: PaymentFields,
+    ) -> Self {
+        Self { order, status, assigned_at: assigned_at.map(WireTime::from), customer: None, payment }
     }
 
     pub fn with_contact(self, contact: Option<Contact>) -> Self {
@@ -94,14 +103,27 @@ pub struct AssignedOrders {
     pub orders: Vec<DriverOrder>,
 }
 
-/// One day's work, in the configured time zone and currency.
+/// One day's work, in the configured time zone.
 #[derive(Clone, Debug, Serialize)]
 pub struct EarningsDay {
     pub date: NaiveDate,
-    pub currency: String,
-    pub total: Money,
+    /// In the configured currency.
+    #[serde(flatten)]
+    pub account: EarningsAccount,
     pub orders: i64,
     pub rides: i64,
+    /// In others, of jobs that were made before the configured one was changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_currencies: Vec<EarningsAccount>,
+}
+
+/// What was earned in one currency, what of it the driver has in hand, and what is owed to them: by them, where it is negative.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct EarningsAccount {
+    pub currency: Currency,
+    pub total: Money,
+    pub cash_collected: Money,
+    pub owed: Money,
 }
 
 /// What `earnings/history` answers: newest first, days without work left out.

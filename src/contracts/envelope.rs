@@ -6,8 +6,10 @@ use crate::contracts::inbound::BadMessage;
 use crate::contracts::number::JsNumber;
 use crate::contracts::time::WireTime;
 use crate::domain::contact::Contact;
+use crate::domain::currency::Currency;
 use crate::domain::event::{BookingUpdate, Event, EventBody, RideAssignment, RideOffer};
 use crate::domain::ids::{EventId, JobId};
+use crate::domain::payment::PaymentMethod;
 use crate::domain::ride::RideId;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -102,8 +104,8 @@ fn write(event: &Event, id: Option<EventId>, contact: Option<&Contact>) -> Strin
         }
         EventBody::RideStarted { ride_id } => out.text(&RideStarted { ride_id, started_at: at }),
         EventBody::RideCompleted { ride_id, final_fare } => {
-            let final_fare = JsNumber(final_fare.major());
-            out.text(&RideCompleted { ride_id, final_fare, completed_at: at })
+            let (final_fare, currency) = (JsNumber(final_fare.major()), known(final_fare.currency()));
+            out.text(&RideCompleted { ride_id, final_fare, currency, completed_at: at })
         }
         EventBody::RideCancelled { ride_id, cancelled_by, reason, code } => {
             let (cancelled_by, code) = (cancelled_by.as_str(), code.map(|code| code.as_str()));
@@ -120,7 +122,13 @@ fn write(event: &Event, id: Option<EventId>, contact: Option<&Contact>) -> Strin
             out.text(&ChatMessage { ride_id, from: *from, text })
         }
         EventBody::BookingUpdated(update) => out.text(&BookingUpdated::from(update)),
+        EventBody::PaymentUpdated(update) => out.text(update),
     }
+}
+
+/// Events of the time before amounts had one have none.
+pub(super) fn known(currency: Currency) -> Option<Currency> {
+    Some(currency).filter(|currency| currency.is_known())
 }
 
 /// What all events have on the wire. Their names there are the ones in the database.
@@ -183,6 +191,10 @@ struct RideRequested<'a> {
     dropoff_latitude: f64,
     dropoff_longitude: f64,
     estimated_fare: JsNumber,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<Currency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment_method: Option<PaymentMethod>,
     expires_at: WireTime,
 }
 
@@ -197,6 +209,8 @@ impl<'a> From<&'a RideOffer> for RideRequested<'a> {
             dropoff_latitude: offer.dropoff.latitude(),
             dropoff_longitude: offer.dropoff.longitude(),
             estimated_fare: JsNumber(offer.estimated_fare.major()),
+            currency: known(offer.estimated_fare.currency()),
+            payment_method: offer.payment_method,
             expires_at: WireTime(offer.expires_at),
         }
     }
@@ -255,6 +269,8 @@ struct RideStarted<'a> {
 struct RideCompleted<'a> {
     ride_id: &'a RideId,
     final_fare: JsNumber,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<Currency>,
     completed_at: WireTime,
 }
 

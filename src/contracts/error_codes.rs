@@ -66,6 +66,7 @@ error_codes! {
     Unauthorized, "unauthorized", 401, No, "An access token is missing, wrong or expired";
     WrongCredentials, "wrong_credentials", 401, No, "User name, phone number or password is wrong";
     InvalidRefreshToken, "invalid_refresh_token", 401, No, "The refresh token is not valid";
+    InvalidSignature, "invalid_signature", 401, No, "The request is not signed as it must be";
     Forbidden, "forbidden", 403, No, "This account may not do that";
     RegistrationDisabled, "registration_disabled", 403, No, "Accounts are made by the operator here";
     TooManyRequests, "too_many_requests", 429, Later, "Too many attempts";
@@ -76,6 +77,8 @@ error_codes! {
     OrderState, "order_state", 409, No, "The order's state does not allow it";
     RideState, "ride_state", 409, No, "The ride's state does not allow it";
     BookingState, "booking_state", 409, No, "The booking's state does not allow it";
+    PaymentState, "payment_state", 409, No, "The payment's state does not allow it";
+    NotCash, "not_cash", 409, No, "The job is not paid in cash";
     RideTaken, "ride_taken", 409, No, "Another driver has the ride";
     OfferEnded, "offer_ended", 409, No, "The offer of the ride has ended";
     AlreadyRated, "already_rated", 409, No, "The ride was rated before";
@@ -88,6 +91,7 @@ error_codes! {
     UsernameTaken, "username_taken", 409, No, "The user name is taken";
     PhoneNumberTaken, "phone_number_taken", 409, No, "The phone number is taken";
     NoPickupPosition, "no_pickup_position", 422, No, "The order has no pickup position to search from";
+    PaymentMismatch, "payment_mismatch", 422, No, "Amount or currency are not the job's";
     OrderTwice, "order_twice", 422, No, "An order stands twice in the batch";
 
     // The server.

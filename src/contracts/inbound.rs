@@ -2,7 +2,8 @@
 
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::ids::EventId;
-use crate::domain::money::Money;
+use crate::domain::money::Amount;
+use crate::domain::payment::PaymentMethod;
 use crate::domain::position::{Fix, Position};
 use crate::domain::ride::RideId;
 use serde_json::Value;
@@ -66,7 +67,8 @@ pub struct FindDriver {
     pub distance_km: Option<f64>,
     /// Whole minutes, rounded up.
     pub estimated_duration_minutes: Option<u32>,
-    pub fare: Option<Money>,
+    pub fare: Option<Amount>,
+    pub payment_method: Option<PaymentMethod>,
     /// Kept with the ride; identifies nobody.
     pub passenger_phone: Option<String>,
 }

@@ -15,6 +15,7 @@ pub mod mending;
 pub mod nearby;
 pub mod number;
 pub mod operators;
+pub mod payment;
 pub mod push;
 pub mod quantity;
 pub mod reading;

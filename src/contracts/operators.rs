@@ -1,8 +1,10 @@
 //! The operators' REST: the shapes of its answers. What it takes is read field by field (`api::fields`), so that all
 //! that is wrong with a body is said at once.
 
+use crate::contracts::payment::PaymentFields;
 use crate::contracts::ride_rest::Ride;
 use crate::contracts::time::WireTime;
+use crate::domain::currency::Currency;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::money::Money;
 use serde::Serialize;
@@ -75,6 +77,10 @@ pub struct OrderItem {
     pub pickup_address: String,
     pub delivery_address: String,
     pub earnings: Money,
+    /// Of all amounts of the order.
+    pub currency: Currency,
+    #[serde(flatten)]
+    pub payment: PaymentFields,
     pub distance_km: f64,
     pub customer_id: Option<CustomerId>,
     pub driver_id: Option<DriverId>,

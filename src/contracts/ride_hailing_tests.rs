@@ -10,7 +10,7 @@ use crate::domain::booking::BookingStatus;
 use crate::domain::driver::DriverStatus;
 use crate::domain::event::{BookingUpdate, Event, EventBody};
 use crate::domain::ids::JobId;
-use crate::domain::money::Money;
+use crate::domain::money::usd;
 use crate::domain::position::Fix;
 use crate::domain::ride::{CancelCode, CancelledBy, Unavailable};
 use chrono::TimeDelta;
@@ -71,9 +71,7 @@ fn message(name: &str) -> String {
         "ride_accepted" => EventBody::RideAccepted(Box::new(assignment(&ride()))),
         "driver_arrived" => EventBody::DriverArrived { ride_id: ride(), driver: person(7) },
         "ride_started" => EventBody::RideStarted { ride_id: ride() },
-        "ride_completed" => {
-            EventBody::RideCompleted { ride_id: ride(), final_fare: Money::from_minor(150_000) }
-        }
+        "ride_completed" => EventBody::RideCompleted { ride_id: ride(), final_fare: usd(150_000) },
         "ride_cancelled" => cancelled(&ride(), CancelledBy::Passenger, "Changed my mind", None),
         "ride_cancelled, nobody found" => {
             let code = Some(CancelCode::NoDrivers);

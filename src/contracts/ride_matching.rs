@@ -4,16 +4,18 @@
 //! Dart tells 150 from 150.0, so each number keeps one of the two forms: money and degrees always have a decimal point,
 //! ids, headings and speeds never.
 
-use crate::contracts::envelope;
+use crate::contracts::envelope::{self, known};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::inbound::{BadMessage, FindDriver, Inbound};
 use crate::contracts::number::{integer, number_or_text};
 use crate::contracts::quantity::{kilometres, minutes};
 use crate::contracts::reading::{Message, invalid, shown_part};
 use crate::contracts::time::WireTime;
+use crate::domain::currency::Currency;
 use crate::domain::event::{Event, EventBody, RideAssignment};
 use crate::domain::ids::{DriverId, EventId, JobId};
-use crate::domain::money::Money;
+use crate::domain::money::{Amount, Money};
+use crate::domain::payment::PaymentMethod;
 use crate::domain::position::Position;
 use crate::domain::ride::{CancelCode, CancelledBy, RideId, Sighting};
 use chrono::{DateTime, Utc};
@@ -56,6 +58,7 @@ fn find_driver(text: &str) -> Result<FindDriver, BadMessage> {
             distance_km: form.0.get("distance_km").and_then(kilometres),
             estimated_duration_minutes: form.0.get("estimated_duration_minutes").and_then(minutes),
             fare: form.money("fare_amount"),
+            payment_method: form.payment_method(),
             passenger_phone: form.phone("passenger_phone"),
         }),
         (pickup, dropoff) => {
@@ -79,8 +82,9 @@ impl Form<'_> {
         })
     }
 
-    fn money(&self, name: &str) -> Option<Money> {
-        Money::from_major(self.0.get(name).and_then(number_or_text)?).ok()
+    /// Rounded where its currency is known.
+    fn money(&self, name: &str) -> Option<Amount> {
+        Amount::new(self.0.get(name).and_then(number_or_text)?).ok()
     }
 
     fn text(&self, name: &str, chars_max: usize) -> Option<String> {
@@ -93,6 +97,12 @@ impl Form<'_> {
         let number = integer(value).filter(|number| *number > 0).map(|number| number.to_string());
         let text = number.or_else(|| shown_part(value.as_str()?, PHONE_CHARS_MAX + 1));
         text.filter(|text| text.chars().count() <= PHONE_CHARS_MAX)
+    }
+
+    /// How the passenger pays; a word that is none is not known.
+    fn payment_method(&self) -> Option<PaymentMethod> {
+        let word = self.0.get("payment_method")?.as_str()?.trim().to_ascii_lowercase();
+        PaymentMethod::try_from(word).ok()
     }
 }
 
@@ -274,6 +284,7 @@ pub fn event(event: &Event) -> String {
             driver_unreachable(ride_id, *heard_of_at, id)
         }
         EventBody::ChatMessage { ride_id, from, text } => chat_message(ride_id, *from, text, id),
+        EventBody::PaymentUpdated(update) => flat("payment_updated", id, update),
         // Not a passenger's; the filter keeps them from these sockets.
         EventBody::OrderAssigned(_)
         | EventBody::OrderCancelled { .. }
@@ -290,9 +301,12 @@ fn ride_completed(ride: &RideId, final_fare: Money, at: DateTime<Utc>, id: Optio
     struct Completed<'a> {
         ride_id: &'a RideId,
         final_fare: Money,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        currency: Option<Currency>,
         completed_at: WireTime,
     }
-    flat("ride_completed", id, &Completed { ride_id: ride, final_fare, completed_at: WireTime(at) })
+    let currency = known(final_fare.currency());
+    flat("ride_completed", id, &Completed { ride_id: ride, final_fare, currency, completed_at: WireTime(at) })
 }
 
 fn no_drivers(id: Option<EventId>) -> String {

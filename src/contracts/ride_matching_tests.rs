@@ -6,6 +6,7 @@ use crate::contracts::Contract;
 use crate::contracts::vectors::{
     Vector, assignment, at, cancelled, event as happened, events_of, now, person, ride_id, sighting, vectors,
 };
+use crate::domain::money::usd;
 use chrono::TimeDelta;
 use serde_json::json;
 
@@ -32,6 +33,10 @@ fn find_driver_with(field: &str, value: Value) -> String {
     vector.message.to_string()
 }
 
+fn amount(major: f64) -> Amount {
+    Amount::new(major).expect("an amount")
+}
+
 fn asked(text: &str) -> FindDriver {
     match parse(text) {
         Ok(Inbound::FindDriver(asked)) => *asked,
@@ -52,7 +57,8 @@ fn every_message_of_the_app_is_understood() {
                 dropoff_address: Some("456 Oak St, Johannesburg".to_owned()),
                 distance_km: Some(12.5),
                 estimated_duration_minutes: Some(25),
-                fare: Some(Money::from_minor(15_000)),
+                fare: Some(amount(150.0)),
+                payment_method: None,
                 passenger_phone: Some("+27123456789".to_owned()),
             })),
             name => panic!("no meaning for {name}"),
@@ -87,7 +93,7 @@ fn message(vector: &Vector) -> String {
         "ride_cancelled" => cancelled(&ride, CancelledBy::Passenger, "Changed my mind", None),
         "driver_arrived" => EventBody::DriverArrived { ride_id: ride, driver: person(7) },
         "ride_started" => EventBody::RideStarted { ride_id: ride },
-        "ride_completed" => EventBody::RideCompleted { ride_id: ride, final_fare: Money::from_minor(15_000) },
+        "ride_completed" => EventBody::RideCompleted { ride_id: ride, final_fare: usd(15_000) },
         "connection_established" => return connection_established(&ride, Some("k3y")),
         "pong" => return pong(now() + TimeDelta::milliseconds(789)),
         "searching" => return searching(&ride),
@@ -114,7 +120,7 @@ fn every_message_to_the_app_is_its_vector() {
 #[test]
 fn money_and_degrees_have_a_decimal_point_and_headings_have_none() {
     let completed = |minor| {
-        let final_fare = Money::from_minor(minor);
+        let final_fare = usd(minor);
         event(&happened(EventBody::RideCompleted { ride_id: ride(), final_fare }))
     };
     assert!(completed(15_000).contains(r#""final_fare":150.0,"#));
@@ -192,6 +198,7 @@ fn only_where_from_and_where_to_must_be_said() {
         distance_km: None,
         estimated_duration_minutes: None,
         fare: None,
+        payment_method: None,
         passenger_phone: None,
     };
     assert_eq!(asked(text), expected);
@@ -199,11 +206,38 @@ fn only_where_from_and_where_to_must_be_said() {
         asked(&find_driver_with("estimated_duration_minutes", json!(24.2))).estimated_duration_minutes,
         Some(25)
     );
-    // As doubles come out of a multiplication.
+}
+
+/// An app's 153.4725 and a third of a hundred cost it the search; so did whatever else stood there.
+#[test]
+fn an_amount_is_taken_as_it_comes_and_never_costs_the_search() {
+    let fare = |value| asked(&find_driver_with("fare_amount", value)).fare;
+    let cents = |value| fare(value).map(|amount| amount.in_currency(usd(0).currency()).minor());
+    for (value, expected) in [
+        (json!(153.4725), 15_347),
+        (json!(33.333333333333336), 3_333),
+        (json!(36.300000000000004), 3_630),
+        (json!(1.005), 101),
+        (json!(150), 15_000),
+        (json!(" 150.00 "), 15_000),
+    ] {
+        assert_eq!(cents(value.clone()), Some(expected), "{value}");
+    }
+    for bad in
+        [json!(-150.0), json!(1e300), json!("far"), json!("R150"), json!("NaN"), json!(true), json!({})]
+    {
+        assert_eq!(fare(bad.clone()), None, "{bad}");
+    }
+}
+
+#[test]
+fn how_the_passenger_pays_is_read_in_any_case_and_else_not_known() {
+    let method = |value| asked(&find_driver_with("payment_method", value)).payment_method;
     assert_eq!(
-        asked(&find_driver_with("fare_amount", json!(36.300000000000004))).fare,
-        Some(Money::from_minor(3630))
+        (method(json!("cash")), method(json!("Card"))),
+        (Some(PaymentMethod::Cash), Some(PaymentMethod::Card))
     );
+    assert_eq!((method(json!("gold")), method(json!(7)), method(Value::Null)), (None, None, None));
 }
 
 #[test]
@@ -247,9 +281,6 @@ fn what_is_optional_is_read_for_what_it_says_or_left_out() {
     let duration = |value| of("estimated_duration_minutes", value).estimated_duration_minutes;
     assert_eq!((duration(json!("25 mins")), duration(json!("1 hour 5 mins"))), (Some(25), Some(65)));
     assert_eq!((duration(json!(25.0)), duration(json!(-1)), duration(json!(true))), (Some(25), None, None));
-    let fare = |value| of("fare_amount", value).fare;
-    assert_eq!(fare(json!("150.00")), Some(Money::from_minor(15_000)));
-    assert_eq!((fare(json!(-150.0)), fare(json!("R150"))), (None, None));
     let cut = find_driver_with("pickup_address", json!("Pizza X")).replace('X', "\\ud83c");
     let inbound = Contract::RideMatching.parse(&cut, now()).expect("half a character");
     let Inbound::FindDriver(found) = inbound else { panic!("{inbound:?}") };

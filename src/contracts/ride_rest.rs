@@ -7,8 +7,10 @@ use crate::contracts::inbound::{BadMessage, Reading};
 use crate::contracts::number::JsNumber;
 use crate::contracts::time::WireTime;
 use crate::contracts::{fixes, mending};
+use crate::domain::currency::Currency;
 use crate::domain::event::DriverCard;
 use crate::domain::money::Money;
+use crate::domain::payment::{PaymentMethod, PaymentStatus};
 use crate::domain::position::{Fix, Position};
 use crate::domain::ride::RideId;
 use chrono::{DateTime, Utc};
@@ -35,6 +37,8 @@ pub struct Ride {
     pub dropoff_address: String,
     #[serde(serialize_with = "js_money")]
     pub estimated_fare: Money,
+    /// Of all amounts of the ride.
+    pub currency: Currency,
     #[serde(serialize_with = "js_number")]
     pub distance_km: f64,
     /// Whole minutes, as the app said.
@@ -42,6 +46,11 @@ pub struct Ride {
     pub scheduled_at: Option<WireTime>,
     #[serde(serialize_with = "js_money_or_null")]
     pub final_fare: Option<Money>,
+    pub payment_method: Option<PaymentMethod>,
+    pub payment_status: PaymentStatus,
+    /// What the passenger pays.
+    #[serde(serialize_with = "js_money")]
+    pub amount: Money,
     pub driver: Option<RideDriver>,
     /// Whom to call: for the driver who has the ride, while they have it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -184,6 +193,7 @@ fn js_money_or_null<S: Serializer>(amount: &Option<Money>, serializer: S) -> Res
 mod tests {
     use super::*;
     use crate::contracts::vectors::{assignment, now, person, ride};
+    use crate::domain::money::usd;
     use serde_json::{Value, json};
 
     #[test]
@@ -193,9 +203,10 @@ mod tests {
             "ride_id": "0190a5f0-7a7e-7bd0-8d0c-9f1d8a1f2b3c", "status": "requested", "ride_type": "moto",
             "passenger_id": person(1), "pickup_latitude": 3.848, "pickup_longitude": 11.5021,
             "dropoff_latitude": 3.858, "dropoff_longitude": 11.5121, "pickup_address": "Rond-point Nlongkak",
-            "dropoff_address": "", "estimated_fare": 1500, "distance_km": 2,
-            "estimated_duration_minutes": null, "scheduled_at": null,
-            "final_fare": null, "driver": null, "requested_at": "2025-12-19T03:00:00.000Z", "accepted_at": null,
+            "dropoff_address": "", "estimated_fare": 1500, "currency": "USD", "distance_km": 2,
+            "estimated_duration_minutes": null, "scheduled_at": null, "final_fare": null, "payment_method": null,
+            "payment_status": "pending", "amount": 1500, "driver": null,
+            "requested_at": "2025-12-19T03:00:00.000Z", "accepted_at": null,
             "arrived_at": null, "started_at": null, "completed_at": null, "cancelled_at": null,
         });
         assert_eq!(ride, expected);
@@ -203,11 +214,7 @@ mod tests {
 
     #[test]
     fn money_is_whole_where_it_is_whole() {
-        let ride = Ride {
-            estimated_fare: Money::from_minor(150_050),
-            final_fare: Some(Money::from_minor(160_000)),
-            ..ride()
-        };
+        let ride = Ride { estimated_fare: usd(150_050), final_fare: Some(usd(160_000)), ..ride() };
         let ride = serde_json::to_value(ride).expect("JSON");
         assert_eq!((&ride["estimated_fare"], &ride["final_fare"]), (&json!(1500.5), &json!(1600)));
     }

@@ -5,7 +5,8 @@ use crate::contracts::ride_rest::Ride;
 use crate::contracts::time::WireTime;
 use crate::domain::event::{DriverCard, Event, EventBody, RideAssignment, RideOffer};
 use crate::domain::ids::{AccountId, DriverId, EventId, JobId};
-use crate::domain::money::Money;
+use crate::domain::money::usd;
+use crate::domain::payment::PaymentStatus;
 use crate::domain::position::Position;
 use crate::domain::ride::{CancelCode, CancelledBy, RideId, Sighting, Unavailable};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
@@ -150,7 +151,8 @@ pub fn offer(ride: &RideId) -> RideOffer {
         ride_type: "moto".to_owned(),
         pickup: at(3.848, 11.5021),
         dropoff: at(3.858, 11.5121),
-        estimated_fare: Money::from_minor(150_000),
+        estimated_fare: usd(150_000),
+        payment_method: None,
         expires_at: now() + TimeDelta::seconds(15),
     }
 }
@@ -191,7 +193,7 @@ pub fn events_of(ride: &RideId) -> Vec<EventBody> {
         EventBody::RideAccepted(Box::new(assignment(ride))),
         EventBody::DriverArrived { ride_id: ride.clone(), driver: person(7) },
         EventBody::RideStarted { ride_id: ride.clone() },
-        EventBody::RideCompleted { ride_id: ride.clone(), final_fare: Money::from_minor(15_000) },
+        EventBody::RideCompleted { ride_id: ride.clone(), final_fare: usd(15_000) },
         cancelled(ride, CancelledBy::Passenger, "Changed my mind", None),
         cancelled(ride, CancelledBy::System, "No drivers available nearby", Some(CancelCode::NoDrivers)),
         EventBody::DriverCancelled {
@@ -220,11 +222,15 @@ pub fn ride() -> Ride {
         dropoff_longitude: 11.5121,
         pickup_address: "Rond-point Nlongkak".to_owned(),
         dropoff_address: String::new(),
-        estimated_fare: Money::from_minor(150_000),
+        estimated_fare: usd(150_000),
+        currency: usd(0).currency(),
         distance_km: 2.0,
         estimated_duration_minutes: None,
         scheduled_at: None,
         final_fare: None,
+        payment_method: None,
+        payment_status: PaymentStatus::Pending,
+        amount: usd(150_000),
         driver: None,
         passenger: None,
         requested_at: WireTime(now()),

@@ -3,7 +3,8 @@
 use crate::domain::booking::BookingStatus;
 use crate::domain::contact::Contact;
 use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId};
-use crate::domain::money::Money;
+use crate::domain::money::{self, Money};
+use crate::domain::payment::{JobName, PaymentMethod, PaymentStatus};
 use crate::domain::position::Position;
 use crate::domain::ride::{CancelCode, CancelledBy, RideId, Unavailable};
 use crate::domain::search::SearchNews;
@@ -50,7 +51,11 @@ pub enum EventBody {
     /// The ride is under way, since this event's time.
     RideStarted { ride_id: RideId },
     /// The ride ended at its goal, at this event's time.
-    RideCompleted { ride_id: RideId, final_fare: Money },
+    RideCompleted {
+        ride_id: RideId,
+        #[serde(flatten, with = "money::final_fare")]
+        final_fare: Money,
+    },
     /// The ride ended before its goal, or its search found nobody.
     RideCancelled {
         ride_id: RideId,
@@ -67,6 +72,8 @@ pub enum EventBody {
     ChatMessage { ride_id: RideId, from: Uuid, text: String },
     /// A booking of a technician stands otherwise than before; to whom it was taken from, it is pending.
     BookingUpdated(BookingUpdate),
+    /// How a job is paid, or how far that is, has changed.
+    PaymentUpdated(PaymentUpdate),
 }
 
 /// What a driver must know of an order, as it was when it was assigned.
@@ -76,8 +83,20 @@ pub struct OrderSummary {
     pub restaurant_name: String,
     pub pickup_address: String,
     pub delivery_address: String,
+    #[serde(flatten, with = "money::earnings")]
     pub earnings: Money,
     pub distance_km: f64,
+}
+
+/// How a job is paid. Its amount has its `currency` next to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PaymentUpdate {
+    #[serde(flatten)]
+    pub job: JobName,
+    pub payment_method: Option<PaymentMethod>,
+    pub payment_status: PaymentStatus,
+    #[serde(flatten, with = "money::amount")]
+    pub amount: Option<Money>,
 }
 
 /// How a booking stands.
@@ -103,7 +122,11 @@ pub struct RideOffer {
     pub pickup: Position,
     #[serde(with = "place")]
     pub dropoff: Position,
+    #[serde(flatten, with = "money::estimated_fare")]
     pub estimated_fare: Money,
+    /// How the passenger wants to pay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_method: Option<PaymentMethod>,
     pub expires_at: DateTime<Utc>,
 }
 
@@ -153,6 +176,7 @@ impl EventBody {
             EventBody::DriverUnreachable { .. } => "driver_unreachable",
             EventBody::ChatMessage { .. } => "chat_message",
             EventBody::BookingUpdated(_) => "booking_updated",
+            EventBody::PaymentUpdated(_) => "payment_updated",
         }
     }
 
@@ -164,6 +188,10 @@ impl EventBody {
             | EventBody::OrderPickedUp { .. }
             | EventBody::OrderDelivered { .. }
             | EventBody::BookingUpdated(_) => None,
+            EventBody::PaymentUpdated(PaymentUpdate { job, .. }) => match job {
+                JobName::RideId(ride_id) => Some(ride_id),
+                JobName::OrderId(_) | JobName::BookingId(_) => None,
+            },
             EventBody::RideRequested(offer) => Some(&offer.ride_id),
             EventBody::RideAccepted(assignment) => Some(&assignment.ride_id),
             EventBody::RideUnavailable { ride_id, .. }
@@ -257,6 +285,8 @@ pub enum Announcement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::currency::Currency;
+    use crate::domain::money::usd;
     use chrono::TimeZone;
     use serde_json::{Value, json};
 
@@ -271,6 +301,11 @@ mod tests {
         Uuid::parse_str(PERSON).expect("a UUID")
     }
 
+    /// As rows had amounts before their currency stood next to them.
+    fn bare(minor: i64) -> Money {
+        Money::from_minor(minor, Currency::UNKNOWN)
+    }
+
     fn offer() -> EventBody {
         EventBody::RideRequested(RideOffer {
             ride_id: ride(),
@@ -278,7 +313,8 @@ mod tests {
             ride_type: "moto".to_owned(),
             pickup: Position::new(3.848, 11.5021).expect("in range"),
             dropoff: Position::new(3.858, 11.5121).expect("in range"),
-            estimated_fare: Money::from_minor(150_000),
+            estimated_fare: bare(150_000),
+            payment_method: None,
             expires_at: Utc.timestamp_opt(1_800_000_015, 0).single().expect("a time"),
         })
     }
@@ -326,7 +362,50 @@ mod tests {
     fn rows() -> Vec<(EventBody, Value)> {
         let mut rows = rows_of_the_match();
         rows.extend(rows_of_the_ride());
+        rows.extend(rows_of_payment());
         rows
+    }
+
+    fn rows_of_payment() -> Vec<(EventBody, Value)> {
+        let EventBody::RideRequested(offer) = offer() else { panic!("an offer") };
+        let offer =
+            RideOffer { estimated_fare: usd(150_000), payment_method: Some(PaymentMethod::Cash), ..offer };
+        let update = |amount| PaymentUpdate {
+            job: JobName::RideId(ride()),
+            payment_method: None,
+            payment_status: PaymentStatus::Paid,
+            amount,
+        };
+        vec![
+            (
+                EventBody::RideRequested(offer),
+                json!({
+                    "event": "ride_requested", "ride_id": RIDE, "passenger": PERSON, "ride_type": "moto",
+                    "pickup": {"latitude": 3.848, "longitude": 11.5021},
+                    "dropoff": {"latitude": 3.858, "longitude": 11.5121},
+                    "estimated_fare": 1500.0, "currency": "USD", "payment_method": "cash",
+                    "expires_at": "2027-01-15T08:00:15Z",
+                }),
+            ),
+            (
+                EventBody::RideCompleted { ride_id: ride(), final_fare: usd(150_050) },
+                json!({"event": "ride_completed", "ride_id": RIDE, "final_fare": 1500.5, "currency": "USD"}),
+            ),
+            (
+                EventBody::PaymentUpdated(update(Some(usd(150_050)))),
+                json!({
+                    "event": "payment_updated", "ride_id": RIDE, "payment_method": null,
+                    "payment_status": "paid", "amount": 1500.5, "currency": "USD",
+                }),
+            ),
+            (
+                EventBody::PaymentUpdated(update(None)),
+                json!({
+                    "event": "payment_updated", "ride_id": RIDE, "payment_method": null,
+                    "payment_status": "paid", "amount": null, "currency": null,
+                }),
+            ),
+        ]
     }
 
     fn rows_of_the_match() -> Vec<(EventBody, Value)> {
@@ -367,7 +446,7 @@ mod tests {
             ),
             (EventBody::RideStarted { ride_id: ride() }, json!({"event": "ride_started", "ride_id": RIDE})),
             (
-                EventBody::RideCompleted { ride_id: ride(), final_fare: Money::from_minor(150_050) },
+                EventBody::RideCompleted { ride_id: ride(), final_fare: bare(150_050) },
                 json!({"event": "ride_completed", "ride_id": RIDE, "final_fare": 1500.5}),
             ),
             (
@@ -434,6 +513,25 @@ mod tests {
             assert_eq!(row["event"], body.name());
             assert_eq!(body.ride_id(), Some(&ride()));
         }
+    }
+
+    #[test]
+    fn an_orders_amount_has_its_currency_next_to_it() {
+        let order = OrderSummary {
+            order_id: JobId(17),
+            restaurant_name: "Burger King".to_owned(),
+            pickup_address: "P".to_owned(),
+            delivery_address: "D".to_owned(),
+            earnings: Money::from_minor(4500, Currency::new("XAF").expect("a currency")),
+            distance_km: 3.2,
+        };
+        let row = json!({
+            "event": "order_assigned", "order_id": 17, "restaurant_name": "Burger King", "pickup_address": "P",
+            "delivery_address": "D", "earnings": 4500.0, "currency": "XAF", "distance_km": 3.2,
+        });
+        let body = EventBody::OrderAssigned(order);
+        assert_eq!(serde_json::to_value(&body).expect("JSON"), row);
+        assert_eq!(serde_json::from_value::<EventBody>(row).expect("a row"), body);
     }
 
     #[test]

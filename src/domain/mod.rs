@@ -3,6 +3,7 @@
 pub mod booking;
 pub mod candidate;
 pub mod contact;
+pub mod currency;
 pub mod delivery;
 pub mod device;
 pub mod driver;
@@ -12,6 +13,7 @@ pub mod job;
 pub mod money;
 pub mod notification;
 pub mod offer;
+pub mod payment;
 pub mod position;
 pub mod push;
 pub mod quiet_hours;

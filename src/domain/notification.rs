@@ -198,6 +198,7 @@ impl Occasion {
             EventBody::RideRequested(_)
             | EventBody::RideUnavailable { .. }
             | EventBody::DriverUnreachable { .. }
+            | EventBody::PaymentUpdated(_)
             | EventBody::ChatMessage { .. } => None,
         }
     }
@@ -393,7 +394,7 @@ mod tests {
     use super::*;
     use crate::domain::event::{DriverCard, OrderSummary};
     use crate::domain::ids::DriverId;
-    use crate::domain::money::Money;
+    use crate::domain::money::usd;
     use crate::domain::ride::{CancelledBy, RideId};
     use uuid::Uuid;
 
@@ -457,7 +458,7 @@ mod tests {
             restaurant_name: "Burger King".to_owned(),
             pickup_address: String::new(),
             delivery_address: "Indiranagar".to_owned(),
-            earnings: Money::from_minor(4550),
+            earnings: usd(4550),
             distance_km: 3.2,
         };
         let content = Texts::english().of(&EventBody::OrderAssigned(order)).expect("it is pushed");

@@ -1,8 +1,9 @@
 //! What a ride is beside being a job: its public id, the words that apps have for its status, which vehicles it takes,
 //! what it costs and how long a driver needs. Pure: operations and contracts ask, nothing here remembers.
 
+use crate::domain::currency::Currency;
 use crate::domain::job::JobStatus;
-use crate::domain::money::Money;
+use crate::domain::money::{Amount, Money};
 use crate::domain::position::Position;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -171,24 +172,41 @@ pub struct Sighting {
     pub age_secs: u64,
 }
 
-/// What rides cost.
+/// What rides cost, in one currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tariff {
-    pub base: Money,
-    pub per_km: Money,
+    base: Money,
+    /// Thousandths of the minor unit: a kilometre may cost 12.5 yen, though nobody can pay half a one.
+    per_km_milli: i64,
 }
 
+/// Digits of a price per kilometre beyond those of the currency.
+const PER_KM_DIGITS_MORE: u32 = 3;
 /// What an amount on the wire may be at most.
-const FARE_MINOR_MAX: i128 = 100_000_000_000;
+const FARE_MAJOR_MAX: i128 = 1_000_000_000;
 
 impl Tariff {
-    /// The fare for a way of so many metres, to the nearest hundredth.
+    pub fn new(base: Amount, per_km: Amount, currency: Currency) -> Self {
+        let per_km_milli = per_km.scaled(currency.digits() + PER_KM_DIGITS_MORE);
+        Self { base: base.in_currency(currency), per_km_milli }
+    }
+
+    pub const fn currency(self) -> Currency {
+        self.base.currency()
+    }
+
+    pub const fn base(self) -> Money {
+        self.base
+    }
+
+    /// The fare for a way of so many metres, to the nearest minor unit.
     pub fn fare(self, distance_m: f64) -> Money {
         // From here on whole numbers: two servers must not disagree by a hundredth. NaN counts as no way at all.
         let metres = i128::from(distance_m.max(0.0).round() as u64);
-        let way = (i128::from(self.per_km.minor()) * metres + 500) / 1000;
-        let minor = (i128::from(self.base.minor()) + way).clamp(0, FARE_MINOR_MAX);
-        Money::from_minor(minor as i64)
+        let way = (i128::from(self.per_km_milli) * metres + 500_000) / 1_000_000;
+        let minor_max = FARE_MAJOR_MAX * 10_i128.pow(self.currency().digits());
+        let minor = (i128::from(self.base.minor()) + way).clamp(0, minor_max);
+        Money::from_minor(minor as i64, self.currency())
     }
 }
 
@@ -235,6 +253,13 @@ pub struct Rules {
     pub deliveries_max: i64,
 }
 
+impl Rules {
+    /// The installation's: what is asked for from now on is paid in it.
+    pub const fn currency(&self) -> Currency {
+        self.tariff.currency()
+    }
+}
+
 /// No vehicle is faster over a leg of a track, in metres a second …
 const LEG_SPEED_MAX: f64 = 70.0;
 /// … which says nothing over less time: a phone with a wrong clock has all its positions at one instant.
@@ -272,8 +297,13 @@ mod tests {
         Utc.timestamp_opt(1_800_000_000 + second, 0).single().expect("a time")
     }
 
+    fn tariff_in(code: &str, base: f64, per_km: f64) -> Tariff {
+        let amount = |major| Amount::new(major).expect("an amount");
+        Tariff::new(amount(base), amount(per_km), Currency::new(code).expect("a currency"))
+    }
+
     fn tariff() -> Tariff {
-        Tariff { base: Money::from_minor(50_000), per_km: Money::from_minor(10_050) }
+        tariff_in("USD", 500.0, 100.5)
     }
 
     #[test]
@@ -334,6 +364,17 @@ mod tests {
         assert_eq!(tariff().fare(f64::INFINITY).minor(), 100_000_000_000);
     }
 
+    /// A computed fare was 4.04 XAF, which nobody can pay.
+    #[test]
+    fn a_fare_is_whole_where_the_currency_has_no_minor_unit() {
+        let fare = |code, base, per_km, metres| tariff_in(code, base, per_km).fare(metres);
+        assert_eq!((fare("XAF", 2.0, 1.0, 2044.0).minor(), fare("XAF", 2.0, 1.0, 2044.0).major()), (4, 4.0));
+        assert_eq!(fare("JPY", 500.0, 12.5, 1000.0).minor(), 513);
+        assert_eq!(fare("JPY", 500.0, 12.5, 2000.0).minor(), 525);
+        assert_eq!(fare("KWD", 0.25, 0.1, 1234.0).minor(), 373);
+        assert_eq!(fare("XAF", 2.0, 1.0, f64::INFINITY).major(), 1e9);
+    }
+
     #[test]
     fn arrival_is_in_whole_minutes_and_never_0() {
         let travel = Travel::new(1.5, 30.0).expect("valid");
@@ -371,15 +412,18 @@ mod tests {
         #[test]
         fn a_longer_way_never_costs_less(a in 0.0f64..1e7, b in 0.0f64..1e7) {
             let (short, long) = if a < b { (a, b) } else { (b, a) };
-            prop_assert!(tariff().fare(short) <= tariff().fare(long));
-            prop_assert!(tariff().fare(short) >= tariff().base);
+            prop_assert!(tariff().fare(short).minor() <= tariff().fare(long).minor());
+            prop_assert!(tariff().fare(short).minor() >= tariff().base().minor());
         }
 
         #[test]
-        fn any_fare_can_be_read_back(base in 0i64..=i64::MAX, per_km in 0i64..=i64::MAX, metres in 0.0f64..1e12) {
-            let fare = Tariff { base: Money::from_minor(base), per_km: Money::from_minor(per_km) }.fare(metres);
-            let text = serde_json::to_string(&fare).expect("a number");
-            prop_assert_eq!(serde_json::from_str::<Money>(&text).expect("an amount"), fare);
+        fn any_fare_can_be_read_back(base in 0f64..=1e9, per_km in 0f64..=1e9, metres in 0.0f64..1e12) {
+            for code in ["JPY", "USD", "CLF"] {
+                let fare = tariff_in(code, base, per_km).fare(metres);
+                let text = serde_json::to_string(&fare).expect("a number");
+                let amount = Amount::new(text.parse().expect("a number")).expect("an amount");
+                prop_assert_eq!(amount.in_currency(fare.currency()), fare);
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus};
+use crate::domain::payment::PaymentStatus;
 use crate::domain::ride::RideId;
 use chrono::TimeDelta;
 use std::fmt;
@@ -41,6 +42,8 @@ pub enum What {
     },
     /// Nothing is heard of the driver any more.
     Unreachable,
+    /// The payment has this status.
+    Payment(PaymentStatus),
 }
 
 impl What {
@@ -53,6 +56,7 @@ impl What {
             What::Declined(_) => "declined",
             What::Moved { to, .. } => moved(kind, *to),
             What::Unreachable => "driver_unreachable",
+            What::Payment(_) => "payment",
         }
     }
 }
@@ -106,6 +110,7 @@ impl fmt::Display for Happening {
         match &self.what {
             What::Searched { found: Some(found) } => write!(f, " found={found}")?,
             What::Moved { by: Some(by), .. } => write!(f, " by={by}")?,
+            What::Payment(status) => write!(f, " payment_status={}", status.as_str())?,
             _ => {}
         }
         write!(f, " since_ms={}", self.since.num_milliseconds())
@@ -139,6 +144,10 @@ mod tests {
                 What::Moved { to: JobStatus::Cancelled, by: Some("admin".to_owned()) }
             ),
             "order cancelled job=17 driver=7 account=5 by=admin since_ms=1250"
+        );
+        assert_eq!(
+            happening(JobKind::Service, What::Payment(PaymentStatus::Paid)),
+            "booking payment job=17 driver=7 account=5 payment_status=paid since_ms=1250"
         );
     }
 

@@ -3,14 +3,16 @@
 //! event; whoever had a booking and has it no longer hears that it is pending, and nothing of who has it now.
 
 use crate::domain::booking::{BookingStatus, track_id};
+use crate::domain::currency::Currency;
 use crate::domain::event::{BookingUpdate, EventBody};
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
+use crate::domain::payment::Terms;
 use crate::domain::position::Position;
 use crate::domain::story::What;
-use crate::operations::drivers;
 use crate::operations::error::{Error, Refusal};
 use crate::operations::jobs::{advance, note, tell_customer, tell_driver};
+use crate::operations::{drivers, payments};
 use crate::store::reads::{self, BookingStanding};
 use crate::store::{Booking, Conn, Driver, Job, JobChange, NewBooking, NewJob, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
@@ -23,6 +25,7 @@ pub struct Request {
     pub address: String,
     pub place: Option<Position>,
     pub scheduled_at: Option<DateTime<Utc>>,
+    pub terms: Terms,
 }
 
 /// Who has to do with a booking.
@@ -50,7 +53,13 @@ pub struct Capacity {
     pub bookings_max: i64,
 }
 
-pub fn create(tx: &mut Tx<'_>, customer: CustomerId, request: &Request) -> Result<BookingStanding, Error> {
+/// All amounts of the booking are in `currency`, the installation's.
+pub fn create(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    request: &Request,
+    currency: Currency,
+) -> Result<BookingStanding, Error> {
     // A guest was made for one ride and hears of nothing else.
     let found = sql!(tx, customers::find(customer))?.filter(|(_, account)| !account.is_guest);
     let (_, account) = found.ok_or(Refusal::NotFound("customer"))?;
@@ -70,6 +79,7 @@ pub fn create(tx: &mut Tx<'_>, customer: CustomerId, request: &Request) -> Resul
         distance_km: 0.0,
         requested_at: tx.at(),
         is_demo: account.is_demo,
+        payment: payments::begun(&request.terms, currency, tx.at()),
     };
     let row = NewBooking { job, scheduled_at: request.scheduled_at.map(|at| at.naive_utc()) };
     let id = sql!(tx, bookings::insert(&row, &request.service))?;
@@ -355,5 +365,6 @@ fn unbound(mut standing: BookingStanding) -> BookingStanding {
     }
     (job.assigned_at, job.set_out_at, job.started_at, job.completed_at) = (None, None, None, None);
     *arrived_at = None;
+    job.payment = job.payment.untold();
     standing
 }

@@ -1,6 +1,7 @@
 //! Why an operation did not happen.
 
 use crate::domain::job::JobStatus;
+use crate::domain::payment::PaymentStatus;
 use crate::store::{OperationError, StoreError};
 
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,13 @@ pub enum Refusal {
     /// The same of a booking.
     #[error("the booking's state does not allow it")]
     BookingState(JobStatus),
+    /// What is to follow can't follow the payment's present state.
+    #[error("the payment's state does not allow it")]
+    PaymentState(PaymentStatus),
+    #[error("the job is not paid in cash")]
+    NotCash,
+    #[error("amount or currency are not the job's")]
+    PaymentMismatch,
     #[error("the ride was rated before")]
     AlreadyRated,
     #[error("the driver is suspended")]

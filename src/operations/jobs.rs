@@ -15,6 +15,12 @@ pub(super) struct Subject<'a> {
     ride: Option<&'a RideId>,
 }
 
+impl<'a> Subject<'a> {
+    pub(super) const fn new(job: &'a Job, ride: Option<&'a RideId>) -> Self {
+        Self { job, ride }
+    }
+}
+
 impl<'a> From<&'a Job> for Subject<'a> {
     fn from(job: &'a Job) -> Self {
         Self { job, ride: None }

@@ -12,6 +12,7 @@ pub mod idempotency;
 mod jobs;
 pub mod orders;
 pub mod passwords;
+pub mod payments;
 pub mod push;
 pub mod retention;
 pub mod rides;

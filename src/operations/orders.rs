@@ -1,15 +1,17 @@
 //! Deliveries: made, assigned, carried out, taken back and cancelled.
 
+use crate::domain::currency::Currency;
 use crate::domain::driver::Holding;
 use crate::domain::event::{EventBody, OrderSummary};
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
-use crate::domain::money::Money;
+use crate::domain::money::Amount;
+use crate::domain::payment::Terms;
 use crate::domain::position::Position;
 use crate::domain::story::What;
-use crate::operations::drivers;
 use crate::operations::error::{Error, Refusal};
 use crate::operations::jobs::{advance, note, note_move, tell_customer, tell_driver};
+use crate::operations::{drivers, payments};
 use crate::store::reads::{self, OrderStanding};
 use crate::store::{Conn, Driver, Job, JobChange, NewJob, StoreError, Tx, Updated, sql};
 use uuid::Uuid;
@@ -21,7 +23,10 @@ pub struct NewOrder {
     pub pickup: Option<Position>,
     pub delivery_address: String,
     pub delivery: Option<Position>,
-    pub earnings: Money,
+    /// What the driver gets.
+    pub earnings: Amount,
+    /// What the customer pays, and how.
+    pub terms: Terms,
     pub distance_km: f64,
     pub customer: Option<CustomerId>,
     pub is_demo: bool,
@@ -54,7 +59,8 @@ pub enum DriverStep {
     Reject,
 }
 
-pub fn create(tx: &mut Tx<'_>, order: &NewOrder) -> Result<Job, Error> {
+/// All amounts of the order are in `currency`, the installation's.
+pub fn create(tx: &mut Tx<'_>, order: &NewOrder, currency: Currency) -> Result<Job, Error> {
     if let Some(customer) = order.customer {
         sql!(tx, customers::find(customer))?.ok_or(Refusal::NotFound("customer"))?;
     }
@@ -70,10 +76,11 @@ pub fn create(tx: &mut Tx<'_>, order: &NewOrder) -> Result<Job, Error> {
         dropoff_address: &order.delivery_address,
         dropoff_latitude: order.delivery.map(Position::latitude),
         dropoff_longitude: order.delivery.map(Position::longitude),
-        earnings_minor: order.earnings.minor(),
+        earnings_minor: order.earnings.in_currency(currency).minor(),
         distance_km: order.distance_km,
         requested_at: tx.at(),
         is_demo: order.is_demo,
+        payment: payments::begun(&order.terms, currency, tx.at()),
     };
     let id = sql!(tx, jobs::insert(&row))?;
     let job = find(tx, id)?;
@@ -378,7 +385,7 @@ pub fn summary(job: &Job) -> OrderSummary {
         restaurant_name: job.restaurant_name.clone(),
         pickup_address: job.pickup_address.clone(),
         delivery_address: job.dropoff_address.clone(),
-        earnings: Money::from_minor(job.earnings_minor),
+        earnings: job.earnings(),
         distance_km: job.distance_km,
     }
 }

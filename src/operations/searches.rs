@@ -9,7 +9,6 @@ use crate::domain::driver::Wants;
 use crate::domain::event::{Announcement, EventBody, RideOffer};
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
-use crate::domain::money::Money;
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::ride::{ANY_VEHICLE, CancelCode, CancelledBy, Unavailable, takes};
 use crate::domain::search::{End, OpenSearch, SearchNews, SearchRow};
@@ -305,14 +304,14 @@ fn proposal(
         Some(customer) => sql!(conn, customers::find(customer))?.map(|(_, account)| account),
         None => None,
     };
-    let fare = ride.estimated_fare_minor.unwrap_or(job.earnings_minor);
     Ok(Some(EventBody::RideRequested(RideOffer {
         ride_id: ride.ride_id.clone(),
         passenger: passenger.as_ref().map(rides::public_id).unwrap_or_default(),
         ride_type: ride.ride_type.clone().unwrap_or_else(|| ANY_VEHICLE.to_owned()),
         pickup,
         dropoff: job.dropoff().unwrap_or(pickup),
-        estimated_fare: Money::from_minor(fare),
+        estimated_fare: ride.estimated_fare(),
+        payment_method: job.payment.payment_method,
         expires_at,
     })))
 }

@@ -1,9 +1,11 @@
 //! Demo data: the accounts and orders that a developer finds at first start, and fleets in bulk.
 
+use crate::domain::currency::Currency;
 use crate::domain::driver::Wants;
 use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::job::{JobKind, JobStatus};
-use crate::domain::money::Money;
+use crate::domain::money::Amount;
+use crate::domain::payment::Terms;
 use crate::domain::position::Position;
 use crate::domain::role::Role;
 use crate::operations::accounts::{self, DriverDetails, Person};
@@ -79,13 +81,13 @@ const DRIVERS: [DemoDriver; 4] = [
 const CUSTOMERS: [(i64, &str, &str, &str); 2] =
     [(1, "passenger1", "Marie Ngono", "+237123456789"), (123, "customer123", "Anita Rao", "+919876500123")];
 
-/// Restaurant, pickup, delivery, earnings in hundredths, kilometres; all in Bangalore, where driver 123 is.
-const MENU: [(&str, &str, &str, i64, f64); ORDERS] = [
-    ("Burger King", "Koramangala 5th Block, Bangalore", "Indiranagar 100ft Road, Bangalore", 4550, 3.2),
-    ("Truffles", "St Marks Road, Bangalore", "Ulsoor Lake, Bangalore", 5200, 4.1),
-    ("Meghana Foods", "Residency Road, Bangalore", "HSR Layout Sector 2, Bangalore", 6875, 6.4),
-    ("Empire", "Church Street, Bangalore", "Frazer Town, Bangalore", 3900, 2.7),
-    ("Corner House", "Jayanagar 4th Block, Bangalore", "BTM Layout 2nd Stage, Bangalore", 4125, 3.6),
+/// Restaurant, pickup, delivery, earnings in major units, kilometres; all in Bangalore, where driver 123 is.
+const MENU: [(&str, &str, &str, f64, f64); ORDERS] = [
+    ("Burger King", "Koramangala 5th Block, Bangalore", "Indiranagar 100ft Road, Bangalore", 45.5, 3.2),
+    ("Truffles", "St Marks Road, Bangalore", "Ulsoor Lake, Bangalore", 52.0, 4.1),
+    ("Meghana Foods", "Residency Road, Bangalore", "HSR Layout Sector 2, Bangalore", 68.75, 6.4),
+    ("Empire", "Church Street, Bangalore", "Frazer Town, Bangalore", 39.0, 2.7),
+    ("Corner House", "Jayanagar 4th Block, Bangalore", "BTM Layout 2nd Stage, Bangalore", 41.25, 3.6),
 ];
 const MENU_PICKUP: (f64, f64) = (12.9345, 77.6266);
 
@@ -97,6 +99,7 @@ pub fn seed(
     password_hash: &str,
     admin_hash: &str,
     deliveries_max: i64,
+    currency: Currency,
 ) -> Result<(), Error> {
     release_demo_orders(tx, deliveries_max)?;
     for driver in &DRIVERS {
@@ -114,7 +117,7 @@ pub fn seed(
     if !is_in_use && !revive(tx, "admin", None, admin_hash)? {
         accounts::create_account(tx, &person("admin", "Demo operator", None, admin_hash), Role::Admin)?;
     }
-    seed_orders(tx)
+    seed_orders(tx, currency)
 }
 
 fn seed_driver(
@@ -176,7 +179,7 @@ fn end(tx: &mut Tx<'_>, job: &Job, reason: &str, deliveries_max: i64) -> Result<
     }
 }
 
-fn seed_orders(tx: &mut Tx<'_>) -> Result<(), Error> {
+fn seed_orders(tx: &mut Tx<'_>, currency: Currency) -> Result<(), Error> {
     let open = sql!(tx, jobs::open_demo())?;
     let is_pending = |job: &&Job| job.kind == JobKind::Delivery && job.status == JobStatus::Requested;
     let pending = open.iter().filter(is_pending).count();
@@ -189,12 +192,13 @@ fn seed_orders(tx: &mut Tx<'_>) -> Result<(), Error> {
             pickup: Position::new(MENU_PICKUP.0, MENU_PICKUP.1).ok(),
             delivery_address: delivery_address.to_owned(),
             delivery: None,
-            earnings: Money::from_minor(earnings),
+            earnings: Amount::new(earnings).expect("the menu's amounts are amounts"),
+            terms: Terms::default(),
             distance_km,
             customer: Some(CustomerId(123)),
             is_demo: true,
         };
-        orders::create(tx, &order)?;
+        orders::create(tx, &order, currency)?;
     }
     Ok(())
 }

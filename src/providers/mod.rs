@@ -1,4 +1,4 @@
-//! The push services behind one trait. A provider is given notifications, each for one token, and answers for each of them
+//! The push services behind one trait; [`payments`] has the payment services behind another. A provider is given notifications, each for one token, and answers for each of them
 //! with one classification; what follows from it (waiting, pruning, telling an operator) is the caller's to decide.
 //!
 //! Invariants: there is an answer for each message, in the order of the messages; an answer never shows a token; a provider
@@ -8,6 +8,7 @@ mod apns;
 mod expo;
 mod fcm;
 mod payload;
+pub mod payments;
 mod set_up;
 mod transport;
 mod wording;

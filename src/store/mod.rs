@@ -4,6 +4,7 @@
 //! One set of queries (`queries/`, a file for each table) is compiled for SQLite and for PostgreSQL; [`sql!`]
 //! picks the one that the connection is of.
 
+mod amounts;
 pub mod bulk;
 mod checkpoint;
 mod connection;
@@ -11,9 +12,11 @@ mod decision;
 mod error;
 mod events;
 mod executor;
+mod job_money;
 mod kept;
 mod lock;
 mod migrations;
+mod payment_rows;
 pub(crate) mod postgres;
 mod push_rows;
 mod queue;
@@ -24,6 +27,7 @@ mod sql_types;
 pub(crate) mod sqlite;
 mod tx;
 
+pub use amounts::settle_currency;
 pub use bulk::{Mark, MarkKind};
 pub use connection::Conn;
 pub use decision::Durability;
@@ -32,6 +36,7 @@ pub use events::{newest_events, page_of, standing};
 pub use executor::{Database, Options, Where};
 pub use lock::{ServeLock, ServeLockError};
 pub use migrations::{MigrationError, migrate};
+pub use payment_rows::*;
 pub use push_rows::*;
 pub use rows::*;
 pub use tx::Tx;

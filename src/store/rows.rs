@@ -13,6 +13,7 @@ use crate::domain::ride::RideId;
 use crate::domain::role::Role;
 use crate::domain::search::SearchRow;
 use crate::domain::search_policy::Patience;
+use crate::store::payment_rows::{NewPayment, Payment};
 use crate::store::schema::*;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -151,6 +152,8 @@ pub struct Job {
     pub cancelled_by: Option<String>,
     pub cancel_reason: Option<String>,
     pub rejected_by: Option<DriverId>,
+    #[diesel(embed)]
+    pub payment: Payment,
 }
 
 impl Job {
@@ -313,15 +316,6 @@ pub struct Booking {
     pub service: String,
 }
 
-/// A completed job, for earnings.
-#[derive(Clone, Debug, Queryable)]
-pub struct CompletedJob {
-    pub id: JobId,
-    pub kind: JobKind,
-    pub completed_at: NaiveDateTime,
-    pub earnings_minor: i64,
-}
-
 #[derive(Debug, Insertable)]
 #[diesel(table_name = jobs, treat_none_as_default_value = false)]
 pub struct NewJob<'a> {
@@ -340,6 +334,8 @@ pub struct NewJob<'a> {
     pub distance_km: f64,
     pub requested_at: NaiveDateTime,
     pub is_demo: bool,
+    #[diesel(embed)]
+    pub payment: NewPayment<'a>,
 }
 
 #[derive(Debug, Insertable)]
@@ -376,6 +372,7 @@ pub struct JobChange<'a> {
     pub cancelled_by: Option<&'a str>,
     pub cancel_reason: Option<&'a str>,
     pub rejected_by: Option<Option<i64>>,
+    pub earnings_minor: Option<i64>,
     pub final_fare_minor: Option<i64>,
     pub driver_lost_at: Option<Option<NaiveDateTime>>,
 }
@@ -395,6 +392,7 @@ impl JobChange<'_> {
             cancelled_by: text(self.cancelled_by, &job.cancelled_by),
             cancel_reason: text(self.cancel_reason, &job.cancel_reason),
             rejected_by: self.rejected_by.map_or(job.rejected_by, |id| id.map(DriverId)),
+            earnings_minor: self.earnings_minor.unwrap_or(job.earnings_minor),
             ..job.clone()
         }
     }

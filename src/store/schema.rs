@@ -94,6 +94,26 @@ diesel::table! {
         scheduled_at -> Nullable<Timestamp>,
         driver_lost_at -> Nullable<Timestamp>,
         estimated_duration_minutes -> Nullable<BigInt>,
+        currency -> Nullable<Text>,
+        amount_minor -> Nullable<BigInt>,
+        payment_method -> Nullable<Text>,
+        payment_status -> Text,
+        payment_reference -> Nullable<Text>,
+        paid_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    payment_notices (provider, notice_id) {
+        provider -> Text,
+        notice_id -> Text,
+        job_id -> BigInt,
+        payment_status -> Text,
+        amount_minor -> Nullable<BigInt>,
+        currency -> Nullable<Text>,
+        reference -> Nullable<Text>,
+        outcome -> Text,
+        received_at -> Timestamp,
     }
 }
 

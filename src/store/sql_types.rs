@@ -1,11 +1,13 @@
 //! How the domain's types are read from columns. The domain itself knows nothing of a database.
 
 use crate::domain::candidate::PassedOver;
+use crate::domain::currency::Currency;
 use crate::domain::device::{DeviceId, Platform};
 use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId, SearchId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::offer::Outcome;
+use crate::domain::payment::{PaymentMethod, PaymentStatus};
 use crate::domain::push::PushToken;
 use crate::domain::ride::RideId;
 use crate::domain::role::Role;
@@ -40,7 +42,7 @@ macro_rules! read_as {
 }
 
 read_as!(BigInt, i64, |id| Ok(id.into()) => AccountId, CustomerId, DriverId, EventId, JobId, SearchId);
-read_as!(Text, String, |word| Ok(Self::try_from(word)?) => DriverStatus, Wants, JobKind, JobStatus, Outcome, PassedOver, Patience, Platform, RideId);
+read_as!(Text, String, |word| Ok(Self::try_from(word)?) => DriverStatus, Wants, JobKind, JobStatus, Outcome, PassedOver, Patience, Platform, RideId, Currency, PaymentMethod, PaymentStatus);
 read_as!(BigInt, i64, |id| Ok(Self(id)) => DeviceId);
 read_as!(Text, String, |text| Ok(Self::new(text)?) => PushToken);
 read_as!(Text, String, |word| Ok(word.parse()?) => Role);

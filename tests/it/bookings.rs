@@ -46,7 +46,8 @@ async fn a_booking_is_made_given_to_a_technician_and_carried_out() {
         "latitude": -26.2041, "longitude": 28.0473, "scheduled_at": null,
         "requested_at": made.body["requested_at"], "assigned_at": null, "journey_started_at": null,
         "reached_at": null, "service_started_at": null, "completed_at": null, "cancelled_at": null,
-        "cancelled_by": null, "reason": null,
+        "cancelled_by": null, "reason": null, "payment_method": null, "payment_status": "pending",
+        "amount": null, "currency": "USD",
     });
     assert_eq!(made.body, expected);
     technician.show_booking(id).await.expect_problem(404);

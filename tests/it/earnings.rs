@@ -31,8 +31,8 @@ async fn earnings_are_those_of_delivered_orders() {
     let today = driver.get("earnings/today").await.expect(200).body;
     let day_after = Utc::now().date_naive();
     if day_before == day_after {
-        let expected =
-            json!({"date": day_after.to_string(), "currency": "USD", "total": 45.8, "orders": 3, "rides": 0});
+        let expected = json!({"date": day_after.to_string(), "currency": "USD", "total": 45.8, "cash_collected": 0.0,
+                "owed": 45.8, "orders": 3, "rides": 0});
         assert_eq!(today, expected);
         let history = driver.get("earnings/history").await.expect(200).body;
         assert_eq!(history["days"], json!([expected]));

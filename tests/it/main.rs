@@ -8,6 +8,7 @@
 mod bookings;
 mod chance;
 mod contacts;
+mod currencies;
 mod customer_orders;
 mod doors;
 mod earnings;
@@ -19,6 +20,7 @@ mod idempotency;
 mod kills;
 mod matching;
 mod orders;
+mod payments;
 mod positions;
 mod providers;
 mod push;

@@ -92,6 +92,8 @@ async fn an_order_reaches_the_app_word_for_word() {
     let assigned = app.expect("order_assigned").await;
     let mut expected = NewOrder::default().body();
     expected["order_id"] = json!(order_id);
+    // The project's own: no amount without its currency.
+    expected["currency"] = json!("USD");
     assert_eq!(assigned["data"], expected);
     assert_eq!(assigned["id"], app.last_event_id + 1);
     assert!(shape::is_utc_time(assigned["timestamp"].as_str().expect("a timestamp is text")));

@@ -1,17 +1,17 @@
 //! `admin/orders`: made, assigned, taken back, cancelled. Also for programs of the operator's.
 
+use crate::actors::words;
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
 use crate::api::extract::Operator;
 use crate::api::fields::{Fields, Object};
 use crate::api::input::{Body, Once, Query};
 use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
-use crate::api::{Context, rules};
+use crate::api::{Context, payments, rules};
 use crate::config::AutoAssign;
 use crate::contracts::driver_rest::{ORDER_STATUSES, order_word};
 use crate::contracts::operators::{Batch, OrderItem};
 use crate::domain::ids::{DriverId, JobId};
-use crate::domain::money::Money;
 use crate::operations::orders::{self, CancelledBy, NewOrder, Search};
 use crate::operations::{Error, Refusal};
 use crate::store::{Job, reads};
@@ -25,9 +25,9 @@ const CANCELLED_BY: [(&str, CancelledBy); 3] = [
 
 /// `POST admin/orders`.
 pub async fn create(ctx: web::Data<Context>, Operator(caller): Operator, once: Once, body: Body) -> Answered {
-    let new = new_order(&body.object()?)?;
+    let (new, currency) = (new_order(&body.object()?)?, ctx.currency());
     let key = once.key(&ctx, &caller, &body);
-    decide(&ctx, key, CREATED, move |tx| Ok(item(orders::create(tx, &new)?))).await
+    decide(&ctx, key, CREATED, move |tx| Ok(item(orders::create(tx, &new, currency)?))).await
 }
 
 fn new_order(object: &Object) -> Result<NewOrder, Problem> {
@@ -40,6 +40,7 @@ fn new_order(object: &Object) -> Result<NewOrder, Problem> {
     let customer = fields.optional("customer_id", rules::id);
     let pickup = fields.position("pickup_latitude", "pickup_longitude");
     let delivery = fields.position("delivery_latitude", "delivery_longitude");
+    let terms = payments::terms(&mut fields);
     fields.finish(|| {
         Some(NewOrder {
             restaurant_name: restaurant_name?,
@@ -48,6 +49,7 @@ fn new_order(object: &Object) -> Result<NewOrder, Problem> {
             delivery_address: delivery_address?,
             delivery,
             earnings: earnings?,
+            terms,
             distance_km: distance_km?,
             customer,
             is_demo: false,
@@ -173,13 +175,16 @@ pub async fn show(ctx: web::Data<Context>, _: Operator, id: web::Path<JobId>) ->
 }
 
 fn item(job: Job) -> OrderItem {
+    let (earnings, payment) = (job.earnings(), words::payment(&job));
     OrderItem {
         order_id: job.id,
         status: order_word(job.status),
         restaurant_name: job.restaurant_name,
         pickup_address: job.pickup_address,
         delivery_address: job.dropoff_address,
-        earnings: Money::from_minor(job.earnings_minor),
+        earnings,
+        currency: earnings.currency(),
+        payment,
         distance_km: job.distance_km,
         customer_id: job.customer_id,
         driver_id: job.driver_id,
@@ -201,6 +206,8 @@ fn item(job: Job) -> OrderItem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::money::usd;
+    use crate::domain::payment::Terms;
     use serde_json::{Value, json};
 
     fn order() -> Value {
@@ -216,7 +223,8 @@ mod tests {
     #[test]
     fn an_order_needs_no_positions_and_no_customer() {
         let order = read(order()).unwrap();
-        assert_eq!(order.earnings.minor(), 4550);
+        assert_eq!(order.earnings.in_currency(usd(0).currency()), usd(4550));
+        assert_eq!(order.terms, Terms::default());
         assert!(order.pickup.is_none() && order.customer.is_none() && !order.is_demo);
     }
 

@@ -352,6 +352,14 @@ mod tests {
             cancelled_by: None,
             cancel_reason: None,
             rejected_by: None,
+            payment: crate::store::Payment {
+                currency: None,
+                amount_minor: None,
+                payment_method: None,
+                payment_status: crate::domain::payment::PaymentStatus::Pending,
+                payment_reference: None,
+                paid_at: None,
+            },
         }
     }
 

@@ -168,5 +168,11 @@ pub(super) const SETTINGS: &[Setting] = &[
     new(Tokens, "ALLOW_REGISTRATION", "true", "Whether anybody may make a customer account (auth/register).")
         .production("false"),
     new(Region, "TIME_ZONE", "UTC", "IANA name, such as Africa/Douala, of the zone whose days earnings are counted in."),
-    new(Region, "CURRENCY", "USD", "ISO 4217 code of earnings and fares."),
+    new(
+        Region,
+        "CURRENCY",
+        "USD",
+        "ISO 4217 code of earnings and fares, which says how many decimals they have, too: none in XAF and JPY, three in \
+         KWD. Jobs keep the one that they were made in.",
+    ),
 ];

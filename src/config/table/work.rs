@@ -69,15 +69,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         Rides,
         "FARE_BASE",
         "2",
-        "What a ride costs before its first kilometre, in CURRENCY with at most two decimals, where the app names no fare. An \
-         example: every operator has a tariff of their own.",
+        "What a ride costs before its first kilometre, in CURRENCY with as many decimals as it has, where the app names no \
+         fare. An example: every operator has a tariff of their own.",
     )
     .unit("CURRENCY"),
     new(
         Rides,
         "FARE_PER_KM",
         "1",
-        "And what each kilometre by street adds to it.",
+        "And what each kilometre by street adds to it; may have three decimals more, since the fare is rounded as a whole.",
     )
     .unit("CURRENCY a kilometre"),
     new(

@@ -5,7 +5,6 @@ use crate::domain::driver::Wants;
 use crate::domain::event::{Announcement, DriverCard, EventBody, RideAssignment};
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
-use crate::domain::money::Money;
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::position::Position;
 use crate::domain::ride::{RideId, Rules, Travel, Unavailable, track_length_m};
@@ -240,8 +239,10 @@ pub fn step(
         Moved::Already => return standing(tx, job.id),
         Moved::Refused => return Err(Refusal::RideState(job.status).into()),
     };
-    let estimated = Money::from_minor(ride.estimated_fare_minor.unwrap_or(ride.job.earnings_minor));
-    let fare = driven_m.map_or(estimated, |metres| rules.tariff.fare(metres));
+    let estimated = ride.estimated_fare();
+    // Where CURRENCY was changed since, the tariff is no longer the ride's.
+    let driven = driven_m.map(|metres| rules.tariff.fare(metres));
+    let fare = driven.filter(|fare| fare.currency() == estimated.currency()).unwrap_or(estimated);
     let account = account_of(tx, driver)?;
     let (at, ride_id) = (tx.at(), ride.ride_id.clone());
     let (change, body) = match step {
@@ -262,6 +263,8 @@ pub fn step(
             JobChange {
                 completed_at: Some(at),
                 final_fare_minor: Some(fare.minor()),
+                // What the driver earns with it is what it costs.
+                earnings_minor: Some(fare.minor()),
                 ..JobChange::default()
             },
             EventBody::RideCompleted { ride_id, final_fare: fare },
@@ -317,6 +320,7 @@ fn unbound(mut standing: RideStanding) -> RideStanding {
         job.status = JobStatus::Requested;
     }
     (job.assigned_at, job.started_at, job.completed_at) = (None, None, None);
+    job.payment = job.payment.untold();
     (*arrived_at, *final_fare_minor) = (None, None);
     standing
 }

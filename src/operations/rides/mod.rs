@@ -19,8 +19,9 @@ use crate::domain::contact::Contact;
 use crate::domain::event::{DriverCard, EventBody};
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
-use crate::domain::money::Money;
+use crate::domain::money::Amount;
 use crate::domain::offer::Offer;
+use crate::domain::payment::Terms;
 use crate::domain::position::Position;
 use crate::domain::ride::{CancelledBy, RideId, Rules};
 use crate::domain::role::Role;
@@ -30,7 +31,7 @@ use crate::domain::story::What;
 use crate::operations::authentication::Principal;
 use crate::operations::error::{Error, Refusal};
 use crate::operations::jobs::{advance, note, tell_customer};
-use crate::operations::{drivers, searches};
+use crate::operations::{drivers, payments, searches};
 use crate::store::reads::{self, RideStanding};
 use crate::store::{Account, Conn, Driver, Job, JobChange, NewJob, NewRide, Ride, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
@@ -46,7 +47,8 @@ pub struct Request {
     pub dropoff: Position,
     pub pickup_address: String,
     pub dropoff_address: String,
-    pub fare: Option<Money>,
+    pub fare: Option<Amount>,
+    pub terms: Terms,
     pub distance_km: Option<f64>,
     /// As the app has it of its own route.
     pub duration_minutes: Option<u32>,
@@ -100,7 +102,8 @@ fn make(tx: &mut Tx<'_>, passenger: CustomerId, request: &Request, rules: &Rules
     let (_, account) = found.ok_or(Refusal::NotFound("customer"))?;
     let estimated_km = rules.travel.distance_m(request.pickup, request.dropoff) / 1000.0;
     let distance_km = request.distance_km.unwrap_or(estimated_km);
-    let fare = request.fare.unwrap_or_else(|| rules.tariff.fare(distance_km * 1000.0));
+    let named = request.fare.map(|fare| fare.in_currency(rules.currency()));
+    let fare = named.unwrap_or_else(|| rules.tariff.fare(distance_km * 1000.0));
     let ride_id = request.ride_id.clone().unwrap_or_else(|| Uuid::new_v4().into());
     let job = NewJob {
         public_id: ride_id.as_str().to_owned(),
@@ -118,6 +121,7 @@ fn make(tx: &mut Tx<'_>, passenger: CustomerId, request: &Request, rules: &Rules
         distance_km,
         requested_at: tx.at(),
         is_demo: account.is_demo,
+        payment: payments::begun(&request.terms, rules.currency(), tx.at()),
     };
     let row = NewRide {
         job,

@@ -43,6 +43,8 @@ pub mod locations;
 pub mod notifications;
 #[path = "../queries/offers.rs"]
 pub mod offers;
+#[path = "../queries/payments.rs"]
+pub mod payments;
 #[path = "../queries/preferences.rs"]
 pub mod preferences;
 #[path = "../queries/refresh_tokens.rs"]

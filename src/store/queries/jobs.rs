@@ -5,7 +5,8 @@ use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::store::Updated;
 use crate::store::kept::Keep;
-use crate::store::rows::{CompletedJob, Job, JobChange, NewJob};
+use crate::store::payment_rows::CompletedJob;
+use crate::store::rows::{Job, JobChange, NewJob};
 use crate::store::schema::{job_declines, jobs};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -152,7 +153,7 @@ pub fn completed_by(
         .filter(earlier)
         .order((jobs::completed_at.desc(), jobs::id.desc()))
         .limit(limit)
-        .select((jobs::id, jobs::kind, jobs::completed_at.assume_not_null(), jobs::earnings_minor))
+        .select(CompletedJob::as_select())
         .load(conn)
 }
 

@@ -10,6 +10,7 @@ pub mod driver_app;
 pub mod hailing_app;
 pub mod matching_app;
 pub mod operator;
+pub mod payment_service;
 pub mod process;
 pub mod push;
 pub mod push_double;

@@ -272,7 +272,8 @@ impl Server {
         lines.map(|line| line.split_once("] ").map_or(line, |(_, rest)| rest).to_owned()).collect()
     }
 
-    fn log(&self) -> String {
+    /// What it has logged, over all its starts.
+    pub fn log(&self) -> String {
         let bytes = std::fs::read(process::log_file(&self.directory)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }

@@ -14,6 +14,7 @@ use crate::contracts::{BadMessage, Contract, FindDriver, Inbound, ride_matching}
 use crate::domain::delivery::{Read, Selection, Step};
 use crate::domain::event::{Event, EventBody, RideAssignment};
 use crate::domain::ids::{EventId, JobId};
+use crate::domain::payment::Terms;
 use crate::domain::recap::{self, Recap};
 use crate::domain::ride::{ANY_VEHICLE, CancelledBy, RideId};
 use crate::domain::search_policy::Patience;
@@ -319,6 +320,7 @@ fn request(asked: FindDriver) -> Request {
         pickup_address: asked.pickup_address.unwrap_or_default(),
         dropoff_address: asked.dropoff_address.unwrap_or_default(),
         fare: asked.fare,
+        terms: Terms { method: asked.payment_method, ..Terms::default() },
         distance_km: asked.distance_km,
         duration_minutes: asked.estimated_duration_minutes,
         scheduled_at: None,

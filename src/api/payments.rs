@@ -1,0 +1,142 @@
+//! Payments by REST: for operators and their programs by the job, and the door by which a payment service tells of them. What may
+//! follow what is decided in `operations::payments`.
+
+use crate::actors::words;
+use crate::api::answer::{Answered, OK, decide, json};
+use crate::api::extract::Operator;
+use crate::api::fields::{FieldProblem, Fields, Object};
+use crate::api::input::{Body, Once};
+use crate::api::problem::Problem;
+use crate::api::{Context, rules};
+use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::payment::{NoticeItem, Payment, PaymentFields, PaymentHistory, Received};
+use crate::domain::currency::Currency;
+use crate::domain::ids::JobId;
+use crate::domain::money::Money;
+use crate::domain::payment::{Notice, Terms};
+use crate::operations::payments::{self, Noticed, Standing};
+use crate::providers::payments::{NotTaken, Verdict};
+use crate::store::PaymentNotice;
+use actix_web::{HttpRequest, web};
+
+/// What operators say of a payment when they make a job or change it.
+pub fn terms(fields: &mut Fields<'_>) -> Terms {
+    Terms {
+        method: fields.optional("payment_method", rules::payment_method),
+        status: fields.optional("payment_status", rules::payment_status),
+        amount: fields.optional("amount", rules::money),
+        reference: fields.optional("payment_reference", rules::name),
+    }
+}
+
+/// `GET admin/jobs/{id}/payment`.
+pub async fn show(ctx: web::Data<Context>, _: Operator, id: web::Path<JobId>) -> Answered {
+    let id = id.into_inner();
+    let found = ctx.read(move |conn| payments::view(conn, id)).await?;
+    let (standing, notices) = found.ok_or_else(|| Problem::not_found("job"))?;
+    let notices = notices.into_iter().map(notice_item).collect();
+    Ok(json(&PaymentHistory { payment: shown(standing), notices }))
+}
+
+/// `PATCH admin/jobs/{id}/payment`.
+pub async fn change(
+    ctx: web::Data<Context>,
+    Operator(caller): Operator,
+    id: web::Path<JobId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let terms = changed_terms(&body.object()?)?;
+    let id = id.into_inner();
+    let key = once.key(&ctx, &caller, &body);
+    decide(&ctx, key, OK, move |tx| Ok(shown(payments::change(tx, id, &terms)?))).await
+}
+
+fn changed_terms(object: &Object) -> Result<Terms, Problem> {
+    let mut fields = Fields::of(object);
+    let terms = terms(&mut fields);
+    fields.finish(|| Some(terms))
+}
+
+/// `POST payments/webhook`: a payment service tells how far a payment is. Who signs for it may do no more than that.
+pub async fn webhook(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Answered {
+    let Some(service) = &ctx.payments else {
+        let detail = "No payment service is set up here: PAYMENT_WEBHOOK_SECRET is not set.";
+        return Err(Problem::new(ErrorCode::NotFound, detail));
+    };
+    let header = |name: &str| {
+        let mut values = req.headers().get_all(name);
+        let value = values.next()?.to_str().ok()?;
+        values.next().is_none().then_some(value)
+    };
+    match service.read(&header, body.bytes(), ctx.clock.now()) {
+        Ok(Verdict::Notice(notice)) => take(&ctx, notice).await,
+        Ok(Verdict::NothingToUs) => Ok(json(&Received { received: true, taken: false })),
+        Err(NotTaken::Unsigned) => {
+            log::warn!("a payment notice was refused: its signature is not good");
+            Err(Problem::new(
+                ErrorCode::InvalidSignature,
+                "Sign the body as it is agreed, with the time of now.",
+            ))
+        }
+        Err(NotTaken::Unreadable(problems)) => {
+            log::warn!("a payment notice was refused: it can't be read fields={:?}", names(&problems));
+            let problem = |(field, message): (&str, &str)| FieldProblem {
+                field: field.to_owned(),
+                message: message.to_owned(),
+            };
+            Err(Problem::fields(problems.into_iter().map(problem).collect()))
+        }
+    }
+}
+
+async fn take(ctx: &Context, notice: Notice) -> Answered {
+    let (id, status) = (notice.id.clone(), notice.status.as_str());
+    let noticed = ctx.write(move |tx| payments::take_notice(tx, &notice)).await;
+    match noticed {
+        Ok(Noticed::Taken(job)) => {
+            log::info!("payment notice taken job={job} payment_status={status} notice={id:?}");
+            Ok(json(&Received { received: true, taken: true }))
+        }
+        Ok(Noticed::Repeated(_)) => Ok(json(&Received { received: true, taken: false })),
+        Ok(Noticed::Refused(job, refusal)) => {
+            log::warn!("payment notice refused job={job} payment_status={status} notice={id:?}: {refusal}");
+            Err(refusal.into())
+        }
+        Err(problem) => {
+            log::warn!("payment notice refused payment_status={status} notice={id:?}: {problem}");
+            Err(problem)
+        }
+    }
+}
+
+fn names(problems: &[(&'static str, &'static str)]) -> Vec<&'static str> {
+    problems.iter().map(|(field, _)| *field).collect()
+}
+
+fn shown(standing: Standing) -> Payment {
+    let Standing { job, name, amount } = standing;
+    let currency = job.earnings().currency();
+    Payment {
+        job_id: job.id,
+        name,
+        fields: PaymentFields { amount, ..words::payment(&job) },
+        currency,
+        payment_reference: job.payment.payment_reference,
+        paid_at: job.payment.paid_at.map(Into::into),
+    }
+}
+
+fn notice_item(row: PaymentNotice) -> NoticeItem {
+    let currency = row.currency.and_then(|code| Currency::new(&code).ok());
+    NoticeItem {
+        provider: row.provider,
+        id: row.notice_id,
+        payment_status: row.payment_status,
+        amount: row.amount_minor.zip(currency).map(|(minor, currency)| Money::from_minor(minor, currency)),
+        currency,
+        reference: row.reference,
+        outcome: row.outcome,
+        received_at: row.received_at.into(),
+    }
+}

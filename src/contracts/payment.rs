@@ -1,0 +1,60 @@
+//! How jobs are paid, by REST: the fields that an order and a booking have of it, and the answers about a payment itself.
+
+use crate::contracts::time::WireTime;
+use crate::domain::currency::Currency;
+use crate::domain::ids::JobId;
+use crate::domain::money::Money;
+use crate::domain::payment::{JobName, PaymentMethod, PaymentStatus};
+use serde::Serialize;
+
+/// Beside the other fields of an order or a booking, which has its `currency` itself.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct PaymentFields {
+    /// Null where nobody has said it.
+    pub payment_method: Option<PaymentMethod>,
+    pub payment_status: PaymentStatus,
+    /// What the customer pays; null where nobody has said it.
+    pub amount: Option<Money>,
+}
+
+/// What `admin/jobs/{id}/payment` answers to a change.
+#[derive(Clone, Debug, Serialize)]
+pub struct Payment {
+    pub job_id: JobId,
+    #[serde(flatten)]
+    pub name: JobName,
+    #[serde(flatten)]
+    pub fields: PaymentFields,
+    pub currency: Currency,
+    pub payment_reference: Option<String>,
+    pub paid_at: Option<WireTime>,
+}
+
+/// The same, and what payment services told of it, the newest first.
+#[derive(Clone, Debug, Serialize)]
+pub struct PaymentHistory {
+    #[serde(flatten)]
+    pub payment: Payment,
+    pub notices: Vec<NoticeItem>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct NoticeItem {
+    pub provider: String,
+    pub id: String,
+    pub payment_status: String,
+    pub amount: Option<Money>,
+    pub currency: Option<Currency>,
+    pub reference: Option<String>,
+    /// `taken`, or the error code that it was refused with.
+    pub outcome: String,
+    pub received_at: WireTime,
+}
+
+/// What a payment service is answered.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Received {
+    pub received: bool,
+    /// Whether it was taken now: not where it was taken before, or is of a kind that says nothing here.
+    pub taken: bool,
+}

@@ -1,0 +1,41 @@
+//! Payment services behind one trait: they tell us, by requests to our webhook, how far a payment is. A service reads a request into
+//! a verdict; whether the job's amount agrees and whether it was told before is for others to decide.
+//!
+//! Invariants: nothing of a request is believed before its signature is; what is not needed of it, whatever it may be, is never kept
+//! and never shown. It may be a card's.
+
+mod signed;
+
+pub use self::signed::SignedWebhook;
+
+use crate::domain::payment::Notice;
+use chrono::{DateTime, Utc};
+use std::fmt;
+
+/// A payment service that sends us requests.
+pub trait PaymentService: fmt::Debug + Send + Sync {
+    /// What a request of this service says. `header` gives the value of a header that the request has once.
+    fn read<'a>(
+        &self,
+        header: &dyn Fn(&str) -> Option<&'a str>,
+        body: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<Verdict, NotTaken>;
+}
+
+/// What a request that is believed comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    Notice(Notice),
+    /// Of a kind that says nothing about how far a payment is. Services add kinds; none is an error.
+    NothingToUs,
+}
+
+/// Why a request is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// Not signed by the service, or not now. Nobody is told which: it would help only a forger.
+    Unsigned,
+    /// Signed, and not as it is agreed: each field, and what is wrong with it.
+    Unreadable(Vec<(&'static str, &'static str)>),
+}

@@ -1,0 +1,31 @@
+//! The amounts of jobs and rides, out of their rows: each in the currency that stands there.
+
+use crate::domain::money::Money;
+use crate::store::rows::{Job, Ride};
+
+impl Job {
+    /// What the driver earns with it.
+    pub fn earnings(&self) -> Money {
+        self.payment.money(self.earnings_minor)
+    }
+
+    /// What the customer pays for an order or a booking, where that is known.
+    pub fn payable(&self) -> Option<Money> {
+        self.payment.amount_minor.map(|minor| self.payment.money(minor))
+    }
+}
+
+impl Ride {
+    pub fn estimated_fare(&self) -> Money {
+        self.job.payment.money(self.estimated_fare_minor.unwrap_or(self.job.earnings_minor))
+    }
+
+    pub fn final_fare(&self) -> Option<Money> {
+        self.final_fare_minor.map(|minor| self.job.payment.money(minor))
+    }
+
+    /// What the passenger pays: the fare, unless another amount was set.
+    pub fn payable(&self) -> Money {
+        self.job.payable().or(self.final_fare()).unwrap_or(self.estimated_fare())
+    }
+}
