@@ -200,6 +200,7 @@ mod tests {
             "timeZone": "Africa/Johannesburg"}));
         let preferences = read_all.expect("preferences");
         assert!(!preferences.wants("ride_completed") && preferences.wants("ride_accepted"));
+        assert!(!preferences.wants("Ride_Completed"), "an opt-out holds however the type is written");
         assert_eq!(shown(&preferences, Tz::Africa__Johannesburg).quiet_hours.expect("some").start, "22:00");
         assert_eq!(read(json!({"quietHours": null})).expect("preferences"), Preferences::default());
         for wrong in [

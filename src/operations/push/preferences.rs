@@ -29,8 +29,9 @@ impl Preferences {
         }
     }
 
+    /// In any case of letters: an opt-out must not be void for one.
     pub fn wants(&self, kind: &str) -> bool {
-        !self.opt_out.iter().any(|unwanted| unwanted == kind)
+        !self.opt_out.iter().any(|unwanted| unwanted.eq_ignore_ascii_case(kind))
     }
 
     /// When quiet hours end, if it is within them.
