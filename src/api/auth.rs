@@ -1,7 +1,7 @@
 //! Logging in, refreshing, logging out, registering. No token and no password reaches a log or an error's text.
 
 use crate::api::answer::{Answered, json};
-use crate::api::fields::Fields;
+use crate::api::fields::{FieldProblem, Fields};
 use crate::api::input::Body;
 use crate::api::operators::customers::{NewCustomer, new_customer};
 use crate::api::problem::Problem;
@@ -9,12 +9,14 @@ use crate::api::{Context, client_address, limited_address, push, rules};
 use crate::contracts::driver_rest::{LoggedIn, User};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::operators::CustomerCreated;
+use crate::domain::ids::AccountId;
+use crate::domain::phone_number::PhoneNumber;
 use crate::operations::authentication::{self, Issue, Login, Principal, Refreshed};
 use crate::operations::passwords::Password;
 use crate::operations::push::NamedDevice;
 use crate::operations::tokens::{Subject, Use};
 use crate::operations::{Refusal, accounts};
-use crate::store::{Account, Conn, StoreError, Tx};
+use crate::store::Tx;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
@@ -31,9 +33,10 @@ struct Credentials {
 pub async fn login(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Answered {
     let Credentials { login, password } = credentials(&body)?;
     limit_address(&ctx, &req)?;
-    limit_account(&ctx, &login)?;
-    let name = limited_name(&login);
-    let account = ctx.read(move |conn| find(conn, &login)).await?;
+    let (one_form, expected) = (login.one_form(), expected_number(&login));
+    let account = ctx.read(move |conn| authentication::find_login(conn, &login)).await?;
+    let key = account.as_ref().map_or(LoginKey::Nobody(one_form), |account| LoginKey::Account(account.id));
+    limit_account(&ctx, key.clone())?;
     let stored = account.as_ref().filter(|account| !account.is_suspended);
     let stored = stored.and_then(|account| account.password_hash.clone());
     let is_right = ctx.passwords.matches(password, stored).await?;
@@ -41,10 +44,10 @@ pub async fn login(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Ans
         // Not the name: people write their password there.
         let address = client_address(&req, &ctx.settings.listen);
         log::info!("log-in refused address={address}");
-        return Err(Refusal::WrongCredentials.into());
+        return Err(expected.unwrap_or_else(|| Refusal::WrongCredentials.into()));
     };
     // No guess: an app or a script that logs in often is nobody to be locked out.
-    ctx.limiters.logins_by_account.give_back(&name);
+    ctx.limiters.logins_by_account.give_back(&key);
     let (id, lifetime) = (Uuid::new_v4(), refresh_lifetime(&ctx));
     let issue = ctx.write(move |tx| authentication::log_in(tx, &account, id, lifetime)).await?;
     let who = &issue.principal;
@@ -129,15 +132,11 @@ fn refresh_token(body: &Body) -> Result<String, Problem> {
     fields.finish(|| token)
 }
 
-/// People write their phone number where a user name is asked for.
-fn find(conn: &mut Conn<'_>, login: &Login) -> Result<Option<Account>, StoreError> {
-    let found = authentication::find_login(conn, login)?;
-    match login {
-        Login::Username(name) if found.is_none() && rules::is_phone_number(name) => {
-            authentication::find_login(conn, &Login::PhoneNumber(name.clone()))
-        }
-        _ => Ok(found),
-    }
+/// What a refusal says of a number without its country, whether an account from before there was one form has it or not.
+fn expected_number(login: &Login) -> Option<Problem> {
+    let Login::PhoneNumber(text) = login else { return None };
+    let message = PhoneNumber::parse(text).err()?.to_string();
+    Some(Problem::fields(vec![FieldProblem { field: "phone_number".to_owned(), message }]))
 }
 
 fn limit_address(ctx: &Context, req: &HttpRequest) -> Result<(), Problem> {
@@ -148,17 +147,19 @@ fn limit_address(ctx: &Context, req: &HttpRequest) -> Result<(), Problem> {
     })
 }
 
-fn limit_account(ctx: &Context, login: &Login) -> Result<(), Problem> {
-    ctx.limiters.logins_by_account.check(limited_name(login), Instant::now()).map_err(|wait| {
+fn limit_account(ctx: &Context, key: LoginKey) -> Result<(), Problem> {
+    ctx.limiters.logins_by_account.check(key, Instant::now()).map_err(|wait| {
         ctx.metrics.logins_limited.increment(1);
         Problem::limited(wait)
     })
 }
 
-/// However it is written, it is the same name.
-fn limited_name(login: &Login) -> String {
-    let (Login::Username(name) | Login::PhoneNumber(name)) = login;
-    name.to_lowercase()
+/// What guesses are counted by: one account has one budget, by name and by number, in whatever form they are written; and what
+/// nobody has is limited alike, so that the limit doesn't tell.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LoginKey {
+    Account(AccountId),
+    Nobody(String),
 }
 
 fn refresh_lifetime(ctx: &Context) -> TimeDelta {

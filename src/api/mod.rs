@@ -138,8 +138,8 @@ impl Context {
 
 /// How often an account or an address may log in or connect.
 pub struct Limiters {
-    /// By the name that was given, in lower case, whether there is such an account or not. Only wrong passwords count.
-    pub logins_by_account: KeyedLimiter<String>,
+    /// Whether there is such an account or not. Only wrong passwords count.
+    pub logins_by_account: KeyedLimiter<auth::LoginKey>,
     pub logins_by_address: KeyedLimiter<IpAddr>,
     pub handshakes_by_account: KeyedLimiter<AccountId>,
     pub handshakes_by_address: KeyedLimiter<IpAddr>,

@@ -5,6 +5,7 @@ use crate::app::{Foundation, Outcome, outside_key, place, settle_currency, time_
 use crate::config::{Profile, Settings};
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
 use crate::domain::role::Role;
+use crate::domain::username::Username;
 use crate::operations::accounts::{self, Person};
 use crate::operations::authentication::Principal;
 use crate::operations::passwords::{Password, hash_now};
@@ -139,9 +140,7 @@ async fn principals(database: &Database, options: &Token) -> Result<Vec<Principa
         );
     }
     if let Some(name) = options.service.clone() {
-        if !accounts::is_username(&name) {
-            return Err("a service's name has 1 to 64 characters of A-Z a-z 0-9 . _ @ + -".into());
-        }
+        let name = Username::parse(&name).map_err(|error| format!("a service's name {error}"))?;
         return Ok(vec![database.write(move |tx| accounts::service(tx, &name)).await?]);
     }
     let admin: Option<Principal> = database.read(accounts::first_admin).await?;
@@ -162,9 +161,7 @@ fn found(
 
 pub async fn admin(settings: &Settings, command: Admin) -> Outcome {
     let Admin::Create { username } = command;
-    if !accounts::is_username(&username) {
-        return Err("a user name has 1 to 64 characters of A-Z a-z 0-9 . _ @ + -".into());
-    }
+    let username = Username::parse(&username).map_err(|error| format!("a user name {error}"))?.into_string();
     if std::io::stdin().is_terminal() {
         eprint!("Password of {username}: ");
     }

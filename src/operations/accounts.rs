@@ -3,8 +3,10 @@
 use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::event::Announcement;
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
+use crate::domain::phone_number::PhoneNumber;
 use crate::domain::position::Position;
 use crate::domain::role::Role;
+use crate::domain::username::Username;
 use crate::operations::authentication::{Principal, principal_of};
 use crate::operations::error::{Error, Refusal};
 use crate::store::{Conn, NewAccount, NewDriver, StoreError, Tx, sql};
@@ -13,9 +15,10 @@ use uuid::Uuid;
 /// Who is to have an account.
 #[derive(Clone, Debug)]
 pub struct Person {
+    /// In the one form of [`Username`], or a name that nobody registers.
     pub username: String,
     pub name: String,
-    pub phone_number: Option<String>,
+    pub phone_number: Option<PhoneNumber>,
     /// Argon2id; `None` where nobody logs in with a password.
     pub password_hash: Option<String>,
     pub is_demo: bool,
@@ -118,11 +121,14 @@ pub fn create_account(tx: &mut Tx<'_>, person: &Person, role: Role) -> Result<(A
 }
 
 fn insert(tx: &mut Tx<'_>, person: &Person, role: Role, is_guest: bool) -> Result<(AccountId, Uuid), Error> {
+    if let Some(number) = &person.phone_number {
+        must_be_free(tx, number, None)?;
+    }
     let public_id = Uuid::new_v4();
     let row = NewAccount {
         public_id: public_id.to_string(),
         username: &person.username,
-        phone_number: person.phone_number.as_deref(),
+        phone_number: person.phone_number.as_ref().map(PhoneNumber::as_str),
         name: &person.name,
         role: role.as_str(),
         password_hash: person.password_hash.as_deref(),
@@ -130,27 +136,44 @@ fn insert(tx: &mut Tx<'_>, person: &Person, role: Role, is_guest: bool) -> Resul
         is_guest,
         created_at: tx.at(),
     };
-    let account = sql!(tx, accounts::insert(&row)).map_err(|error| match error {
-        StoreError::Taken { constraint } if constraint.contains("username") => {
-            Error::Refused(Refusal::UsernameTaken)
-        }
-        StoreError::Taken { constraint } if constraint.contains("phone_number") => {
-            Error::Refused(Refusal::PhoneNumberTaken)
-        }
-        other => Error::Store(other),
-    })?;
+    let account = sql!(tx, accounts::insert(&row)).map_err(taken)?;
     Ok((account, public_id))
 }
 
+/// What somebody else has already, by the constraint that says so.
+pub(super) fn taken(error: StoreError) -> Error {
+    match error {
+        StoreError::Taken { constraint } if constraint.contains("username") => Refusal::UsernameTaken.into(),
+        StoreError::Taken { constraint } if constraint.contains("phone_number") => {
+            Refusal::PhoneNumberTaken.into()
+        }
+        other => Error::Store(other),
+    }
+}
+
+/// One number is one account, also where an account from before there was one form has it in another one. No constraint
+/// sees those; no new one is ever written, so there is no race to lose.
+pub(super) fn must_be_free(
+    tx: &mut Tx<'_>,
+    number: &PhoneNumber,
+    except: Option<AccountId>,
+) -> Result<(), Error> {
+    let holders = sql!(tx, accounts::by_phone_number(&number.spellings()))?;
+    match holders.iter().all(|account| Some(account.id) == except) {
+        true => Ok(()),
+        false => Err(Refusal::PhoneNumberTaken.into()),
+    }
+}
+
 /// A program of the operator's: made when its first token is asked for. It has no password.
-pub fn service(tx: &mut Tx<'_>, name: &str) -> Result<Principal, Error> {
-    let username = format!("service:{name}");
+pub fn service(tx: &mut Tx<'_>, name: &Username) -> Result<Principal, Error> {
+    let username = format!("service:{}", name.as_str());
     let account = match sql!(tx, accounts::by_username(&username))? {
         Some(account) => account,
         None => {
             let person = Person {
                 username,
-                name: name.to_owned(),
+                name: name.as_str().to_owned(),
                 phone_number: None,
                 password_hash: None,
                 is_demo: false,
@@ -209,12 +232,6 @@ pub fn customer_ids(conn: &mut Conn<'_>) -> Result<Vec<i64>, StoreError> {
 /// Whether there is any account at all: a database without one is new.
 pub fn any(conn: &mut Conn<'_>) -> Result<bool, StoreError> {
     sql!(conn, accounts::any())
-}
-
-/// 1 to 64 characters of `A-Z a-z 0-9 . _ @ + -`.
-pub fn is_username(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._@+-".contains(&byte);
-    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
 }
 
 /// Another transaction took the highest id's successor first: once more, with the next.

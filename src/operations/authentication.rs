@@ -1,7 +1,9 @@
 //! Who a token is, and what logging in, refreshing and logging out do to the family of refresh tokens.
 
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
+use crate::domain::phone_number::PhoneNumber;
 use crate::domain::role::Role;
+use crate::domain::username::Username;
 use crate::operations::error::{Error, Refusal};
 use crate::operations::push::{self, NamedDevice};
 use crate::operations::tokens::{Issuer, Subject, VerifiedClaims};
@@ -91,19 +93,60 @@ pub fn principal_of(conn: &mut Conn<'_>, account: Account) -> Result<Principal, 
     Ok(Principal { driver, customer, ..Principal::without_ids(account) })
 }
 
-/// By user name or by phone number.
+/// By user name or by phone number, however they are written. What is spelled exactly as a row has it comes first: there are
+/// rows from before there was one form, and whoever logged in with theirs still does.
 pub fn find_login(conn: &mut Conn<'_>, login: &Login) -> Result<Option<Account>, StoreError> {
     match login {
-        Login::Username(username) => sql!(conn, accounts::by_username(username)),
-        Login::PhoneNumber(number) => sql!(conn, accounts::by_phone_number(number)),
+        Login::Username(text) => match by_username(conn, text)? {
+            // People write their number there.
+            None => by_phone_number(conn, text),
+            found => Ok(found),
+        },
+        Login::PhoneNumber(text) => by_phone_number(conn, text),
     }
 }
 
-/// How somebody names themself at the door.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+fn by_username(conn: &mut Conn<'_>, text: &str) -> Result<Option<Account>, StoreError> {
+    let text = text.trim();
+    let exact = sql!(conn, accounts::by_username(text))?;
+    match Username::parse(text) {
+        Ok(name) if exact.is_none() && name.as_str() != text => {
+            sql!(conn, accounts::by_username(name.as_str()))
+        }
+        _ => Ok(exact),
+    }
+}
+
+fn by_phone_number(conn: &mut Conn<'_>, text: &str) -> Result<Option<Account>, StoreError> {
+    let text = text.trim();
+    let Ok(number) = PhoneNumber::parse(text) else {
+        return sql!(conn, accounts::by_spelled_number(text));
+    };
+    let found = sql!(conn, accounts::by_phone_number(&number.spellings()))?;
+    let rank = |account: &Account| match account.phone_number.as_deref() {
+        Some(spelled) if spelled == text => 0,
+        Some(spelled) if spelled == number.as_str() => 1,
+        _ => 2,
+    };
+    Ok(found.into_iter().min_by_key(|account| (rank(account), account.id)))
+}
+
+/// How somebody names themself at the door, as they write it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Login {
     Username(String),
     PhoneNumber(String),
+}
+
+impl Login {
+    /// The one form of it, by which guesses at what nobody has are counted.
+    pub fn one_form(&self) -> String {
+        let (Login::Username(text) | Login::PhoneNumber(text)) = self;
+        match PhoneNumber::parse(text) {
+            Ok(number) => number.into_string(),
+            Err(_) => text.trim().to_lowercase(),
+        }
+    }
 }
 
 /// A refresh token to hand out: its id and when it ends.

@@ -6,6 +6,7 @@ use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::money::Amount;
 use crate::domain::payment::Terms;
+use crate::domain::phone_number::PhoneNumber;
 use crate::domain::position::Position;
 use crate::domain::role::Role;
 use crate::operations::accounts::{self, DriverDetails, Person};
@@ -316,7 +317,7 @@ fn person(username: &str, name: &str, phone_number: Option<&str>, password_hash:
     Person {
         username: username.to_owned(),
         name: name.to_owned(),
-        phone_number: phone_number.map(str::to_owned),
+        phone_number: phone_number.and_then(|number| PhoneNumber::parse(number).ok()),
         password_hash: Some(password_hash.to_owned()),
         is_demo: true,
     }

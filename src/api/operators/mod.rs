@@ -25,7 +25,7 @@ fn new_person(fields: &mut Fields<'_>) -> Option<NewPerson> {
     let name = fields.required("name", rules::name);
     let phone_number = fields.required("phone_number", rules::phone_number);
     let person = Person {
-        username: username?,
+        username: username?.into_string(),
         name: name?,
         phone_number: Some(phone_number?),
         password_hash: None,

@@ -32,7 +32,19 @@ pub fn by_username(conn: &mut Db, username: &str) -> QueryResult<Option<Account>
         .optional()
 }
 
-pub fn by_phone_number(conn: &mut Db, phone_number: &str) -> QueryResult<Option<Account>> {
+/// Who has a number in any of these spellings, each of which is unique.
+pub fn by_phone_number(conn: &mut Db, spellings: &[String; 3]) -> QueryResult<Vec<Account>> {
+    let [first, second, third] = spellings;
+    accounts::table
+        .filter(accounts::phone_number.eq(first))
+        .or_filter(accounts::phone_number.eq(second))
+        .or_filter(accounts::phone_number.eq(third))
+        .select(Account::as_select())
+        .load(conn)
+}
+
+/// Who has a number that is spelled exactly so.
+pub fn by_spelled_number(conn: &mut Db, phone_number: &str) -> QueryResult<Option<Account>> {
     accounts::table
         .filter(accounts::phone_number.eq(phone_number))
         .select(Account::as_select())
