@@ -19,8 +19,8 @@ use crate::store::reads::RideStanding;
 /// Orders as the driver who holds them sees them.
 pub fn orders_held(held: Vec<(Job, Contact)>) -> AssignedOrders {
     let order = |(job, contact): (Job, Contact)| {
-        let status = order_word(job.status);
-        DriverOrder::new(orders::summary(&job), status, job.assigned_at, payment(&job))
+        let (status, payment, summary) = (order_word(job.status), payment(&job), orders::summary(&job));
+        DriverOrder::new(summary, job.external_id, status, job.assigned_at, payment)
             .with_contact(Some(contact))
     };
     AssignedOrders { orders: held.into_iter().map(order).collect() }
@@ -52,6 +52,7 @@ pub fn ride(standing: RideStanding) -> Ride {
     let passenger_id = passenger.and_then(|account| account.public_id.parse().ok()).unwrap_or_default();
     Ride {
         ride_id: ride.ride_id,
+        external_id: job.external_id,
         status: ride_word(job.status),
         ride_type: ride.ride_type.unwrap_or_default(),
         passenger_id,
@@ -118,6 +119,7 @@ pub fn code_of(refusal: Refusal) -> ErrorCode {
         Refusal::NoPickupPosition => ErrorCode::NoPickupPosition,
         Refusal::UsernameTaken => ErrorCode::UsernameTaken,
         Refusal::PhoneNumberTaken => ErrorCode::PhoneNumberTaken,
+        Refusal::ExternalIdTaken => ErrorCode::ExternalIdTaken,
         Refusal::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
         Refusal::OrderTwice => ErrorCode::OrderTwice,
         Refusal::WrongCredentials => ErrorCode::WrongCredentials,

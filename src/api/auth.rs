@@ -3,12 +3,11 @@
 use crate::api::answer::{Answered, json};
 use crate::api::fields::{FieldProblem, Fields};
 use crate::api::input::Body;
-use crate::api::operators::customers::{NewCustomer, new_customer};
+use crate::api::operators::customers::{NewCustomer, created, new_customer};
 use crate::api::problem::Problem;
 use crate::api::{Context, client_address, limited_address, push, rules};
 use crate::contracts::driver_rest::{LoggedIn, User};
 use crate::contracts::error_codes::ErrorCode;
-use crate::contracts::operators::CustomerCreated;
 use crate::domain::ids::AccountId;
 use crate::domain::phone_number::PhoneNumber;
 use crate::operations::authentication::{self, Issue, Login, Principal, Refreshed};
@@ -16,7 +15,6 @@ use crate::operations::passwords::Password;
 use crate::operations::push::NamedDevice;
 use crate::operations::tokens::{Subject, Use};
 use crate::operations::{Refusal, accounts};
-use crate::store::Tx;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
@@ -100,16 +98,13 @@ pub async fn register(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> 
     if !ctx.settings.tokens.allow_registration {
         return Err(Problem::new(ErrorCode::RegistrationDisabled, "Ask the operator for an account."));
     }
-    let NewCustomer { mut person, password, time_zone } = new_customer(&body.object()?)?;
+    let NewCustomer { mut person, password, details } = new_customer(&body.object()?)?;
     // Each one costs a hash, as a log-in does.
     limit_address(&ctx, &req)?;
     person.password_hash = Some(ctx.passwords.hash(password).await?);
-    let create = move |tx: &mut Tx<'_>| {
-        accounts::create_customer(tx, None, &person, time_zone.map(|zone| zone.name()))
-    };
-    let created = ctx.write(create).await?;
-    let answer = CustomerCreated { customer_id: created.id, user_id: created.public_id };
-    Ok(HttpResponse::Created().json(answer))
+    let kept = details.clone();
+    let made = ctx.write(move |tx| accounts::create_customer(tx, None, &person, &details)).await?;
+    Ok(HttpResponse::Created().json(created(made, &kept)))
 }
 
 fn credentials(body: &Body) -> Result<Credentials, Problem> {
@@ -191,5 +186,6 @@ fn user(principal: Principal) -> User {
         phone_number: principal.phone_number,
         driver_id: principal.driver,
         customer_id: principal.customer,
+        external_id: principal.external_id,
     }
 }

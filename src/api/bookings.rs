@@ -7,6 +7,7 @@ use crate::api::extract::{Caller, Operator, forbidden};
 use crate::api::fields::{Fields, Object};
 use crate::api::input::{Body, Once, Query};
 use crate::api::operators::id_cursor;
+use crate::api::operators::orders::DRIVER_NAMES;
 use crate::api::problem::Problem;
 use crate::api::{Context, payments, rules};
 use crate::contracts;
@@ -14,12 +15,13 @@ use crate::contracts::contact::CustomerContact;
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::booking::{BookingStatus, track_id};
 use crate::domain::contact::Contact;
+use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::payment::{PaymentStatus, Terms};
 use crate::domain::role::Role;
-use crate::operations;
 use crate::operations::authentication::Principal;
 use crate::operations::bookings::{self, Capacity, Party, Request};
+use crate::operations::{self, Refusal, accounts};
 use crate::store::reads::{self, BookingStanding, BookingsOf};
 use crate::store::{Conn, StoreError, Tx};
 use actix_web::web;
@@ -34,14 +36,26 @@ pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once,
     let (customer, request) = request(&body.object()?, party)?;
     let currency = ctx.currency();
     let key = once.key(&ctx, &caller, &body);
-    decide(&ctx, key, CREATED, move |tx| Ok(shown(bookings::create(tx, customer, &request, currency)?))).await
+    decide(&ctx, key, CREATED, move |tx| {
+        let named = accounts::customer_named(tx.conn(), &customer)?.ok_or(Refusal::NotFound("customer"))?;
+        Ok(shown(bookings::create(tx, named, &request, currency)?, party))
+    })
+    .await
 }
 
-fn request(object: &Object, party: Party) -> Result<(CustomerId, Request), Problem> {
+fn request(object: &Object, party: Party) -> Result<(Named<CustomerId>, Request), Problem> {
     let mut fields = Fields::of(object);
+    fields.refuse_ours(&["booking_id", "track_id"]);
     let named = match party {
-        Party::Customer(own) => Some(fields.optional("customer_id", rules::id).unwrap_or(own)),
-        Party::Operator | Party::Technician(_) => fields.required("customer_id", rules::id),
+        Party::Customer(own) => {
+            if fields.has("customer_external_id") {
+                fields.refuse("customer_external_id", "is for operators; leave it out to book for yourself");
+            }
+            Some(Named::Ours(fields.optional("customer_id", rules::id).unwrap_or(own)))
+        }
+        Party::Operator | Party::Technician(_) => {
+            fields.required_named("customer_id", &["customer_external_id"])
+        }
     };
     let service = fields.required("service", rules::name);
     let address = fields.optional("address", rules::name_or_empty).unwrap_or_default();
@@ -54,10 +68,12 @@ fn request(object: &Object, party: Party) -> Result<(CustomerId, Request), Probl
         }
         Party::Operator | Party::Technician(_) => payments::terms(&mut fields),
     };
-    let read = fields
-        .finish(|| Some((named?, Request { service: service?, address, place, scheduled_at, terms })))?;
+    let external_id = fields.optional("external_id", rules::unless_empty(rules::external_id)).flatten();
+    let read = fields.finish(|| {
+        Some((named?, Request { service: service?, address, place, scheduled_at, terms, external_id }))
+    })?;
     match party {
-        Party::Customer(own) if own != read.0 => {
+        Party::Customer(own) if read.0 != Named::Ours(own) => {
             Err(Problem::new(ErrorCode::Forbidden, "A customer books for nobody else."))
         }
         _ => Ok(read),
@@ -82,14 +98,22 @@ pub async fn list_all(ctx: web::Data<Context>, _: Operator, query: Query) -> Ans
 async fn list_of(ctx: &Context, of: BookingsOf, query: &Query) -> Answered {
     let mut fields = Fields::of(&query.0);
     let status = fields.optional("status", status).map(BookingStatus::job_status);
+    let external_id = fields.optional("external_id", rules::external_id);
     let (before, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
     let before = fields.finish(|| Some(before.unwrap_or(JobId(i64::MAX))))?;
     let reading = move |conn: &mut Conn<'_>| {
-        let rows = reads::bookings(conn, of, status, before, limit as i64 + 1)?;
+        let external_id = external_id.as_ref().map(ExternalId::as_str);
+        let rows = reads::bookings(conn, of, status, external_id, before, limit as i64 + 1)?;
         rows.into_iter().map(|row| with_contact(conn, row, of.technician())).collect::<Result<Vec<_>, _>>()
     };
     let rows = ctx.read(reading).await?;
-    Ok(json(&page(rows, limit, |(standing, _)| standing.booking.job.id.to_string(), shown_with)))
+    let party = match of {
+        BookingsOf::Customer(customer) => Party::Customer(customer),
+        BookingsOf::Technician(driver) => Party::Technician(driver),
+        BookingsOf::Everybody => Party::Operator,
+    };
+    let cursor = |(standing, _): &(BookingStanding, _)| standing.booking.job.id.to_string();
+    Ok(json(&page(rows, limit, cursor, |row| shown_with(row, party))))
 }
 
 /// `GET bookings/{id}`.
@@ -100,7 +124,7 @@ pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path
         found.map(|standing| with_contact(conn, standing, party.technician())).transpose()
     };
     let found = ctx.read(reading).await?;
-    Ok(json(&shown_with(found.ok_or_else(|| Problem::not_found("booking"))?)))
+    Ok(json(&shown_with(found.ok_or_else(|| Problem::not_found("booking"))?, party)))
 }
 
 /// Beside the booking, for the technician who has it: whom to call.
@@ -127,12 +151,16 @@ pub async fn assign(
 ) -> Answered {
     let object = body.object()?;
     let mut fields = Fields::of(&object);
-    let driver = fields.required("driver_id", rules::id::<DriverId>);
+    let driver = fields.required_named::<DriverId>("driver_id", &DRIVER_NAMES);
     let driver = fields.finish(|| driver)?;
     let bookings_max = i64::from(ctx.settings.limits.bookings_per_driver_max.get());
     let (id, capacity) = (id.into_inner(), Capacity { deliveries_max: ctx.deliveries_max(), bookings_max });
     let key = once.key(&ctx, &caller, &body);
-    decide(&ctx, key, OK, move |tx| Ok(shown(bookings::assign(tx, id, driver, capacity)?))).await
+    decide(&ctx, key, OK, move |tx| {
+        let driver = accounts::driver_named(tx.conn(), &driver)?.ok_or(Refusal::NotFound("driver"))?;
+        Ok(shown(bookings::assign(tx, id, driver, capacity)?, Party::Operator))
+    })
+    .await
 }
 
 /// `PUT bookings/{id}/status`: its technician, or an operator.
@@ -160,7 +188,7 @@ pub async fn set_status(
         if let Some(technician) = is_paid {
             standing.booking.job = operations::payments::take_cash(tx, id, technician)?;
         }
-        Ok(shown(standing))
+        Ok(shown(standing, party))
     };
     let contact = move |conn: &mut Conn<'_>| match party.technician() {
         Some(technician) => Ok(reads::contact(conn, id, technician)?.map(CustomerContact::from)),
@@ -196,8 +224,10 @@ pub async fn cancel(
     let reason = fields.finish(|| reason)?;
     let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
     let key = once.key(&ctx, &caller, &body);
-    decide(&ctx, key, OK, move |tx| Ok(shown(bookings::cancel(tx, id, party, &reason, deliveries_max)?)))
-        .await
+    decide(&ctx, key, OK, move |tx| {
+        Ok(shown(bookings::cancel(tx, id, party, &reason, deliveries_max)?, party))
+    })
+    .await
 }
 
 fn party(principal: &Principal) -> Result<Party, Problem> {
@@ -214,18 +244,25 @@ fn status(value: &Value) -> Result<BookingStatus, String> {
     rules::word(&words.collect::<Vec<_>>())(value)
 }
 
-fn shown_with((standing, contact): (BookingStanding, Option<Contact>)) -> contracts::bookings::Booking {
-    contracts::bookings::Booking { customer: contact.map(Into::into), ..shown(standing) }
+fn shown_with(
+    (standing, contact): (BookingStanding, Option<Contact>),
+    party: Party,
+) -> contracts::bookings::Booking {
+    contracts::bookings::Booking { customer: contact.map(Into::into), ..shown(standing, party) }
 }
 
-fn shown(standing: BookingStanding) -> contracts::bookings::Booking {
-    let BookingStanding { booking, technician } = standing;
+/// What an operator's other systems call the two people is for operators alone.
+fn shown(standing: BookingStanding, party: Party) -> contracts::bookings::Booking {
+    let BookingStanding { booking, technician, people } = standing;
     let job = booking.job;
     let payment = words::payment(&job);
     contracts::bookings::Booking {
         currency: job.earnings().currency(),
         payment,
         booking_id: job.id,
+        external_id: job.external_id,
+        customer_external_id: people.customer.filter(|_| party == Party::Operator),
+        driver_external_id: people.driver.filter(|_| party == Party::Operator),
         track_id: track_id(job.id),
         customer_id: job.customer_id,
         driver_id: job.driver_id,
@@ -254,7 +291,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn asked(body: Value, party: Party) -> Result<(CustomerId, Request), ErrorCode> {
+    fn asked(body: Value, party: Party) -> Result<(Named<CustomerId>, Request), ErrorCode> {
         let Value::Object(object) = body else { panic!("an object") };
         request(&object, party).map_err(|problem| problem.code())
     }
@@ -263,7 +300,8 @@ mod tests {
     fn a_customer_books_for_themself_and_an_operator_says_for_whom() {
         let own = Party::Customer(CustomerId(123));
         let (customer, request) = asked(json!({"service": "Brakes"}), own).expect("all that is needed");
-        assert_eq!((customer, request.address.as_str(), request.place), (CustomerId(123), "", None));
+        assert_eq!((customer, request.address.as_str()), (Named::Ours(CustomerId(123)), ""));
+        assert!(request.place.is_none() && request.external_id.is_none());
         assert!(asked(json!({"service": "Brakes", "customer_id": 123}), own).is_ok());
         let other = asked(json!({"service": "Brakes", "customer_id": 1}), own);
         assert_eq!(other.expect_err("another's"), ErrorCode::Forbidden);

@@ -39,6 +39,7 @@ pub async fn profile(ctx: web::Data<Context>, caller: DriverCaller) -> Answered 
     let (driver, account, _) = found.ok_or_else(|| Problem::not_found("driver"))?;
     Ok(json(&Profile {
         driver_id: driver.id,
+        external_id: driver.external_id,
         name: account.name,
         phone_number: account.phone_number.unwrap_or_default(),
         vehicle_type: driver.vehicle_type,
@@ -104,7 +105,8 @@ fn order(job: &Job, status: &'static str) -> DriverOrder {
         job.assigned_at = None;
         job.payment = job.payment.untold();
     }
-    DriverOrder::new(orders::summary(&job), status, job.assigned_at, words::payment(&job))
+    let (summary, payment) = (orders::summary(&job), words::payment(&job));
+    DriverOrder::new(summary, job.external_id, status, job.assigned_at, payment)
 }
 
 fn books(ctx: &Context, driver: DriverId) -> Books {

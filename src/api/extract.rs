@@ -152,6 +152,7 @@ mod tests {
             phone_number: None,
             driver: (role == Role::Driver).then_some(DriverId(123)),
             customer: None,
+            external_id: None,
             tokens_valid_from: 0,
         }
     }

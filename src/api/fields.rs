@@ -3,6 +3,7 @@
 
 use crate::api::problem::Problem;
 use crate::api::rules;
+use crate::domain::external_id::Named;
 use crate::domain::position::Position;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -22,6 +23,9 @@ pub struct Fields<'a> {
     object: &'a Object,
     problems: Vec<FieldProblem>,
 }
+
+/// What is said of an id of ours in a creation.
+pub const GIVEN_HERE: &str = "is given by the server; send an id of your own as external_id";
 
 impl<'a> Fields<'a> {
     pub fn of(object: &'a Object) -> Self {
@@ -57,6 +61,42 @@ impl<'a> Fields<'a> {
         let latitude = self.optional(latitude_name, rules::latitude);
         let longitude = self.optional(longitude_name, rules::longitude);
         Position::new(latitude?, longitude?).ok()
+    }
+
+    /// Something that is there, by our id or, under one of the names `theirs`, by another system's.
+    pub fn named<Id: From<i64>>(&mut self, ours: &str, theirs: &[&str]) -> Option<Named<Id>> {
+        let present: Vec<&str> = theirs.iter().copied().filter(|name| self.has(name)).collect();
+        let also = if self.has(ours) { &present[..] } else { present.get(1..).unwrap_or_default() };
+        for name in also {
+            self.refuse(
+                name,
+                format!("names it a second time; send one of {ours} and {}", theirs.join(", ")),
+            );
+        }
+        match present.first() {
+            Some(name) if also.is_empty() => self.optional(name, rules::external_id).map(Named::Theirs),
+            _ => self.optional(ours, rules::id).map(Named::Ours),
+        }
+    }
+
+    /// The same where something must be named.
+    pub fn required_named<Id: From<i64>>(&mut self, ours: &str, theirs: &[&str]) -> Option<Named<Id>> {
+        if !self.has(ours) && !theirs.iter().any(|name| self.has(name)) {
+            self.refuse(
+                ours,
+                format!("is missing, and so is {}", theirs.first().copied().unwrap_or_default()),
+            );
+        }
+        self.named(ours, theirs)
+    }
+
+    /// Ids that we give. One that is sent with a creation is meant to be kept, and would be missed only when it is looked for.
+    pub fn refuse_ours(&mut self, names: &[&str]) {
+        for name in names {
+            if self.has(name) {
+                self.refuse(name, GIVEN_HERE);
+            }
+        }
     }
 
     pub fn has(&self, name: &str) -> bool {

@@ -254,6 +254,7 @@ fn operators(cfg: &mut web::ServiceConfig) {
     cfg.service(at("/api/v1/admin/jobs/{id}/trace").get(traces::trace));
     cfg.service(at("/api/v1/admin/jobs/{id}/payment").get(payments::show).patch(payments::change));
     cfg.service(at("/api/v1/admin/customers").get(customers::list).post(customers::create));
+    cfg.service(at("/api/v1/admin/customers/{id}").get(customers::show).patch(customers::change));
     cfg.service(at("/api/v1/admin/orders").get(operators::orders::list).post(operators::orders::create));
     // Before the orders by id: it is a name where those have a number.
     cfg.service(at("/api/v1/admin/orders/batches").post(operators::orders::assign_batch));

@@ -10,6 +10,7 @@ use crate::api::problem::Problem;
 use crate::api::{Context, rules};
 use crate::contracts::customer_orders::{CustomerOrder, OrderDriver};
 use crate::contracts::driver_rest::{ORDER_STATUSES, order_word};
+use crate::domain::external_id::ExternalId;
 use crate::domain::ids::JobId;
 use crate::domain::job::JobStatus;
 use crate::domain::position::Position;
@@ -26,11 +27,14 @@ const CALLED_OFF: &str = "Cancelled by the customer";
 pub async fn list(ctx: web::Data<Context>, caller: PassengerCaller, query: Query) -> Answered {
     let mut fields = Fields::of(&query.0);
     let status = fields.optional("status", rules::word(&ORDER_STATUSES));
+    let external_id = fields.optional("external_id", rules::external_id);
     let (before, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
     let before = fields.finish(|| Some(before.unwrap_or(JobId(i64::MAX))))?;
     let (customer, now) = (caller.customer, ctx.clock.now());
-    let reading =
-        move |conn: &mut Conn<'_>| reads::orders_for(conn, customer, status, before, limit as i64 + 1);
+    let reading = move |conn: &mut Conn<'_>| {
+        let external_id = external_id.as_ref().map(ExternalId::as_str);
+        reads::orders_for(conn, customer, status, external_id, before, limit as i64 + 1)
+    };
     let rows = ctx.read(reading).await?;
     Ok(json(&page(rows, limit, |standing| standing.job.id.to_string(), |standing| shown(standing, now))))
 }
@@ -69,6 +73,7 @@ fn shown(standing: OrderStanding, now: DateTime<Utc>) -> CustomerOrder {
     let (payment, currency) = (words::payment(&job), job.earnings().currency());
     CustomerOrder {
         order_id: job.id,
+        external_id: job.external_id,
         status: order_word(job.status),
         driver: driver.map(|(driver, account)| order_driver(&driver, &account, job.status, now)),
         restaurant_name: job.restaurant_name,

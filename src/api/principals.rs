@@ -78,6 +78,7 @@ mod tests {
             phone_number: None,
             driver: None,
             customer: None,
+            external_id: None,
             tokens_valid_from: 0,
         }
     }

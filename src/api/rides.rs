@@ -14,6 +14,7 @@ use crate::contracts::contact::PassengerContact;
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::operators::RideItem;
 use crate::contracts::ride_rest::{self, Positions, PositionsTaken, Rejected};
+use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
 use crate::domain::payment::Terms;
@@ -51,6 +52,7 @@ pub async fn create(ctx: web::Data<Context>, caller: PassengerCaller, once: Once
 
 fn request(object: &Object) -> Result<Request, Problem> {
     let mut fields = Fields::of(object);
+    fields.refuse_ours(&["ride_id"]);
     let ride_type = fields.required("ride_type", rules::name);
     for name in ["pickup_latitude", "pickup_longitude", "dropoff_latitude", "dropoff_longitude"] {
         if !fields.has(name) {
@@ -66,6 +68,7 @@ fn request(object: &Object) -> Result<Request, Problem> {
     let duration_minutes = fields.optional("estimated_duration_minutes", rules::duration_minutes);
     let scheduled_at = fields.optional("scheduled_at", rules::instant);
     let method = fields.optional("payment_method", rules::payment_method);
+    let external_id = fields.optional("external_id", rules::unless_empty(rules::external_id)).flatten();
     fields.finish(|| {
         Some(Request {
             ride_id: None,
@@ -81,6 +84,7 @@ fn request(object: &Object) -> Result<Request, Problem> {
             scheduled_at,
             passenger_phone: None,
             patience: Patience::UntilDeadline,
+            external_id,
         })
     })
 }
@@ -111,9 +115,14 @@ async fn list_of<T: Serialize>(
 ) -> Answered {
     let mut fields = Fields::of(&query.0);
     let statuses = fields.optional("status", rules::word(&STATUSES));
+    let external_id = fields.optional("external_id", rules::external_id);
     let (before, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
     let before = fields.finish(|| Some(before.unwrap_or(JobId(i64::MAX))))?;
-    let rows = ctx.read(move |conn| reads::rides(conn, of, statuses, before, limit as i64 + 1)).await?;
+    let reading = move |conn: &mut Conn<'_>| {
+        let external_id = external_id.as_ref().map(ExternalId::as_str);
+        reads::rides(conn, of, statuses, external_id, before, limit as i64 + 1)
+    };
+    let rows = ctx.read(reading).await?;
     Ok(json(&page(rows, limit, |standing| standing.ride.job.id.to_string(), item)))
 }
 

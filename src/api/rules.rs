@@ -7,6 +7,7 @@ use crate::contracts::reading::{is_hidden, shown_part};
 use crate::contracts::ride_matching::ADDRESS_CHARS_MAX;
 use crate::contracts::time;
 use crate::domain::driver::Wants;
+use crate::domain::external_id::ExternalId;
 use crate::domain::money::Amount;
 use crate::domain::payment::{PaymentMethod, PaymentStatus};
 use crate::domain::phone_number::PhoneNumber;
@@ -105,6 +106,29 @@ pub fn password(value: &Value) -> Result<Password, String> {
 
 pub fn flag(value: &Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| "must be true or false".to_owned())
+}
+
+/// An id that another system has; one that is a whole number there is the text of its digits here.
+pub fn external_id(value: &Value) -> Result<ExternalId, String> {
+    let text = match (value.as_str(), integer(value)) {
+        (Some(text), _) => text.to_owned(),
+        (None, Some(number)) => number.to_string(),
+        (None, None) => String::new(),
+    };
+    ExternalId::parse(&text).map_err(|error| error.to_string())
+}
+
+pub fn external_ids(value: &Value) -> Result<Vec<ExternalId>, String> {
+    match value.as_array() {
+        Some(list) if (1..=BATCH_ORDERS_MAX).contains(&list.len()) => list.iter().map(external_id).collect(),
+        _ => Err(format!("must be a list of 1 to {BATCH_ORDERS_MAX} ids")),
+    }
+}
+
+/// The mean of a driver's ratings, as an operator sets it.
+pub fn rating(value: &Value) -> Result<f64, String> {
+    let rating = value.as_f64().filter(|rating| (1.0..=5.0).contains(rating));
+    rating.ok_or_else(|| "must be a number from 1 to 5".to_owned())
 }
 
 /// The id of an order, a driver or a customer. Apps keep it as a number or as text.
@@ -244,6 +268,18 @@ mod tests {
         for wrong in [json!(""), json!("a b"), json!(7), json!(237_123_456_789_u64)] {
             assert!(username(&wrong).is_err() && phone_number(&wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn ids_of_other_systems_are_texts_and_a_set_rating_is_one_of_stars() {
+        let read = |value: Value| external_id(&value).map(ExternalId::into_string);
+        assert_eq!(read(json!("A-4711")).as_deref(), Ok("A-4711"));
+        assert_eq!(read(json!(4711)).as_deref(), Ok("4711"));
+        for wrong in [json!(""), json!(" 7"), json!(7.5), json!(true), json!(["7"])] {
+            assert!(external_id(&wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(read(json!(4711.0)).as_deref(), Ok("4711"));
+        assert!(rating(&json!(4.5)).is_ok() && rating(&json!(5.1)).is_err() && rating(&json!(0)).is_err());
     }
 
     #[test]

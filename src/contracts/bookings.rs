@@ -12,10 +12,17 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 pub struct Booking {
     pub booking_id: JobId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
     /// What customer and technician call it.
     pub track_id: String,
     pub customer_id: Option<CustomerId>,
     pub driver_id: Option<DriverId>,
+    /// For operators, as is the driver's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_external_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver_external_id: Option<String>,
     pub technician_name: String,
     pub service: String,
     pub status: &'static str,

@@ -10,6 +10,8 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 pub struct CustomerOrder {
     pub order_id: JobId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
     /// A word of [`crate::contracts::driver_rest::order_word`].
     pub status: &'static str,
     pub restaurant_name: String,

@@ -45,12 +45,16 @@ pub struct User {
     pub driver_id: Option<DriverId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<CustomerId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
 }
 
 /// What `driver/profile` answers.
 #[derive(Clone, Debug, Serialize)]
 pub struct Profile {
     pub driver_id: DriverId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
     pub name: String,
     /// Empty where it is not known, as is the registration: the app expects text.
     pub phone_number: String,
@@ -72,6 +76,8 @@ pub struct StatusAnswer {
 pub struct DriverOrder {
     #[serde(flatten)]
     pub order: OrderSummary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
     pub status: &'static str,
     pub assigned_at: Option<WireTime>,
     /// Whom to call, while they have it.
@@ -85,11 +91,13 @@ impl DriverOrder {
     /// `assigned_at` is UTC, as columns have it.
     pub fn new(
         order: OrderSummary,
+        external_id: Option<String>,
         status: &'static str,
         assigned_at: Option<NaiveDateTime>,
         payment: PaymentFields,
     ) -> Self {
-        Self { order, status, assigned_at: assigned_at.map(WireTime::from), customer: None, payment }
+        let assigned_at = assigned_at.map(WireTime::from);
+        Self { order, external_id, status, assigned_at, customer: None, payment }
     }
 
     pub fn with_contact(self, contact: Option<Contact>) -> Self {

@@ -21,10 +21,19 @@ struct Envelope<'a, D: Serialize> {
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<EventId>,
-    data: &'a D,
+    data: Data<'a, D>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<Metadata<'a>>,
     timestamp: WireTime,
+}
+
+/// What a message says, and beside our id of the job the one that another system has for it.
+#[derive(Serialize)]
+struct Data<'a, D: Serialize> {
+    #[serde(flatten)]
+    said: &'a D,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -40,6 +49,7 @@ impl<D: Serialize> Envelope<'_, D> {
 
 /// A message that is no event.
 pub fn text<D: Serialize>(kind: &'static str, data: &D, now: DateTime<Utc>) -> String {
+    let data = Data { said: data, external_id: None };
     Envelope { kind, id: None, data, metadata: None, timestamp: WireTime(now) }.text()
 }
 
@@ -82,7 +92,7 @@ pub fn watched_event(event: &Event) -> String {
 
 fn write(event: &Event, id: Option<EventId>, contact: Option<&Contact>) -> String {
     let at = WireTime(event.created_at);
-    let out = Out { kind: event.body.name(), id, at };
+    let out = Out { kind: event.body.name(), id, at, external_id: event.external_id.as_deref() };
     match &event.body {
         EventBody::OrderAssigned(order) => out.text(order),
         EventBody::OrderCancelled { order_id, reason } => {
@@ -132,18 +142,20 @@ pub(super) fn known(currency: Currency) -> Option<Currency> {
 }
 
 /// What all events have on the wire. Their names there are the ones in the database.
-struct Out {
+struct Out<'e> {
     kind: &'static str,
     id: Option<EventId>,
     at: WireTime,
+    external_id: Option<&'e str>,
 }
 
-impl Out {
+impl Out<'_> {
     fn text<D: Serialize>(&self, data: &D) -> String {
         self.text_with(data, None)
     }
 
     fn text_with<D: Serialize>(&self, data: &D, metadata: Option<Metadata<'_>>) -> String {
+        let data = Data { said: data, external_id: self.external_id };
         Envelope { kind: self.kind, id: self.id, data, metadata, timestamp: self.at }.text()
     }
 }

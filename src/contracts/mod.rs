@@ -173,17 +173,32 @@ impl Contract {
         let text = match self {
             Contract::DriverApp => driver_app::event(event),
             Contract::RideHailing => ride_hailing::event(event),
-            Contract::RideMatching => ride_matching::event(event),
+            Contract::RideMatching => {
+                with_external_id(ride_matching::event(event), event.external_id.as_deref())
+            }
         };
         if event.pushed { marked_pushed(text) } else { text }
     }
 }
 
-/// Adds the one field that is the same in every envelope: the customer was told already, so this is for the app's state.
-fn marked_pushed(mut message: String) -> String {
+/// The customer was told already, so this is for the app's state.
+fn marked_pushed(message: String) -> String {
+    with_field(message, "pushed", "true")
+}
+
+/// A flat message has it beside the ride's id.
+fn with_external_id(message: String, external_id: Option<&str>) -> String {
+    match external_id {
+        Some(external_id) => with_field(message, "external_id", &Value::from(external_id).to_string()),
+        None => message,
+    }
+}
+
+/// Adds a field, whose value is JSON, at the top of a message.
+fn with_field(mut message: String, name: &str, value: &str) -> String {
     debug_assert!(message.ends_with('}'), "a message is an object");
     message.truncate(message.len() - 1);
-    message.push_str(r#","pushed":true}"#);
+    message.push_str(&format!(r#","{name}":{value}}}"#));
     message
 }
 

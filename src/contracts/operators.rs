@@ -29,17 +29,22 @@ pub struct RideItem {
 pub struct DriverCreated {
     pub driver_id: DriverId,
     pub user_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct CustomerCreated {
     pub customer_id: CustomerId,
     pub user_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct DriverItem {
     pub driver_id: DriverId,
+    pub external_id: Option<String>,
     pub user_id: String,
     pub name: String,
     pub username: String,
@@ -50,6 +55,10 @@ pub struct DriverItem {
     /// A socket of this driver's app is open.
     pub connected: bool,
     pub vehicle_type: String,
+    pub license_number: Option<String>,
+    pub vehicle_registration: Option<String>,
+    pub vehicle_color: Option<String>,
+    pub rating: f64,
     pub latitude: Option<f64>,
     pub longitude: Option<f64>,
     /// Seconds since an app measured the position; null where none did.
@@ -61,6 +70,7 @@ pub struct DriverItem {
 #[derive(Clone, Debug, Serialize)]
 pub struct CustomerItem {
     pub customer_id: CustomerId,
+    pub external_id: Option<String>,
     pub user_id: String,
     pub name: String,
     pub username: String,
@@ -72,6 +82,7 @@ pub struct CustomerItem {
 #[derive(Clone, Debug, Serialize)]
 pub struct OrderItem {
     pub order_id: JobId,
+    pub external_id: Option<String>,
     pub status: &'static str,
     pub restaurant_name: String,
     pub pickup_address: String,
@@ -83,7 +94,9 @@ pub struct OrderItem {
     pub payment: PaymentFields,
     pub distance_km: f64,
     pub customer_id: Option<CustomerId>,
+    pub customer_external_id: Option<String>,
     pub driver_id: Option<DriverId>,
+    pub driver_external_id: Option<String>,
     pub pickup_latitude: Option<f64>,
     pub pickup_longitude: Option<f64>,
     pub delivery_latitude: Option<f64>,
@@ -102,5 +115,6 @@ pub struct OrderItem {
 #[derive(Clone, Debug, Serialize)]
 pub struct Batch {
     pub driver_id: DriverId,
+    pub driver_external_id: Option<String>,
     pub orders: Vec<OrderItem>,
 }

@@ -25,6 +25,8 @@ pub const POSITIONS_MAX: usize = 100;
 #[derive(Clone, Debug, Serialize)]
 pub struct Ride {
     pub ride_id: RideId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
     /// A word of [`crate::domain::ride::ride_word`].
     pub status: &'static str,
     pub ride_type: String,

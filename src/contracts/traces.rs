@@ -8,6 +8,8 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 pub struct JobTrace {
     pub job_id: JobId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
     pub kind: &'static str,
     pub status: &'static str,
     /// The first one first; a ride that was given back is searched for again.

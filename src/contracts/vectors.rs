@@ -140,7 +140,7 @@ pub fn at(latitude: f64, longitude: f64) -> Position {
 
 pub fn event(body: EventBody) -> Event {
     let (account, id, job) = (AccountId(1), EventId(42), Some(JobId(1)));
-    Event { account, id, job, created_at: now(), pushed: false, body, contact: None }
+    Event { account, id, job, created_at: now(), pushed: false, external_id: None, body, contact: None }
 }
 
 /// An offer as the hailing vectors have it.
@@ -213,6 +213,7 @@ pub fn events_of(ride: &RideId) -> Vec<EventBody> {
 pub fn ride() -> Ride {
     Ride {
         ride_id: ride_id("0190a5f0-7a7e-7bd0-8d0c-9f1d8a1f2b3c"),
+        external_id: None,
         status: "requested",
         ride_type: "moto".to_owned(),
         passenger_id: person(1),

@@ -17,6 +17,7 @@ fn event(id: i64) -> Event {
         job: None,
         created_at: at(),
         pushed: false,
+        external_id: None,
         body: EventBody::OrderCancelled { order_id: JobId(id), reason: String::new() },
         contact: None,
     }

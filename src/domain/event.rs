@@ -22,6 +22,8 @@ pub struct Event {
     pub created_at: DateTime<Utc>,
     /// A push service has it for the customer: what is replayed is for the app's state, not to be shown again.
     pub pushed: bool,
+    /// What another system calls the job that it is of.
+    pub external_id: Option<String>,
     pub body: EventBody,
     /// With a ride's acceptance, for the driver who has it and while they have it: whom to call. Not in the row.
     pub contact: Option<Box<Contact>>,

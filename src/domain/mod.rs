@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod device;
 pub mod driver;
 pub mod event;
+pub mod external_id;
 pub mod ids;
 pub mod job;
 pub mod money;

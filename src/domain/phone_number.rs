@@ -16,7 +16,9 @@ pub struct PhoneNumber(String);
 
 /// The text is no telephone number with its country.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be an international phone number such as +237123456789: a plus sign, the country's code, the number")]
+#[error(
+    "must be an international phone number such as +237123456789: a plus sign, the country's code, the number"
+)]
 pub struct NotInternational;
 
 impl PhoneNumber {

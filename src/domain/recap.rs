@@ -136,6 +136,7 @@ mod tests {
             job: Some(job),
             created_at,
             pushed: false,
+            external_id: None,
             body,
             contact: None,
         }

@@ -37,7 +37,11 @@ mod tests {
     #[test]
     fn a_name_is_the_same_in_any_case_and_with_blanks_around_it() {
         for written in ["driver1", "Driver1", "DRIVER1", " driver1", "driver1 ", "\u{a0}Driver1\t"] {
-            assert_eq!(Username::parse(written).map(Username::into_string).as_deref(), Ok("driver1"), "{written:?}");
+            assert_eq!(
+                Username::parse(written).map(Username::into_string).as_deref(),
+                Ok("driver1"),
+                "{written:?}"
+            );
         }
         assert!(Username::parse("Anna.B+1@example-x_y").is_ok());
     }

@@ -2,14 +2,16 @@
 
 use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::event::Announcement;
+use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::position::Position;
 use crate::domain::role::Role;
 use crate::domain::username::Username;
-use crate::operations::authentication::{Principal, principal_of};
-use crate::operations::error::{Error, Refusal};
-use crate::store::{Conn, NewAccount, NewDriver, StoreError, Tx, sql};
+use crate::operations::authentication::{Principal, end_all_of, principal_of};
+use crate::operations::error::{Error, Refusal, external_id_taken};
+use crate::store::{AccountChange, Conn, NewAccount, NewDriver, StoreError, Tx, sql};
+use chrono_tz::Tz;
 use uuid::Uuid;
 
 /// Who is to have an account.
@@ -36,6 +38,24 @@ pub struct DriverDetails {
     pub wants: Wants,
     /// The mean of the ratings so far; new drivers start from 5.0.
     pub rating: f64,
+    pub external_id: Option<ExternalId>,
+}
+
+/// What there is to say of a customer beside who they are.
+#[derive(Clone, Debug, Default)]
+pub struct CustomerDetails {
+    pub time_zone: Option<Tz>,
+    pub external_id: Option<ExternalId>,
+}
+
+/// What is changed of an account; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct AccountPatch {
+    pub name: Option<String>,
+    pub phone_number: Option<PhoneNumber>,
+    pub suspended: Option<bool>,
+    /// Argon2id.
+    pub password_hash: Option<String>,
 }
 
 pub struct Created<Id> {
@@ -76,6 +96,7 @@ pub fn create_driver(
         longitude: details.position.map(Position::longitude),
         position_at: details.position.map(|_| tx.at()),
         changed_at: tx.at(),
+        external_id: details.external_id.as_ref().map(ExternalId::as_str),
     };
     sql!(tx, drivers::insert(&row)).map_err(raced)?;
     tx.announce(Announcement::DriverChanged(id));
@@ -87,14 +108,16 @@ pub fn create_customer(
     tx: &mut Tx<'_>,
     id: Option<CustomerId>,
     person: &Person,
-    time_zone: Option<&str>,
+    details: &CustomerDetails,
 ) -> Result<Created<CustomerId>, Error> {
     let id = match id {
         Some(id) => id,
         None => CustomerId(sql!(tx, customers::highest_id())?.unwrap_or(0) + 1),
     };
     let (account, public_id) = create_account(tx, person, Role::Customer)?;
-    sql!(tx, customers::insert(id, account, time_zone)).map_err(raced)?;
+    let time_zone = details.time_zone.map(Tz::name);
+    let external_id = details.external_id.as_ref().map(ExternalId::as_str);
+    sql!(tx, customers::insert(id, account, time_zone, external_id)).map_err(raced)?;
     Ok(Created { id, account, public_id })
 }
 
@@ -111,7 +134,7 @@ pub(super) fn create_guest(tx: &mut Tx<'_>) -> Result<Created<CustomerId>, Error
     let (account, public_id) = insert(tx, &person, Role::Customer, true)?;
     // Not a next number, for which guests would race with each other.
     let id = CustomerId(-account.0);
-    sql!(tx, customers::insert(id, account, None))?;
+    sql!(tx, customers::insert(id, account, None, None))?;
     Ok(Created { id, account, public_id })
 }
 
@@ -162,6 +185,50 @@ pub(super) fn must_be_free(
     match holders.iter().all(|account| Some(account.id) == except) {
         true => Ok(()),
         false => Err(Refusal::PhoneNumberTaken.into()),
+    }
+}
+
+/// Changes an account. Suspending it and a new password end its sessions; a new password revokes its tokens, too.
+pub(super) fn change(tx: &mut Tx<'_>, account: AccountId, patch: &AccountPatch) -> Result<(), Error> {
+    if let Some(number) = &patch.phone_number {
+        must_be_free(tx, number, Some(account))?;
+    }
+    let change = AccountChange {
+        name: patch.name.clone(),
+        phone_number: patch.phone_number.clone().map(PhoneNumber::into_string),
+    };
+    sql!(tx, accounts::change(account, &change)).map_err(taken)?;
+    if let Some(suspended) = patch.suspended {
+        sql!(tx, accounts::set_suspended(account, suspended))?;
+    }
+    if let Some(hash) = &patch.password_hash {
+        let now = tx.now();
+        // The second that has begun is over for tokens issued in it.
+        sql!(tx, accounts::set_password(account, hash, now.timestamp() + 1))?;
+        end_all_of(tx, account)?;
+    }
+    if patch.suspended == Some(true) || patch.password_hash.is_some() {
+        tx.announce(Announcement::AccessRevoked(account));
+    }
+    Ok(())
+}
+
+/// The driver who is meant, by whichever id; nobody says whether one of ours is there.
+pub fn driver_named(conn: &mut Conn<'_>, named: &Named<DriverId>) -> Result<Option<DriverId>, StoreError> {
+    match named {
+        Named::Ours(id) => Ok(Some(*id)),
+        Named::Theirs(id) => sql!(conn, drivers::by_external_id(id.as_str())),
+    }
+}
+
+/// The same of a customer.
+pub fn customer_named(
+    conn: &mut Conn<'_>,
+    named: &Named<CustomerId>,
+) -> Result<Option<CustomerId>, StoreError> {
+    match named {
+        Named::Ours(id) => Ok(Some(*id)),
+        Named::Theirs(id) => sql!(conn, customers::by_external_id(id.as_str())),
     }
 }
 
@@ -236,8 +303,8 @@ pub fn any(conn: &mut Conn<'_>) -> Result<bool, StoreError> {
 
 /// Another transaction took the highest id's successor first: once more, with the next.
 fn raced(error: StoreError) -> Error {
-    match error {
-        StoreError::Taken { .. } => Error::Store(StoreError::Repeat),
-        other => Error::Store(other),
+    match external_id_taken(error) {
+        Error::Store(StoreError::Taken { .. }) => StoreError::Repeat.into(),
+        other => other,
     }
 }

@@ -24,6 +24,8 @@ pub struct Principal {
     pub phone_number: Option<String>,
     pub driver: Option<DriverId>,
     pub customer: Option<CustomerId>,
+    /// What another system calls the driver or the customer.
+    pub external_id: Option<String>,
     /// Tokens issued from now on must not say they were issued before this (Unix seconds).
     pub tokens_valid_from: i64,
 }
@@ -39,6 +41,7 @@ impl Principal {
             phone_number: account.phone_number,
             driver: None,
             customer: None,
+            external_id: None,
             tokens_valid_from: account.tokens_valid_from,
         }
     }
@@ -83,14 +86,18 @@ pub fn principal(conn: &mut Conn<'_>, claims: &VerifiedClaims) -> Result<Option<
 /// An account with the ids that its role gives it.
 pub fn principal_of(conn: &mut Conn<'_>, account: Account) -> Result<Principal, StoreError> {
     let driver = match account.role {
-        Role::Driver => sql!(conn, drivers::by_account(account.id))?.map(|driver| driver.id),
+        Role::Driver => sql!(conn, drivers::by_account(account.id))?,
         _ => None,
     };
     let customer = match account.role {
-        Role::Customer => sql!(conn, customers::by_account(account.id))?.map(|customer| customer.id),
+        Role::Customer => sql!(conn, customers::by_account(account.id))?,
         _ => None,
     };
-    Ok(Principal { driver, customer, ..Principal::without_ids(account) })
+    let (driver_id, customer_id) =
+        (driver.as_ref().map(|driver| driver.id), customer.as_ref().map(|customer| customer.id));
+    let external_id =
+        driver.and_then(|driver| driver.external_id).or(customer.and_then(|customer| customer.external_id));
+    Ok(Principal { driver: driver_id, customer: customer_id, external_id, ..Principal::without_ids(account) })
 }
 
 /// By user name or by phone number, however they are written. What is spelled exactly as a row has it comes first: there are

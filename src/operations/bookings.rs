@@ -5,12 +5,13 @@
 use crate::domain::booking::{BookingStatus, track_id};
 use crate::domain::currency::Currency;
 use crate::domain::event::{BookingUpdate, EventBody};
+use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
 use crate::domain::payment::Terms;
 use crate::domain::position::Position;
 use crate::domain::story::What;
-use crate::operations::error::{Error, Refusal};
+use crate::operations::error::{Error, Refusal, external_id_taken};
 use crate::operations::jobs::{advance, note, tell_customer, tell_driver};
 use crate::operations::{drivers, payments};
 use crate::store::reads::{self, BookingStanding};
@@ -26,6 +27,7 @@ pub struct Request {
     pub place: Option<Position>,
     pub scheduled_at: Option<DateTime<Utc>>,
     pub terms: Terms,
+    pub external_id: Option<ExternalId>,
 }
 
 /// Who has to do with a booking.
@@ -80,9 +82,10 @@ pub fn create(
         requested_at: tx.at(),
         is_demo: account.is_demo,
         payment: payments::begun(&request.terms, currency, tx.at()),
+        external_id: request.external_id.as_ref().map(ExternalId::as_str),
     };
     let row = NewBooking { job, scheduled_at: request.scheduled_at.map(|at| at.naive_utc()) };
-    let id = sql!(tx, bookings::insert(&row, &request.service))?;
+    let id = sql!(tx, bookings::insert(&row, &request.service)).map_err(external_id_taken)?;
     let made = standing(tx, id)?;
     note(tx, &made.booking.job, What::Requested)?;
     Ok(made)

@@ -2,25 +2,31 @@
 
 use crate::domain::driver::{DriverStatus, Holding, Wants, status};
 use crate::domain::event::Announcement;
+use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::position::Position;
-use crate::operations::authentication::{end_all_of, principal};
-use crate::operations::error::{Error, Refusal};
+use crate::operations::accounts::{self, AccountPatch};
+use crate::operations::authentication::principal;
+use crate::operations::error::{Error, Refusal, external_id_taken};
 use crate::operations::tokens::VerifiedClaims;
 use crate::operations::{bookings, orders, rides};
 use crate::store::{Account, Conn, Driver, DriverChange, Job, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
 
-/// What an operator changes; `None` leaves it as it is.
+/// What an operator changes; `None` leaves it as it is, `Some(None)` takes it away.
 #[derive(Clone, Debug, Default)]
 pub struct DriverPatch {
+    pub account: AccountPatch,
+    pub vehicle_type: Option<String>,
+    pub license_number: Option<Option<String>>,
+    pub vehicle_registration: Option<Option<String>>,
+    pub vehicle_color: Option<Option<String>>,
     pub is_verified: Option<bool>,
-    pub suspended: Option<bool>,
     pub wants: Option<Wants>,
     pub position: Option<Position>,
-    /// Argon2id.
-    pub password_hash: Option<String>,
+    pub rating: Option<f64>,
+    pub external_id: Option<Option<ExternalId>>,
 }
 
 /// The driver says what they want; answers with the status that follows from it.
@@ -192,14 +198,18 @@ pub fn patch(
     patch: &DriverPatch,
     deliveries_max: i64,
 ) -> Result<(Driver, Account), Error> {
-    let suspends = patch.suspended == Some(true);
+    let suspends = patch.account.suspended == Some(true);
     let released = if suspends { take_back(tx, id)? } else { Vec::new() };
     let row = lock(tx, id)?;
     if suspends {
         nothing_left_to_take_back(tx, id, &released)?;
     }
-    let account = row.account_id;
     let change = DriverChange {
+        vehicle_type: patch.vehicle_type.clone(),
+        license_number: patch.license_number.clone(),
+        vehicle_registration: patch.vehicle_registration.clone(),
+        vehicle_color: patch.vehicle_color.clone(),
+        external_id: patch.external_id.clone().map(|id| id.map(ExternalId::into_string)),
         is_verified: patch.is_verified,
         latitude: patch.position.map(Position::latitude),
         longitude: patch.position.map(Position::longitude),
@@ -207,22 +217,18 @@ pub fn patch(
         position_measured: patch.position.map(|_| false),
         ..DriverChange::default()
     };
-    write(tx, id, &change)?;
+    write(tx, id, &change).map_err(external_id_taken)?;
+    if let Some(rating) = patch.rating {
+        let (_, count) = sql!(tx, rides::rating_of(id))?;
+        // Nobody's rating would be replaced by the first passenger's.
+        sql!(tx, rides::set_rating(id, rating, count.max(1)))?;
+    }
     let wants = if suspends { Wants::Offline } else { patch.wants.unwrap_or(row.wants) };
     settle(tx, &row, wants, deliveries_max)?;
-    if let Some(suspended) = patch.suspended {
-        sql!(tx, accounts::set_suspended(account, suspended))?;
+    if patch.account.suspended.is_some() {
         touch(tx, id)?;
     }
-    if let Some(hash) = &patch.password_hash {
-        let now = tx.now();
-        // The second that has begun is over for tokens issued in it.
-        sql!(tx, accounts::set_password(account, hash, now.timestamp() + 1))?;
-        end_all_of(tx, account)?;
-    }
-    if suspends || patch.password_hash.is_some() {
-        tx.announce(Announcement::AccessRevoked(account));
-    }
+    accounts::change(tx, row.account_id, &patch.account)?;
     Ok(sql!(tx, drivers::find(id))?.ok_or(Refusal::NotFound("driver"))?)
 }
 

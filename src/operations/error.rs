@@ -53,6 +53,8 @@ pub enum Refusal {
     UsernameTaken,
     #[error("the phone number is taken")]
     PhoneNumberTaken,
+    #[error("the external id is taken")]
+    ExternalIdTaken,
     #[error("the idempotency key was used with another request")]
     IdempotencyKeyReused,
     #[error("an order stands twice in the batch")]
@@ -64,6 +66,16 @@ pub enum Refusal {
     /// The access token is good for a while yet, the log-in that it came from has ended.
     #[error("this log-in has ended; log in again")]
     LoggedOut,
+}
+
+/// What is to be written has an external id that another of its kind has; anything else is the store's to answer for.
+pub(super) fn external_id_taken(error: StoreError) -> Error {
+    match error {
+        StoreError::Taken { constraint } if constraint.contains("external_id") => {
+            Refusal::ExternalIdTaken.into()
+        }
+        other => Error::Store(other),
+    }
 }
 
 impl OperationError for Error {

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod authentication;
 pub mod bookings;
+pub mod customers;
 pub mod drivers;
 pub mod earnings;
 mod error;

@@ -3,15 +3,16 @@
 use crate::domain::currency::Currency;
 use crate::domain::driver::Holding;
 use crate::domain::event::{EventBody, OrderSummary};
+use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
 use crate::domain::money::Amount;
 use crate::domain::payment::Terms;
 use crate::domain::position::Position;
 use crate::domain::story::What;
-use crate::operations::error::{Error, Refusal};
+use crate::operations::error::{Error, Refusal, external_id_taken};
 use crate::operations::jobs::{advance, note, note_move, tell_customer, tell_driver};
-use crate::operations::{drivers, payments};
+use crate::operations::{accounts, drivers, payments};
 use crate::store::reads::{self, OrderStanding};
 use crate::store::{Conn, Driver, Job, JobChange, NewJob, StoreError, Tx, Updated, sql};
 use uuid::Uuid;
@@ -28,7 +29,8 @@ pub struct NewOrder {
     /// What the customer pays, and how.
     pub terms: Terms,
     pub distance_km: f64,
-    pub customer: Option<CustomerId>,
+    pub customer: Option<Named<CustomerId>>,
+    pub external_id: Option<ExternalId>,
     pub is_demo: bool,
 }
 
@@ -61,14 +63,19 @@ pub enum DriverStep {
 
 /// All amounts of the order are in `currency`, the installation's.
 pub fn create(tx: &mut Tx<'_>, order: &NewOrder, currency: Currency) -> Result<Job, Error> {
-    if let Some(customer) = order.customer {
-        sql!(tx, customers::find(customer))?.ok_or(Refusal::NotFound("customer"))?;
-    }
+    let customer = match &order.customer {
+        Some(named) => {
+            let id = accounts::customer_named(tx.conn(), named)?.ok_or(Refusal::NotFound("customer"))?;
+            sql!(tx, customers::find(id))?.ok_or(Refusal::NotFound("customer"))?;
+            Some(id)
+        }
+        None => None,
+    };
     let row = NewJob {
         public_id: Uuid::new_v4().to_string(),
         kind: JobKind::Delivery.as_str(),
         status: JobStatus::Requested.as_str(),
-        customer_id: order.customer.map(i64::from),
+        customer_id: customer.map(i64::from),
         restaurant_name: &order.restaurant_name,
         pickup_address: &order.pickup_address,
         pickup_latitude: order.pickup.map(Position::latitude),
@@ -81,8 +88,9 @@ pub fn create(tx: &mut Tx<'_>, order: &NewOrder, currency: Currency) -> Result<J
         requested_at: tx.at(),
         is_demo: order.is_demo,
         payment: payments::begun(&order.terms, currency, tx.at()),
+        external_id: order.external_id.as_ref().map(ExternalId::as_str),
     };
-    let id = sql!(tx, jobs::insert(&row))?;
+    let id = sql!(tx, jobs::insert(&row)).map_err(external_id_taken)?;
     let job = find(tx, id)?;
     note(tx, &job, What::Requested)?;
     Ok(job)
@@ -95,6 +103,18 @@ pub fn view(
     customer: CustomerId,
 ) -> Result<Option<OrderStanding>, StoreError> {
     Ok(reads::order_standing(conn, id)?.filter(|found| found.job.customer_id == Some(customer)))
+}
+
+/// The orders that are meant, each by whichever id.
+pub fn named(tx: &mut Tx<'_>, named: &[Named<JobId>]) -> Result<Vec<JobId>, Error> {
+    let id = |one: &Named<JobId>| match one {
+        Named::Ours(id) => Ok(*id),
+        Named::Theirs(id) => {
+            let found = sql!(tx, jobs::by_external_id(JobKind::Delivery, id.as_str()))?;
+            Ok(found.ok_or(Refusal::NotFound("order"))?)
+        }
+    };
+    named.iter().map(id).collect()
 }
 
 /// Binds pending orders to a driver: all of them or none. Each order is an event of its own.

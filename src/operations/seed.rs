@@ -2,6 +2,7 @@
 
 use crate::domain::currency::Currency;
 use crate::domain::driver::Wants;
+use crate::domain::external_id::Named;
 use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::money::Amount;
@@ -9,7 +10,7 @@ use crate::domain::payment::Terms;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::position::Position;
 use crate::domain::role::Role;
-use crate::operations::accounts::{self, DriverDetails, Person};
+use crate::operations::accounts::{self, CustomerDetails, DriverDetails, Person};
 use crate::operations::error::Error;
 use crate::operations::orders::{self, CancelledBy, NewOrder};
 use crate::operations::{bookings, drivers, rides};
@@ -109,7 +110,7 @@ pub fn seed(
     for (id, username, name, phone_number) in CUSTOMERS {
         if !revive(tx, username, Some(phone_number), password_hash)? {
             let person = person(username, name, Some(phone_number), password_hash);
-            accounts::create_customer(tx, Some(CustomerId(id)), &person, None)?;
+            accounts::create_customer(tx, Some(CustomerId(id)), &person, &CustomerDetails::default())?;
         }
     }
     // An operator's password is for `serve` to choose, which knows who can connect: beside a server that gave it one of its own,
@@ -139,6 +140,7 @@ fn seed_driver(
             position: Position::new(demo.latitude, demo.longitude).ok(),
             wants: Wants::Online,
             rating: 4.8,
+            external_id: None,
         };
         accounts::create_driver(tx, Some(id), &person, &details)?;
         return Ok(());
@@ -196,7 +198,8 @@ fn seed_orders(tx: &mut Tx<'_>, currency: Currency) -> Result<(), Error> {
             earnings: Amount::new(earnings).expect("the menu's amounts are amounts"),
             terms: Terms::default(),
             distance_km,
-            customer: Some(CustomerId(123)),
+            customer: Some(Named::Ours(CustomerId(123))),
+            external_id: None,
             is_demo: true,
         };
         orders::create(tx, &order, currency)?;
@@ -282,6 +285,7 @@ pub fn seed_drivers(
             position: spread(*index, total),
             wants: Wants::Online,
             rating: 5.0,
+            external_id: None,
         };
         accounts::create_driver(tx, Some(*id), &person, &details)?;
     }
@@ -291,7 +295,7 @@ pub fn seed_drivers(
 pub fn seed_customers(tx: &mut Tx<'_>, ids: &[CustomerId], password_hash: &str) -> Result<(), Error> {
     for id in ids {
         let person = person(&format!("customer{id}"), &format!("Customer {id}"), None, password_hash);
-        accounts::create_customer(tx, Some(*id), &person, None)?;
+        accounts::create_customer(tx, Some(*id), &person, &CustomerDetails::default())?;
     }
     Ok(())
 }

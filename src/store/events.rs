@@ -10,6 +10,7 @@ use crate::store::reads;
 use crate::store::rows::EventRow;
 use crate::store::sql;
 use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::HashMap;
 
 /// Events read and sent at a time. About 15 KB on the wire: a slow reader has at most this and its socket's buffers.
 const PAGE_EVENTS: i64 = 50;
@@ -56,8 +57,10 @@ pub fn page_of(
     let complete = rows.len() < limit as usize;
     rows.truncate(PAGE_EVENTS as usize);
     let mut events = Vec::with_capacity(rows.len());
+    let external_ids = external_ids(conn, &rows)?;
     for row in rows {
-        events.push(as_it_is_now(conn, event(row)?, now)?);
+        let external_id = row.job_id.and_then(|job| external_ids.get(&job).cloned());
+        events.push(as_it_is_now(conn, event(row, external_id)?, now)?);
     }
     Ok(Page { read, events, complete })
 }
@@ -103,7 +106,16 @@ pub fn newest_events(
     sql!(conn, events::newest_within(since.naive_utc(), until.naive_utc()))
 }
 
-fn event(row: EventRow) -> Result<Event, StoreError> {
+/// By the jobs that these events are of.
+fn external_ids(conn: &mut Conn<'_>, rows: &[EventRow]) -> Result<HashMap<JobId, String>, StoreError> {
+    let jobs: Vec<i64> = rows.iter().filter_map(|row| row.job_id).map(i64::from).collect();
+    match jobs.is_empty() {
+        true => Ok(HashMap::new()),
+        false => Ok(sql!(conn, jobs::external_ids(&jobs))?.into_iter().collect()),
+    }
+}
+
+fn event(row: EventRow, external_id: Option<String>) -> Result<Event, StoreError> {
     let body = serde_json::from_str(&row.body).map_err(|source| StoreError::UnreadableEvent {
         account_id: row.account_id.0,
         event_id: row.event_id.0,
@@ -115,6 +127,7 @@ fn event(row: EventRow) -> Result<Event, StoreError> {
         job: row.job_id,
         created_at: row.created_at.and_utc(),
         pushed: row.pushed_at.is_some(),
+        external_id,
         body,
         contact: None,
     })

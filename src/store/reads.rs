@@ -6,6 +6,7 @@ use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::ride::RideId;
 use crate::store::connection::Conn;
 use crate::store::error::StoreError;
+use crate::store::people_search::PeopleSearch;
 use crate::store::rows::{
     Account, Booking, CandidateRow, Customer, Driver, EventTrace, Job, Location, OfferRow, Ride, SearchRecord,
 };
@@ -13,6 +14,8 @@ use crate::store::sql;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use std::collections::{HashMap, HashSet};
 
+/// Rows that one request for people by a part of their name looks at: some 20 ms.
+const SEARCHED_MAX: i64 = 20_000;
 /// Ids in one statement. SQLite takes 32,766.
 const IDS_MAX: usize = 1000;
 
@@ -113,6 +116,73 @@ pub fn customers(
     sql!(conn, customers::page(after, limit))
 }
 
+pub fn customer(conn: &mut Conn<'_>, id: CustomerId) -> Result<Option<(Customer, Account)>, StoreError> {
+    Ok(sql!(conn, customers::find(id))?.filter(|(_, account)| !account.is_guest))
+}
+
+pub type CustomerStanding = (Customer, Account);
+
+/// A page of those who were found, and how far was looked where more are left.
+pub type Found<Row, Id> = (Vec<Row>, Option<Id>);
+
+/// Drivers who are looked for, as a page of them, and how far was looked where more are left: a substring has no index, so
+/// each request looks at [`SEARCHED_MAX`] rows at most.
+pub fn drivers_found(
+    conn: &mut Conn<'_>,
+    search: &PeopleSearch,
+    after: DriverId,
+    limit: i64,
+) -> Result<Found<DriverStanding, DriverId>, StoreError> {
+    let up_to = sql!(conn, drivers::nth_after(after, SEARCHED_MAX))?;
+    let page = sql!(conn, drivers::search(search, after, up_to, limit))?;
+    Ok((with_jobs(conn, page)?, up_to))
+}
+
+/// The same of customers.
+pub fn customers_found(
+    conn: &mut Conn<'_>,
+    search: &PeopleSearch,
+    after: CustomerId,
+    limit: i64,
+) -> Result<Found<CustomerStanding, CustomerId>, StoreError> {
+    let up_to = sql!(conn, customers::nth_after(after, SEARCHED_MAX))?;
+    Ok((sql!(conn, customers::search(search, after, up_to, limit))?, up_to))
+}
+
+/// What other systems call a job's customer and its driver.
+#[derive(Clone, Debug, Default)]
+pub struct PeopleIds {
+    pub customer: Option<String>,
+    pub driver: Option<String>,
+}
+
+impl From<(Option<String>, Option<String>)> for PeopleIds {
+    fn from((customer, driver): (Option<String>, Option<String>)) -> Self {
+        Self { customer, driver }
+    }
+}
+
+pub fn people_ids(conn: &mut Conn<'_>, job: &Job) -> Result<PeopleIds, StoreError> {
+    match (job.customer_id, job.driver_id) {
+        (None, None) => Ok(PeopleIds::default()),
+        _ => Ok(sql!(conn, jobs::people_ids(job.id))?.unwrap_or_default().into()),
+    }
+}
+
+fn people_ids_of(conn: &mut Conn<'_>, jobs: &[JobId]) -> Result<HashMap<JobId, PeopleIds>, StoreError> {
+    let ids: Vec<i64> = jobs.iter().map(|id| id.0).collect();
+    let found = sql!(conn, jobs::people_ids_of(&ids))?;
+    Ok(found.into_iter().map(|(job, ids)| (job, ids.into())).collect())
+}
+
+/// An order as operators see it: with what other systems call whom it concerns.
+pub type OperatorsOrder = (Job, PeopleIds);
+
+pub fn operators_order(conn: &mut Conn<'_>, job: Job) -> Result<OperatorsOrder, StoreError> {
+    let people = people_ids(conn, &job)?;
+    Ok((job, people))
+}
+
 pub fn order(conn: &mut Conn<'_>, id: JobId) -> Result<Option<Job>, StoreError> {
     Ok(sql!(conn, jobs::find(id))?.filter(|job| job.kind == JobKind::Delivery))
 }
@@ -121,10 +191,17 @@ pub fn order(conn: &mut Conn<'_>, id: JobId) -> Result<Option<Job>, StoreError> 
 pub fn orders(
     conn: &mut Conn<'_>,
     status: Option<JobStatus>,
+    external_id: Option<&str>,
     before: JobId,
     limit: i64,
-) -> Result<Vec<Job>, StoreError> {
-    sql!(conn, jobs::page(JobKind::Delivery, None, status, before, limit))
+) -> Result<Vec<OperatorsOrder>, StoreError> {
+    let jobs = sql!(conn, jobs::page(JobKind::Delivery, None, status, external_id, before, limit))?;
+    let mut people = people_ids_of(conn, &jobs.iter().map(|job| job.id).collect::<Vec<_>>())?;
+    let standing = |job: Job| {
+        let people = people.remove(&job.id).unwrap_or_default();
+        (job, people)
+    };
+    Ok(jobs.into_iter().map(standing).collect())
 }
 
 /// The orders that a driver holds, oldest assignment first, each with whom to call.
@@ -154,10 +231,11 @@ pub fn orders_for(
     conn: &mut Conn<'_>,
     customer: CustomerId,
     status: Option<JobStatus>,
+    external_id: Option<&str>,
     before: JobId,
     limit: i64,
 ) -> Result<Vec<OrderStanding>, StoreError> {
-    let page = sql!(conn, jobs::page(JobKind::Delivery, Some(customer), status, before, limit))?;
+    let page = sql!(conn, jobs::page(JobKind::Delivery, Some(customer), status, external_id, before, limit))?;
     let drivers: Vec<i64> = page.iter().filter_map(|job| job.driver_id).map(i64::from).collect();
     let drivers = drivers_by_id(conn, &drivers)?;
     let standing =
@@ -263,6 +341,7 @@ pub fn rides(
     conn: &mut Conn<'_>,
     of: RidesOf,
     statuses: Option<&[JobStatus]>,
+    external_id: Option<&str>,
     before: JobId,
     limit: i64,
 ) -> Result<Vec<RideStanding>, StoreError> {
@@ -271,14 +350,14 @@ pub fn rides(
         RidesOf::Driver(driver) => (None, Some(driver)),
         RidesOf::Everybody => (None, None),
     };
-    let page = sql!(conn, rides::page(passenger, driver, statuses, before, limit))?;
+    let page = sql!(conn, rides::page(passenger, driver, statuses, external_id, before, limit))?;
     with_people(conn, page)
 }
 
 /// Those that have not ended, newest first.
 pub fn open_rides(conn: &mut Conn<'_>, of: RidesOf, limit: i64) -> Result<Vec<RideStanding>, StoreError> {
     let open: Vec<JobStatus> = JobStatus::ALL.into_iter().filter(|status| status.is_open()).collect();
-    rides(conn, of, Some(&open), JobId(i64::MAX), limit)
+    rides(conn, of, Some(&open), None, JobId(i64::MAX), limit)
 }
 
 /// Adds to rides who takes part in them, in the same order.
@@ -316,6 +395,7 @@ pub fn with_its_people(conn: &mut Conn<'_>, ride: Ride) -> Result<RideStanding, 
 pub struct BookingStanding {
     pub booking: Booking,
     pub technician: Option<Account>,
+    pub people: PeopleIds,
 }
 
 pub fn booking(conn: &mut Conn<'_>, id: JobId) -> Result<Option<BookingStanding>, StoreError> {
@@ -324,7 +404,8 @@ pub fn booking(conn: &mut Conn<'_>, id: JobId) -> Result<Option<BookingStanding>
         Some(id) => sql!(conn, drivers::find(id))?.map(|(_, account)| account),
         None => None,
     };
-    Ok(Some(BookingStanding { booking, technician }))
+    let people = people_ids(conn, &booking.job)?;
+    Ok(Some(BookingStanding { booking, technician, people }))
 }
 
 /// Whose bookings a list is of.
@@ -349,6 +430,7 @@ pub fn bookings(
     conn: &mut Conn<'_>,
     of: BookingsOf,
     status: Option<JobStatus>,
+    external_id: Option<&str>,
     before: JobId,
     limit: i64,
 ) -> Result<Vec<BookingStanding>, StoreError> {
@@ -357,7 +439,7 @@ pub fn bookings(
         BookingsOf::Technician(driver) => (None, Some(driver)),
         BookingsOf::Everybody => (None, None),
     };
-    let page = sql!(conn, bookings::page(customer, technician, status, before, limit))?;
+    let page = sql!(conn, bookings::page(customer, technician, status, external_id, before, limit))?;
     with_technicians(conn, page)
 }
 
@@ -366,8 +448,12 @@ fn with_technicians(conn: &mut Conn<'_>, bookings: Vec<Booking>) -> Result<Vec<B
         bookings.iter().filter_map(|booking| booking.job.driver_id).map(i64::from).collect();
     let technicians = drivers_by_id(conn, &drivers)?;
     let account = |id: DriverId| technicians.get(&id).map(|(_, account)| account.clone());
-    let standing =
-        |booking: Booking| BookingStanding { technician: booking.job.driver_id.and_then(account), booking };
+    let mut people = people_ids_of(conn, &bookings.iter().map(|booking| booking.job.id).collect::<Vec<_>>())?;
+    let standing = |booking: Booking| BookingStanding {
+        technician: booking.job.driver_id.and_then(account),
+        people: people.remove(&booking.job.id).unwrap_or_default(),
+        booking,
+    };
     Ok(bookings.into_iter().map(standing).collect())
 }
 

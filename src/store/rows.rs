@@ -73,6 +73,7 @@ pub struct Driver {
     pub position_measured: bool,
     /// When more than the position changed last.
     pub changed_at: Option<NaiveDateTime>,
+    pub external_id: Option<String>,
 }
 
 #[derive(Debug, Insertable)]
@@ -92,12 +93,18 @@ pub struct NewDriver<'a> {
     pub longitude: Option<f64>,
     pub position_at: Option<NaiveDateTime>,
     pub changed_at: NaiveDateTime,
+    pub external_id: Option<&'a str>,
 }
 
-/// What is changed of a driver; `None` leaves it as it is.
+/// What is changed of a driver; `None` leaves it as it is, `Some(None)` clears a column.
 #[derive(Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = drivers)]
 pub struct DriverChange {
+    pub vehicle_type: Option<String>,
+    pub license_number: Option<Option<String>>,
+    pub vehicle_registration: Option<Option<String>>,
+    pub vehicle_color: Option<Option<String>>,
+    pub external_id: Option<Option<String>>,
     pub is_verified: Option<bool>,
     pub wants: Option<&'static str>,
     pub status: Option<&'static str>,
@@ -113,6 +120,23 @@ pub struct Customer {
     pub id: CustomerId,
     pub account_id: AccountId,
     pub time_zone: Option<String>,
+    pub external_id: Option<String>,
+}
+
+/// What is changed of a customer; `None` leaves it as it is, `Some(None)` clears a column.
+#[derive(Debug, Default, PartialEq, AsChangeset)]
+#[diesel(table_name = customers)]
+pub struct CustomerChange {
+    pub time_zone: Option<Option<&'static str>>,
+    pub external_id: Option<Option<String>>,
+}
+
+/// What is changed of an account; `None` leaves it as it is.
+#[derive(Debug, Default, PartialEq, AsChangeset)]
+#[diesel(table_name = accounts)]
+pub struct AccountChange {
+    pub name: Option<String>,
+    pub phone_number: Option<String>,
 }
 
 /// What opens a guest's ride again.
@@ -154,6 +178,7 @@ pub struct Job {
     pub rejected_by: Option<DriverId>,
     #[diesel(embed)]
     pub payment: Payment,
+    pub external_id: Option<String>,
 }
 
 impl Job {
@@ -336,6 +361,7 @@ pub struct NewJob<'a> {
     pub is_demo: bool,
     #[diesel(embed)]
     pub payment: NewPayment<'a>,
+    pub external_id: Option<&'a str>,
 }
 
 #[derive(Debug, Insertable)]

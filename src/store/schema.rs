@@ -38,6 +38,7 @@ diesel::table! {
         position_at -> Nullable<Timestamp>,
         position_measured -> Bool,
         changed_at -> Nullable<Timestamp>,
+        external_id -> Nullable<Text>,
     }
 }
 
@@ -46,6 +47,7 @@ diesel::table! {
         id -> BigInt,
         account_id -> BigInt,
         time_zone -> Nullable<Text>,
+        external_id -> Nullable<Text>,
     }
 }
 
@@ -100,6 +102,7 @@ diesel::table! {
         payment_status -> Text,
         payment_reference -> Nullable<Text>,
         paid_at -> Nullable<Timestamp>,
+        external_id -> Nullable<Text>,
     }
 }
 

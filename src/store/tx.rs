@@ -95,10 +95,15 @@ impl<'a> Tx<'a> {
     }
 
     fn write(&mut self, account: AccountId, batch: Vec<Staged>) -> Result<(), StoreError> {
+        // Its job is what other systems have an id for.
+        let mut external_id = (None, None);
         let count = batch.len() as i64;
         let (last, role) = sql!(self, accounts::take_event_ids(account, count))?;
         let first = last.0 - count + 1;
         for (id, staged) in (first..).zip(batch) {
+            if let Some(job) = staged.job.filter(|job| external_id.0 != Some(*job)) {
+                external_id = (Some(job), sql!(self, jobs::external_id(job))?);
+            }
             let push_due_at = self.push_due_at(account, role, &staged.body);
             let row = NewEvent {
                 account_id: account.0,
@@ -117,6 +122,7 @@ impl<'a> Tx<'a> {
                 job: staged.job,
                 created_at: self.now,
                 pushed: false,
+                external_id: staged.job.and(external_id.1.clone()),
                 body: staged.body,
                 contact: staged.contact,
             }));

@@ -1,66 +1,167 @@
-//! `admin/customers`.
+//! `admin/customers`: who asks for jobs, and what an operator changes of them.
 
-use crate::api::answer::{Answered, CREATED, decide, json, page, page_limit};
+use super::{NewPerson, Wanted, account_patch, id_cursor, new_person, wanted};
+use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
 use crate::api::extract::Admin;
 use crate::api::fields::{Fields, Object};
 use crate::api::input::{Body, Once, Query};
-use crate::api::operators::{NewPerson, id_cursor, new_person};
 use crate::api::problem::Problem;
 use crate::api::{Context, rules};
 use crate::contracts::operators::{CustomerCreated, CustomerItem};
+use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::CustomerId;
-use crate::operations::accounts::{self, Person};
+use crate::operations::accounts::{self, Created, CustomerDetails, Person};
+use crate::operations::customers::{self, CustomerPatch};
 use crate::operations::passwords::Password;
-use crate::store::{Account, Customer, reads};
+use crate::store::reads::{self, CustomerStanding, Found};
+use crate::store::{Conn, StoreError};
 use actix_web::web;
-use chrono_tz::Tz;
 
 /// What `POST admin/customers` and `POST auth/register` take.
 pub struct NewCustomer {
     pub person: Person,
     pub password: Password,
-    pub time_zone: Option<Tz>,
+    pub details: CustomerDetails,
 }
 
 pub fn new_customer(object: &Object) -> Result<NewCustomer, Problem> {
     let mut fields = Fields::of(object);
     let new = new_person(&mut fields);
-    let time_zone = fields.optional("time_zone", rules::unless_empty(rules::time_zone)).flatten();
+    let details = details(&mut fields);
     fields.finish(|| {
         let NewPerson { person, password } = new?;
-        Some(NewCustomer { person, password, time_zone })
+        Some(NewCustomer { person, password, details })
     })
+}
+
+/// The fields that only customers have.
+pub(in crate::api) fn details(fields: &mut Fields<'_>) -> CustomerDetails {
+    fields.refuse_ours(&["customer_id", "user_id"]);
+    CustomerDetails {
+        time_zone: fields.optional("time_zone", rules::unless_empty(rules::time_zone)).flatten(),
+        external_id: fields.optional("external_id", rules::unless_empty(rules::external_id)).flatten(),
+    }
+}
+
+pub fn created(made: Created<CustomerId>, details: &CustomerDetails) -> CustomerCreated {
+    let external_id = details.external_id.clone().map(ExternalId::into_string);
+    CustomerCreated { customer_id: made.id, user_id: made.public_id, external_id }
 }
 
 /// `POST admin/customers`.
 pub async fn create(ctx: web::Data<Context>, Admin(caller): Admin, once: Once, body: Body) -> Answered {
-    let NewCustomer { mut person, password, time_zone } = new_customer(&body.object()?)?;
+    let NewCustomer { mut person, password, details } = new_customer(&body.object()?)?;
     person.password_hash = Some(ctx.passwords.hash(password).await?);
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, CREATED, move |tx| {
-        let created = accounts::create_customer(tx, None, &person, time_zone.map(|zone| zone.name()))?;
-        Ok(CustomerCreated { customer_id: created.id, user_id: created.public_id })
+        Ok(created(accounts::create_customer(tx, None, &person, &details)?, &details))
     })
     .await
+}
+
+/// `PATCH admin/customers/{id}`.
+pub async fn change(
+    ctx: web::Data<Context>,
+    Admin(caller): Admin,
+    id: web::Path<CustomerId>,
+    once: Once,
+    body: Body,
+) -> Answered {
+    let (mut patch, password) = patch(&body.object()?)?;
+    if let Some(password) = password {
+        patch.account.password_hash = Some(ctx.passwords.hash(password).await?);
+    }
+    let id = id.into_inner();
+    let key = once.key(&ctx, &caller, &body);
+    decide(&ctx, key, OK, move |tx| Ok(item(customers::patch(tx, id, &patch)?))).await
+}
+
+fn patch(object: &Object) -> Result<(CustomerPatch, Option<Password>), Problem> {
+    let mut fields = Fields::of(object);
+    let changes = changes(&mut fields);
+    fields.finish(|| Some(changes))
+}
+
+/// What is changed, and the new password to hash.
+pub(in crate::api) fn changes(fields: &mut Fields<'_>) -> (CustomerPatch, Option<Password>) {
+    let (account, password) = account_patch(fields);
+    let patch = CustomerPatch {
+        account,
+        time_zone: fields.optional("time_zone", rules::unless_empty(rules::time_zone)),
+        external_id: fields.optional("external_id", rules::unless_empty(rules::external_id)),
+    };
+    (patch, password)
 }
 
 /// `GET admin/customers`: by id, ascending.
 pub async fn list(ctx: web::Data<Context>, _: Admin, query: Query) -> Answered {
     let mut fields = Fields::of(&query.0);
-    let (after, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
+    let (after, limit, wanted) = (id_cursor(&mut fields), page_limit(&mut fields), wanted(&mut fields));
     let after = fields.finish(|| Some(after.unwrap_or(CustomerId(0))))?;
-    let rows = ctx.read(move |conn| reads::customers(conn, after, limit as i64 + 1)).await?;
-    Ok(json(&page(rows, limit, |(customer, _)| customer.id.to_string(), item)))
+    let more = limit as i64 + 1;
+    let (rows, looked_up_to) = ctx.read(move |conn| listed(conn, &wanted, after, more)).await?;
+    let mut page = page(rows, limit, |(customer, _)| customer.id.to_string(), item);
+    page.next_cursor = page.next_cursor.or(looked_up_to.map(|id| id.to_string()));
+    Ok(json(&page))
 }
 
-fn item((customer, account): (Customer, Account)) -> CustomerItem {
+fn listed(
+    conn: &mut Conn<'_>,
+    wanted: &Wanted,
+    after: CustomerId,
+    limit: i64,
+) -> Result<Found<CustomerStanding, CustomerId>, StoreError> {
+    match wanted {
+        Wanted::Everybody => Ok((reads::customers(conn, after, limit)?, None)),
+        Wanted::Found(search) => reads::customers_found(conn, search, after, limit),
+        Wanted::Known(id) => {
+            let found = accounts::customer_named(conn, &Named::Theirs(id.clone()))?.filter(|id| *id > after);
+            let row = found.map(|id| reads::customer(conn, id)).transpose()?.flatten();
+            Ok((row.into_iter().collect(), None))
+        }
+    }
+}
+
+/// `GET admin/customers/{id}`.
+pub async fn show(ctx: web::Data<Context>, _: Admin, id: web::Path<CustomerId>) -> Answered {
+    let id = id.into_inner();
+    let found = ctx.read(move |conn| reads::customer(conn, id)).await?;
+    Ok(json(&item(found.ok_or_else(|| Problem::not_found("customer"))?)))
+}
+
+fn item((customer, account): CustomerStanding) -> CustomerItem {
     CustomerItem {
         customer_id: customer.id,
+        external_id: customer.external_id,
         user_id: account.public_id,
         name: account.name,
         username: account.username,
         phone_number: account.phone_number,
         suspended: account.is_suspended,
         time_zone: customer.time_zone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_id_of_ours_in_a_creation_is_refused_and_says_what_to_send() {
+        let body = json!({"username": "anna", "password": "long enough", "name": "Anna", "phone_number": "+4915112345678",
+            "customer_id": 4711});
+        let problem =
+            new_customer(body.as_object().expect("an object")).map(drop).expect_err("an id of ours");
+        assert!(format!("{problem:?}").contains("external_id"), "{problem:?}");
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names_and_takes_away_what_is_empty() {
+        let body = json!({"name": "Anna", "time_zone": "", "external_id": 4711});
+        let (patch, password) = patch(body.as_object().expect("an object")).expect("a patch");
+        assert_eq!((patch.time_zone, patch.account.suspended), (Some(None), None));
+        assert_eq!(patch.external_id.flatten().map(ExternalId::into_string).as_deref(), Some("4711"));
+        assert!(password.is_none() && patch.account.phone_number.is_none());
     }
 }

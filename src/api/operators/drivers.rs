@@ -5,18 +5,19 @@ use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
 use crate::api::extract::Admin;
 use crate::api::fields::{Fields, Object};
 use crate::api::input::{Body, Once, Query};
-use crate::api::operators::{NewPerson, id_cursor, new_person};
+use crate::api::operators::{NewPerson, Wanted, account_patch, id_cursor, new_person, wanted};
 use crate::api::problem::Problem;
 use crate::api::{Context, rules};
 use crate::contracts::operators::{DriverCreated, DriverItem};
 use crate::domain::driver::Wants;
+use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::DriverId;
 use crate::operations::accounts::{self, DriverDetails};
 use crate::operations::drivers::{self, DriverPatch};
 use crate::operations::passwords::Password;
 use crate::operations::{Error, Refusal};
-use crate::store::Tx;
-use crate::store::reads::{self, DriverStanding};
+use crate::store::reads::{self, DriverStanding, Found};
+use crate::store::{Conn, StoreError, Tx};
 use actix_web::web;
 use chrono::{DateTime, Utc};
 
@@ -32,7 +33,8 @@ pub async fn create(ctx: web::Data<Context>, Admin(caller): Admin, once: Once, b
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, CREATED, move |tx| {
         let created = accounts::create_driver(tx, None, &person, &details)?;
-        Ok(DriverCreated { driver_id: created.id, user_id: created.public_id })
+        let external_id = details.external_id.clone().map(ExternalId::into_string);
+        Ok(DriverCreated { driver_id: created.id, user_id: created.public_id, external_id })
     })
     .await
 }
@@ -40,6 +42,13 @@ pub async fn create(ctx: web::Data<Context>, Admin(caller): Admin, once: Once, b
 fn new_driver(object: &Object) -> Result<(NewPerson, DriverDetails), Problem> {
     let mut fields = Fields::of(object);
     let new = new_person(&mut fields);
+    let details = details(&mut fields);
+    fields.finish(|| Some((new?, details?)))
+}
+
+/// The fields that only drivers have.
+pub(in crate::api) fn details(fields: &mut Fields<'_>) -> Option<DriverDetails> {
+    fields.refuse_ours(&["driver_id", "user_id"]);
     let vehicle_type = fields.required("vehicle_type", rules::name);
     let license_number = fields.optional("license_number", rules::unless_empty(rules::name)).flatten();
     let vehicle_registration =
@@ -48,18 +57,17 @@ fn new_driver(object: &Object) -> Result<(NewPerson, DriverDetails), Problem> {
     let is_verified = fields.optional("is_verified", rules::flag).unwrap_or(false);
     let position = fields.position("latitude", "longitude");
     let wants = fields.optional("status", rules::wants).unwrap_or(Wants::Offline);
-    fields.finish(|| {
-        let details = DriverDetails {
-            vehicle_type: vehicle_type?,
-            license_number,
-            vehicle_registration,
-            vehicle_color,
-            is_verified,
-            position,
-            wants,
-            rating: RATING_AT_FIRST,
-        };
-        Some((new?, details))
+    let external_id = fields.optional("external_id", rules::unless_empty(rules::external_id)).flatten();
+    Some(DriverDetails {
+        vehicle_type: vehicle_type?,
+        license_number,
+        vehicle_registration,
+        vehicle_color,
+        is_verified,
+        position,
+        wants,
+        rating: RATING_AT_FIRST,
+        external_id,
     })
 }
 
@@ -73,7 +81,7 @@ pub async fn change(
 ) -> Answered {
     let (mut patch, password) = patch(&body.object()?)?;
     if let Some(password) = password {
-        patch.password_hash = Some(ctx.passwords.hash(password).await?);
+        patch.account.password_hash = Some(ctx.passwords.hash(password).await?);
     }
     let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
     let registry = ctx.registry.clone();
@@ -93,26 +101,57 @@ fn changed(tx: &mut Tx<'_>, id: DriverId, registry: &Registry) -> Result<DriverI
 
 fn patch(object: &Object) -> Result<(DriverPatch, Option<Password>), Problem> {
     let mut fields = Fields::of(object);
+    let changes = changes(&mut fields);
+    fields.finish(|| Some(changes))
+}
+
+/// What is changed, and the new password to hash.
+pub(in crate::api) fn changes(fields: &mut Fields<'_>) -> (DriverPatch, Option<Password>) {
+    let (account, password) = account_patch(fields);
     let patch = DriverPatch {
+        account,
+        vehicle_type: fields.optional("vehicle_type", rules::name),
+        license_number: fields.optional("license_number", rules::unless_empty(rules::name)),
+        vehicle_registration: fields.optional("vehicle_registration", rules::unless_empty(rules::name)),
+        vehicle_color: fields.optional("vehicle_color", rules::unless_empty(rules::name)),
         is_verified: fields.optional("is_verified", rules::flag),
-        suspended: fields.optional("suspended", rules::flag),
         wants: fields.optional("status", rules::wants),
         position: fields.position("latitude", "longitude"),
-        password_hash: None,
+        rating: fields.optional("rating", rules::rating),
+        external_id: fields.optional("external_id", rules::unless_empty(rules::external_id)),
     };
-    let password = fields.optional("password", rules::password);
-    fields.finish(|| Some((patch, password)))
+    (patch, password)
 }
 
 /// `GET admin/drivers`: by id, ascending.
 pub async fn list(ctx: web::Data<Context>, _: Admin, query: Query) -> Answered {
     let mut fields = Fields::of(&query.0);
-    let (after, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
+    let (after, limit, wanted) = (id_cursor(&mut fields), page_limit(&mut fields), wanted(&mut fields));
     let after = fields.finish(|| Some(after.unwrap_or(DriverId(0))))?;
-    let rows = ctx.read(move |conn| reads::drivers(conn, after, limit as i64 + 1)).await?;
+    let more = limit as i64 + 1;
+    let (rows, looked_up_to) = ctx.read(move |conn| listed(conn, &wanted, after, more)).await?;
     let now = ctx.clock.now();
     let cursor = |(driver, _, _): &DriverStanding| driver.id.to_string();
-    Ok(json(&page(rows, limit, cursor, |standing| item(standing, &ctx.registry, now))))
+    let mut page = page(rows, limit, cursor, |standing| item(standing, &ctx.registry, now));
+    page.next_cursor = page.next_cursor.or(looked_up_to.map(|id| id.to_string()));
+    Ok(json(&page))
+}
+
+fn listed(
+    conn: &mut Conn<'_>,
+    wanted: &Wanted,
+    after: DriverId,
+    limit: i64,
+) -> Result<Found<DriverStanding, DriverId>, StoreError> {
+    match wanted {
+        Wanted::Everybody => Ok((reads::drivers(conn, after, limit)?, None)),
+        Wanted::Found(search) => reads::drivers_found(conn, search, after, limit),
+        Wanted::Known(id) => {
+            let found = accounts::driver_named(conn, &Named::Theirs(id.clone()))?.filter(|id| *id > after);
+            let row = found.map(|id| reads::driver(conn, id)).transpose()?.flatten();
+            Ok((row.into_iter().collect(), None))
+        }
+    }
 }
 
 /// `GET admin/drivers/{id}`.
@@ -129,6 +168,7 @@ fn item((driver, account, jobs): DriverStanding, registry: &Registry, now: DateT
     let age_secs = measured_at.map(|at| (now - at.and_utc()).num_seconds().max(0));
     DriverItem {
         driver_id: driver.id,
+        external_id: driver.external_id,
         connected: registry.is_connected(account.id),
         user_id: account.public_id,
         name: account.name,
@@ -138,6 +178,10 @@ fn item((driver, account, jobs): DriverStanding, registry: &Registry, now: DateT
         is_verified: driver.is_verified,
         suspended: account.is_suspended,
         vehicle_type: driver.vehicle_type,
+        license_number: driver.license_number,
+        vehicle_registration: driver.vehicle_registration,
+        vehicle_color: driver.vehicle_color,
+        rating: driver.rating,
         latitude: driver.latitude,
         longitude: driver.longitude,
         position_age_secs: age_secs,
@@ -189,7 +233,7 @@ mod tests {
     fn a_patch_changes_what_it_names() {
         let (patch, password) =
             patch(&object(json!({"suspended": true, "password": "another one"}))).unwrap();
-        assert_eq!((patch.suspended, patch.is_verified, patch.wants), (Some(true), None, None));
+        assert_eq!((patch.account.suspended, patch.is_verified, patch.wants), (Some(true), None, None));
         assert!(password.is_some());
         assert!(super::patch(&object(json!({"latitude": 1}))).is_err());
     }

@@ -8,8 +8,10 @@ pub mod traces;
 
 use crate::api::fields::Fields;
 use crate::api::rules;
-use crate::operations::accounts::Person;
+use crate::domain::external_id::ExternalId;
+use crate::operations::accounts::{AccountPatch, Person};
 use crate::operations::passwords::Password;
+use crate::store::PeopleSearch;
 use serde_json::Value;
 
 /// Who is to have an account, and the password to hash: that is done away from the worker's thread.
@@ -20,18 +22,55 @@ struct NewPerson {
 
 /// The fields that drivers and customers have in common.
 fn new_person(fields: &mut Fields<'_>) -> Option<NewPerson> {
-    let username = fields.required("username", rules::username);
+    let person = person(fields);
     let password = fields.required("password", rules::password);
+    Some(NewPerson { person: person?, password: password? })
+}
+
+/// The same without the password.
+pub(super) fn person(fields: &mut Fields<'_>) -> Option<Person> {
+    let username = fields.required("username", rules::username);
     let name = fields.required("name", rules::name);
     let phone_number = fields.required("phone_number", rules::phone_number);
-    let person = Person {
+    Some(Person {
         username: username?.into_string(),
         name: name?,
         phone_number: Some(phone_number?),
         password_hash: None,
         is_demo: false,
+    })
+}
+
+/// What an operator changes of an account, and the new password to hash.
+fn account_patch(fields: &mut Fields<'_>) -> (AccountPatch, Option<Password>) {
+    let patch = AccountPatch {
+        name: fields.optional("name", rules::name),
+        phone_number: fields.optional("phone_number", rules::phone_number),
+        suspended: fields.optional("suspended", rules::flag),
+        password_hash: None,
     };
-    Some(NewPerson { person, password: password? })
+    (patch, fields.optional("password", rules::password))
+}
+
+/// Whom a list of people is of.
+enum Wanted {
+    Everybody,
+    /// One of them, or nobody.
+    Known(ExternalId),
+    Found(PeopleSearch),
+}
+
+fn wanted(fields: &mut Fields<'_>) -> Wanted {
+    let search = fields.optional("search", rules::name);
+    let known = fields.optional("external_id", rules::external_id);
+    if search.is_some() && known.is_some() {
+        fields.refuse("search", "is sent beside external_id; send one of them");
+    }
+    match (known, search) {
+        (Some(id), _) => Wanted::Known(id),
+        (None, Some(text)) => Wanted::Found(PeopleSearch::of(&text)),
+        (None, None) => Wanted::Everybody,
+    }
 }
 
 /// Where a list by id goes on. `None` where there is no cursor.

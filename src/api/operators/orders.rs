@@ -11,11 +11,17 @@ use crate::api::{Context, payments, rules};
 use crate::config::AutoAssign;
 use crate::contracts::driver_rest::{ORDER_STATUSES, order_word};
 use crate::contracts::operators::{Batch, OrderItem};
+use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::{DriverId, JobId};
+use crate::operations::accounts;
 use crate::operations::orders::{self, CancelledBy, NewOrder, Search};
 use crate::operations::{Error, Refusal};
-use crate::store::{Job, reads};
+use crate::store::reads::{self, OperatorsOrder};
+use crate::store::{Conn, Job, Tx};
 use actix_web::web;
+
+/// By which a driver is named with another system's id.
+pub(in crate::api) const DRIVER_NAMES: [&str; 2] = ["driver_external_id", "external_id"];
 
 const CANCELLED_BY: [(&str, CancelledBy); 3] = [
     ("customer", CancelledBy::Customer),
@@ -27,17 +33,23 @@ const CANCELLED_BY: [(&str, CancelledBy); 3] = [
 pub async fn create(ctx: web::Data<Context>, Operator(caller): Operator, once: Once, body: Body) -> Answered {
     let (new, currency) = (new_order(&body.object()?)?, ctx.currency());
     let key = once.key(&ctx, &caller, &body);
-    decide(&ctx, key, CREATED, move |tx| Ok(item(orders::create(tx, &new, currency)?))).await
+    decide(&ctx, key, CREATED, move |tx| {
+        let job = orders::create(tx, &new, currency)?;
+        shown(tx, job)
+    })
+    .await
 }
 
 fn new_order(object: &Object) -> Result<NewOrder, Problem> {
     let mut fields = Fields::of(object);
+    fields.refuse_ours(&["order_id"]);
     let restaurant_name = fields.required("restaurant_name", rules::name);
     let pickup_address = fields.required("pickup_address", rules::name);
     let delivery_address = fields.required("delivery_address", rules::name);
     let earnings = fields.required("earnings", rules::money);
     let distance_km = fields.required("distance_km", rules::distance_km);
-    let customer = fields.optional("customer_id", rules::id);
+    let customer = fields.named("customer_id", &["customer_external_id"]);
+    let external_id = fields.optional("external_id", rules::unless_empty(rules::external_id)).flatten();
     let pickup = fields.position("pickup_latitude", "pickup_longitude");
     let delivery = fields.position("delivery_latitude", "delivery_longitude");
     let terms = payments::terms(&mut fields);
@@ -52,6 +64,7 @@ fn new_order(object: &Object) -> Result<NewOrder, Problem> {
             terms,
             distance_km: distance_km?,
             customer,
+            external_id,
             is_demo: false,
         })
     })
@@ -67,14 +80,15 @@ pub async fn assign(
 ) -> Answered {
     let object = body.object()?;
     let mut fields = Fields::of(&object);
-    let driver = fields.required("driver_id", rules::id::<DriverId>);
+    let driver = fields.required_named("driver_id", &DRIVER_NAMES);
     let driver = fields.finish(|| driver)?;
     let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
+        let driver = meant(tx, &driver)?;
         let assigned = orders::assign(tx, &[id], driver, deliveries_max)?.pop();
         let job = assigned.ok_or(Error::Refused(Refusal::NotFound("order")))?;
-        Ok(item(job))
+        shown(tx, job)
     })
     .await
 }
@@ -88,16 +102,40 @@ pub async fn assign_batch(
 ) -> Answered {
     let object = body.object()?;
     let mut fields = Fields::of(&object);
-    let driver = fields.required("driver_id", rules::id::<DriverId>);
-    let ids = fields.required("order_ids", rules::ids::<JobId>);
-    let (driver, ids) = fields.finish(|| Some((driver?, ids?)))?;
+    let driver = fields.required_named("driver_id", &DRIVER_NAMES);
+    let orders = orders_named(&mut fields);
+    let (driver, orders) = fields.finish(|| Some((driver?, orders?)))?;
     let deliveries_max = ctx.deliveries_max();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, CREATED, move |tx| {
-        let jobs = orders::assign(tx, &ids, driver, deliveries_max)?;
-        Ok(Batch { driver_id: driver, orders: jobs.into_iter().map(item).collect() })
+        let driver_id = meant(tx, &driver)?;
+        let ids = orders::named(tx, &orders)?;
+        let jobs = orders::assign(tx, &ids, driver_id, deliveries_max)?;
+        let items = jobs.into_iter().map(|job| shown(tx, job)).collect::<Result<Vec<_>, _>>()?;
+        let driver_external_id = items.first().and_then(|item| item.driver_external_id.clone());
+        Ok(Batch { driver_id, driver_external_id, orders: items })
     })
     .await
+}
+
+fn orders_named(fields: &mut Fields<'_>) -> Option<Vec<Named<JobId>>> {
+    if !fields.has("order_external_ids") {
+        let ids = fields.required("order_ids", rules::ids::<JobId>)?;
+        return Some(ids.into_iter().map(Named::Ours).collect());
+    }
+    if fields.has("order_ids") {
+        fields.refuse(
+            "order_external_ids",
+            "names them a second time; send one of order_ids and order_external_ids",
+        );
+    }
+    let ids = fields.optional("order_external_ids", rules::external_ids)?;
+    Some(ids.into_iter().map(Named::Theirs).collect())
+}
+
+/// The driver who is to have an order.
+fn meant(tx: &mut Tx<'_>, driver: &Named<DriverId>) -> Result<DriverId, Error> {
+    Ok(accounts::driver_named(tx.conn(), driver)?.ok_or(Refusal::NotFound("driver"))?)
 }
 
 /// `POST admin/orders/{id}/auto-assign`: to the nearest available driver. Its body does not matter.
@@ -118,8 +156,11 @@ pub async fn auto_assign(
         }
         None => Vec::new(),
     };
-    decide(&ctx, key, OK, move |tx| Ok(item(orders::assign_nearest(tx, id, &candidates, deliveries_max)?)))
-        .await
+    decide(&ctx, key, OK, move |tx| {
+        let job = orders::assign_nearest(tx, id, &candidates, deliveries_max)?;
+        shown(tx, job)
+    })
+    .await
 }
 
 /// `POST admin/orders/{id}/unassign`.
@@ -136,7 +177,11 @@ pub async fn unassign(
     let reason = fields.finish(|| reason)?;
     let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
     let key = once.key(&ctx, &caller, &body);
-    decide(&ctx, key, OK, move |tx| Ok(item(orders::unassign(tx, id, &reason, deliveries_max)?))).await
+    decide(&ctx, key, OK, move |tx| {
+        let job = orders::unassign(tx, id, &reason, deliveries_max)?;
+        shown(tx, job)
+    })
+    .await
 }
 
 /// `POST admin/orders/{id}/cancel`.
@@ -154,30 +199,48 @@ pub async fn cancel(
     let reason = fields.finish(|| reason)?;
     let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
     let key = once.key(&ctx, &caller, &body);
-    decide(&ctx, key, OK, move |tx| Ok(item(orders::cancel(tx, id, &reason, by, deliveries_max)?))).await
+    decide(&ctx, key, OK, move |tx| {
+        let job = orders::cancel(tx, id, &reason, by, deliveries_max)?;
+        shown(tx, job)
+    })
+    .await
 }
 
 /// `GET admin/orders`: newest first.
 pub async fn list(ctx: web::Data<Context>, _: Operator, query: Query) -> Answered {
     let mut fields = Fields::of(&query.0);
     let status = fields.optional("status", rules::word(&ORDER_STATUSES));
+    let external_id = fields.optional("external_id", rules::external_id);
     let (before, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
     let before = fields.finish(|| Some(before.unwrap_or(JobId(i64::MAX))))?;
-    let rows = ctx.read(move |conn| reads::orders(conn, status, before, limit as i64 + 1)).await?;
-    Ok(json(&page(rows, limit, |job| job.id.to_string(), item)))
+    let reading = move |conn: &mut Conn<'_>| {
+        let external_id = external_id.as_ref().map(ExternalId::as_str);
+        reads::orders(conn, status, external_id, before, limit as i64 + 1)
+    };
+    let rows = ctx.read(reading).await?;
+    Ok(json(&page(rows, limit, |(job, _)| job.id.to_string(), item)))
 }
 
 /// `GET admin/orders/{id}`.
 pub async fn show(ctx: web::Data<Context>, _: Operator, id: web::Path<JobId>) -> Answered {
     let id = id.into_inner();
-    let found = ctx.read(move |conn| reads::order(conn, id)).await?;
+    let reading = move |conn: &mut Conn<'_>| match reads::order(conn, id)? {
+        Some(job) => reads::operators_order(conn, job).map(Some),
+        None => Ok(None),
+    };
+    let found = ctx.read(reading).await?;
     Ok(json(&item(found.ok_or_else(|| Problem::not_found("order"))?)))
 }
 
-fn item(job: Job) -> OrderItem {
+fn shown(tx: &mut Tx<'_>, job: Job) -> Result<OrderItem, Error> {
+    Ok(item(reads::operators_order(tx.conn(), job)?))
+}
+
+fn item((job, people): OperatorsOrder) -> OrderItem {
     let (earnings, payment) = (job.earnings(), words::payment(&job));
     OrderItem {
         order_id: job.id,
+        external_id: job.external_id,
         status: order_word(job.status),
         restaurant_name: job.restaurant_name,
         pickup_address: job.pickup_address,
@@ -187,7 +250,9 @@ fn item(job: Job) -> OrderItem {
         payment,
         distance_km: job.distance_km,
         customer_id: job.customer_id,
+        customer_external_id: people.customer,
         driver_id: job.driver_id,
+        driver_external_id: people.driver,
         pickup_latitude: job.pickup_latitude,
         pickup_longitude: job.pickup_longitude,
         delivery_latitude: job.dropoff_latitude,

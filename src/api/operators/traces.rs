@@ -37,6 +37,7 @@ fn shown(traced: TracedJob) -> JobTrace {
     let TracedJob { job, arrived_at, searches, candidates, offers, events } = traced;
     JobTrace {
         job_id: job.id,
+        external_id: job.external_id.clone(),
         kind: job.kind.as_str(),
         status: job.status.as_str(),
         statuses: statuses(&job, arrived_at, &searches, &events),
@@ -360,6 +361,7 @@ mod tests {
                 payment_reference: None,
                 paid_at: None,
             },
+            external_id: None,
         }
     }
 

@@ -127,6 +127,7 @@ mod tests {
             phone_number: None,
             driver: None,
             customer: (role == Role::Customer).then_some(CustomerId(7)),
+            external_id: None,
             tokens_valid_from: 0,
         };
         PushCaller { principal: Some(principal), session: Some(Uuid::from_u128(5)) }

@@ -1,7 +1,7 @@
 //! What customers want to hear and have heard, and what operators see of it.
 
 use super::caller::PushCaller;
-use super::word_of;
+use super::{EXTERNAL_ID, customer_meant, word_of};
 use crate::api::answer::{Answered, json, page, page_limit};
 use crate::api::fields::{Fields, Object};
 use crate::api::input::{Body, Query};
@@ -11,6 +11,7 @@ use crate::api::{Context, rules};
 use crate::contracts::push::Preferences as Wire;
 use crate::contracts::push::{DeviceItem, Done, HistoryItem, QuietHours as WireHours, Stats, StatsItem};
 use crate::contracts::time::WireTime;
+use crate::domain::external_id::Named;
 use crate::domain::ids::CustomerId;
 use crate::domain::push::PushService;
 use crate::domain::quiet_hours::QuietHours;
@@ -29,19 +30,19 @@ const STATS_HOURS: usize = 24;
 const STATS_HOURS_MAX: usize = 168;
 
 /// Whom a query is about, as far as it says so.
-fn named(fields: &mut Fields<'_>) -> Option<CustomerId> {
-    fields.optional("customerId", |value| rules::id(value).map_err(|_| "must be a customer's id".to_owned()))
+fn named(fields: &mut Fields<'_>) -> Option<Named<CustomerId>> {
+    fields.named("customerId", &[EXTERNAL_ID])
 }
 
-fn customer_of(caller: &PushCaller, query: &Query) -> Result<CustomerId, Problem> {
+async fn customer_of(ctx: &Context, caller: &PushCaller, query: &Query) -> Result<CustomerId, Problem> {
     let mut fields = Fields::of(&query.0);
-    let customer = named(&mut fields);
-    caller.customer(fields.finish(|| Some(customer))?)
+    let named = named(&mut fields);
+    customer_meant(ctx, caller, fields.finish(|| Some(named))?).await
 }
 
 /// `GET preferences`: a customer's own; an operator names whose.
 pub async fn preferences(ctx: web::Data<Context>, caller: PushCaller, query: Query) -> Answered {
-    let customer = customer_of(&caller, &query)?;
+    let customer = customer_of(&ctx, &caller, &query).await?;
     let zone = ctx.settings.region.time_zone;
     let found = ctx.read(move |conn| push::preferences(conn, customer, zone)).await?;
     let (preferences, zone) = found.ok_or_else(|| Problem::not_found("customer"))?;
@@ -55,7 +56,7 @@ pub async fn set_preferences(
     query: Query,
     body: Body,
 ) -> Answered {
-    let customer = customer_of(&caller, &query)?;
+    let customer = customer_of(&ctx, &caller, &query).await?;
     let new = wanted(&body.object()?)?;
     ctx.write(move |tx| push::set_preferences(tx, customer, &new)).await?;
     Ok(json(&Done::PREFERENCES_SET))
@@ -87,8 +88,8 @@ pub async fn history(ctx: web::Data<Context>, caller: PushCaller, query: Query) 
     let mut fields = Fields::of(&query.0);
     let customer = named(&mut fields);
     let (before, limit) = (id_cursor::<i64>(&mut fields), page_limit(&mut fields));
-    let (customer, before) = fields.finish(|| Some((customer, before.unwrap_or(i64::MAX))))?;
-    let customer = caller.customer(customer)?;
+    let (named, before) = fields.finish(|| Some((customer, before.unwrap_or(i64::MAX))))?;
+    let customer = customer_meant(&ctx, &caller, named).await?;
     let rows = ctx.read(move |conn| push::history(conn, customer, before, limit as i64 + 1)).await?;
     Ok(json(&page(rows, limit, |row| row.id.to_string(), item)))
 }
@@ -157,7 +158,7 @@ fn counted(row: CountRow) -> StatsItem {
 
 /// `GET devices`: which devices a customer has, for the operator's console.
 pub async fn devices(ctx: web::Data<Context>, caller: PushCaller, query: Query) -> Answered {
-    let customer = customer_of(&caller, &query)?;
+    let customer = customer_of(&ctx, &caller, &query).await?;
     let rows = ctx.read(move |conn| push::devices_shown(conn, customer)).await?;
     Ok(json(&page(rows, usize::MAX, |row| row.id.0.to_string(), device)))
 }

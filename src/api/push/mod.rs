@@ -17,15 +17,18 @@ use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::push::{Done, SentToCustomer};
 use crate::contracts::time::WireTime;
 use crate::domain::device::Platform;
+use crate::domain::external_id::Named;
 use crate::domain::ids::CustomerId;
 use crate::domain::notification::{BODY_CHARS_MAX, Content, NotificationStatus, TITLE_CHARS_MAX};
 use crate::domain::push::{Priority, PushService, PushToken, is_reserved_key};
+use crate::operations::accounts;
 use crate::operations::push::{DirectRow, Registration, register as register_device};
 use actix_web::web;
 use caller::PushCaller;
 use chrono::TimeDelta;
 use serde_json::Value;
 use std::time::{Duration, Instant};
+use uuid::Uuid;
 
 /// How long a sender waits for the outcomes.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,6 +36,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const TIMELY_FOR: TimeDelta = TimeDelta::minutes(60);
 /// The type of a notification whose data names none.
 const GENERAL: &str = "general";
+/// What another system calls the customer, in this contract's words.
+const EXTERNAL_ID: &str = "externalId";
+/// No customer's id.
+const NOBODY: CustomerId = CustomerId(0);
 /// Characters of a type, and of a device's name.
 const WORD_CHARS_MAX: usize = 100;
 
@@ -41,18 +48,36 @@ const PLATFORMS: [(&str, Platform); 3] =
 
 /// `POST register`: a customer's app, or an operator for it.
 pub async fn register(ctx: web::Data<Context>, caller: PushCaller, body: Body) -> Answered {
-    let mut new = registration(&body.object()?)?;
-    new.customer = caller.customer(Some(new.customer))?;
-    new.session = caller.session();
+    let new = registration(&body.object()?)?;
+    let customer = customer_meant(&ctx, &caller, Some(new.named.clone())).await?;
+    let new = new.of(customer, caller.session());
     let devices_max = ctx.settings.notifications.devices_per_customer_max.get();
     ctx.write(move |tx| register_device(tx, &new, devices_max)).await?;
     Ok(json(&Done::REGISTERED))
 }
 
-fn registration(object: &Object) -> Result<Registration, Problem> {
+/// A device, and whose it is to be.
+#[derive(Debug)]
+struct NewDevice {
+    named: Named<CustomerId>,
+    device: Option<String>,
+    platform: Platform,
+    fcm: Option<PushToken>,
+    expo: Option<PushToken>,
+    apns: Option<PushToken>,
+}
+
+impl NewDevice {
+    fn of(self, customer: CustomerId, session: Option<Uuid>) -> Registration {
+        let Self { device, platform, fcm, expo, apns, .. } = self;
+        Registration { customer, device, platform, fcm, expo, apns, session }
+    }
+}
+
+fn registration(object: &Object) -> Result<NewDevice, Problem> {
     let mut fields = Fields::of(object);
     fields.optional("userType", is_customer);
-    let customer = fields.required("id", rules::id);
+    let named = fields.required_named("id", &[EXTERNAL_ID]);
     let platform = fields.required("platform", rules::word(&PLATFORMS));
     let device = fields.optional("deviceId", rules::unless_empty(word_of)).flatten();
     let mut is_any_sent = false;
@@ -66,10 +91,23 @@ fn registration(object: &Object) -> Result<Registration, Problem> {
     if !is_any_sent {
         fields.refuse("fcmToken", "is missing, and so are expoPushToken and apnsToken");
     }
-    fields.finish(|| {
-        let (customer, platform) = (customer?, platform?);
-        Some(Registration { customer, device, platform, fcm, expo, apns, session: None })
-    })
+    fields.finish(|| Some(NewDevice { named: named?, device, platform: platform?, fcm, expo, apns }))
+}
+
+/// Whose devices and history it may be about, by whichever id. Of another's id a customer hears no more than that it is not
+/// theirs, whether there is such a customer or not.
+async fn customer_meant(
+    ctx: &Context,
+    caller: &PushCaller,
+    named: Option<Named<CustomerId>>,
+) -> Result<CustomerId, Problem> {
+    let Some(named) = named else { return caller.customer(None) };
+    let is_customer = caller.own()?.is_some();
+    let id = match addressee(ctx, named).await {
+        Err(unknown) if is_customer && unknown.code() == ErrorCode::NotFound => NOBODY,
+        meant => meant?,
+    };
+    caller.customer(Some(id))
 }
 
 fn is_customer(value: &Value) -> Result<(), String> {
@@ -101,16 +139,27 @@ fn text_up_to(chars_max: usize) -> impl Fn(&Value) -> Result<String, String> {
 /// `POST sendToCustomer`: an operator, or a program of theirs.
 pub async fn send(ctx: web::Data<Context>, caller: PushCaller, body: Body) -> Answered {
     caller.may_send()?;
-    let (customer, content) = message(&body.object()?)?;
+    let (named, content) = message(&body.object()?)?;
+    let customer = addressee(&ctx, named).await?;
     let rows = send_to(&ctx, customer, content).await?;
     let outcomes: Vec<(PushService, NotificationStatus)> =
         rows.iter().filter_map(|row| Some((row.service?, row.status))).collect();
     Ok(json(&SentToCustomer::of(&outcomes)))
 }
 
-fn message(object: &Object) -> Result<(CustomerId, Content), Problem> {
+/// To whom something is sent.
+async fn addressee(ctx: &Context, named: Named<CustomerId>) -> Result<CustomerId, Problem> {
+    let theirs = match named {
+        Named::Ours(id) => return Ok(id),
+        theirs => theirs,
+    };
+    let found = ctx.read(move |conn| accounts::customer_named(conn, &theirs)).await?;
+    found.ok_or_else(|| Problem::not_found("customer"))
+}
+
+fn message(object: &Object) -> Result<(Named<CustomerId>, Content), Problem> {
     let mut fields = Fields::of(object);
-    let customer = fields.required("id", rules::id);
+    let named = fields.required_named("id", &[EXTERNAL_ID]);
     let title = fields.required("title", text_up_to(TITLE_CHARS_MAX));
     let body = fields.required("body", text_up_to(BODY_CHARS_MAX));
     let data = fields.optional("data", |value| match value {
@@ -147,7 +196,7 @@ fn message(object: &Object) -> Result<(CustomerId, Content), Problem> {
             is_urgent: false,
             timely_for: TIMELY_FOR,
         };
-        Some((customer?, content))
+        Some((named?, content))
     })
 }
 
@@ -160,8 +209,8 @@ pub async fn test(ctx: web::Data<Context>, caller: PushCaller, body: Body) -> An
     caller.may_send()?;
     let object = body.object()?;
     let mut fields = Fields::of(&object);
-    let customer = fields.required("customerId", rules::id);
-    let customer = fields.finish(|| customer)?;
+    let named = fields.required_named("customerId", &[EXTERNAL_ID]);
+    let customer = addressee(&ctx, fields.finish(|| named)?).await?;
     let now = WireTime(ctx.clock.now());
     let content = ctx.push.texts().test(now.to_string());
     send_to(&ctx, customer, content).await?;
@@ -194,7 +243,13 @@ mod tests {
     fn a_registration_needs_a_customer_a_platform_and_a_token() {
         let whole = json!({"userType": "customer", "id": 123, "fcmToken": "f", "platform": "android"});
         let read = registration(&object(whole.clone())).expect("all that is needed");
-        assert_eq!((read.customer, read.platform, read.expo), (CustomerId(123), Platform::Android, None));
+        assert_eq!(read.named, Named::Ours(CustomerId(123)));
+        assert_eq!((read.platform, &read.expo), (Platform::Android, &None));
+        let mut theirs = whole.clone();
+        theirs["id"] = Value::Null;
+        theirs["externalId"] = json!("CRM-7");
+        let named = registration(&object(theirs)).map(|read| read.named);
+        assert!(matches!(named, Ok(Named::Theirs(_))));
         for (name, wrong) in [
             ("userType", json!("driver")),
             ("id", json!("x")),
@@ -206,6 +261,7 @@ mod tests {
             ("fcmToken", json!("a b")),
             ("fcmToken", json!("x".repeat(501))),
             ("deviceId", json!("a\nb")),
+            ("externalId", json!("CRM-7")),
         ] {
             let mut body = whole.clone();
             body[name] = wrong.clone();
@@ -219,7 +275,7 @@ mod tests {
         let written = json!({"userType": "Customer", "id": "123", "fcmToken": "f", "expoPushToken": "", "apnsToken": " ",
             "deviceId": "", "platform": "iOS"});
         let read_all = read(written).expect("all that is needed");
-        assert_eq!((read_all.customer, read_all.platform), (CustomerId(123), Platform::Ios));
+        assert_eq!((read_all.named, read_all.platform), (Named::Ours(CustomerId(123)), Platform::Ios));
         assert!(read_all.fcm.is_some() && read_all.expo.is_none() && read_all.apns.is_none());
         assert_eq!(read_all.device, None);
         let none = json!({"userType": "customer", "id": 123.0, "fcmToken": "", "expoPushToken": "", "platform": "web"});

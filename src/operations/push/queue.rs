@@ -77,7 +77,12 @@ fn queue_event(
             None
         }
     };
-    let Some(content) = content else { return Ok(()) };
+    let Some(mut content) = content else { return Ok(()) };
+    if let Some(job) = event.job_id
+        && let Some(external_id) = sql!(tx, jobs::external_id(job))?
+    {
+        content.data.insert("externalId".to_owned(), Value::String(external_id));
+    }
     let Some(customer) = sql!(tx, customers::by_account(event.account_id))? else { return Ok(()) };
     let devices = sql!(tx, devices::active_of(&[customer.id.0]))?;
     let data = Value::Object(content.data.clone()).to_string();

@@ -17,6 +17,7 @@ pub use rating::{Stars, rate};
 
 use crate::domain::contact::Contact;
 use crate::domain::event::{DriverCard, EventBody};
+use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
 use crate::domain::money::Amount;
@@ -29,7 +30,7 @@ use crate::domain::search::End;
 use crate::domain::search_policy::Patience;
 use crate::domain::story::What;
 use crate::operations::authentication::Principal;
-use crate::operations::error::{Error, Refusal};
+use crate::operations::error::{Error, Refusal, external_id_taken};
 use crate::operations::jobs::{advance, note, tell_customer};
 use crate::operations::{drivers, payments, searches};
 use crate::store::reads::{self, RideStanding};
@@ -57,6 +58,7 @@ pub struct Request {
     pub passenger_phone: Option<String>,
     /// How long the search goes on with nobody left to ask.
     pub patience: Patience,
+    pub external_id: Option<ExternalId>,
 }
 
 /// Who ends a ride before its goal. A driver does not: they give it back.
@@ -122,6 +124,7 @@ fn make(tx: &mut Tx<'_>, passenger: CustomerId, request: &Request, rules: &Rules
         requested_at: tx.at(),
         is_demo: account.is_demo,
         payment: payments::begun(&request.terms, rules.currency(), tx.at()),
+        external_id: request.external_id.as_ref().map(ExternalId::as_str),
     };
     let row = NewRide {
         job,
@@ -131,9 +134,9 @@ fn make(tx: &mut Tx<'_>, passenger: CustomerId, request: &Request, rules: &Rules
         estimated_duration_minutes: request.duration_minutes.map(i64::from),
         scheduled_at: request.scheduled_at.map(|at| at.naive_utc()),
     };
-    let ride = sql!(tx, rides::insert(&row)).map_err(|error| match error {
+    let ride = sql!(tx, rides::insert(&row)).map_err(|error| match external_id_taken(error) {
         // Another socket asked under the same id at the same time: once more, to find its ride.
-        StoreError::Taken { .. } => StoreError::Repeat,
+        Error::Store(StoreError::Taken { .. }) => StoreError::Repeat.into(),
         other => other,
     })?;
     note(tx, &ride, What::Requested)?;

@@ -19,6 +19,13 @@ macro_rules! for_update {
     };
 }
 
+/// Ignores case.
+macro_rules! is_like {
+    ($column:expr, $pattern:expr) => {
+        $column.ilike($pattern).escape('\\')
+    };
+}
+
 #[path = "../queries/accounts.rs"]
 pub mod accounts;
 #[path = "../queries/bookings.rs"]

@@ -4,7 +4,7 @@ use super::Db;
 use crate::domain::ids::{AccountId, EventId};
 use crate::domain::role::Role;
 use crate::store::kept::Keep;
-use crate::store::rows::{Account, NewAccount};
+use crate::store::rows::{Account, AccountChange, NewAccount};
 use crate::store::schema::accounts;
 use diesel::prelude::*;
 
@@ -115,6 +115,15 @@ pub fn set_password(
     diesel::update(accounts::table.find(id.0))
         .set((accounts::password_hash.eq(password_hash), accounts::tokens_valid_from.eq(tokens_valid_from)))
         .execute(conn)
+}
+
+/// Changes what an account is called, and where it can be called.
+pub fn change(conn: &mut Db, id: AccountId, change: &AccountChange) -> QueryResult<usize> {
+    // diesel refuses an UPDATE that sets nothing.
+    match *change == AccountChange::default() {
+        true => Ok(0),
+        false => diesel::update(accounts::table.find(id.0)).set(change).execute(conn),
+    }
 }
 
 pub fn set_suspended(conn: &mut Db, id: AccountId, is_suspended: bool) -> QueryResult<usize> {

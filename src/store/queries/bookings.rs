@@ -30,6 +30,7 @@ pub fn page(
     customer: Option<CustomerId>,
     technician: Option<DriverId>,
     status: Option<JobStatus>,
+    external_id: Option<&str>,
     before: JobId,
     limit: i64,
 ) -> QueryResult<Vec<Booking>> {
@@ -49,6 +50,9 @@ pub fn page(
     }
     if let Some(status) = status {
         query = query.filter(jobs::status.eq(status.as_str()));
+    }
+    if let Some(external_id) = external_id {
+        query = query.filter(jobs::external_id.eq(external_id));
     }
     query.load(conn)
 }

@@ -3,10 +3,16 @@
 use super::Db;
 use crate::domain::ids::{AccountId, DriverId};
 use crate::store::kept::Keep;
+use crate::store::people_search::PeopleSearch;
 use crate::store::rows::{Account, Driver, DriverChange, NewDriver};
 use crate::store::schema::{accounts, drivers};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+
+diesel::define_sql_function! {
+    fn replace(text: Nullable<Text>, from: Text, to: Text) -> Nullable<Text>;
+}
 
 pub fn insert(conn: &mut Db, new: &NewDriver<'_>) -> QueryResult<usize> {
     diesel::insert_into(drivers::table).values(new).execute(conn)
@@ -19,6 +25,10 @@ pub fn find(conn: &mut Db, id: DriverId) -> QueryResult<Option<(Driver, Account)
         .select((Driver::as_select(), Account::as_select()))
         .first(conn)
         .optional()
+}
+
+pub fn by_external_id(conn: &mut Db, external_id: &str) -> QueryResult<Option<DriverId>> {
+    drivers::table.filter(drivers::external_id.eq(external_id)).select(drivers::id).first(conn).optional()
 }
 
 pub fn by_account(conn: &mut Db, account: AccountId) -> QueryResult<Option<Driver>> {
@@ -39,6 +49,45 @@ pub fn page(conn: &mut Db, after: DriverId, limit: i64) -> QueryResult<Vec<(Driv
     drivers::table
         .inner_join(accounts::table)
         .filter(drivers::id.gt(after.0))
+        .order(drivers::id)
+        .limit(limit)
+        .select((Driver::as_select(), Account::as_select()))
+        .load(conn)
+}
+
+/// The `nth` id after one, where there are as many.
+pub fn nth_after(conn: &mut Db, after: DriverId, nth: i64) -> QueryResult<Option<DriverId>> {
+    drivers::table
+        .filter(drivers::id.gt(after.0))
+        .order(drivers::id)
+        .offset(nth - 1)
+        .limit(1)
+        .select(drivers::id)
+        .first(conn)
+        .optional()
+}
+
+/// Those who are looked for, ascending by id, after `after` and up to `up_to`.
+pub fn search(
+    conn: &mut Db,
+    search: &PeopleSearch,
+    after: DriverId,
+    up_to: Option<DriverId>,
+    limit: i64,
+) -> QueryResult<Vec<(Driver, Account)>> {
+    let [lower, upper, titled] = &search.names;
+    let plate = replace(replace(drivers::vehicle_registration, " ", ""), "-", "");
+    drivers::table
+        .inner_join(accounts::table)
+        .filter(drivers::id.gt(after.0).and(drivers::id.le(up_to.map_or(i64::MAX, |id| id.0))))
+        .filter(
+            is_like!(accounts::name, lower)
+                .or(is_like!(accounts::name, upper))
+                .or(is_like!(accounts::name, titled))
+                .or(is_like!(accounts::phone_number, &search.number))
+                .or(is_like!(drivers::external_id, &search.external_id))
+                .or(is_like!(plate, &search.plate)),
+        )
         .order(drivers::id)
         .limit(limit)
         .select((Driver::as_select(), Account::as_select()))

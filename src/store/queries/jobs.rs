@@ -7,7 +7,7 @@ use crate::store::Updated;
 use crate::store::kept::Keep;
 use crate::store::payment_rows::CompletedJob;
 use crate::store::rows::{Job, JobChange, NewJob};
-use crate::store::schema::{job_declines, jobs};
+use crate::store::schema::{customers, drivers, job_declines, jobs};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -28,6 +28,53 @@ pub fn insert(conn: &mut Db, new: &NewJob<'_>) -> QueryResult<JobId> {
 
 pub fn find(conn: &mut Db, id: JobId) -> QueryResult<Option<Job>> {
     jobs::table.find(id.0).select(Job::as_select()).first(conn).optional()
+}
+
+/// The job of a kind that another system knows by this id: one index walk, as every list by such an id is.
+pub fn by_external_id(conn: &mut Db, kind: JobKind, external_id: &str) -> QueryResult<Option<JobId>> {
+    jobs::table
+        .filter(jobs::external_id.eq(external_id))
+        .filter(jobs::kind.eq(kind.as_str()))
+        .select(jobs::id)
+        .first(conn)
+        .optional()
+}
+
+pub fn external_id(conn: &mut Db, id: JobId) -> QueryResult<Option<String>> {
+    jobs::table.find(id.0).select(jobs::external_id).first(conn).optional().map(Option::flatten)
+}
+
+/// The external ids of those of these jobs that have one.
+pub fn external_ids(conn: &mut Db, ids: &[i64]) -> QueryResult<Vec<(JobId, String)>> {
+    jobs::table
+        .filter(jobs::id.eq_any(ids))
+        .filter(jobs::external_id.is_not_null())
+        .select((jobs::id, jobs::external_id.assume_not_null()))
+        .load(conn)
+}
+
+/// The external ids of a job's customer and driver.
+pub type PeopleIds = (Option<String>, Option<String>);
+
+/// Those of one job, by a statement that stays prepared; a list's does not.
+pub fn people_ids(conn: &mut Db, id: JobId) -> QueryResult<Option<PeopleIds>> {
+    jobs::table
+        .left_join(customers::table)
+        .left_join(drivers::table.on(jobs::driver_id.eq(drivers::id.nullable())))
+        .filter(jobs::id.eq(id.0))
+        .select((customers::external_id.nullable(), drivers::external_id.nullable()))
+        .first(conn)
+        .optional()
+}
+
+/// The same of a list of jobs.
+pub fn people_ids_of(conn: &mut Db, ids: &[i64]) -> QueryResult<Vec<(JobId, PeopleIds)>> {
+    jobs::table
+        .left_join(customers::table)
+        .left_join(drivers::table.on(jobs::driver_id.eq(drivers::id.nullable())))
+        .filter(jobs::id.eq_any(ids))
+        .select((jobs::id, (customers::external_id.nullable(), drivers::external_id.nullable())))
+        .load(conn)
 }
 
 /// When the driver was at the pickup.
@@ -64,6 +111,7 @@ pub fn page(
     kind: JobKind,
     customer: Option<CustomerId>,
     status: Option<JobStatus>,
+    external_id: Option<&str>,
     before: JobId,
     limit: i64,
 ) -> QueryResult<Vec<Job>> {
@@ -79,6 +127,9 @@ pub fn page(
     }
     if let Some(status) = status {
         query = query.filter(jobs::status.eq(status.as_str()));
+    }
+    if let Some(external_id) = external_id {
+        query = query.filter(jobs::external_id.eq(external_id));
     }
     query.load(conn)
 }

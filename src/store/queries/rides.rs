@@ -44,6 +44,7 @@ pub fn page(
     passenger: Option<CustomerId>,
     driver: Option<DriverId>,
     statuses: Option<&[JobStatus]>,
+    external_id: Option<&str>,
     before: JobId,
     limit: i64,
 ) -> QueryResult<Vec<Ride>> {
@@ -62,6 +63,9 @@ pub fn page(
     }
     if let Some(statuses) = statuses {
         query = query.filter(jobs::status.eq_any(statuses.iter().map(|status| status.as_str())));
+    }
+    if let Some(external_id) = external_id {
+        query = query.filter(jobs::external_id.eq(external_id));
     }
     query.load(conn)
 }

@@ -17,6 +17,13 @@ macro_rules! for_update {
     };
 }
 
+/// `LIKE` ignores the case of the letters A to Z here, and of no others.
+macro_rules! is_like {
+    ($column:expr, $pattern:expr) => {
+        $column.like($pattern).escape('\\')
+    };
+}
+
 #[path = "../queries/accounts.rs"]
 pub mod accounts;
 #[path = "../queries/bookings.rs"]

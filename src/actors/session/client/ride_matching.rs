@@ -326,6 +326,7 @@ fn request(asked: FindDriver) -> Request {
         scheduled_at: None,
         passenger_phone: asked.passenger_phone,
         patience: Patience::WhileAnybodyIsLeft,
+        external_id: None,
     }
 }
 
