@@ -22,14 +22,23 @@ pub struct FieldProblem {
 pub struct Fields<'a> {
     object: &'a Object,
     problems: Vec<FieldProblem>,
+    /// The names that were asked for, where others are to be refused.
+    read: Option<Vec<String>>,
 }
 
 /// What is said of an id of ours in a creation.
 pub const GIVEN_HERE: &str = "is given by the server; send an id of your own as external_id";
+/// What is said of a column that no rule reads.
+pub const UNKNOWN: &str = "is no field here";
 
 impl<'a> Fields<'a> {
     pub fn of(object: &'a Object) -> Self {
-        Self { object, problems: Vec::new() }
+        Self { object, problems: Vec::new(), read: None }
+    }
+
+    /// Of texts: one that its rule does not take as it is may be written as a spreadsheet writes numbers, or true and false.
+    pub fn of_cells(object: &'a Object) -> Self {
+        Self { read: Some(Vec::new()), ..Self::of(object) }
     }
 
     /// `None` is among the problems.
@@ -42,7 +51,11 @@ impl<'a> Fields<'a> {
 
     /// `None` where it is absent or among the problems.
     pub fn optional<T>(&mut self, name: &str, rule: impl Fn(&Value) -> Result<T, String>) -> Option<T> {
-        match rule(self.present(name)?) {
+        let is_cell = self.read.as_mut().map(|read| read.push(name.to_owned())).is_some();
+        let sent = self.present(name)?;
+        let scalar = if is_cell { scalar(sent) } else { None };
+        let as_scalar = |message| scalar.as_ref().and_then(|value| rule(value).ok()).ok_or(message);
+        match rule(sent).or_else(as_scalar) {
             Ok(value) => Some(value),
             Err(message) => {
                 self.refuse(name, message);
@@ -99,6 +112,17 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Refuses what was not asked for: in a file nobody would notice that it counts for nothing.
+    pub fn refuse_unread(&mut self) {
+        let read = self.read.take().unwrap_or_default();
+        let is_known =
+            |name: &String| read.contains(name) || self.problems.iter().any(|problem| problem.field == *name);
+        let unknown: Vec<String> = self.object.keys().filter(|name| !is_known(name)).cloned().collect();
+        for name in unknown {
+            self.refuse(&name, UNKNOWN);
+        }
+    }
+
     pub fn has(&self, name: &str) -> bool {
         self.present(name).is_some()
     }
@@ -117,6 +141,20 @@ impl<'a> Fields<'a> {
 
     fn present(&self, name: &str) -> Option<&'a Value> {
         self.object.get(name).filter(|value| !value.is_null())
+    }
+}
+
+/// What a cell says beside its text. A decimal comma is one that is alone.
+fn scalar(cell: &Value) -> Option<Value> {
+    let text = cell.as_str()?;
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Some(Value::Bool(true)),
+        "false" => Some(Value::Bool(false)),
+        _ => {
+            let is_comma = text.matches(',').count() == 1 && !text.contains('.');
+            let text = if is_comma { text.replace(',', ".") } else { text.to_owned() };
+            text.parse().ok().map(Value::Number)
+        }
     }
 }
 

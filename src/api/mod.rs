@@ -23,6 +23,7 @@ mod driver_app;
 pub mod extract;
 mod fields;
 mod health;
+pub mod import;
 mod input;
 mod nearby;
 mod operators;

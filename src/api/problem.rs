@@ -115,6 +115,11 @@ impl Problem {
         self.code
     }
 
+    /// The fields that are wrong.
+    pub fn errors(&self) -> &[FieldProblem] {
+        &self.errors
+    }
+
     /// What is particular to this one, as a sentence.
     pub fn detail(&self) -> &str {
         &self.detail

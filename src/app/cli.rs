@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
+use std::path::PathBuf;
 
 /// A realtime dispatch server for small fleets.
 #[derive(Debug, Parser)]
@@ -30,8 +31,31 @@ pub enum Command {
         #[command(subcommand)]
         command: Admin,
     },
+    /// Make accounts from a CSV file, or change those that are here already
+    Import {
+        #[command(subcommand)]
+        people: Import,
+    },
     /// Remove what has been kept longer than its retention
     Prune,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// Customers: the columns are the fields of POST admin/customers
+    Customers(ImportFile),
+    /// Drivers: the columns are the fields of POST admin/drivers
+    Drivers(ImportFile),
+}
+
+#[derive(Debug, Args)]
+pub struct ImportFile {
+    /// With the names of the fields in its first line; username, name and phone_number are needed
+    #[arg(value_name = "FILE.csv")]
+    pub file: PathBuf,
+    /// Say what would be done, or all that is wrong, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,12 +3,14 @@
 mod capacity;
 mod cli;
 mod commands;
+mod import;
 mod logging;
 mod push;
 mod serve;
 mod start_up;
 mod tls;
 
+use crate::api::import::People;
 use crate::clock::{Clock, SharedClock, System};
 use crate::config::{self, DatabaseUrl, Durability, SecretError, Settings};
 use crate::metrics::Metrics;
@@ -53,6 +55,12 @@ async fn run(command: Command, settings: Settings) -> Outcome {
         Command::Seed(options) => commands::seed(&settings, options).await,
         Command::Token(options) => commands::token(&settings, options).await,
         Command::Admin { command } => commands::admin(&settings, command).await,
+        Command::Import { people: cli::Import::Customers(options) } => {
+            import::import(&settings, People::Customers, options).await
+        }
+        Command::Import { people: cli::Import::Drivers(options) } => {
+            import::import(&settings, People::Drivers, options).await
+        }
         Command::Prune => commands::prune(&settings).await,
     }
 }

@@ -10,6 +10,7 @@ pub mod earnings;
 mod error;
 pub mod guests;
 pub mod idempotency;
+pub mod import;
 mod jobs;
 pub mod orders;
 pub mod passwords;

@@ -18,6 +18,7 @@ mod hailing;
 mod hailing_vectors;
 mod http;
 mod idempotency;
+mod imports;
 mod kills;
 mod matching;
 mod orders;

@@ -3,7 +3,7 @@
 //! behind, and says where.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{ExitStatus, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -150,10 +150,20 @@ impl Server {
 
     /// Runs a subcommand beside the server, which must succeed, and returns what it printed.
     pub async fn command(&self, arguments: &[&str]) -> String {
-        let output = process::run(&self.directory, &self.settings, arguments).await;
+        let output = self.try_command(arguments).await;
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {}\n{complaint}", output.status);
         String::from_utf8(output.stdout).expect("the server prints UTF-8")
+    }
+
+    /// The same where it may fail.
+    pub async fn try_command(&self, arguments: &[&str]) -> Output {
+        process::run(&self.directory, &self.settings, arguments).await
+    }
+
+    /// Where it runs, and a test may put files.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     pub fn memory_mib(&self) -> u64 {
