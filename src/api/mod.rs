@@ -46,7 +46,7 @@ use crate::actors::registry::Registry;
 use crate::actors::room::Rooms;
 use crate::actors::session::Reaper;
 use crate::clock::SharedClock;
-use crate::config::Settings;
+use crate::config::{Profile, Settings};
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
@@ -71,7 +71,7 @@ pub use client_address::client_address;
 use self::problem::Problem;
 pub use principals::Principals;
 
-use operators::{customers, drivers, traces};
+use operators::{customers, demo, drivers, traces};
 
 /// What handlers work with. Made once; every worker has the same.
 pub struct Context {
@@ -221,6 +221,9 @@ pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
     cfg.service(at("/api/v1/payments/webhook").post(payments::webhook));
 
     operators(cfg);
+    if settings.profile == Profile::Development {
+        cfg.service(at("/api/v1/admin/demo/restore").post(demo::restore));
+    }
 
     cfg.service(at("/api/Push/register").post(push::register));
     cfg.service(at("/api/Push/sendToCustomer").post(push::send));

@@ -41,6 +41,12 @@ pub struct CustomerCreated {
     pub external_id: Option<String>,
 }
 
+/// The demo accounts that are in use again.
+#[derive(Clone, Debug, Serialize)]
+pub struct DemoRestored {
+    pub accounts: Vec<String>,
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub struct DriverItem {
     pub driver_id: DriverId,

@@ -90,6 +90,25 @@ async fn who_may_not_be_matched_is_not_found_from_the_next_search_on() {
 }
 
 #[tokio::test]
+async fn an_operator_restores_the_demo_from_the_console() {
+    let server = Server::start_default().await;
+    let operator = server.operator().await;
+    let away = json!({"latitude": -26.1041, "longitude": 28.1473});
+    operator.change_driver(1, away).await.expect(200);
+    operator.change_driver(1, json!({"is_verified": false})).await.expect(200);
+    wait_until("the driver is gone", async || nearby(&operator, CENTRE).await.is_empty()).await;
+
+    let driver = server.driver_api(1).await;
+    driver.post("admin/demo/restore", json!({})).await.expect_problem(403);
+    let restored = operator.api().post("admin/demo/restore", json!({})).await.expect(200);
+    let accounts = restored.body["accounts"].as_array().expect("a list");
+    assert!(accounts.contains(&json!("driver1")), "{accounts:?}");
+    wait_until("the driver is back", async || ids(&nearby(&operator, CENTRE).await) == [1]).await;
+    // Nobody was logged out by it.
+    driver.get("driver/profile").await.expect(200);
+}
+
+#[tokio::test]
 async fn what_another_process_changed_is_found() {
     let server = Server::start_default().await;
     let operator = server.operator().await;

@@ -1,6 +1,7 @@
 //! The operators' routes: drivers, customers and orders. Every change honours an `Idempotency-Key`.
 
 pub mod customers;
+pub mod demo;
 pub mod drivers;
 mod locations;
 pub mod orders;
