@@ -4,7 +4,7 @@
 use crate::api::Context;
 use crate::api::answer::{Answered, json};
 use crate::api::problem::Problem;
-use crate::config::Profile;
+use crate::config::{Profile, Settings};
 use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::role::Role;
 use crate::operations::authentication;
@@ -16,8 +16,13 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse, web};
 use rust_embed::{EmbeddedFile, RustEmbed};
 use serde::Serialize;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
-const POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:";
+/// `'self'` is the sockets' address, too. Whoever wants another server opens that one's console.
+const POLICY: &str = "default-src 'self'; connect-src 'self'";
+
+/// An address of documentation (RFC 5737), which is nobody's.
+const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 /// Log-ins to offer: the named ones. A fleet made in bulk follows them.
 const DEMO_ACCOUNTS_MAX: i64 = 20;
@@ -65,6 +70,7 @@ fn media_type(path: &str) -> Option<&'static str> {
         "css" => Some("text/css; charset=utf-8"),
         "js" => Some("text/javascript; charset=utf-8"),
         "svg" => Some("image/svg+xml"),
+        "txt" => Some("text/plain; charset=utf-8"),
         _ => None,
     }
 }
@@ -84,8 +90,23 @@ fn names(known: &[u8], etag: &str) -> bool {
 #[derive(Serialize)]
 struct Config {
     profile: &'static str,
+    /// Of amounts that come without one.
+    currency: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<Network>,
     demo_accounts: Vec<DemoAccount>,
     demo_password: Option<&'static str>,
+}
+
+/// How a phone gets here. Told in development only.
+#[derive(Serialize)]
+struct Network {
+    /// Whether nobody but this machine can connect.
+    loopback_only: bool,
+    tls: bool,
+    anonymous_rides: bool,
+    /// Where others in the same network are likely to find this machine.
+    address: Option<IpAddr>,
 }
 
 #[derive(Serialize)]
@@ -107,8 +128,33 @@ pub async fn config(ctx: web::Data<Context>) -> Answered {
         true => ctx.read(demo_accounts).await?,
         false => Vec::new(),
     };
-    let demo_password = is_trial.then_some(DEMO_PASSWORD);
-    Ok(json(&Config { profile: settings.profile.as_str(), demo_accounts, demo_password }))
+    Ok(json(&Config {
+        profile: settings.profile.as_str(),
+        currency: settings.region.currency.as_str().to_owned(),
+        network: (settings.profile == Profile::Development).then(|| network(settings)),
+        demo_accounts,
+        demo_password: is_trial.then_some(DEMO_PASSWORD),
+    }))
+}
+
+fn network(settings: &Settings) -> Network {
+    let mut named = settings.listen.bind.iter().map(SocketAddr::ip);
+    let named = named.find(|address| !address.is_loopback() && !address.is_unspecified());
+    Network {
+        loopback_only: settings.listen.is_loopback_only(),
+        tls: settings.listen.tls.is_some(),
+        anonymous_rides: settings.anonymous_rides.allowed,
+        address: named.or_else(sending_address),
+    }
+}
+
+/// The address that this machine would send from: choosing one is all that connecting a UDP socket does, nothing is sent. `None`
+/// where there is no way out.
+fn sending_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((ELSEWHERE, 9)).ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback() && !address.is_unspecified()).then_some(address)
 }
 
 fn demo_accounts(conn: &mut Conn<'_>) -> Result<Vec<DemoAccount>, StoreError> {

@@ -574,10 +574,17 @@ async fn the_console_tells_demo_log_ins_to_this_machine_alone() {
     let demo = |username: &str| known.iter().find(|account| account["username"] == username).unwrap();
     assert_eq!(demo("driver123")["driver_id"], DRIVER);
     assert_eq!(keys(demo("admin")), ["name", "role", "username"]);
+    assert_eq!(config["network"]["loopback_only"], true);
+    assert_eq!(config["currency"], "USD");
 
     let open = Server::start(&[("BIND", "0.0.0.0:8000")]).await;
     let config = open.get("", "/console/config.json").await.expect(200).body;
     assert_eq!((&config["demo_accounts"], &config["demo_password"]), (&json!([]), &Value::Null));
+    assert_eq!(config["network"]["loopback_only"], false);
+    assert_eq!(config["network"]["anonymous_rides"], false);
+    let named = Server::start(&[("BIND", "127.0.0.1:8000,192.0.2.7:8000")]).await;
+    let config = named.get("", "/console/config.json").await.expect(200).body;
+    assert_eq!(config["network"]["address"], "192.0.2.7");
     let without = Server::start(&[("CONSOLE", "false")]).await;
     for path in ["/", "/console/app.js", "/console/config.json"] {
         assert_eq!(without.get("", path).await.expect(404).code(), "not_found", "{path}");
