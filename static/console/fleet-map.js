@@ -2,8 +2,8 @@
 //! instead of tiles, so that it says something without the internet. It gets what to draw and keeps only the view.
 
 import { Projection, aroundMiddle } from './projection.js';
+import { s } from './svg.js';
 
-const SVG = 'http://www.w3.org/2000/svg';
 /** Vehicles further from the middle of the fleet than this are left out of the first view, in metres. */
 const FLEET_RADIUS_M = 100_000;
 /** How far apart meridians and parallels are at least, and how long the scale's bar is at most, in pixels. */
@@ -15,17 +15,28 @@ const ZOOM_STEP = 1.6;
 /** A press that moves less than this is a click, in pixels. */
 const CLICK_MOVES_MAX_PX = 4;
 
-function s(tag, attributes = {}, ...children) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) if (value !== null) element.setAttribute(name, value);
-  element.append(...children.flat(Infinity).filter(Boolean));
-  return element;
-}
-
 const place = ({ latitude, longitude }) => ({ latitude, longitude });
 const isPlace = ({ latitude, longitude }) => Number.isFinite(latitude) && Number.isFinite(longitude);
 const pickupOf = (ride) => ({ latitude: ride.pickup_latitude, longitude: ride.pickup_longitude });
 const dropoffOf = (ride) => ({ latitude: ride.dropoff_latitude, longitude: ride.dropoff_longitude });
+
+/** One thing of the map by itself, for its legend. */
+export function sample(kind) {
+  const middle = { cx: 9, cy: 6 };
+  const pictures = {
+    available: () => s('g', { class: 'vehicle v-available' }, s('circle', { ...middle, r: 5 })),
+    busy: () => s('g', { class: 'vehicle v-busy' }, s('circle', { ...middle, r: 5 })),
+    offline: () => s('g', { class: 'vehicle v-offline' }, s('circle', { ...middle, r: 5 })),
+    old: () => s('g', { class: 'vehicle old' }, s('circle', { ...middle, r: 5 })),
+    search: () => s('g', { class: 'ride search' }, s('circle', { class: 'halo still', ...middle, r: 6 }), s('circle', { class: 'pickup', ...middle, r: 3.5 })),
+    pickup: () => s('g', { class: 'ride' }, s('circle', { class: 'pickup', ...middle, r: 5 })),
+    dropoff: () => s('g', { class: 'ride' }, s('rect', { class: 'dropoff', x: 5, y: 2, width: 8, height: 8 })),
+    way: () => s('g', { class: 'ride' }, s('line', { x1: 0, y1: 6, x2: 18, y2: 6 })),
+    approach: () => s('g', { class: 'ride' }, s('line', { class: 'approach', x1: 0, y1: 6, x2: 18, y2: 6 })),
+    trail: () => s('polyline', { class: 'trail', points: '1,6 17,6' }),
+  };
+  return s('svg', { class: 'sample', width: 18, height: 12, viewBox: '0 0 18 12', 'aria-hidden': 'true' }, pictures[kind]());
+}
 
 export class FleetMap {
   #projection = new Projection();

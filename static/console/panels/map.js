@@ -3,7 +3,7 @@
 
 import { h, button, fillSelect, panel } from '../dom.js';
 import { Feed } from '../feed.js';
-import { FleetMap } from '../fleet-map.js';
+import { FleetMap, sample } from '../fleet-map.js';
 import { rideHailing } from '../contracts/ride-hailing.js';
 import { Notices } from './notices.js';
 
@@ -20,6 +20,12 @@ const CLICKS = [
   { value: 'pickup', label: 'click: pickup' },
   { value: 'dropoff', label: 'click: dropoff' },
   { value: 'driver', label: 'click: driver is here' },
+];
+
+/** Everything that is drawn, as it is drawn. */
+const KEYS = [
+  ['available', 'available'], ['busy', 'busy'], ['offline', 'offline'], ['old', 'old position'], ['search', 'search'], ['pickup', 'pickup'], ['dropoff', 'dropoff'],
+  ['way', 'the ride’s way'], ['approach', 'driver’s next goal'], ['trail', 'driven'],
 ];
 
 export class MapPanel {
@@ -58,15 +64,14 @@ export class MapPanel {
       id: 'map-panel',
       tools: [this.click,
         tool('+', 'map-in', 'Zoom in', () => this.map.zoom(1)), tool('−', 'map-out', 'Zoom out', () => this.map.zoom(-1)),
-        tool('Fit', 'map-fit', 'Rides, or the middle of the fleet', () => this.map.fit()),
-        tool('All', 'map-all', 'Everything there is', () => { this.map.fitAll(); this.#say(); })],
+        tool('Fit', 'map-fit', 'Fit rides, or the middle of the fleet', () => this.map.fit()),
+        tool('All', 'map-all', 'All there is', () => { this.map.fitAll(); this.#say(); })],
     }, this.map.element, this.#legend(), this.#notices.element);
   }
 
   #legend() {
-    const entry = (kind, label) => h('span', { class: `key k-${kind}` }, label);
     return h('div', { class: 'legend' }, this.caption,
-      entry('available', 'available'), entry('busy', 'busy'), entry('offline', 'offline'), entry('search', 'search'), entry('ride', 'ride'));
+      h('ul', { class: 'keys', 'aria-label': 'What the map shows' }, KEYS.map(([kind, label]) => h('li', { class: 'key' }, sample(kind), label))));
   }
 
   async #load() {
