@@ -8,6 +8,9 @@ const REFRESH_BEFORE_EXPIRY_MS = 30_000;
 /** How long a request may take, in milliseconds; the server's own limits are shorter. */
 const REQUEST_TIMEOUT_MS = 20_000;
 
+/** How much of an answer that is not JSON is kept (metrics, a track as GPX). */
+const TEXT_CHARS_MAX = 20_000;
+
 /** What went wrong, as the server said it (RFC 9457), or that it said nothing (status 0). */
 export class Problem extends Error {
   constructor({ method, path, status, body }) {
@@ -73,6 +76,16 @@ export class Client {
     return this.#request('POST', path, { body, idempotencyKey: randomKey() });
   }
 
+  /** Any request, as a tester made it up. */
+  call(method, path, body) {
+    return this.#request(method, path, { body, idempotencyKey: method === 'POST' || method === 'PATCH' ? randomKey() : undefined });
+  }
+
+  /** The same without a token. */
+  callAsNobody(method, path, body) {
+    return this.#exchange(method, path, { body, anonymous: true });
+  }
+
   async #request(method, path, options = {}) {
     const token = await this.accessToken();
     try {
@@ -124,7 +137,7 @@ export class Client {
     const { status, reply } = await send(method, path, headers, body);
     if (!quiet) {
       const tookMs = performance.now() - started;
-      this.#record({ account: this.name, method, path, status, tookMs, request: body, reply, idempotencyKey });
+      this.#record({ account: this.name, client: this, method, path, status, tookMs, request: body, reply, idempotencyKey });
     }
     if (status >= 200 && status < 300) return reply;
     throw new Problem({ method, path, status, body: reply && typeof reply === 'object' ? reply : {} });
@@ -143,7 +156,7 @@ export async function loadConfig() {
   throw new Problem({ method: 'GET', path: '/console/config.json', status, body: reply ?? {} });
 }
 
-/** Status 0 stands for no reply at all; `reply` is JSON where it is JSON, else null. */
+/** Status 0 stands for no reply at all; `reply` is JSON where it is JSON, else null, or the text of a success that is none. */
 async function send(method, path, headers, body) {
   try {
     const response = await fetch(path, {
@@ -154,19 +167,19 @@ async function send(method, path, headers, body) {
       credentials: 'omit',
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });
-    return { status: response.status, reply: parseJson(await response.text()) };
+    return { status: response.status, reply: parseJson(await response.text(), response.ok) };
   } catch (cause) {
     const reply = { title: 'No answer from the server', detail: String(cause.message ?? cause), code: 'unreachable' };
     return { status: 0, reply };
   }
 }
 
-function parseJson(text) {
+function parseJson(text, isText) {
   if (text === '') return null;
   try {
     return JSON.parse(text);
   } catch {
-    return { title: 'The answer is not JSON', detail: text.slice(0, 300) };
+    return isText ? text.slice(0, TEXT_CHARS_MAX) : { title: 'The answer is not JSON', detail: text.slice(0, 300) };
   }
 }
 

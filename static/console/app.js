@@ -5,14 +5,20 @@ import { loadConfig } from './api.js';
 import { Accounts } from './accounts.js';
 import { Activity } from './activity.js';
 import { rideHailing } from './contracts/ride-hailing.js';
+import { Demo } from './demo.js';
+import { Directory } from './directory.js';
+import { setCurrency } from './format.js';
 import { PushCustomer } from './push.js';
+import { SavedMessages } from './saved.js';
 import { AppSockets } from './sockets.js';
 import { Views } from './views.js';
 import { mountAccounts } from './panels/accounts.js';
+import { AnySocketPanel } from './panels/any-socket.js';
 import { BookingParty, CUSTOMER, TECHNICIAN } from './panels/booking-party.js';
 import { DriverPanel } from './panels/driver.js';
 import { DriverRides } from './panels/driver-rides.js';
 import { HailingPanel } from './panels/hailing.js';
+import { Insight } from './panels/insight.js';
 import { LogPanel } from './panels/log.js';
 import { MapPanel } from './panels/map.js';
 import { MatchingPanel } from './panels/matching.js';
@@ -22,9 +28,12 @@ import { OperatorDrivers } from './panels/operator-drivers.js';
 import { OperatorOrders } from './panels/operator-orders.js';
 import { OperatorRides } from './panels/operator-rides.js';
 import { PassengerWork } from './panels/passenger-work.js';
+import { PhonePanel } from './panels/phone.js';
 import { PushDevices } from './panels/push-devices.js';
 import { PushHistory } from './panels/push-history.js';
 import { PushOperator } from './panels/push-operator.js';
+import { RequestPanel } from './panels/request.js';
+import { TourPanel } from './panels/tour.js';
 
 const PASSENGER = {
   id: 'passenger', title: 'Passenger', role: 'customer', preferred: 'passenger1', templates: rideHailing.passengerTemplates,
@@ -38,9 +47,10 @@ const HAILING_DRIVER = {
 const place = (id) => document.getElementById(id);
 
 function compose(config) {
+  setCurrency(config.currency);
   const activity = new Activity();
   // Panels tell each other by name what may have changed: `orders`, `rides`, `bookings`, `push`, `drivers`; and what they know:
-  // `drivers-listed`, `driver-chosen`, `sighting` (a room's driver), `place-chosen` (on the map).
+  // `drivers-listed`, `driver-chosen`, `sighting` (a room's driver), `place-chosen` (on the map), `demo-restored`, `trace-opened`.
   const signals = new EventTarget();
   const accounts = new Accounts({
     demo: config.demo_accounts ?? [],
@@ -49,10 +59,17 @@ function compose(config) {
   });
   const sockets = new AppSockets({ accounts, activity, signals });
   const views = new Views(place('views'));
-  const ctx = { accounts, activity, signals, sockets, views };
+  const [saved, directory] = [new SavedMessages(), new Directory({ accounts, signals })];
+  const demo = new Demo({ profile: config.profile, accounts, signals });
+  const insight = new Insight({ accounts, signals, directory, demo });
+  const ctx = { accounts, activity, signals, sockets, views, saved, demo, insight };
 
+  const tour = new TourPanel(ctx);
+  place('tour-place').append(tour.element);
+  place('views').append(tour.again);
   place('log-column').append(new LogPanel(ctx).element);
   const customer = new PushCustomer(ctx);
+  const phone = new PhonePanel(config.network ?? null);
   views.fill(place('operator-column'), [
     [new MapPanel(ctx), 'hailing', 'matching'],
     [new OperatorOrders(ctx), 'deliveries'],
@@ -60,6 +77,8 @@ function compose(config) {
     [new OperatorBookings(ctx), 'bookings'],
     [new PushOperator(ctx, customer), 'push'],
     [new OperatorDrivers(ctx), 'deliveries', 'bookings'],
+    [new RequestPanel(ctx), 'tester'],
+    [phone, 'phone'],
   ]);
   views.fill(place('app-column'), [
     [new DriverPanel(ctx), 'deliveries'],
@@ -70,6 +89,8 @@ function compose(config) {
     [new BookingParty(ctx, TECHNICIAN), 'bookings'],
     [new PushDevices(ctx, customer), 'push'],
     [new PushHistory(ctx, customer), 'push'],
+    [new AnySocketPanel(ctx), 'tester'],
+    [{ element: phone.settings }, 'phone'],
   ]);
   mountAccounts(place('accounts'), ctx);
 

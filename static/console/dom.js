@@ -20,23 +20,57 @@ export function h(tag, props = {}, ...children) {
       element.setAttribute(name, value);
     }
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
-/** A button that carries out `action`; it is disabled until that is done, so that one click is one request. */
-export function button(label, { testid, action, ...props }) {
-  const element = h('button', { type: 'button', data: testid ? { testid } : {}, ...props }, label);
+/**
+ * A button that carries out `action`; it does nothing until that is done, so that one click is one request. It says so instead of
+ * being disabled: a disabled button loses the focus, and a keyboard its place.
+ */
+export function button(label, { testid, action, data = {}, ...props }) {
+  const element = h('button', { type: 'button', data: testid ? { testid, ...data } : data, ...props }, label);
   element.addEventListener('click', async () => {
-    if (element.disabled) return;
-    element.disabled = true;
+    if (element.ariaDisabled) return;
+    element.ariaDisabled = 'true';
     try {
       await action(element);
     } finally {
-      element.disabled = false;
+      element.ariaDisabled = null;
     }
   });
   return element;
+}
+
+/** What tells the rows and cards of a list apart. */
+const KEYS = ['orderId', 'jobId', 'rideId', 'bookingId', 'driverId', 'username', 'deviceId', 'key'];
+
+/**
+ * Puts new children into a list and keeps the focus where it was: on the same control of the same row, else on the row's next
+ * sensible one.
+ */
+export function redraw(parent, children) {
+  const active = parent.contains(document.activeElement) ? document.activeElement : null;
+  const row = active && rowOf(active, parent);
+  const control = active?.dataset.testid ?? null;
+  parent.replaceChildren(...children);
+  if (!row) return;
+  const again = parent.querySelector(row);
+  const same = control && again?.querySelector(`[data-testid="${control}"]`);
+  (same || again?.querySelector('button.primary') || again?.querySelector('button'))?.focus({ preventScroll: true });
+}
+
+function rowOf(element, parent) {
+  for (let at = element; at && at !== parent; at = at.parentElement) {
+    const name = KEYS.find((key) => at.dataset[key] !== undefined);
+    if (name && at !== element) return `[data-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}="${CSS.escape(at.dataset[name])}"]`;
+  }
+  return null;
+}
+
+/** A word or a number that is told apart at a glance. */
+export function badge(text, kind = '') {
+  return h('span', { class: `badge ${kind}`.trim() }, text);
 }
 
 /** A control under its label. */

@@ -16,6 +16,14 @@ export function redact(value) {
   }));
 }
 
+/** Whether there is a secret in a message, or in a text that is none. */
+export function hasSecrets(value) {
+  if (typeof value === 'string') return /\beyJ[\w-]{10,}\./.test(value);
+  if (value === null || typeof value !== 'object') return false;
+  if (Array.isArray(value)) return value.some(hasSecrets);
+  return Object.entries(value).some(([name, inner]) => (SECRETS.has(name) && typeof inner === 'string') || hasSecrets(inner));
+}
+
 export function prettyJson(value) {
   return typeof value === 'string' ? value : JSON.stringify(value, null, 2);
 }
@@ -46,9 +54,40 @@ export function shortId(id) {
   return /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(id) ? id.slice(0, 8) : id;
 }
 
-export function money(amount, currency = '') {
+let currencyOfServer = 'USD';
+
+/** The currency of amounts that come without one: the server's setting. */
+export function setCurrency(currency) {
+  if (currency) currencyOfServer = currency;
+}
+
+/** `ZAR 45.50`, `JPY 1,200`, `KWD 3.250`: each currency has the digits of its minor unit (ISO 4217). */
+export function money(amount, currency) {
   if (typeof amount !== 'number') return '–';
-  return `${amount.toFixed(2)} ${currency}`.trim();
+  const code = currency ?? currencyOfServer;
+  try {
+    // The code and the amount stay together on one line: the browser puts a no-break space between them.
+    return new Intl.NumberFormat('en', { style: 'currency', currency: code, currencyDisplay: 'code' }).format(amount);
+  } catch {
+    return `${code} ${amount}`;
+  }
+}
+
+/** `<1 ms`, `12 ms`, `1.2 s`, `2 min 5 s`, `3 h 4 min`. */
+export function duration(ms) {
+  if (typeof ms !== 'number' || Number.isNaN(ms)) return '–';
+  if (ms < 1) return '<1 ms';
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 60) return `${minutes} min ${Math.round((ms % 60_000) / 1000)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** `373 m`, `1.2 km`. */
+export function distance(metres) {
+  if (typeof metres !== 'number') return '–';
+  return metres < 1000 ? `${Math.round(metres)} m` : `${(metres / 1000).toFixed(1)} km`;
 }
 
 /** `12 s`, `4 min`, `3 h`, `2 d`. */

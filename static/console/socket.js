@@ -22,11 +22,16 @@ export class ContractSocket extends EventTarget {
   #attempt = 0;
   #timer = null;
 
-  /** `url` answers (a promise of) the address to connect to, given `{lastEventId, renewToken}`. */
+  /** `url` answers (a promise of) the path to connect to, given `{lastEventId, renewToken}`; `bare` leaves the token out. */
   constructor({ contract, url }) {
     super();
     this.#contract = contract;
     this.#url = url;
+  }
+
+  /** The path without a token, for a line that has its token elsewhere. */
+  path() {
+    return this.#url({ lastEventId: null, renewToken: false, bare: true });
   }
 
   get canConnect() {
@@ -41,7 +46,7 @@ export class ContractSocket extends EventTarget {
     this.#become('connecting');
     try {
       const renewToken = this.lastClose?.code === 4001;
-      const ws = new WebSocket(await this.#url({ lastEventId, renewToken }));
+      const ws = new WebSocket(location.origin.replace(/^http/, 'ws') + await this.#url({ lastEventId, renewToken }));
       this.#listen(ws);
     } catch (cause) {
       this.#become('closed');

@@ -2,6 +2,7 @@
 //! another user is chosen, so that several apps can be online from one page.
 
 import { ContractSocket } from './socket.js';
+import { anySocket } from './contracts/any.js';
 import { driverApp } from './contracts/driver-app.js';
 import { rideHailing } from './contracts/ride-hailing.js';
 import { rideMatching } from './contracts/ride-matching.js';
@@ -10,6 +11,7 @@ export class AppSockets {
   /** The newest key of each ride id, as the server gave it or somebody typed it. */
   rideKeys = new Map();
   #sockets = new Map();
+  #queries = new WeakMap();
   #accounts;
   #activity;
   #signals;
@@ -45,7 +47,19 @@ export class AppSockets {
     return { token: await client.accessToken({ renew }) };
   }
 
-  /** `query` answers (a promise of) what the address carries beside `last_event_id`. */
+  /** Any path of this server, with the token of an account (`username` of null: without one). */
+  anyPath(path, username) {
+    return this.#of(anySocket, `${path} ${username ?? ''}`, username ?? 'nobody', path, ({ renewToken }) =>
+      username === null ? {} : this.#token(() => this.#accounts.loggedIn(username), renewToken));
+  }
+
+  /** The access token that the app of a socket would have; null where it has none. */
+  async tokenOf(socket) {
+    const { token } = await this.#queries.get(socket)({ renewToken: false });
+    return token ?? null;
+  }
+
+  /** `query` answers (a promise of) what the address carries besides `last_event_id`. */
   #of(contract, user, source, path, query) {
     const key = `${contract.name} ${user}`;
     if (!this.#sockets.has(key)) this.#sockets.set(key, this.#make(contract, source, path, query));
@@ -55,20 +69,22 @@ export class AppSockets {
   #make(contract, source, path, query) {
     const socket = new ContractSocket({
       contract,
-      url: async ({ lastEventId, renewToken }) => {
+      url: async ({ lastEventId, renewToken, bare = false }) => {
         const parameters = new URLSearchParams(await query({ renewToken }));
+        if (bare) parameters.delete('token');
         if (lastEventId !== null) parameters.set('last_event_id', lastEventId);
-        const tail = parameters.size > 0 ? `?${parameters}` : '';
-        return `${location.origin.replace(/^http/, 'ws')}${path}${tail}`;
+        const tail = parameters.size > 0 ? `${path.includes('?') ? '&' : '?'}${parameters}` : '';
+        return path + tail;
       },
     });
-    socket.addEventListener('frame', ({ detail }) => this.#onFrame(contract, source, detail));
+    this.#queries.set(socket, query);
+    socket.addEventListener('frame', ({ detail }) => this.#onFrame(contract, source, socket, detail));
     socket.addEventListener('change', ({ detail }) => this.#onChange(source, socket, detail?.became));
     return socket;
   }
 
-  #onFrame(contract, source, frame) {
-    this.#activity.addFrame(source, contract, frame);
+  #onFrame(contract, source, socket, frame) {
+    this.#activity.addFrame(source, contract, socket, frame);
     if (frame.direction !== 'in' || !frame.message) return;
     const key = contract.greeting(frame.message)?.rideKey;
     if (key) this.rideKeys.set(frame.message.ride_id, key);
@@ -77,12 +93,12 @@ export class AppSockets {
 
   #onChange(source, socket, became) {
     if (became === 'open') {
-      this.#activity.add({ kind: 'socket', source, type: 'open', summary: 'connected' });
+      this.#activity.add({ kind: 'socket', source, type: 'open', summary: 'connected', socket });
     } else if (became === 'closed' && socket.lastClose) {
       const { code, reason, meaning } = socket.lastClose;
       this.#activity.add({
         kind: 'socket', source, type: `closed ${code}`, tone: code === 1000 ? null : 'warn', summary: meaning,
-        detail: { code, reason, meaning },
+        detail: { code, reason, meaning }, socket,
       });
     }
     if (became === 'open' || became === 'closed') this.#signals.dispatchEvent(new Event('drivers'));

@@ -1,6 +1,7 @@
 //! The console as a test sees it: a browser on the page of a running server, verbs for what a person does there, and waits with a
 //! deadline. It also keeps the books: every console error, failed request and policy violation that no test announced.
 
+import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -32,16 +33,30 @@ export async function requireServer() {
   return config;
 }
 
+export const DESKTOP = { width: 1280, height: 800 };
+export const PHONE = { width: 390, height: 844 };
+
 /** `prepare` gets the page before it loads anything. */
-export async function openConsole({ prepare = async () => {} } = {}) {
+export async function openConsole({ prepare = async () => {}, viewport = DESKTOP, colorScheme = 'light' } = {}) {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER_ARGS });
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  const context = await browser.newContext({ viewport, colorScheme, permissions: ['clipboard-read', 'clipboard-write'] });
   const page = await context.newPage();
   page.setDefaultTimeout(DEADLINE_MS);
   const opened = new ConsolePage(browser, page);
   await prepare(page);
   await page.goto(BASE_URL);
   return opened;
+}
+
+/** A console of its own, closed whatever happens; nothing may have gone wrong in it. */
+export async function withConsole(options, walk) {
+  const console_ = await openConsole(options);
+  try {
+    await walk(console_);
+    assert.deepEqual(console_.complaints, []);
+  } finally {
+    await console_.close();
+  }
 }
 
 /** What the whole page and one panel of it have in common: an app's connection and its messages. */
@@ -150,8 +165,29 @@ export class ConsolePage extends AppPage {
 
   /** The frame's message, read as a person does: by opening its line. */
   async messageOf(entry) {
-    await entry.locator('summary').click();
+    await this.open(entry);
     return JSON.parse(await entry.locator('pre').textContent());
+  }
+
+  async open(entry) {
+    await entry.locator('summary').click();
+  }
+
+  /** What was copied last. */
+  clipboard() {
+    return this.page.evaluate(() => navigator.clipboard.readText());
+  }
+
+  /** Waits until the tour is at this step, counted from 1. */
+  async tourAt(step) {
+    await this.page.locator(`#tour[data-step="${step - 1}"]`).waitFor();
+  }
+
+  /** What the tour names as the next control: it has the focus then. */
+  async showNext() {
+    await this.click('tour-next');
+    await this.page.waitForFunction(() => !document.activeElement.closest('#tour') && document.activeElement !== document.body);
+    return this.page.locator(':focus');
   }
 
   /** The demo account, by its button; answers when it is in. */

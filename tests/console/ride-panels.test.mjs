@@ -138,11 +138,10 @@ test('an operator who watches hears the same without numbers, and ends a ride', 
   const { page } = console_;
   await page.locator(`#operator-rides tr[data-ride-id="${rideId}"] button`).click();
   await console_.entryAfter({ kind: 'in', type: 'ride_joined' }, () => console_.click('ride-watch'));
-  const answered = console_.entries({ kind: 'rest' }).filter({ hasText: /admin\/jobs\/\d+\/trace/ });
   await console_.click('ride-trace');
-  await answered.waitFor({ state: 'attached' });
-  const { reply: trace } = await console_.messageOf(answered);
-  assert.deepEqual([trace.status, trace.candidates[0].outcome], ['assigned', 'accepted']);
+  await page.locator('#insight [data-testid=trace-candidate][data-driver-id="1"][data-outcome=accepted]').waitFor();
+  assert.match(await console_.get('trace-summary').textContent(), /has a driver/);
+  await console_.click('insight-close');
   const heard = console_.entries({ kind: 'in', type: 'driver_arrived' }).filter({ hasText: 'admin' });
   await driver.click('ride-arrive');
   await heard.first().waitFor({ state: 'attached' });

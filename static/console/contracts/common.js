@@ -77,7 +77,7 @@ export const locationTemplates = [
     fields: [
       ...POSITION_FIELDS,
       ...MOTION_FIELDS,
-      { path: 'data.timestamp', label: 'timestamp', type: 'text', wide: true, whenEmpty: 'now', placeholder: 'empty: now' },
+      { path: 'data.timestamp', label: 'timestamp', type: 'text', width: 'wide', whenEmpty: 'now', placeholder: 'empty: now' },
     ],
   },
   {
@@ -107,7 +107,7 @@ export const deliveryTemplates = [
     hint: 'Says that the app has processed an event, which is more than having received it.',
     base: { type: 'ack' },
     fields: [
-      { path: 'event_id', label: 'event_id', type: 'number', wide: true, whenEmpty: 'newest', placeholder: 'empty: the newest seen' },
+      { path: 'event_id', label: 'event_id', type: 'number', width: 'wide', whenEmpty: 'newest', placeholder: 'empty: the newest seen' },
     ],
   },
   {
@@ -120,7 +120,7 @@ export const deliveryTemplates = [
         path: 'last_event_id',
         label: 'last_event_id',
         type: 'number',
-        wide: true,
+        width: 'wide',
         whenEmpty: 'beforeNewest',
         placeholder: 'empty: all before the newest, so that it comes again',
       },
@@ -132,7 +132,7 @@ export const deliveryTemplates = [
     hint: 'Stays connected past the token’s expiry.',
     base: { type: 'authenticate' },
     fields: [
-      { path: 'token', label: 'token', type: 'text', wide: true, whenEmpty: 'freshToken', placeholder: 'empty: the account’s, renewed' },
+      { path: 'token', label: 'token', type: 'text', width: 'wide', whenEmpty: 'freshToken', placeholder: 'empty: the account’s, renewed' },
     ],
   },
 ];

@@ -10,7 +10,7 @@ const MESSAGES = {
   pong: 'the answer to ping',
   order_assigned: 'an order for this driver',
   order_cancelled: 'an order is no longer this driver’s',
-  booking_updated: 'a booking of theirs stands otherwise than before',
+  booking_updated: 'a booking of theirs has changed',
   error: 'a message was refused; the socket stays open',
   resume_failed: 'what was asked for is no longer kept, or not there yet; current state follows',
   authenticated: 'the connection lives until the new token’s expiry',
@@ -38,6 +38,8 @@ export const driverApp = {
     { status: 'delivered', label: 'Delivered' },
     { status: 'rejected', label: 'Reject' },
   ],
+  /** The move that comes next, by an order's status. */
+  nextMove: { assigned: 'accepted', accepted: 'picked_up', picked_up: 'delivered' },
   orderStatuses: ['pending', 'assigned', 'accepted', 'picked_up', 'delivered', 'rejected', 'cancelled'],
   driverStatuses: ['online', 'busy', 'offline'],
   socketPath: (driverId) => `/api/v1/ws/driver/${driverId}`,

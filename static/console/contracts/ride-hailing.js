@@ -3,7 +3,7 @@
 import { badPositions, badTexts, deliveryTemplates, describeClose, eventId, locationTemplates } from './common.js';
 
 const RIDE_ID = {
-  path: 'ride_id', label: 'ride_id', type: 'text', wide: true, whenEmpty: 'rideId', placeholder: 'empty: the newest ride shown here',
+  path: 'ride_id', label: 'ride_id', type: 'text', width: 'wide', whenEmpty: 'rideId', placeholder: 'empty: the newest ride shown here',
 };
 
 const simple = (type, hint) => ({ id: type, label: type, hint, base: { type }, fields: [] });
@@ -14,7 +14,7 @@ const PING = {
   label: 'ping',
   hint: 'The pong echoes the timestamp; without one it has the server’s time.',
   base: { type: 'ping' },
-  fields: [{ path: 'timestamp', label: 'timestamp', type: 'text', wide: true, whenEmpty: 'now', placeholder: 'empty: now' }],
+  fields: [{ path: 'timestamp', label: 'timestamp', type: 'text', width: 'wide', whenEmpty: 'now', placeholder: 'empty: now' }],
 };
 
 const CHAT = {
@@ -22,7 +22,7 @@ const CHAT = {
   label: 'chat_message',
   hint: 'To the other participant; stored, and an event like any other.',
   base: { type: 'chat_message' },
-  fields: [RIDE_ID, { path: 'text', label: 'text', type: 'text', wide: true, initial: 'I am at the gate' }],
+  fields: [RIDE_ID, { path: 'text', label: 'text', type: 'text', width: 'wide', initial: 'I am at the gate' }],
 };
 
 const rooms = [
@@ -49,7 +49,7 @@ const MESSAGES = {
   ride_started: 'the ride is under way',
   ride_completed: 'the ride is at its goal',
   ride_cancelled: 'the ride ended before its goal, or nobody was found',
-  ride_joined: 'in the room: the ride as it stands and its driver’s newest position',
+  ride_joined: 'in the room: the ride as it is and its driver’s newest position',
   ride_left: 'out of the room',
   ride_unavailable: 'the offer ended without this driver',
   driver_cancelled: 'the driver gave the ride back; the search goes on',
@@ -57,7 +57,7 @@ const MESSAGES = {
   driver_location_fresh: 'positions of the driver come again',
   driver_status: 'the driver’s status after driver_online or driver_offline',
   chat_message: 'the other participant wrote something',
-  booking_updated: 'a booking stands otherwise than before',
+  booking_updated: 'a booking has changed',
   order_assigned: 'an order has a driver',
   order_cancelled: 'an order ended, or was taken back',
   error: 'a message was refused; the socket stays open',
@@ -76,7 +76,7 @@ const MESSAGES = {
 
 export const rideHailing = {
   name: 'ride-hailing',
-  /** What a passenger's app sends, and what a driver's sends beside it. */
+  /** What a passenger's app sends, and what a driver's sends besides. */
   passengerTemplates: [...rooms, CHAT, ...common],
   driverTemplates: [...onDuty, ...rooms, CHAT, ...locationTemplates, ...common],
   badTexts: [...badTexts, { id: 'no_such_ride', label: 'no such ride', text: '{"type":"join_ride","ride_id":"no-such-ride"}' }, ...badPositions],

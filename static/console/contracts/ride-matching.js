@@ -4,7 +4,7 @@
 import { badTexts, deliveryTemplates, describeClose, eventId } from './common.js';
 
 const number = (path, label, initial) => ({ path, label, type: 'number', initial });
-const text = (path, label, initial) => ({ path, label, type: 'text', wide: true, initial });
+const text = (path, label, initial) => ({ path, label, type: 'text', width: 'half', initial });
 
 const FIND_DRIVER = {
   id: 'find_driver',

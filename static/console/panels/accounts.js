@@ -1,19 +1,39 @@
 //! The accounts in the page's head: one button for each demo account, a plain form for any other, all of them logged in side by side.
 
-import { h, button, field } from '../dom.js';
+import { h, button, field, redraw } from '../dom.js';
 import { Notices } from './notices.js';
+
+/** Chips in the head; a fleet's other accounts are in a list behind them. */
+const CHIPS_MAX = 7;
 
 export function mountAccounts(root, { accounts, views }) {
   const notices = new Notices('account-problems');
   const chips = h('div', { class: 'chips', role: 'group', 'aria-label': 'Known accounts' });
-  const draw = () => chips.replaceChildren(
-    ...accounts.known.map((account) => chip(accounts, account, notices)),
-    ...scenarioButton(accounts, views.current.scenario, notices));
+  const list = h('div', { class: 'popover chips', role: 'group', 'aria-label': 'Further accounts' });
+  const summary = h('summary', { data: { testid: 'accounts-more' } });
+  const more = h('details', { class: 'login more' }, summary, list);
+  const draw = () => {
+    const { scenario } = views.current;
+    const shown = foremost(accounts, scenario);
+    const further = accounts.known.filter(({ username }) => !shown.has(username));
+    const made = (account) => chip(accounts, account, notices);
+    redraw(chips, [...accounts.known.filter(({ username }) => shown.has(username)).map(made), ...scenarioButton(accounts, scenario, notices)]);
+    redraw(list, further.map(made));
+    summary.textContent = `${further.length} more`;
+    more.hidden = further.length === 0;
+  };
   accounts.addEventListener('change', draw);
   views.addEventListener('change', draw);
   draw();
-  root.append(chips, loginForm(accounts), notices.element);
+  root.append(chips, more, loginForm(accounts), notices.element);
   notices.attempt('Logging in again', () => accounts.restore());
+}
+
+/** The names to show first: those who are logged in, those whom the view needs, then the server's order. */
+function foremost(accounts, scenario) {
+  const rank = ({ username }) => (accounts.get(username) ? 0 : scenario.includes(username) ? 1 : 2);
+  const ranked = accounts.known.map((account, index) => ({ account, index })).sort((a, b) => rank(a.account) - rank(b.account) || a.index - b.index);
+  return new Set(ranked.slice(0, CHIPS_MAX).map(({ account }) => account.username));
 }
 
 function chip(accounts, { username, role, name }, notices) {
@@ -33,10 +53,10 @@ function chip(accounts, { username, role, name }, notices) {
     'aria-label': `Log out ${username}`,
     action: () => notices.attempt(`Log out ${username}`, () => accounts.logout(username)),
   });
-  return h('span', { class: `chip role-${role}${loggedIn ? ' on' : ''}` }, enter, leave);
+  return h('span', { class: `chip role-${role}${loggedIn ? ' on' : ''}`, data: { username } }, enter, leave);
 }
 
-/** Who a walk through the view needs, as long as nobody of them is there. */
+/** Logs in whom a walk through the view needs, as long as none of them is there. */
 function scenarioButton(accounts, scenario, notices) {
   const missing = scenario.filter((username) => accounts.isDemo(username) && !accounts.get(username));
   if (missing.length < scenario.length) return [];
@@ -47,7 +67,7 @@ function scenarioButton(accounts, scenario, notices) {
   })];
 }
 
-/** Its problems stand inside it and go when it has succeeded; the log keeps them. */
+/** Its problems are inside it and go when it has succeeded; the log keeps them. */
 function loginForm(accounts) {
   const notices = new Notices('login-problems');
   const username = h('input', { id: 'login-username', autocomplete: 'username', required: true });

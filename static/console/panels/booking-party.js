@@ -1,7 +1,7 @@
 //! One party's bookings by REST: those of a technician, with the next steps, or those of a customer, who books and cancels.
 //! Their hailing socket tells of each change.
 
-import { h, button, field, fillSelect, panel, status } from '../dom.js';
+import { h, button, field, fillSelect, panel, redraw, status } from '../dom.js';
 import { Feed } from '../feed.js';
 import { bookings } from '../contracts/bookings.js';
 import { Connection } from './connection.js';
@@ -92,21 +92,21 @@ export class BookingParty {
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     const empty = h('li', { class: 'empty' }, items === null ? `Log this ${this.#party.id} in to see their bookings.` : 'No bookings.');
-    this.cards.replaceChildren(...(items?.length > 0 ? items.map((booking) => this.#card(booking)) : [empty]));
+    redraw(this.cards, items?.length > 0 ? items.map((booking) => this.#card(booking)) : [empty]);
   }
 
   #card(booking) {
-    const wishes = this.#party.wishes(booking).map(({ status: word, label }) => button(label, {
-      testid: `wish-${word}`, class: 'quiet', action: () => this.#act(label, booking, (client, path) => client.put(`${path}/status`, { status: word })),
+    const wishes = this.#party.wishes(booking).map(({ status: word, label }, index) => button(label, {
+      testid: `wish-${word}`, class: index === 0 ? 'primary' : 'quiet', action: () => this.#act(label, booking, (client, path) => client.put(`${path}/status`, { status: word })),
     }));
     const cancel = !bookings.hasEnded(booking.status) && button('Cancel', {
       testid: 'own-booking-cancel', class: 'quiet danger',
       action: () => this.#act('Cancel', booking, (client, path) => client.post(`${path}/cancel`, { reason: `The ${this.#party.id} cancelled` })),
     });
     return h('li', { class: 'card', data: { testid: `${this.#party.id}-booking`, bookingId: booking.booking_id, status: booking.status } },
-      h('div', { class: 'row' }, h('strong', {}, booking.track_id), status(booking.status), h('span', { class: 'clip grow' }, booking.service),
+      h('div', { class: 'row' }, h('strong', {}, booking.track_id), status(booking.status), h('span', { class: 'whole grow' }, booking.service),
         h('span', { class: 'muted' }, booking.technician_name || 'nobody yet')),
-      h('div', { class: 'muted clip' }, [booking.address, booking.scheduled_at, booking.reason].filter(Boolean).join(' · ')),
+      h('div', { class: 'muted whole' }, [booking.address, booking.scheduled_at, booking.reason].filter(Boolean).join(' · ')),
       (wishes.length > 0 || cancel) && h('div', { class: 'row', role: 'group', 'aria-label': booking.track_id }, wishes, cancel));
   }
 

@@ -62,7 +62,7 @@ export class Connection extends EventTarget {
       h('div', { class: 'row' }, who, field('last_event_id', this.lastEventId, { class: 'narrow' })),
       h('div', { class: 'row' }, this.connect, this.cut, this.goodbye, h('label', { class: 'check' }, this.reconnects, 'reconnect by itself')));
     this.newest = h('dd', { id: id('newest-event-id'), class: 'mono', data: { testid: 'newest-event-id' } });
-    this.session = h('dd', { id: id('session'), class: 'mono clip' });
+    this.session = h('dd', { id: id('session'), class: 'mono whole' });
     this.close = h('dd', { data: { testid: 'last-close' } });
     this.facts = h('dl', { class: 'facts' },
       h('dt', {}, 'newest event'), this.newest, h('dt', {}, sessionLabel), this.session, h('dt', {}, 'last close'), this.close);
@@ -79,6 +79,13 @@ export class Connection extends EventTarget {
   }
 
   #draw() {
+    const pressed = [this.connect, this.cut, this.goodbye].find((control) => control === document.activeElement);
+    this.#say();
+    // What a keyboard has just pressed is gone; its opposite is in its place.
+    if (pressed?.hidden) (this.cut.hidden ? this.connect : this.cut).focus();
+  }
+
+  #say() {
     const socket = this.socket;
     const state = socket?.state ?? 'idle';
     this.state.textContent = socket ? state : 'nobody';

@@ -1,13 +1,17 @@
 //! What a driver does with rides: goes on and off duty over the socket, takes or lets pass what is offered, drives to pickup
 //! and dropoff, moves the ride on by REST.
 
-import { h, button, status } from '../dom.js';
+import { h, button, redraw, status } from '../dom.js';
 import { money, shortId } from '../format.js';
 import { Feed } from '../feed.js';
 import { Journey } from '../journey.js';
+import { distanceM } from '../projection.js';
 import { rideHailing } from '../contracts/ride-hailing.js';
+import { Readiness } from './readiness.js';
 
 const REFRESH_INTERVAL_MS = 4000;
+/** How near a driver has to be to have arrived, in metres: nearer, driving on is not the next thing to do. */
+const ARRIVED_WITHIN_M = 100;
 /** Offers to remember; each ends within its window. */
 const OFFERS_MAX = 8;
 
@@ -20,12 +24,18 @@ export class DriverRides {
   #offers = new Map();
   /** Where the driver of an account was sent to last, here. */
   #places = new Map();
+  /** Where the operator's list has the drivers. */
+  #listed = new Map();
   /** The ride that the journey under way is for. */
   #drivesFor = null;
 
   /** `shared` is `{ctx, connection, notices, client}`. */
   constructor(shared) {
     this.#shared = shared;
+    this.readiness = new Readiness({
+      ctx: shared.ctx, sendPosition: () => this.#sendAgain(), isWanted: () => this.feed.isWanted(),
+      attempt: (what, action) => shared.notices.attempt(what, action),
+    });
     this.#build();
     this.journey = new Journey({
       send: (position) => this.#sendPosition(position),
@@ -39,6 +49,9 @@ export class DriverRides {
     });
     const { signals } = shared.ctx;
     for (const signal of ['rides', 'drivers']) signals.addEventListener(signal, () => this.feed.hint());
+    // The demo's drivers are where they were: what was sent from here since is no longer so.
+    signals.addEventListener('demo-restored', () => { this.journey.stop(); this.#places.clear(); this.readiness.feed.hint(); });
+    signals.addEventListener('drivers-listed', ({ detail }) => { this.#listed = new Map(detail.map((driver) => [driver.driver_id, driver])); });
     signals.addEventListener('place-chosen', ({ detail }) => { if (detail.what === 'driver') this.#moveTo(detail); });
   }
 
@@ -56,13 +69,20 @@ export class DriverRides {
     this.stop = button('Stop driving', { testid: 'drive-stop', class: 'quiet', action: () => { this.journey.stop(); this.#draw(); } });
     this.cards = h('ul', { class: 'cards', id: 'driver-rides', 'aria-label': 'Rides of the driver' });
     this.element = h('div', { class: 'work-list' },
-      h('div', { class: 'row center inset' }, h('h3', {}, 'Status'), this.status, this.duty, this.stop), this.cards);
+      h('div', { class: 'row center inset' }, h('h3', {}, 'Status'), this.status, this.duty, this.stop), this.readiness.element, this.cards);
   }
 
   show(account) {
     if (account?.username !== this.#account?.username) this.journey.stop();
     this.#account = account;
+    this.readiness.use(account?.driver_id ?? null);
     this.feed.hint();
+  }
+
+  /** What the driver's app sends, from wherever in the panel. */
+  sent({ type, data }) {
+    if (type !== 'location_update' || !Number.isFinite(data?.latitude) || !Number.isFinite(data?.longitude)) return;
+    this.#places.set(this.#account.username, { latitude: data.latitude, longitude: data.longitude });
   }
 
   /** An offer comes, and ends without this driver or with them. */
@@ -113,7 +133,7 @@ export class DriverRides {
     const { isOpen } = this.#shared.connection;
     const word = this.#profile?.status ?? '–';
     const offers = [...this.#offered().values()];
-    const drawn = JSON.stringify([this.#rides, offers, word, isOpen, this.isLoggedIn, this.journey.isUnderWay]);
+    const drawn = JSON.stringify([this.#rides, offers, word, isOpen, this.isLoggedIn, this.journey.isUnderWay, this.#rides.map((ride) => this.#isAt(ride, ride.status === 'started' ? 'dropoff' : 'pickup'))]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     this.status.textContent = word;
@@ -122,38 +142,58 @@ export class DriverRides {
     this.stop.hidden = !this.journey.isUnderWay;
     const cards = [...this.#rides.map((ride) => this.#rideCard(ride)), ...offers.map((offer) => this.#offerCard(offer))];
     const says = this.isLoggedIn ? 'No ride and no offer. Offers come over the socket.' : 'Log this driver in to see their rides.';
-    this.cards.replaceChildren(...(cards.length > 0 ? cards : [h('li', { class: 'empty' }, says)]));
+    redraw(this.cards, cards.length > 0 ? cards : [h('li', { class: 'empty' }, says)]);
   }
 
   #offerCard(offer) {
     const act = (label, move, extra) => button(label, { testid: `ride-${move}`, class: 'quiet', ...extra, action: () => this.#act(label, offer.ride_id, move) });
     return h('li', { class: 'card offer', data: { testid: 'offer', rideId: offer.ride_id } },
       h('div', { class: 'row' }, h('strong', { class: 'mono', title: offer.ride_id }, shortId(offer.ride_id)), status('offered'),
-        h('span', { class: 'clip grow muted' }, `until ${offer.expires_at ? new Date(offer.expires_at).toLocaleTimeString() : '–'}`),
-        h('span', { class: 'mono' }, money(offer.estimated_fare))),
+        h('span', { class: 'whole grow muted' }, `until ${offer.expires_at ? new Date(offer.expires_at).toLocaleTimeString() : '–'}`),
+        h('span', { class: 'mono' }, money(offer.estimated_fare, offer.currency))),
       h('div', { class: 'row', role: 'group', 'aria-label': `Offer ${offer.ride_id}` }, act('Accept', 'accept', { class: 'primary' }), act('Decline', 'decline')));
   }
 
   #rideCard(ride) {
-    const moves = rideHailing.driverMoves[ride.status].map(([move, label]) => button(label, {
-      testid: `ride-${move}`, class: `quiet${move === 'cancel' ? ' danger' : ''}`, action: () => this.#act(label, ride.ride_id, move),
-    }));
     const goal = ride.status === 'started' ? 'dropoff' : 'pickup';
-    const drive = button(`Drive to ${goal}`, { testid: 'drive', class: 'quiet', action: () => this.#drive(ride, goal) });
+    const isThere = ride.status === 'arrived' || this.#isAt(ride, goal);
+    const kind = (move, index) => (move === 'cancel' ? 'quiet danger' : index === 0 && isThere ? 'primary' : 'quiet');
+    const moves = rideHailing.driverMoves[ride.status].map(([move, label], index) => button(label, {
+      testid: `ride-${move}`, class: kind(move, index), action: () => this.#act(label, ride.ride_id, move),
+    }));
+    const drive = button(`Drive to ${goal}`, { testid: 'drive', class: isThere || this.journey.isUnderWay ? 'quiet' : 'primary', action: () => this.#drive(ride, goal) });
     return h('li', { class: 'card', data: { testid: 'driver-ride', rideId: ride.ride_id, status: ride.status } },
       h('div', { class: 'row' }, h('strong', { class: 'mono', title: ride.ride_id }, shortId(ride.ride_id)), status(ride.status),
-        h('span', { class: 'clip grow muted' }, `${ride.pickup_address || 'pickup'} → ${ride.dropoff_address || 'dropoff'}`),
-        h('span', { class: 'mono' }, money(ride.final_fare ?? ride.estimated_fare))),
+        h('span', { class: 'whole grow muted' }, `${ride.pickup_address || 'pickup'} → ${ride.dropoff_address || 'dropoff'}`),
+        h('span', { class: 'mono' }, money(ride.final_fare ?? ride.estimated_fare, ride.currency))),
       h('div', { class: 'row', role: 'group', 'aria-label': `Ride ${ride.ride_id}` }, moves, drive));
   }
 
   #drive(ride, goal) {
     this.#drivesFor = ride.ride_id;
-    const to = { latitude: ride[`${goal}_latitude`], longitude: ride[`${goal}_longitude`] };
-    const { latitude, longitude } = ride.driver ?? {};
-    const from = this.#places.get(this.#account.username) ?? (Number.isFinite(latitude) ? { latitude, longitude } : to);
-    this.journey.start(from, to);
+    const to = goalOf(ride, goal);
+    this.journey.start(this.#placeOn(ride) ?? to, to);
     this.#draw();
+  }
+
+  #isAt(ride, goal) {
+    const place = this.#placeOn(ride);
+    return place !== null && distanceM(place, goalOf(ride, goal)) < ARRIVED_WITHIN_M;
+  }
+
+  /** Where the driver is: as sent from here, else as the ride has it. */
+  #placeOn({ driver }) {
+    const { latitude, longitude } = driver ?? {};
+    return this.#places.get(this.#account.username) ?? (Number.isFinite(latitude) ? { latitude, longitude } : null);
+  }
+
+  /** The last place once more, with the time of now. */
+  async #sendAgain() {
+    const listed = this.#listed.get(this.#account.driver_id);
+    const place = this.#places.get(this.#account.username) ?? (Number.isFinite(listed?.latitude) ? { latitude: listed.latitude, longitude: listed.longitude } : null);
+    if (!place) throw new Error('It is not known where the driver was last. Click on the map with “click: driver is here”.');
+    await this.#sendPosition({ ...place, speed: 0 });
+    this.readiness.feed.hint();
   }
 
   async #moveTo({ latitude, longitude }) {
@@ -182,3 +222,5 @@ export class DriverRides {
     this.#draw();
   }
 }
+
+const goalOf = (ride, goal) => ({ latitude: ride[`${goal}_latitude`], longitude: ride[`${goal}_longitude`] });

@@ -1,6 +1,6 @@
 //! What a driver does by REST: their status, the orders they hold and each one's next step, today's earnings.
 
-import { h, button } from '../dom.js';
+import { h, button, redraw } from '../dom.js';
 import { counted, money } from '../format.js';
 import { Feed } from '../feed.js';
 import { driverApp } from '../contracts/driver-app.js';
@@ -68,18 +68,18 @@ export class DriverWork {
     this.earnings.textContent = work ? `${money(work.today.total, work.today.currency)} · ${counted(work.today.orders, 'order')}` : '–';
     const empty = h('li', { class: 'empty' }, work ? 'No orders held.' : 'Log this driver in to see their orders.');
     const cards = (work?.orders ?? []).map((order) => this.#card(order));
-    this.orders.replaceChildren(...(cards.length > 0 ? cards : [empty]));
+    redraw(this.orders, cards.length > 0 ? cards : [empty]);
   }
 
   #card(order) {
     const moves = driverApp.orderMoves.map(({ status, label }) => button(label, {
-      testid: `move-${status}`, class: 'quiet', action: () => this.#move(order.order_id, status),
+      testid: `move-${status}`, class: status === driverApp.nextMove[order.status] ? 'primary' : 'quiet', action: () => this.#move(order.order_id, status),
     }));
     return h('li', { class: 'card', data: { testid: 'held-order', orderId: order.order_id, status: order.status } },
       h('div', { class: 'row' }, h('strong', {}, `#${order.order_id}`),
         h('span', { class: `status s-${order.status}` }, order.status),
-        h('span', { class: 'clip grow' }, order.restaurant_name), h('span', { class: 'mono' }, money(order.earnings))),
-      h('div', { class: 'muted clip' }, `${order.pickup_address} → ${order.delivery_address}`),
+        h('span', { class: 'whole grow' }, order.restaurant_name), h('span', { class: 'mono' }, money(order.earnings, order.currency))),
+      h('div', { class: 'muted whole' }, `${order.pickup_address} → ${order.delivery_address}`),
       h('div', { class: 'row', role: 'group', 'aria-label': `Order ${order.order_id}` }, moves));
   }
 

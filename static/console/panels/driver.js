@@ -49,6 +49,7 @@ export class DriverPanel {
       values: { ...composerValues(this.connection), freshToken },
       send: (text) => this.connection.socket.send(text),
       attempt: (what, action) => this.#notices.attempt(what, action),
+      saved: this.#ctx.saved,
     });
     this.element = panel('Driver app', { id: 'driver-panel', tools: [this.connection.state] },
       this.connection.element, this.connection.facts, this.#notices.element, this.composer.element, this.work.element);

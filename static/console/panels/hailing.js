@@ -15,7 +15,7 @@ export class HailingPanel {
 
   /**
    * `side` is `{id, title, role, preferred, templates, work}`; `work` is made with what the panel shares and has `element`, `feed`,
-   * `show(account)`, `hear(message)` and `rideId`.
+   * `show(account)`, `hear(message)`, `rideId`, and perhaps `sent(message)`.
    */
   constructor(ctx, side) {
     this.#ctx = ctx;
@@ -49,6 +49,7 @@ export class HailingPanel {
       values: { ...composerValues(this.connection), freshToken, rideId },
       send: (text) => this.connection.socket.send(text),
       attempt: (what, action) => this.#notices.attempt(what, action),
+      saved: this.#ctx.saved,
     });
     const messages = h('details', { class: 'fold' },
       h('summary', { data: { testid: 'messages' } }, 'Messages and connection'), this.connection.facts, this.composer.element);
@@ -85,7 +86,11 @@ export class HailingPanel {
   }
 
   #hear({ direction, message }) {
-    if (direction !== 'in' || !message) return;
+    if (!message) return;
+    if (direction !== 'in') {
+      this.work.sent?.(message);
+      return;
+    }
     this.room.hear(this.connection.socket, message);
     this.work.hear(message);
   }

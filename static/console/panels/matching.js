@@ -44,9 +44,10 @@ export class MatchingPanel {
       values: composerValues(this.connection),
       send: (text) => this.connection.socket.send(text),
       attempt: (what, action) => this.#notices.attempt(what, action),
+      saved: this.#ctx.saved,
     });
     this.state = h('span', { class: 'status', data: { testid: 'matching-state' } });
-    this.driver = h('span', { class: 'clip grow muted', data: { testid: 'matching-driver' } });
+    this.driver = h('span', { class: 'whole grow muted', data: { testid: 'matching-driver' } });
     const another = button('New id', { testid: 'matching-new', class: 'quiet', action: () => { this.rideId.value = newRideId(); this.#choose(); } });
     this.element = panel('Matching app', { id: 'matching-panel', tools: [another, this.connection.state] },
       this.connection.element, this.#notices.element,

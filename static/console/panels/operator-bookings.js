@@ -1,6 +1,6 @@
 //! The operator's bookings: booked for a customer, given to a technician, moved on, cancelled.
 
-import { h, button, field, fillSelect, panel, status } from '../dom.js';
+import { h, button, field, fillSelect, panel, redraw, status } from '../dom.js';
 import { Feed } from '../feed.js';
 import { bookings } from '../contracts/bookings.js';
 import { ExampleForm } from './example-form.js';
@@ -21,12 +21,15 @@ const FIELDS = [
 export class OperatorBookings {
   #accounts;
   #signals;
+  #insight;
+  #drawn = '';
   #notices = new Notices('operator-booking-problems');
   #bookings = [];
   #selectedId = null;
 
-  constructor({ accounts, signals }) {
+  constructor({ accounts, signals, insight }) {
     this.#accounts = accounts;
+    this.#insight = insight;
     this.#signals = signals;
     this.#build();
     this.feed = new Feed({
@@ -57,7 +60,7 @@ export class OperatorBookings {
   }
 
   #buildActions() {
-    this.title = h('h3', { id: 'booking-selected', class: 'clip' });
+    this.title = h('h3', { id: 'booking-selected', class: 'whole' });
     this.technician = h('select', { id: 'booking-technician' });
     this.reason = h('input', { id: 'booking-reason', value: 'Cancelled by the operator', maxlength: '200' });
     this.assign = button('Assign', {
@@ -67,10 +70,13 @@ export class OperatorBookings {
       testid: `booking-${word}`, class: 'quiet', action: () => this.#put(label, 'status', { status: word }), 'data-status': word,
     }));
     this.cancel = button('Cancel booking', { testid: 'booking-cancel', class: 'danger', action: () => this.#cancel() });
+    const trace = button('Trace', {
+      testid: 'booking-trace', title: 'What became of it, and who heard of it when', action: () => this.#insight.showTrace(this.#selectedId),
+    });
     this.actions = h('fieldset', { class: 'actions', id: 'booking-actions' }, this.title,
       h('div', { class: 'row' }, field('technician', this.technician, { class: 'grow' }), this.assign),
       h('div', { class: 'row', role: 'group', 'aria-label': 'Status' }, this.wishes),
-      h('div', { class: 'row' }, field('reason', this.reason, { class: 'grow' }), this.cancel));
+      h('div', { class: 'row' }, field('reason', this.reason, { class: 'grow' }), trace, this.cancel));
     return this.actions;
   }
 
@@ -86,17 +92,21 @@ export class OperatorBookings {
     this.#notices.showView(null);
     this.#bookings = list ?? [];
     this.empty.textContent = list === null ? 'Log in as an operator (admin) to see and assign bookings.' : list.length === 0 ? 'No bookings here. Make one above.' : '';
-    this.rows.replaceChildren(...this.#bookings.map((booking) => this.#row(booking)));
+    const drawn = JSON.stringify(list);
+    if (drawn !== this.#drawn) {
+      this.#drawn = drawn;
+      redraw(this.rows, this.#bookings.map((booking) => this.#row(booking)));
+    }
     this.#drawSelected();
   }
 
   #row(booking) {
     const row = h('tr', { data: { testid: 'booking', bookingId: booking.booking_id, status: booking.status } },
-      h('td', {}, h('button', { type: 'button', class: 'link' }, booking.track_id)),
+      h('td', {}, h('button', { type: 'button', class: 'link', data: { testid: 'booking-select' } }, booking.track_id)),
       h('td', {}, status(booking.status)),
-      h('td', { class: 'clip', title: booking.address }, booking.service),
+      h('td', { class: 'whole', title: booking.address }, booking.service),
       h('td', {}, String(booking.customer_id ?? '–')),
-      h('td', { class: 'clip' }, booking.technician_name || '–'));
+      h('td', { class: 'whole' }, booking.technician_name || '–'));
     row.addEventListener('click', () => { this.#selectedId = booking.booking_id; this.#drawSelected(); });
     return row;
   }
@@ -109,6 +119,7 @@ export class OperatorBookings {
     this.actions.disabled = this.#selectedId === null || !this.#accounts.operator;
     const word = booking?.status;
     for (const wish of this.wishes) wish.classList.toggle('unlikely', word !== undefined && !bookings.isNext(word, wish.dataset.status));
+    this.assign.classList.toggle('primary', word === 'Pending' || word === undefined);
     this.assign.classList.toggle('unlikely', word !== undefined && (bookings.hasEnded(word) || word === 'StartService'));
     this.cancel.classList.toggle('unlikely', word !== undefined && bookings.hasEnded(word));
   }

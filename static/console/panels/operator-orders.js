@@ -1,7 +1,7 @@
 //! The operator's orders: the list, one selected order, and what an operator does to it. The list is redrawn as it changes; the
 //! actions stand apart from it, so that nothing that is being typed is lost.
 
-import { h, button, field, fillSelect, panel } from '../dom.js';
+import { h, button, field, fillSelect, panel, redraw } from '../dom.js';
 import { money } from '../format.js';
 import { Feed } from '../feed.js';
 import { driverApp } from '../contracts/driver-app.js';
@@ -18,14 +18,16 @@ const ENDED = new Set(['delivered', 'cancelled']);
 export class OperatorOrders {
   #accounts;
   #signals;
+  #insight;
   #notices = new Notices('order-problems');
   #orders = [];
   #selectedId = null;
   #pages = 1;
   #drawn = '';
 
-  constructor({ accounts, signals }) {
+  constructor({ accounts, signals, insight }) {
     this.#accounts = accounts;
+    this.#insight = insight;
     this.#signals = signals;
     this.#build();
     this.feed = new Feed({
@@ -76,10 +78,13 @@ export class OperatorOrders {
     this.auto = act('Auto-assign', 'auto-assign', () => undefined, { title: 'The nearest available driver' });
     this.unassign = act('Unassign', 'unassign', reason);
     this.cancel = act('Cancel order', 'cancel', () => ({ ...reason(), cancelled_by: this.cancelledBy.value }), { class: 'danger' });
+    const trace = button('Trace', {
+      testid: 'order-trace', title: 'What became of it, and who heard of it when', action: () => this.#insight.showTrace(this.#selectedId),
+    });
     this.actions = h('fieldset', { class: 'actions', id: 'order-actions' }, this.title,
       h('div', { class: 'row' }, field('driver', this.driver, { class: 'grow' }), this.assign, this.auto),
       h('div', { class: 'row' }, field('reason', this.reason, { class: 'grow' }), field('by', this.cancelledBy)),
-      h('div', { class: 'row end' }, this.unassign, this.cancel));
+      h('div', { class: 'row end' }, trace, this.unassign, this.cancel));
     return this.actions;
   }
 
@@ -115,18 +120,16 @@ export class OperatorOrders {
   }
 
   #drawRows() {
-    const focusedId = document.activeElement?.closest('#orders tr')?.dataset.orderId;
-    this.rows.replaceChildren(...this.#orders.map((order) => this.#row(order)));
-    if (focusedId) this.rows.querySelector(`[data-order-id="${CSS.escape(focusedId)}"] button`)?.focus();
+    redraw(this.rows, this.#orders.map((order) => this.#row(order)));
   }
 
   #row(order) {
     const row = h('tr', { data: { testid: 'order', orderId: order.order_id, status: order.status } },
-      h('td', {}, h('button', { type: 'button', class: 'link' }, `#${order.order_id}`)),
+      h('td', {}, h('button', { type: 'button', class: 'link', data: { testid: 'order-select' } }, `#${order.order_id}`)),
       h('td', {}, h('span', { class: `status s-${order.status}` }, order.status)),
-      h('td', { class: 'clip', title: `${order.pickup_address ?? ''} → ${order.delivery_address ?? ''}` }, order.restaurant_name ?? ''),
+      h('td', { class: 'whole', title: `${order.pickup_address ?? ''} → ${order.delivery_address ?? ''}` }, order.restaurant_name ?? ''),
       h('td', {}, order.driver_id === null || order.driver_id === undefined ? '–' : String(order.driver_id)),
-      h('td', { class: 'number' }, money(order.earnings)));
+      h('td', { class: 'number' }, money(order.earnings, order.currency)));
     row.addEventListener('click', () => { this.#selectedId = order.order_id; this.#drawSelected(); });
     return row;
   }
@@ -142,6 +145,7 @@ export class OperatorOrders {
     this.actions.disabled = this.#selectedId === null || !this.#accounts.operator;
     const status = order?.status;
     this.unassign.classList.toggle('unlikely', status !== undefined && !OPEN_TO_UNASSIGN.has(status));
+    this.assign.classList.toggle('primary', status === 'pending' || status === undefined);
     this.assign.classList.toggle('unlikely', status !== undefined && status !== 'pending');
     this.auto.classList.toggle('unlikely', status !== undefined && status !== 'pending');
     this.cancel.classList.toggle('unlikely', ENDED.has(status));

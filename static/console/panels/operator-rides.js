@@ -1,7 +1,7 @@
 //! The operator's rides: everybody's, newest first, and what an operator does with one: enters its room to watch, asks why
 //! its driver, cancels it.
 
-import { h, button, field, fillSelect, panel, status } from '../dom.js';
+import { h, button, field, fillSelect, panel, redraw, status } from '../dom.js';
 import { money, shortId } from '../format.js';
 import { Feed } from '../feed.js';
 import { rideHailing } from '../contracts/ride-hailing.js';
@@ -14,13 +14,16 @@ export class OperatorRides {
   #accounts;
   #signals;
   #sockets;
+  #insight;
+  #drawn = '';
   #notices = new Notices('operator-ride-problems');
   #rides = [];
   /** As it was when it was selected: the matching app's ids name one ride after another, job numbers do not. */
   #selected = null;
 
-  constructor({ accounts, signals, sockets }) {
+  constructor({ accounts, signals, sockets, insight }) {
     this.#accounts = accounts;
+    this.#insight = insight;
     this.#signals = signals;
     this.#sockets = sockets;
     this.#build();
@@ -50,17 +53,18 @@ export class OperatorRides {
   }
 
   #buildActions() {
-    this.title = h('h3', { id: 'ride-selected', class: 'clip' });
+    this.title = h('h3', { id: 'ride-selected', class: 'whole' });
     this.reason = h('input', { id: 'ride-reason', value: 'Cancelled by the operator', maxlength: '200' });
     this.watch = button('Watch', {
       testid: 'ride-watch', title: 'Enter the ride’s room with the operator’s own hailing socket', action: () => this.#watch(),
     });
     const trace = button('Trace', {
-      testid: 'ride-trace', title: 'Whom it was offered to and what became of it, in the log', action: () => this.#trace(),
+      testid: 'ride-trace', title: 'Whom it was offered to, what became of it, and who heard of it when', action: () => this.#insight.showTrace(this.#selected.job_id),
     });
     this.cancel = button('Cancel ride', { testid: 'operator-ride-cancel', class: 'danger', action: () => this.#cancel() });
     this.actions = h('fieldset', { class: 'actions', id: 'ride-actions' }, this.title,
-      h('div', { class: 'row' }, field('reason', this.reason, { class: 'grow' }), this.watch, trace, this.cancel));
+      h('div', { class: 'row' }, this.watch, trace),
+      h('div', { class: 'row' }, field('reason', this.reason, { class: 'grow' }), this.cancel));
     return this.actions;
   }
 
@@ -76,17 +80,21 @@ export class OperatorRides {
     this.#notices.showView(null);
     this.#rides = rides ?? [];
     this.empty.textContent = rides === null ? 'Log in as an operator (admin) to see rides.' : rides.length === 0 ? 'No rides here.' : '';
-    this.rows.replaceChildren(...this.#rides.map((ride) => this.#row(ride)));
+    const drawn = JSON.stringify(rides);
+    if (drawn !== this.#drawn) {
+      this.#drawn = drawn;
+      redraw(this.rows, this.#rides.map((ride) => this.#row(ride)));
+    }
     this.#drawSelected();
   }
 
   #row(ride) {
     const row = h('tr', { data: { testid: 'ride', rideId: ride.ride_id, jobId: ride.job_id, status: ride.status } },
-      h('td', { class: 'clip', title: ride.ride_id }, h('button', { type: 'button', class: 'link' }, shortId(ride.ride_id))),
+      h('td', { class: 'whole', title: ride.ride_id }, h('button', { type: 'button', class: 'link', data: { testid: 'ride-select' } }, shortId(ride.ride_id))),
       h('td', {}, status(ride.status)),
-      h('td', { class: 'clip' }, ride.ride_type),
-      h('td', { class: 'clip' }, ride.driver?.driver_name ?? '–'),
-      h('td', { class: 'number' }, money(ride.final_fare ?? ride.estimated_fare)));
+      h('td', { class: 'whole' }, ride.ride_type),
+      h('td', { class: 'whole' }, ride.driver?.driver_name ?? '–'),
+      h('td', { class: 'number' }, money(ride.final_fare ?? ride.estimated_fare, ride.currency)));
     row.addEventListener('click', () => {
       this.#selected = ride;
       this.#drawSelected();
@@ -113,13 +121,6 @@ export class OperatorRides {
       await opened(socket);
       socket.send(JSON.stringify({ type: 'join_ride', ride_id: rideId }));
     });
-  }
-
-  /** The log shows it: every candidate, status and event. */
-  #trace() {
-    const { ride_id: rideId, job_id: job } = this.#selected;
-    return this.#notices.attempt(`Trace ${shortId(rideId)}`, () =>
-      this.#requireOperator().client.get(`/api/v1/admin/jobs/${job}/trace`));
   }
 
   async #cancel() {

@@ -1,6 +1,6 @@
 //! What a passenger does with rides: requests one by REST, enters its room over the socket, cancels, rates.
 
-import { h, button, fillSelect, status } from '../dom.js';
+import { h, button, fillSelect, redraw, status } from '../dom.js';
 import { money, shortId } from '../format.js';
 import { Feed } from '../feed.js';
 import { rideHailing } from '../contracts/ride-hailing.js';
@@ -79,7 +79,7 @@ export class PassengerWork {
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     const empty = h('li', { class: 'empty' }, this.isLoggedIn ? 'No ride yet.' : 'Log this passenger in to see their rides.');
-    this.cards.replaceChildren(...(this.#rides.length > 0 ? this.#rides.map((ride) => this.#card(ride)) : [empty]));
+    redraw(this.cards, this.#rides.length > 0 ? this.#rides.map((ride) => this.#card(ride)) : [empty]);
   }
 
   #card(ride) {
@@ -87,9 +87,9 @@ export class PassengerWork {
     const fare = ride.final_fare ?? ride.estimated_fare;
     return h('li', { class: 'card', data: { testid: 'passenger-ride', rideId: ride.ride_id, status: ride.status } },
       h('div', { class: 'row' }, h('strong', { class: 'mono', title: ride.ride_id }, shortId(ride.ride_id)), status(ride.status),
-        h('span', { class: 'clip grow muted' }, driver ? `${driver.driver_name} · ${driver.vehicle_type} ${driver.vehicle_plate} · ★ ${driver.driver_rating.toFixed(1)}` : ride.ride_type),
-        h('span', { class: 'mono' }, money(fare))),
-      h('div', { class: 'muted clip' }, `${ride.pickup_address || 'pickup'} → ${ride.dropoff_address || 'dropoff'}`),
+        h('span', { class: 'whole grow muted' }, driver ? `${driver.driver_name} · ${driver.vehicle_type} ${driver.vehicle_plate} · ★ ${driver.driver_rating.toFixed(1)}` : ride.ride_type),
+        h('span', { class: 'mono' }, money(fare, ride.currency))),
+      h('div', { class: 'muted whole' }, `${ride.pickup_address || 'pickup'} → ${ride.dropoff_address || 'dropoff'}`),
       h('div', { class: 'row', role: 'group', 'aria-label': `Ride ${ride.ride_id}` }, this.#buttons(ride)));
   }
 
@@ -99,7 +99,7 @@ export class PassengerWork {
     const send = (type) => () => this.#shared.notices.attempt(type, () => connection.socket.send(JSON.stringify({ type, ride_id: rideId })));
     const isOpen = rideHailing.open.includes(word);
     return [
-      connection.isOpen && isOpen && act('Join room', 'ride-join', send('join_ride')),
+      connection.isOpen && isOpen && act('Join room', 'ride-join', send('join_ride'), { class: 'primary' }),
       connection.isOpen && isOpen && act('Leave', 'ride-leave', send('leave_ride')),
       isOpen && act('Cancel', 'ride-cancel', () => this.#act('Cancel', rideId, 'cancel', { reason: 'Changed my mind' }), {
         class: `quiet danger${word === 'started' ? ' unlikely' : ''}`,
@@ -111,7 +111,7 @@ export class PassengerWork {
   #rating(rideId) {
     const stars = h('select', { 'aria-label': 'Stars', class: 'inline', data: { testid: 'ride-stars' } });
     fillSelect(stars, [5, 4, 3, 2, 1].map((count) => ({ value: count, label: '★'.repeat(count) })));
-    const rate = button('Rate', { testid: 'ride-rate', class: 'quiet', action: () => this.#act('Rate', rideId, 'rate', { rating: Number(stars.value) }) });
+    const rate = button('Rate', { testid: 'ride-rate', class: 'primary', action: () => this.#act('Rate', rideId, 'rate', { rating: Number(stars.value) }) });
     return [stars, rate];
   }
 

@@ -97,5 +97,5 @@ function card(device) {
   const tokens = Object.entries(device.tokens).map(([service, state]) =>
     h('span', { class: `status ${state === 'active' ? 's-completed' : 's-cancelled'}`, data: { testid: `token-${service}` } }, `${service} ${state}`));
   return h('li', { class: 'card', data: { testid: 'push-device', deviceId: device.deviceId ?? '' } },
-    h('div', { class: 'row' }, h('strong', { class: 'clip' }, device.deviceId ?? 'unnamed'), h('span', { class: 'muted grow' }, device.platform), tokens));
+    h('div', { class: 'row' }, h('strong', { class: 'whole' }, device.deviceId ?? 'unnamed'), h('span', { class: 'muted grow' }, device.platform), tokens));
 }

@@ -1,7 +1,7 @@
 //! What became of a customer's notifications: sent, failed, waiting, or what would have been sent where a service has no
 //! credentials. A customer who is logged in opens them, as tapping on one does.
 
-import { h, button, panel } from '../dom.js';
+import { h, button, panel, redraw } from '../dom.js';
 import { Feed } from '../feed.js';
 import { Notices } from './notices.js';
 
@@ -43,17 +43,17 @@ export class PushHistory {
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     const empty = h('li', { class: 'empty' }, items === null ? 'Log in an operator, or this customer.' : 'Nothing was sent yet.');
-    this.cards.replaceChildren(...(items?.length > 0 ? items.map((item) => this.#card(item, canOpen)) : [empty]));
+    redraw(this.cards, items?.length > 0 ? items.map((item) => this.#card(item, canOpen)) : [empty]);
   }
 
   #card(item, canOpen) {
     const open = canOpen && !item.openedAt && button('Open', { testid: 'push-open', class: 'quiet', action: () => this.#open(item) });
-    return h('li', { class: 'card', data: { testid: 'notification', type: item.type, status: item.status } },
-      h('div', { class: 'row' }, h('strong', { class: 'clip grow' }, item.title),
+    return h('li', { class: 'card', data: { testid: 'notification', key: item.id, type: item.type, status: item.status } },
+      h('div', { class: 'row' }, h('strong', { class: 'whole grow' }, item.title),
         h('span', { class: `status ${TONES[item.status] ?? ''}` }, item.status), h('span', { class: 'muted' }, item.provider ?? '')),
       h('div', {}, item.body),
       h('div', { class: 'row' }, h('code', {}, item.type),
-        h('span', { class: 'muted clip grow' }, [item.reason, item.openedAt && 'opened'].filter(Boolean).join(' · ')), open));
+        h('span', { class: 'muted whole grow' }, [item.reason, item.openedAt && 'opened'].filter(Boolean).join(' · ')), open));
   }
 
   async #open(item) {

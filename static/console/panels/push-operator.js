@@ -56,7 +56,7 @@ export class PushOperator {
       : stats.items.length === 0 ? 'Nothing in the last day.' : '';
     const number = (count) => h('td', { class: 'number' }, String(count ?? '–'));
     this.rows.replaceChildren(...(stats?.items ?? []).map((item) => h('tr', { data: { testid: 'push-stat', type: item.type } },
-      h('td', { class: 'clip', title: item.type }, item.type), h('td', {}, item.provider ?? '–'),
+      h('td', { class: 'whole', title: item.type }, item.type), h('td', {}, item.provider ?? '–'),
       [item.sent, item.failed, item.notSent, item.pending, item.opened, item.acceptMsMean].map(number))));
   }
 

@@ -17,8 +17,8 @@ export class Room {
     this.#contract = contract;
     this.#signals = signals;
     this.state = h('span', { class: 'badge', data: { testid: 'room-state' } }, 'nobody heard of yet');
-    this.where = h('span', { class: 'mono grow clip', data: { testid: 'room-position' } });
-    this.element = h('div', { class: 'room row center', 'aria-label': 'Room' }, h('h3', {}, 'Room'), this.where, this.state);
+    this.where = h('span', { class: 'mono grow whole', data: { testid: 'room-position' } });
+    this.element = h('div', { class: 'room row center', role: 'group', 'aria-label': 'Room' }, h('h3', {}, 'Room'), this.where, this.state);
     setInterval(() => { if (!document.hidden) this.#draw(); }, AGEING_MS);
   }
 
