@@ -172,7 +172,7 @@ test('the map says where things are without the internet', async () => {
   await page.waitForFunction((old) => document.querySelector('[data-testid=map-vehicle][data-driver-id="1"]').getAttribute('transform') !== old, before);
   await console_.click('map-fit');
   await page.selectOption('#map-click', 'pickup');
-  await page.locator('#map-panel svg').click({ position: { x: 120, y: 90 } });
+  await page.locator('#map-panel svg.map').click({ position: { x: 120, y: 90 } });
   assert.match(await page.inputValue('#new-ride-pickup_latitude'), /^-2\d\.\d{1,5}$/);
   await page.selectOption('#map-click', '');
   await console_.shot('hailing-map');
