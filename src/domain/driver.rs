@@ -28,9 +28,9 @@ pub struct Holding {
 }
 
 impl Holding {
-    /// Holds anything that going offline has to wait for.
-    pub fn any(self) -> bool {
-        self.deliveries + self.rides + self.services_ahead + self.services_under_way > 0
+    /// Holds anything that going offline has to wait for. A booking for next month waits for its journey instead.
+    pub fn keeps_at_work(self) -> bool {
+        self.deliveries + self.rides + self.services_under_way > 0
     }
 }
 
@@ -40,7 +40,7 @@ pub fn status(wants: Wants, holding: Holding, deliveries_max: i64) -> DriverStat
     let occupied =
         holding.rides > 0 || holding.services_under_way > 0 || holding.deliveries >= deliveries_max;
     match wants {
-        Wants::Offline if !holding.any() => DriverStatus::Offline,
+        Wants::Offline if !holding.keeps_at_work() => DriverStatus::Offline,
         Wants::Offline | Wants::Paused => DriverStatus::Busy,
         Wants::Online if occupied => DriverStatus::Busy,
         Wants::Online => DriverStatus::Available,
@@ -122,6 +122,8 @@ mod tests {
             (Wants::Paused, idle, DriverStatus::Busy),
             (Wants::Offline, idle, DriverStatus::Offline),
             (Wants::Offline, one, DriverStatus::Busy),
+            (Wants::Offline, booked, DriverStatus::Offline),
+            (Wants::Offline, Holding { services_under_way: 1, ..booked }, DriverStatus::Busy),
         ] {
             assert_eq!(status(wants, holding, 5), expected, "{wants:?} {holding:?}");
         }

@@ -362,6 +362,36 @@ async fn suspending_a_technician_takes_back_what_has_not_begun() {
     assert_eq!(operator.driver(1).await["status"], "offline");
 }
 
+/// They had become `busy`, and counted as online, for as long as they had any booking ahead.
+#[tokio::test]
+async fn a_booking_for_next_month_brings_nobody_to_work_and_keeps_nobody_there() {
+    let server = Server::start_default().await;
+    let operator = server.operator().await;
+    let (api, technician) = (operator.api(), server.driver_api(1).await);
+    let status = async || operator.driver(1).await["status"].clone();
+    let online =
+        async || api.get("ws/stats").await.expect(200).body["online_drivers"].as_i64().expect("a number");
+    let everybody = online().await;
+    technician.put("driver/status", json!({"status": "offline"})).await.expect(200);
+    let next_month = (chrono::Utc::now() + chrono::TimeDelta::days(30)).to_rfc3339();
+    let mut body = booking_body(CUSTOMER);
+    body["scheduled_at"] = json!(next_month);
+    let id = api.post("bookings", body).await.expect(201).id("booking_id");
+    api.give_booking(id, 1).await.expect(200);
+    assert_eq!((status().await, online().await), (json!("offline"), everybody - 1));
+
+    technician.put("driver/status", json!({"status": "online"})).await.expect(200);
+    assert_eq!(status().await, "available");
+    let gone = technician.put("driver/status", json!({"status": "offline"})).await.expect(200);
+    assert_eq!(gone.body["status"], "offline", "they need not wait for next month");
+    // The journey is work, and so is the end of it.
+    technician.move_booking(id, "StartJourney").await.expect(200);
+    assert_eq!(status().await, "busy");
+    technician.move_booking(id, "StartService").await.expect(200);
+    technician.move_booking(id, "Completed").await.expect(200);
+    assert_eq!((status().await, online().await), (json!("offline"), everybody - 1));
+}
+
 #[tokio::test]
 async fn an_offline_technician_hears_of_a_booking_on_connecting() {
     let server = Server::start_default().await;
