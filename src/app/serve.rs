@@ -375,6 +375,7 @@ fn limits(settings: &Settings, activity: Activity) -> TransportLimits {
         ..TransportLimits::default()
     }
 }
+        held_back_max: settings.limits.held_back_max,
 
 fn bind(
     settings: &Arc<Settings>,

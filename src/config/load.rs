@@ -238,6 +238,7 @@ fn limits(reader: &mut Reader<'_>) -> LimitSettings {
         logins_per_minute_per_account: reader.value("LOGINS_PER_MINUTE_PER_ACCOUNT", count(COUNT_MAX)),
         message_bytes_max: reader.value("MESSAGE_BYTES_MAX", whole(1024..=1 << 20)),
         messages_per_second: reader.value("MESSAGES_PER_SECOND", count(COUNT_MAX)),
+        held_back_max: reader.value("HELD_BACK_MAX_SECS", secs(1..=DAY_SECS)),
         bad_messages_per_minute: reader.value("BAD_MESSAGES_PER_MINUTE", count(COUNT_MAX)),
         find_driver_per_minute: reader.value("FIND_DRIVER_PER_MINUTE", count(COUNT_MAX)),
         anonymous_rides_per_minute: reader.value("ANONYMOUS_RIDES_PER_MINUTE", count(COUNT_MAX)),

@@ -145,6 +145,7 @@ pub struct LimitSettings {
     pub logins_per_minute_per_account: NonZeroU32,
     pub message_bytes_max: usize,
     pub messages_per_second: NonZeroU32,
+    pub held_back_max: Duration,
     pub bad_messages_per_minute: NonZeroU32,
     /// Of one ride, over matching sockets.
     pub find_driver_per_minute: NonZeroU32,

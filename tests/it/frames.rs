@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::app::Heard;
 use crate::support::raw_socket::{CONTINUATION, PING, PONG, TEXT};
 use crate::support::{DRIVER, RawSocket, Server};
 
@@ -132,12 +133,20 @@ async fn unknown_fields_are_ignored() {
 
 #[tokio::test]
 async fn a_flood_is_closed_with_1008() {
-    let server = Server::builder().setting("MESSAGES_PER_SECOND", 5).start().await;
+    let server =
+        Server::builder().setting("MESSAGES_PER_SECOND", 100).setting("HELD_BACK_MAX_SECS", 1).start().await;
     let mut app = server.driver(DRIVER).await;
     for _ in 0..2000 {
         app.send(json!({"type": "ping"}));
     }
-    app.expect_close(1008).await;
+    let said = loop {
+        match app.hear().await {
+            Heard::Message(message) => assert_eq!(message["type"], "pong"),
+            other => break other,
+        }
+    };
+    assert!(matches!(said, Heard::Closed { code: 1008, .. }), "{said:?}");
+    assert_eq!(server.metric("fleetwire_ws_held_back_total").await, 1.0);
 }
 
 #[tokio::test]

@@ -4,20 +4,26 @@
 //! (The ready-made stream of the web framework waits for a frame to be complete before it looks at its size, and gives the
 //! end of the connection and bad UTF-8 as the same error.)
 //!
+//! A client that sends too fast is not polled for a while: what it sends stays in the kernel's buffers, and then in its own.
+//!
 //! After a fault it goes on frame by frame without looking inside, only for the peer's Close: input must be read on, or
 //! the kernel answers what is unread with a reset, and a reset destroys our own Close frame on its way.
 
 use std::{
+    future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    rc::Rc,
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use actix_http::ws::{OpCode, Parser};
 use actix_web::web::Payload;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_core::Stream;
+use tokio::time::{Sleep, sleep};
 
-use super::reassembly::Fault;
+use super::{flood::Pace, reaper::now_ms, reassembly::Fault};
 
 /// RFC 6455 5.5.
 const CONTROL_BYTES_MAX: u64 = 125;
@@ -156,16 +162,31 @@ impl Header {
     }
 }
 
-/// The payload as frames. Ends when the peer's side of the connection does.
+/// The payload as frames, at the pace of its session. Ends when the peer's side of the connection does.
 pub(super) struct FrameStream {
     payload: Payload,
     buffer: FrameBuffer,
     over: bool,
+    pace: Rc<Pace>,
+    /// While the client is held back.
+    held: Option<Pin<Box<Sleep>>>,
 }
 
 impl FrameStream {
-    pub fn new(payload: Payload, frame_bytes_max: usize) -> Self {
-        Self { payload, buffer: FrameBuffer::new(frame_bytes_max), over: false }
+    pub fn new(payload: Payload, frame_bytes_max: usize, pace: Rc<Pace>) -> Self {
+        Self { payload, buffer: FrameBuffer::new(frame_bytes_max), over: false, pace, held: None }
+    }
+
+    /// Ready when the next frame may be looked at.
+    fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(until_ms) = self.pace.held_until_ms(now_ms) {
+            let wait = Duration::from_millis(until_ms.saturating_sub(now_ms()));
+            let held = self.held.get_or_insert_with(|| Box::pin(sleep(wait)));
+            ready!(held.as_mut().poll(cx));
+            self.held = None;
+        }
+        self.held = None;
+        Poll::Ready(())
     }
 }
 
@@ -174,6 +195,7 @@ impl Stream for FrameStream {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        ready!(this.poll_free(cx));
         loop {
             if let Some(frame) = this.buffer.next() {
                 return Poll::Ready(Some(frame));

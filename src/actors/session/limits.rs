@@ -23,10 +23,12 @@ pub struct TransportLimits {
     pub message_bytes_max: usize,
     /// Frames of one fragmented message (empty ones cost no bytes, but time). More: closed with 1008.
     pub message_fragments_max: usize,
-    /// Messages and pings per second that a client may send in the long run. More: closed with 1008.
+    /// Messages and pings per second that a client may send in the long run. More: it is held back, read from at this pace.
     pub messages_per_second: u32,
     /// How many of these it may send at once, after a pause.
     pub messages_burst: u32,
+    /// How long it may have to be held back, without a second's pause. Longer: closed with 1008.
+    pub held_back_max: Duration,
     /// Messages a minute that the conversation may call bad. More: closed with 1008.
     pub bad_messages_per_minute: u32,
     /// Bytes waiting to be sent above which a position of a new subject is shed.
@@ -52,6 +54,7 @@ impl Default for TransportLimits {
             message_fragments_max: 64,
             messages_per_second: 20,
             messages_burst: 100,
+            held_back_max: Duration::from_secs(300),
             bad_messages_per_minute: 30,
             outbox_shed_bytes: 64 * 1024,
             outbox_bytes_max: 256 * 1024,
@@ -76,6 +79,8 @@ pub struct TransportMetrics {
     pub overflowed: Counter,
     /// Clients closed for what they put on the wire (1002, 1003, 1007, 1009).
     pub protocol_errors: Counter,
+    /// Clients that sent too fast and were held back.
+    pub held_back: Counter,
     /// Clients closed for sending too much, or too much that was bad.
     pub floods: Counter,
     /// Conversations that panicked.
@@ -100,6 +105,7 @@ impl TransportMetrics {
         );
         describe_counter!("fleetwire_ws_overflowed_total", "Sockets closed with 4013.");
         describe_counter!("fleetwire_ws_protocol_errors_total", "Sockets closed for what was on the wire.");
+        describe_counter!("fleetwire_ws_held_back_total", "Sockets read from slowly: they sent too fast.");
         describe_counter!("fleetwire_ws_floods_total", "Sockets closed with 1008.");
         describe_counter!("fleetwire_ws_panics_total", "Conversations that panicked.");
         describe_counter!(KILLED, "Sockets shut down from outside, by reason.");
@@ -108,6 +114,7 @@ impl TransportMetrics {
             shed: counter!("fleetwire_ws_shed_total"),
             overflowed: counter!("fleetwire_ws_overflowed_total"),
             protocol_errors: counter!("fleetwire_ws_protocol_errors_total"),
+            held_back: counter!("fleetwire_ws_held_back_total"),
             floods: counter!("fleetwire_ws_floods_total"),
             panics: counter!("fleetwire_ws_panics_total"),
             killed_vanished: counter!(KILLED, "reason" => "vanished"),

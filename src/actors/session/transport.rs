@@ -10,6 +10,7 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
+    rc::Rc,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -24,7 +25,7 @@ use bytestring::ByteString;
 use uuid::Uuid;
 
 use super::{
-    flood::{Rate, TokenBucket},
+    flood::{Pace, Paced, Rate, TokenBucket},
     frames::{Frame, FrameStream},
     handle::{Ended, KillReason, SessionHandle, Shared, Task},
     limits::TransportLimits,
@@ -157,7 +158,8 @@ struct Line<C: Conversation> {
     waits: u32,
     /// Pings that may still be answered. A pong beyond them is unsolicited and counts as a message.
     pongs_owed: u32,
-    messages: TokenBucket,
+    /// At which the frames come.
+    pace: Rc<Pace>,
     bad_messages: TokenBucket,
     reassembly: Reassembly,
 }
@@ -167,7 +169,7 @@ impl<C: Conversation> Line<C> {
         let now = now_ms();
         let limits = &shared.limits;
         Self {
-            messages: TokenBucket::full(message_rate(limits), now),
+            pace: Rc::new(Pace::new(message_rate(limits), now)),
             bad_messages: TokenBucket::full(Rate::per_minute(limits.bad_messages_per_minute), now),
             shared,
             reaper,
@@ -197,6 +199,8 @@ impl<C: Conversation> Line<C> {
             return;
         }
         self.phase = Phase::Closing;
+        // The peer's Close is behind whatever else it has sent.
+        self.pace.let_go();
         self.reassembly.clear();
         let description = Some(cut(reason, CLOSE_REASON_BYTES_MAX).to_owned());
         ctx.close(Some(ws::CloseReason { code: code.number().into(), description }));
@@ -218,14 +222,19 @@ impl<C: Conversation> Line<C> {
         }
     }
 
-    /// Whether a message, a ping or an unasked pong may still be taken from this client.
-    fn admits(&mut self, ctx: &mut WebsocketContext<Session<C>>) -> bool {
-        let rate = message_rate(&self.shared.limits);
-        let admitted = self.messages.take(rate, now_ms());
-        if !admitted {
-            self.flooded(CloseCode::Policy.reason(), ctx);
+    /// A message, a ping or an unasked pong has come: more than the rate, and the client is held back; for too long, and it is
+    /// closed. Its pongs wait behind the rest, and nobody waits for them: each frame shows that it lives.
+    fn count(&mut self, ctx: &mut WebsocketContext<Session<C>>) {
+        if self.phase != Phase::Open {
+            return;
         }
-        admitted
+        let limits = &self.shared.limits;
+        let patience_ms = limits.held_back_max.as_millis() as u64;
+        match self.pace.count(message_rate(limits), patience_ms, now_ms()) {
+            Paced::Freely | Paced::Still => {}
+            Paced::HeldBack => self.shared.metrics.held_back.increment(1),
+            Paced::TooLong => self.flooded(CloseCode::Policy.reason(), ctx),
+        }
     }
 
     fn peer_closed(&mut self, payload: &[u8], ctx: &mut WebsocketContext<Session<C>>) {
@@ -343,7 +352,10 @@ impl<C: Conversation> Session<C> {
     }
 
     fn data_frame(&mut self, frame: Frame, ctx: &mut WebsocketContext<Self>) {
-        if self.line.phase != Phase::Open || frame.opcode != OpCode::Continue && !self.line.admits(ctx) {
+        if frame.opcode != OpCode::Continue {
+            self.line.count(ctx);
+        }
+        if self.line.phase != Phase::Open {
             return;
         }
         let limits = &self.line.shared.limits;
@@ -362,7 +374,8 @@ impl<C: Conversation> Session<C> {
     }
 
     fn ping_frame(&mut self, payload: &[u8], ctx: &mut WebsocketContext<Self>) {
-        if self.line.phase == Phase::Open && self.line.admits(ctx) {
+        self.line.count(ctx);
+        if self.line.phase == Phase::Open {
             self.line.shared.active(now_ms());
             ctx.pong(payload);
         }
@@ -371,8 +384,7 @@ impl<C: Conversation> Session<C> {
     fn pong_frame(&mut self, payload: &[u8], ctx: &mut WebsocketContext<Self>) {
         match self.line.pongs_owed.checked_sub(1) {
             Some(left) => self.line.pongs_owed = left,
-            None if !self.line.admits(ctx) => return,
-            None => {}
+            None => self.line.count(ctx),
         }
         if payload != HEARTBEAT && self.line.phase != Phase::Done {
             self.converse(ctx, |conversation, link| conversation.pong(payload, link));
@@ -403,7 +415,8 @@ impl<C: Conversation> Actor for Session<C> {
         shared.started(ctx.address());
         self.line.reaper.enter(shared.id, shared.clone());
         if let Some(payload) = self.payload.take() {
-            ctx.add_stream(FrameStream::new(payload, shared.limits.message_bytes_max));
+            let pace = Rc::clone(&self.line.pace);
+            ctx.add_stream(FrameStream::new(payload, shared.limits.message_bytes_max, pace));
         }
         self.converse(ctx, |conversation, link| conversation.opened(link));
         if self.line.reaper.is_draining() {

@@ -119,6 +119,7 @@ struct Counts {
     killed_slow: Arc<std::sync::atomic::AtomicU64>,
     killed_vanished: Arc<std::sync::atomic::AtomicU64>,
     panics: Arc<std::sync::atomic::AtomicU64>,
+    held_back: Arc<std::sync::atomic::AtomicU64>,
 }
 
 struct Server {
@@ -214,6 +215,7 @@ fn counted_metrics() -> (TransportMetrics, Counts) {
         killed_slow: Arc::default(),
         killed_vanished: Arc::default(),
         panics: Arc::default(),
+        held_back: Arc::default(),
     };
     let counter = |count: &Arc<_>| metrics::Counter::from_arc(Arc::clone(count));
     let metrics = TransportMetrics {
@@ -222,6 +224,7 @@ fn counted_metrics() -> (TransportMetrics, Counts) {
         killed_slow: counter(&counts.killed_slow),
         killed_vanished: counter(&counts.killed_vanished),
         panics: counter(&counts.panics),
+        held_back: counter(&counts.held_back),
         ..TransportMetrics::new()
     };
     (metrics, counts)
@@ -701,21 +704,68 @@ async fn an_idle_client_is_closed_with_4008_although_it_pongs() {
     server.stop().await;
 }
 
+/// An hour's queue had ended in 1008, and again at each reconnect. Heartbeats go on meanwhile, and their pongs wait behind it.
 #[actix_web::test]
-async fn a_flood_is_closed_with_1008_whatever_it_is_made_of() {
+async fn who_sends_too_fast_is_held_back_and_loses_nothing() {
     let mut server = Server::with(|limits| {
-        limits.messages_per_second = 1;
+        limits.messages_per_second = 200;
+        limits.messages_burst = 20;
+        limits.heartbeat = Duration::from_millis(100);
+        limits.idle_timeout = Duration::from_millis(300);
+    })
+    .await;
+    let mut client = RawClient::connect(&server).await;
+    server.opened().await;
+    let began = std::time::Instant::now();
+    let queue: Vec<String> = (0..300).map(|n| format!("queued {n}")).collect();
+    let frames: Vec<u8> = queue.iter().flat_map(|text| frame(0x81, text.as_bytes())).collect();
+    client.send(&frames).await;
+    for text in &queue {
+        assert_eq!(server.text().await, *text);
+    }
+    assert!(began.elapsed() >= Duration::from_millis(1_200), "{:?}", began.elapsed());
+    assert_eq!(server.counts.held_back.load(SeqCst), 1);
+    client.text("close").await;
+    assert_eq!(client.close_frame().await.0, CloseCode::LoggedInElsewhere.number());
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn who_goes_on_too_fast_is_closed_with_1008_whatever_it_sends() {
+    let mut server = Server::with(|limits| {
+        limits.messages_per_second = 50;
         limits.messages_burst = 10;
+        limits.held_back_max = Duration::from_millis(500);
     })
     .await;
     for flood in [frame(0x81, b"text"), frame(0x89, b"ping"), frame(0x8a, b"unasked pong")] {
         let mut client = RawClient::connect(&server).await;
-        client.send(&flood.repeat(30)).await;
+        client.send(&flood.repeat(300)).await;
         assert_eq!(client.close_frame().await, (1008, "too many messages".into()));
         client.answer_close(1008).await;
         client.ends_promptly().await;
         assert_eq!(server.ended().await, Ended::WeClosed(CloseCode::Policy));
     }
+    server.stop().await;
+}
+
+/// Its Close is behind a queue that would take a minute.
+#[actix_web::test]
+async fn who_is_held_back_is_closed_at_once() {
+    let mut server = Server::with(|limits| {
+        limits.messages_per_second = 5;
+        limits.messages_burst = 5;
+    })
+    .await;
+    let mut client = RawClient::connect(&server).await;
+    let handle = server.opened().await;
+    client.send(&frame(0x81, b"queued").repeat(300)).await;
+    server.text().await;
+    handle.close(CloseCode::GoingAway, "restart");
+    assert_eq!(client.close_frame().await, (1001, "restart".into()));
+    client.answer_close(1001).await;
+    client.ends_promptly().await;
+    assert_eq!(server.ended().await, Ended::WeClosed(CloseCode::GoingAway));
     server.stop().await;
 }
 

@@ -59,10 +59,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         Limits,
         "MESSAGES_PER_SECOND",
         "50",
-        "Messages of one socket, four times as many at once; over it 1008. A phone that was offline sends what it has \
-         gathered.",
+        "Messages of one socket, four times as many at once; what comes faster is read at this pace and waits on the phone. \
+         One that was offline sends what it has gathered.",
     )
     .unit("messages a second"),
+    new(
+        Limits,
+        "HELD_BACK_MAX_SECS",
+        "300",
+        "How long a socket may send more than MESSAGES_PER_SECOND without a second's pause; then it is closed with 1008. What \
+         a phone measures in a whole day, each 10 s, takes three minutes.",
+    )
+    .unit("seconds"),
     new(
         Limits,
         "BAD_MESSAGES_PER_MINUTE",
