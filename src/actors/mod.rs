@@ -1,6 +1,7 @@
 //! Actors own live state and time. Each has one owner thread and is spoken to by messages.
 
 pub mod dispatcher;
+pub mod driven;
 pub mod entrance;
 pub mod matcher;
 mod once_each;

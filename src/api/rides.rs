@@ -1,5 +1,6 @@
 //! Rides by REST, for passengers, drivers and operators. What a ride may become is decided in `operations::rides`.
 
+use crate::actors::driven::driven_m;
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::words;
 use crate::api::answer::{Answered, CREATED, OK, decide, decide_and_add, json, page, page_limit};
@@ -19,11 +20,11 @@ use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
 use crate::domain::payment::Terms;
 use crate::domain::position::Fix;
-use crate::domain::ride::RideId;
+use crate::domain::ride::{RideId, RideStep};
 use crate::domain::search_policy::Patience;
 use crate::operations::authentication::Principal;
 use crate::operations::payments;
-use crate::operations::rides::{self, Canceller, DriverStep, Request, Viewer};
+use crate::operations::rides::{self, Canceller, Request, Viewer};
 use crate::store::reads::{self, RideStanding, RidesOf};
 use crate::store::{Conn, StoreError, Tx};
 use actix_web::http::StatusCode;
@@ -182,7 +183,7 @@ pub async fn arrive(
     once: Once,
     body: Body,
 ) -> Answered {
-    step(&ctx, &caller, id.into_inner(), DriverStep::Arrive, &once, &body).await
+    step(&ctx, &caller, id.into_inner(), RideStep::Arrive, &once, &body).await
 }
 
 /// `POST rides/{ride_id}/start`.
@@ -193,7 +194,7 @@ pub async fn start(
     once: Once,
     body: Body,
 ) -> Answered {
-    step(&ctx, &caller, id.into_inner(), DriverStep::Start, &once, &body).await
+    step(&ctx, &caller, id.into_inner(), RideStep::Start, &once, &body).await
 }
 
 /// `POST rides/{ride_id}/complete`.
@@ -204,14 +205,14 @@ pub async fn complete(
     once: Once,
     body: Body,
 ) -> Answered {
-    step(&ctx, &caller, id.into_inner(), DriverStep::Complete, &once, &body).await
+    step(&ctx, &caller, id.into_inner(), RideStep::Complete, &once, &body).await
 }
 
 async fn step(
     ctx: &Context,
     caller: &DriverCaller,
     id: RideId,
-    step: DriverStep,
+    step: RideStep,
     once: &Once,
     body: &Body,
 ) -> Answered {
@@ -222,7 +223,9 @@ async fn step(
     let (driver, rules) = (caller.driver, ctx.settings.ride_rules());
     let key = once.key(ctx, &caller.principal, body);
     let driven_m = match (step, ctx.settings.rides.final_fare) {
-        (DriverStep::Complete, FinalFare::Track) => driven_m(ctx, &id, driver).await?,
+        (RideStep::Complete, FinalFare::Track) => {
+            driven_m(&ctx.recorder, &ctx.database, &ctx.clock, &id, driver).await?
+        }
         _ => None,
     };
     let theirs = id.clone();
@@ -241,15 +244,6 @@ fn is_paid_in_cash(object: &Object) -> Result<bool, Problem> {
     let mut fields = Fields::of(object);
     let paid = fields.optional("payment_status", rules::paid);
     fields.finish(|| Some(paid.is_some()))
-}
-
-/// The way of a ride with all positions that were taken before, those that the driver's app has sent a moment ago, too.
-async fn driven_m(ctx: &Context, id: &RideId, driver: DriverId) -> Result<Option<f64>, Problem> {
-    if !ctx.recorder.flush_positions().await {
-        return Err(Problem::new(ErrorCode::Unavailable, "The way can't be read just now; try again."));
-    }
-    let (id, now) = (id.clone(), ctx.clock.now());
-    ctx.read(move |conn| rides::driven_m(conn, &id, driver, now)).await
 }
 
 /// `POST rides/{ride_id}/cancel`: by its passenger, its driver (who gives it back) or an admin.

@@ -15,7 +15,7 @@ use crate::app::capacity::{self, Capacity};
 use crate::app::push;
 use crate::app::start_up::{self, LogIns};
 use crate::app::{Foundation, Outcome, commands, place, settle_currency, time_delta, token_keys};
-use crate::config::Settings;
+use crate::config::{FinalFare, Settings};
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::event::{Announcement, Event, EventBody};
 use crate::domain::ids::DriverId;
@@ -350,6 +350,7 @@ fn sockets(
         ),
     };
     let rides = settings.anonymous_rides;
+        fare_is_of_the_track: settings.rides.final_fare == FinalFare::Track,
     Sockets {
         clients: Arc::new(clients),
         driver_limits: Arc::new(limits(settings, Activity::TextOrPing)),

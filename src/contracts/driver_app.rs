@@ -6,6 +6,7 @@ use crate::contracts::envelope::text;
 use crate::contracts::inbound::{BadMessage, Inbound};
 use crate::contracts::reading::Message;
 use crate::domain::ids::{DriverId, EventId};
+use crate::domain::ride::RideStep;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
@@ -22,6 +23,11 @@ pub fn parse(text: &str, now: DateTime<Utc>) -> Result<Inbound, BadMessage> {
         // Answered bare.
         "ping" => Ok(Inbound::Ping { timestamp: None }),
         "location_update" => message.location_update(now),
+        // A driver of rides hears of them on this socket, too.
+        "chat_message" => message.chat(Some(message.ride_id()?)),
+        "driver_arrived" => message.step(RideStep::Arrive),
+        "ride_started" => message.step(RideStep::Start),
+        "ride_completed" => message.step(RideStep::Complete),
         _ => message.common(),
     }
 }

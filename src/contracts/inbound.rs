@@ -5,7 +5,7 @@ use crate::domain::ids::EventId;
 use crate::domain::money::Amount;
 use crate::domain::payment::PaymentMethod;
 use crate::domain::position::{Fix, Position};
-use crate::domain::ride::RideId;
+use crate::domain::ride::{RideId, RideStep, Stars};
 use serde_json::Value;
 
 /// A message from a client, understood. A contract gives only those that it has.
@@ -30,10 +30,21 @@ pub enum Inbound {
     DriverOnline,
     /// The driver wants no more work.
     DriverOffline,
-    /// Words for the other participant of a ride.
+    /// Words for the other participant of a ride; of the one whose socket this is where none is named.
     Chat {
-        ride_id: RideId,
+        ride_id: Option<RideId>,
         text: String,
+    },
+    /// What a passenger gives a ride that is over; the one whose socket this is where none is named.
+    Rate {
+        ride_id: Option<RideId>,
+        stars: Stars,
+        comment: Option<String>,
+    },
+    /// The driver moves a ride of theirs on.
+    Step {
+        ride_id: RideId,
+        step: RideStep,
     },
     /// A search for the ride whose socket this is.
     FindDriver(Box<FindDriver>),

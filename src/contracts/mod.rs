@@ -32,7 +32,7 @@ pub use inbound::{BadMessage, FindDriver, Inbound, Reading};
 
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
-use crate::domain::ride::{RideId, Sighting};
+use crate::domain::ride::{RideId, Sighting, Stars};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
@@ -135,6 +135,14 @@ impl Contract {
                 Some(ride_hailing::driver_location_update(&location, now))
             }
             Contract::RideMatching => Some(ride_matching::driver_location(ride, sighting)),
+        }
+    }
+
+    /// The passenger's rating was taken.
+    pub fn ride_rated(self, ride: &RideId, stars: Stars, now: DateTime<Utc>) -> String {
+        match self {
+            Contract::DriverApp | Contract::RideHailing => ride_hailing::ride_rated(ride, stars, now),
+            Contract::RideMatching => ride_matching::ride_rated(ride, stars),
         }
     }
 

@@ -6,12 +6,17 @@ use crate::contracts::fixes::{self, off_earth};
 use crate::contracts::inbound::{BadMessage, Inbound};
 use crate::contracts::number::integer_or_text;
 use crate::domain::ids::EventId;
-use crate::domain::ride::RideId;
+use crate::domain::ride::{RideId, RideStep, Stars};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+
+/// Characters of a chat message: what fits on a phone's screen, and far below a message's limit.
+pub const CHAT_CHARS_MAX: usize = 1000;
+/// Characters of what is said with a rating, as REST has it.
+const COMMENT_CHARS_MAX: usize = 500;
 
 /// All that any message has; which of it must be there depends on the type. `data` stays text until the type is
 /// known: a position is most of what comes, and is read without a detour.
@@ -33,6 +38,10 @@ pub struct Message<'a> {
     ride_id: Option<Value>,
     #[serde(default)]
     text: Option<Value>,
+    #[serde(default)]
+    rating: Option<Value>,
+    #[serde(default)]
+    comment: Option<Value>,
 }
 
 impl<'a> Message<'a> {
@@ -80,6 +89,33 @@ impl<'a> Message<'a> {
                 .map_err(|_| BadMessage::new(ErrorCode::NotFound, "there is no such ride")),
             _ => Err(invalid("ride_id must be a string")),
         }
+    }
+
+    /// The same where the socket says which one it is.
+    pub fn ride_id_if_any(&self) -> Result<Option<RideId>, BadMessage> {
+        match &self.ride_id {
+            None | Some(Value::Null) => Ok(None),
+            Some(_) => self.ride_id().map(Some),
+        }
+    }
+
+    /// Words for the other participant of a ride.
+    pub fn chat(&self, ride_id: Option<RideId>) -> Result<Inbound, BadMessage> {
+        self.text(CHAT_CHARS_MAX).map(|text| Inbound::Chat { ride_id, text })
+    }
+
+    /// What a passenger gives a ride; of what they say with it as much as is kept.
+    pub fn rating(&self, ride_id: Option<RideId>) -> Result<Inbound, BadMessage> {
+        let stars = self.rating.as_ref().and_then(integer_or_text).and_then(Stars::new);
+        let stars = stars.ok_or_else(|| invalid("rating must be a whole number from 1 to 5"))?;
+        let comment = self.comment.as_ref().and_then(Value::as_str);
+        let comment = comment.and_then(|text| shown_part(text, COMMENT_CHARS_MAX));
+        Ok(Inbound::Rate { ride_id, stars, comment })
+    }
+
+    /// A driver's next step with a ride, in the words of the events that it leads to.
+    pub fn step(&self, step: RideStep) -> Result<Inbound, BadMessage> {
+        self.ride_id().map(|ride_id| Inbound::Step { ride_id, step })
     }
 
     /// What is to be said to somebody.

@@ -9,7 +9,7 @@ use crate::contracts::ride_rest::Ride;
 use crate::contracts::time::WireTime;
 use crate::domain::driver;
 use crate::domain::ids::EventId;
-use crate::domain::ride::{RideId, Sighting};
+use crate::domain::ride::{RideId, RideStep, Sighting, Stars};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -19,9 +19,6 @@ pub use crate::contracts::envelope::{authenticated, error, event, resume_failed,
 
 /// The name under which confirmations are kept.
 pub const NAME: &str = "ride_hailing";
-
-/// Characters of a chat message: what fits on a phone's screen, and far below a message's limit.
-const CHAT_CHARS_MAX: usize = 1000;
 
 /// Reads a client's message. `now` is the server's time.
 pub fn parse(text: &str, now: DateTime<Utc>) -> Result<Inbound, BadMessage> {
@@ -33,10 +30,11 @@ pub fn parse(text: &str, now: DateTime<Utc>) -> Result<Inbound, BadMessage> {
         "leave_ride" => message.ride_id().map(Inbound::LeaveRide),
         "driver_online" => Ok(Inbound::DriverOnline),
         "driver_offline" => Ok(Inbound::DriverOffline),
-        "chat_message" => {
-            let ride_id = message.ride_id()?;
-            message.text(CHAT_CHARS_MAX).map(|text| Inbound::Chat { ride_id, text })
-        }
+        "chat_message" => message.chat(Some(message.ride_id()?)),
+        "rate_ride" => message.rating(Some(message.ride_id()?)),
+        "driver_arrived" => message.step(RideStep::Arrive),
+        "ride_started" => message.step(RideStep::Start),
+        "ride_completed" => message.step(RideStep::Complete),
         _ => message.common(),
     }
 }
@@ -107,6 +105,16 @@ pub fn driver_status(status: driver::DriverStatus, now: DateTime<Utc>) -> String
         status: &'static str,
     }
     text("driver_status", &DriverStatus { status: status.as_str() }, now)
+}
+
+/// The answer to `rate_ride`.
+pub fn ride_rated(ride: &RideId, stars: Stars, now: DateTime<Utc>) -> String {
+    #[derive(Serialize)]
+    struct RideRated<'a> {
+        ride_id: &'a RideId,
+        rating: u8,
+    }
+    text("ride_rated", &RideRated { ride_id: ride, rating: stars.count() }, now)
 }
 
 /// Where the driver of a ride is.

@@ -1,6 +1,7 @@
 //! The hailing contract against its vectors, and what is not in them: bad messages, and what is unknown.
 
 use super::*;
+use crate::contracts::reading::CHAT_CHARS_MAX;
 use crate::contracts::vectors::{
     assignment, at, cancelled, event as happened, now, offer, person, ride as a_ride, ride_id, sighting,
     vectors,
@@ -43,7 +44,7 @@ fn meaning(name: &str) -> Inbound {
         "resume" => Inbound::Resume(EventId(17)),
         "ack" => Inbound::Ack(EventId(18)),
         "authenticate" => Inbound::Authenticate("a.b.c".to_owned()),
-        "chat_message" => Inbound::Chat { ride_id: ride(), text: "I am at the gate".to_owned() },
+        "chat_message" => Inbound::Chat { ride_id: Some(ride()), text: "I am at the gate".to_owned() },
         _ => panic!("no meaning for {name}"),
     }
 }

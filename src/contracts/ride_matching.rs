@@ -17,7 +17,7 @@ use crate::domain::ids::{DriverId, EventId, JobId};
 use crate::domain::money::{Amount, Money};
 use crate::domain::payment::PaymentMethod;
 use crate::domain::position::Position;
-use crate::domain::ride::{CancelCode, CancelledBy, RideId, Sighting};
+use crate::domain::ride::{CancelCode, CancelledBy, RideId, Sighting, Stars};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -39,6 +39,8 @@ pub fn parse(text: &str) -> Result<Inbound, BadMessage> {
         "ping" => Ok(Inbound::Ping { timestamp: None }),
         "find_driver" => find_driver(text).map(|asked| Inbound::FindDriver(Box::new(asked))),
         "cancel_ride" => Ok(Inbound::CancelRide),
+        "chat_message" => message.chat(message.ride_id_if_any()?),
+        "rate_ride" => message.rating(message.ride_id_if_any()?),
         _ => message.common(),
     }
 }
@@ -234,6 +236,16 @@ pub fn driver_location(ride: &RideId, sighting: &Sighting) -> String {
         speed: whole(sighting.speed),
     };
     flat("driver_location", None, &location)
+}
+
+/// The answer to `rate_ride`.
+pub fn ride_rated(ride: &RideId, stars: Stars) -> String {
+    #[derive(Serialize)]
+    struct RideRated<'a> {
+        ride_id: &'a RideId,
+        rating: u8,
+    }
+    flat("ride_rated", None, &RideRated { ride_id: ride, rating: stars.count() })
 }
 
 pub fn error(bad: &BadMessage) -> String {

@@ -11,6 +11,28 @@ use std::borrow::Borrow;
 use std::fmt;
 use uuid::Uuid;
 
+/// What the driver makes of a ride of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RideStep {
+    Arrive,
+    Start,
+    Complete,
+}
+
+/// What a passenger gives a ride: 1 to 5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stars(u8);
+
+impl Stars {
+    pub fn new(stars: i64) -> Option<Self> {
+        u8::try_from(stars).ok().filter(|stars| (1..=5).contains(stars)).map(Self)
+    }
+
+    pub fn count(self) -> u8 {
+        self.0
+    }
+}
+
 /// The id by which apps know a ride: a UUID of ours, or what the matching app chose. Names the newest job under it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
@@ -406,6 +428,12 @@ mod tests {
         let track = (0..10).map(|step| (second(0), at(3.848 + f64::from(step) * 0.001, 11.5)));
         let length = track_length_m(track);
         assert!((1000.0..1002.0).contains(&length), "{length}");
+    }
+
+    #[test]
+    fn stars_are_1_to_5() {
+        assert!((1..=5).all(|stars| Stars::new(stars).is_some()));
+        assert!([0, 6, -1, 257, i64::MAX].into_iter().all(|stars| Stars::new(stars).is_none()));
     }
 
     proptest! {

@@ -231,6 +231,56 @@ async fn the_two_of_a_ride_talk_from_its_acceptance_to_its_end() {
     passenger.expect_error("invalid_message").await;
 }
 
+/// The driver's next steps, in the words of the events that they lead to, on either of the sockets that drivers have.
+#[tokio::test]
+async fn a_driver_moves_a_ride_on_by_socket_and_the_passenger_rates_it() {
+    let server = Server::builder().setting("FINAL_FARE", "track").start_with_drivers(&[1]).await;
+    let ride = server.taken_ride().await;
+    let mut passenger = server.hailing_passenger(PASSENGER).await;
+    let mut hailing = server.hailing_driver(1).await;
+    hailing.events_until(|event| event["type"] == "ride_accepted").await;
+    let step = |kind: &str| json!({"type": kind, "ride_id": ride.id});
+    passenger.expect("ride_accepted").await;
+    passenger.send(step("driver_arrived"));
+    passenger.expect_error("forbidden").await;
+    let mut stranger = server.hailing_driver(2).await;
+    stranger.send(step("driver_arrived"));
+    stranger.expect_error("not_found").await;
+    hailing.send(step("ride_completed"));
+    hailing.expect_error("ride_state").await;
+    hailing.send(json!({"type": "driver_arrived"}));
+    hailing.expect_error("invalid_message").await;
+
+    hailing.send(step("driver_arrived"));
+    hailing.expect("driver_arrived").await;
+    assert_eq!(passenger.expect("driver_arrived").await["data"]["ride_id"], json!(ride.id));
+    hailing.send(step("driver_arrived"));
+    assert!(hailing.types_until_now().await.is_empty(), "a repetition changes nothing");
+    let mut driver = server.driver(1).await;
+    driver.send(step("ride_started"));
+    passenger.expect("ride_started").await;
+    driver.sync().await;
+    driver.chat(&ride.id, "Here we are");
+    assert_eq!(passenger.expect("chat_message").await["data"]["text"], "Here we are");
+    for north in 0..3 {
+        ride.locate(HERE.0 + f64::from(north) * 1e-3, HERE.1).await;
+    }
+    driver.send(step("ride_completed"));
+    let completed = passenger.expect("ride_completed").await;
+    assert_ne!(completed["data"]["final_fare"], 1500, "of the way that was driven: {completed}");
+    assert_eq!(passenger.types_until_now().await, [""; 0]);
+
+    let rate = |rating: i64| json!({"type": "rate_ride", "ride_id": ride.id, "rating": rating});
+    hailing.send(rate(5));
+    hailing.events_until(|event| event["type"] == "ride_completed").await;
+    passenger.send(rate(3));
+    let rated = passenger.expect("ride_rated").await;
+    assert_eq!(rated["data"], json!({"ride_id": ride.id, "rating": 3}));
+    passenger.send(rate(5));
+    passenger.expect_error("already_rated").await;
+    ride.passenger.post(&format!("rides/{}/rate", ride.id), json!({"rating": 4})).await.expect_problem(409);
+}
+
 #[tokio::test]
 async fn drivers_come_to_work_and_go_but_not_during_a_ride() {
     let server = Server::for_rides(&[1]).await;

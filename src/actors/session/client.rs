@@ -6,12 +6,14 @@
 //! | --- | --- |
 //! | `delivering` | delivery, the same for all |
 //! | `driver_app`, `ride_hailing`, `ride_matching` | the contract's part |
+//! | `riding` | what is said of a ride on more than one contract's socket |
 //! | `search_limits` | how often the matching app may ask |
 
 mod delivering;
 mod driver_app;
 mod ride_hailing;
 mod ride_matching;
+mod riding;
 mod search_limits;
 
 pub use ride_matching::Arrival;
@@ -70,6 +72,8 @@ pub struct ClientContext {
     pub rides: Rules,
     /// Of what is unconfirmed, at most so many of the newest are replayed …
     pub replay_events_max: u32,
+    /// Whether the final fare is made of the way that was driven.
+    pub fare_is_of_the_track: bool,
     /// … that are not older than this.
     pub replay_age_max: TimeDelta,
     /// Rides that one connection may follow.
@@ -338,6 +342,7 @@ impl Client {
 
     /// A message that not every contract has.
     fn said(&mut self, inbound: Inbound, link: &mut Link<'_, Self>) {
+        let Some(inbound) = riding::said(self, inbound, link) else { return };
         match self.part {
             Part::DriverApp(_) => self.misplaced(&inbound, link),
             Part::RideHailing(_) => ride_hailing::said(self, inbound, link),

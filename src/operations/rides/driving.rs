@@ -7,7 +7,7 @@ use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::position::Position;
-use crate::domain::ride::{RideId, Rules, Travel, Unavailable, track_length_m};
+use crate::domain::ride::{RideId, RideStep, Rules, Travel, Unavailable, track_length_m};
 use crate::domain::search::{End, SearchNews};
 use crate::domain::story::What;
 use crate::operations::error::{Error, Refusal};
@@ -20,14 +20,6 @@ use chrono::{DateTime, Utc};
 
 /// A ride of five hours with a position each second.
 const TRACK_POSITIONS_MAX: i64 = 20_000;
-
-/// What the driver makes of a ride of theirs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DriverStep {
-    Arrive,
-    Start,
-    Complete,
-}
 
 /// A driver takes a ride that is offered to them: one wins. Taking what one has changes nothing.
 pub fn accept(
@@ -220,7 +212,7 @@ pub fn step(
     tx: &mut Tx<'_>,
     ride_id: &RideId,
     driver: DriverId,
-    step: DriverStep,
+    step: RideStep,
     driven_m: Option<f64>,
     rules: &Rules,
 ) -> Result<RideStanding, Error> {
@@ -230,9 +222,9 @@ pub fn step(
         return Err(Refusal::NotFound("ride").into());
     }
     let the_move = match step {
-        DriverStep::Arrive => Move::Arrive,
-        DriverStep::Start => Move::Start,
-        DriverStep::Complete => Move::Complete,
+        RideStep::Arrive => Move::Arrive,
+        RideStep::Start => Move::Start,
+        RideStep::Complete => Move::Complete,
     };
     let to = match transition(job.kind, job.status, the_move) {
         Moved::Moves(to) => to,
@@ -246,12 +238,12 @@ pub fn step(
     let account = account_of(tx, driver)?;
     let (at, ride_id) = (tx.at(), ride.ride_id.clone());
     let (change, body) = match step {
-        DriverStep::Arrive => (
+        RideStep::Arrive => (
             JobChange { arrived_at: Some(Some(at)), ..JobChange::default() },
             EventBody::DriverArrived { ride_id, driver: public_id(&account) },
         ),
         // Who starts without having said so has arrived.
-        DriverStep::Start => (
+        RideStep::Start => (
             JobChange {
                 arrived_at: ride.arrived_at.is_none().then_some(Some(at)),
                 started_at: Some(at),
@@ -259,7 +251,7 @@ pub fn step(
             },
             EventBody::RideStarted { ride_id },
         ),
-        DriverStep::Complete => (
+        RideStep::Complete => (
             JobChange {
                 completed_at: Some(at),
                 final_fare_minor: Some(fare.minor()),

@@ -10,10 +10,10 @@ mod rating;
 
 pub use chat::chat;
 pub(super) use driving::release;
-pub use driving::{DriverStep, accept, claim, decline, driven_m, give_back, step};
+pub use driving::{accept, claim, decline, driven_m, give_back, step};
 pub use losing::{Waiting, lose_driver, waiting_since};
 pub use matching::{Asker, UnderWay, call_off, find_driver, under_way};
-pub use rating::{Stars, rate};
+pub use rating::rate;
 
 use crate::domain::contact::Contact;
 use crate::domain::event::{DriverCard, EventBody};

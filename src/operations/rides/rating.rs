@@ -3,7 +3,7 @@
 use super::{lock, standing};
 use crate::domain::ids::CustomerId;
 use crate::domain::job::JobStatus;
-use crate::domain::ride::RideId;
+use crate::domain::ride::{RideId, Stars};
 use crate::operations::drivers;
 use crate::operations::error::{Error, Refusal};
 use crate::store::reads::RideStanding;
@@ -25,7 +25,7 @@ pub fn rate(
     if job.status != JobStatus::Completed {
         return Err(Refusal::RideState(job.status).into());
     }
-    let (stars, at) = (i64::from(stars.0), tx.at());
+    let (stars, at) = (i64::from(stars.count()), tx.at());
     if sql!(tx, rides::rate(job.id, stars, comment, at))? == 0 {
         return Err(Refusal::AlreadyRated.into());
     }
@@ -36,16 +36,6 @@ pub fn rate(
         sql!(tx, rides::set_rating(driver, mean, count))?;
     }
     standing(tx, job.id)
-}
-
-/// 1 to 5.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stars(u8);
-
-impl Stars {
-    pub fn new(stars: i64) -> Option<Self> {
-        u8::try_from(stars).ok().filter(|stars| (1..=5).contains(stars)).map(Self)
-    }
 }
 
 /// A mean of `count` ratings with one more. What a driver begins with is no rating, so the first one replaces it.
@@ -63,11 +53,5 @@ mod tests {
         assert_eq!(mean_with(5.0, 0, 2), (2.0, 1));
         assert_eq!(mean_with(2.0, 1, 5), (3.5, 2));
         assert_eq!(mean_with(3.5, 2, 5), (4.0, 3));
-    }
-
-    #[test]
-    fn stars_are_1_to_5() {
-        assert!((1..=5).all(|stars| Stars::new(stars).is_some()));
-        assert!([0, 6, -1, 257, i64::MAX].into_iter().all(|stars| Stars::new(stars).is_none()));
     }
 }

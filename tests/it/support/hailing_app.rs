@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::app::{App, Door, Heard};
 
 /// What the apps have a meaning for: what their contract fixed, and what this project added to it.
-const KNOWN_TYPES: [&str; 24] = [
+const KNOWN_TYPES: [&str; 25] = [
     "connected",
     "pong",
     "ride_requested",
@@ -23,6 +23,7 @@ const KNOWN_TYPES: [&str; 24] = [
     "driver_location_stale",
     "driver_location_fresh",
     "chat_message",
+    "ride_rated",
     "order_assigned",
     "order_cancelled",
     "booking_updated",

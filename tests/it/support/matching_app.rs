@@ -7,7 +7,7 @@ use super::app::{App, Door, Heard};
 use super::{Api, Server};
 
 /// What the app waits for. A position that comes between is no answer to anything.
-const KNOWN_TYPES: [&str; 12] = [
+const KNOWN_TYPES: [&str; 14] = [
     "connection_established",
     "pong",
     "searching",
@@ -18,6 +18,8 @@ const KNOWN_TYPES: [&str; 12] = [
     "driver_arrived",
     "ride_started",
     "ride_completed",
+    "chat_message",
+    "ride_rated",
     "resume_failed",
     "authenticated",
 ];

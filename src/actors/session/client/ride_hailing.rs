@@ -54,6 +54,10 @@ impl RideHailing {
         &self.who
     }
 
+    pub fn viewer(&self) -> Viewer {
+        self.viewer
+    }
+
     pub fn connected(&self, newest: EventId, now: DateTime<Utc>) -> String {
         let Principal { public_id, phone_number, driver, .. } = &self.who;
         ride_hailing::connected(*public_id, phone_number.as_deref(), driver.is_some(), newest, now)
@@ -90,7 +94,6 @@ pub(super) fn said(client: &mut Client, inbound: Inbound, link: &mut Link<'_, Cl
         Inbound::LeaveRide(ride) => leave(client, &ride, link),
         Inbound::DriverOnline => set_wish(client, Wants::Online, link),
         Inbound::DriverOffline => set_wish(client, Wants::Offline, link),
-        Inbound::Chat { ride_id, text } => chat(client, ride_id, text, link),
         other => client.misplaced(&other, link),
     }
 }
@@ -198,19 +201,6 @@ fn set_wish(client: &mut Client, wants: Wants, link: &mut Link<'_, Client>) {
     link.wait(setting, |client, outcome: Result<DriverStatus, operations::Error>, link| match outcome {
         Ok(status) => client.send(ride_hailing::driver_status(status, client.context.clock.now()), link),
         Err(error) => client.not_done(&error, link),
-    });
-}
-
-/// The other participant hears it as an event; who says it hears nothing unless it could not be said.
-fn chat(client: &mut Client, ride: RideId, text: String, link: &mut Link<'_, Client>) {
-    let context = client.context.clone();
-    let Some(hailing) = client.hailing() else { return };
-    let from = hailing.who.clone();
-    let saying = async move { context.database.write(move |tx| rides::chat(tx, &ride, &from, &text)).await };
-    link.wait(saying, |client, outcome: Result<(), operations::Error>, link| {
-        if let Err(error) = outcome {
-            client.not_done(&error, link);
-        }
     });
 }
 
