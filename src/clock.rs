@@ -1,16 +1,53 @@
 //! The time of day, from outside: whoever decides by the time is handed a [`Clock`], so that a test can say what time it
 //! is. Nothing else in the crate reads the ambient clock; `clippy.toml` refuses it.
 //!
-//! For measuring how long something takes, `std::time::Instant` is right and allowed: the time of day may jump.
+//! For measuring how long something takes, `std::time::Instant` is right and allowed: the time of day may jump. What came
+//! when, and how old it is by now, goes by [`Clock::steady`].
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Tells the time of day.
 pub trait Clock: fmt::Debug + Send + Sync {
     fn now(&self) -> DateTime<Utc>;
+
+    /// A time that is never set: it begins as the time of day and runs on evenly whatever becomes of that. It has a meaning
+    /// within the process alone. (While the machine is suspended it does not run.)
+    fn steady(&self) -> DateTime<Utc>;
+
+    fn moment(&self) -> Moment {
+        Moment { wall: self.now(), steady: self.steady() }
+    }
+}
+
+/// A time of day that lies further ahead than this is of a clock that has been set since.
+pub const DISTRUSTED_AHEAD: TimeDelta = TimeDelta::seconds(60);
+/// As old as that counts what is of a clock that has been set: nothing that is asked for may be so old.
+const UNKNOWN_AGE: TimeDelta = TimeDelta::hours(24);
+
+/// One moment by both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    pub wall: DateTime<Utc>,
+    pub steady: DateTime<Utc>,
+}
+
+impl Moment {
+    /// What the steady clock showed at a time of day, by what the two show now. A little ahead of us is now; what is far
+    /// ahead was written before the clock was set, and nobody knows when.
+    pub fn steady_of(self, wall: DateTime<Utc>) -> DateTime<Utc> {
+        let age = self.wall - wall;
+        let is_distrusted = age < -DISTRUSTED_AHEAD;
+        self.steady - if is_distrusted { UNKNOWN_AGE } else { age.max(TimeDelta::zero()) }
+    }
+
+    /// The time of day, by today's clock, of what the steady clock showed.
+    pub fn wall_of(self, steady: DateTime<Utc>) -> DateTime<Utc> {
+        self.wall - (self.steady - steady).max(TimeDelta::zero())
+    }
 }
 
 /// A clock as it is handed around.
@@ -25,37 +62,49 @@ impl Clock for System {
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
     }
+
+    fn steady(&self) -> DateTime<Utc> {
+        static BEGAN: LazyLock<(DateTime<Utc>, Instant)> = LazyLock::new(|| (System.now(), Instant::now()));
+        BEGAN.0 + BEGAN.1.elapsed()
+    }
 }
 
-/// A clock that stands still until it is moved. Copies show the same time.
+/// A clock that does not run until it is moved. Copies show the same time.
 #[derive(Debug, Clone)]
 pub struct Manual {
-    time: Arc<Mutex<DateTime<Utc>>>,
+    times: Arc<Mutex<Moment>>,
 }
 
 impl Manual {
     pub fn new(time: DateTime<Utc>) -> Self {
-        Manual { time: Arc::new(Mutex::new(time)) }
+        Manual { times: Arc::new(Mutex::new(Moment { wall: time, steady: time })) }
     }
 
-    /// Moves on, or back with a negative step: clocks are set, and code must bear it.
+    /// Time passes. With a negative step the clock is set back: code must bear it.
     pub fn advance(&self, step: TimeDelta) {
-        *self.time() += step;
+        let mut times = self.times();
+        times.wall += step;
+        times.steady += step.max(TimeDelta::zero());
     }
 
+    /// Sets the time of day; no time passes.
     pub fn set(&self, time: DateTime<Utc>) {
-        *self.time() = time;
+        self.times().wall = time;
     }
 
-    // A time is whole whatever panicked elsewhere, so a poisoned lock is taken all the same.
-    fn time(&self) -> MutexGuard<'_, DateTime<Utc>> {
-        self.time.lock().unwrap_or_else(PoisonError::into_inner)
+    // Times are whole whatever panicked elsewhere, so a poisoned lock is taken all the same.
+    fn times(&self) -> MutexGuard<'_, Moment> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Clock for Manual {
     fn now(&self) -> DateTime<Utc> {
-        *self.time()
+        self.times().wall
+    }
+
+    fn steady(&self) -> DateTime<Utc> {
+        self.times().steady
     }
 }
 
@@ -73,14 +122,27 @@ mod tests {
         assert_eq!(shared.now(), start + TimeDelta::seconds(90));
         clock.advance(TimeDelta::seconds(-100));
         assert_eq!(shared.now(), start - TimeDelta::seconds(10));
+        assert_eq!(shared.steady(), start + TimeDelta::seconds(90), "which is never set");
         clock.set(start);
-        assert_eq!(shared.now(), start);
+        assert_eq!((shared.now(), shared.steady()), (start, start + TimeDelta::seconds(90)));
+    }
+
+    #[test]
+    fn a_time_from_before_the_clock_was_set_is_not_now() {
+        let at = |secs: i64| DateTime::from_timestamp(1_800_000_000 + secs, 0).unwrap();
+        let moment = Moment { wall: at(-3_000), steady: at(600) };
+        assert_eq!(moment.steady_of(at(-3_010)), at(590));
+        assert_eq!(moment.steady_of(at(-2_990)), at(600), "a little ahead");
+        assert_eq!(moment.steady_of(at(0)), at(600) - UNKNOWN_AGE);
+        assert_eq!((moment.wall_of(at(590)), moment.wall_of(at(700))), (at(-3_010), at(-3_000)));
     }
 
     #[test]
     fn the_system_clock_runs() {
         let earlier = System.now();
         assert!(System.now() >= earlier);
+        let steady = System.steady();
+        assert!(System.steady() >= steady);
         assert!(earlier.timestamp() > 1_700_000_000, "the machine's clock is years behind: {earlier}");
     }
 }

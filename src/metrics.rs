@@ -47,6 +47,8 @@ metrics! {
     positions_accepted: Counter = counter, describe_counter, "fleetwire_positions_accepted_total";
     /// Positions written to driver_locations.
     positions_stored: Counter = counter, describe_counter, "fleetwire_positions_stored_total";
+    /// Accepted positions that were in driver_locations already: the app has sent its queue once more.
+    positions_repeated: Counter = counter, describe_counter, "fleetwire_positions_repeated_total";
     /// Positions refused because the recorder's queue was full; the client was told.
     positions_refused: Counter = counter, describe_counter, "fleetwire_positions_refused_total";
     /// Accepted positions given up because the database was not available until the end.
@@ -61,7 +63,7 @@ metrics! {
     event_confirm_seconds: Histogram = histogram, describe_histogram, "fleetwire_event_confirm_seconds";
     /// Announcements that the repair look had to find.
     announcements_repaired: Counter = counter, describe_counter, "fleetwire_announcements_repaired_total";
-    /// Positions that were stored and kept out of the matcher's index: a jump, or hopelessly inaccurate.
+    /// Positions that were stored and not believed: a jump, or hopelessly inaccurate.
     positions_implausible: Counter = counter, describe_counter, "fleetwire_positions_implausible_total";
     /// Rides that somebody follows.
     rooms: Gauge = gauge, describe_gauge, "fleetwire_rooms";

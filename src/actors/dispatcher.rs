@@ -3,6 +3,7 @@
 //!
 //! It owns no event: those are handed from the database's thread to the sessions by the registry itself.
 
+use crate::actors::positions::Positions;
 use crate::actors::registry::{Registered, Registry};
 use crate::actors::room::Rooms;
 use crate::actors::session::Ended;
@@ -47,6 +48,7 @@ pub struct Dispatcher {
     database: Database,
     registry: Arc<Registry>,
     rooms: Rooms,
+    positions: Positions,
     clock: SharedClock,
     metrics: Arc<Metrics>,
     // limits
@@ -81,6 +83,7 @@ impl Dispatcher {
         database: Database,
         registry: Arc<Registry>,
         rooms: Rooms,
+        positions: Positions,
         clock: SharedClock,
         metrics: Arc<Metrics>,
         limits: DispatcherLimits,
@@ -90,6 +93,7 @@ impl Dispatcher {
             database,
             registry,
             rooms,
+            positions,
             clock,
             metrics,
             limits,
@@ -206,14 +210,22 @@ impl Dispatcher {
         !self.registry.is_connected(account) && self.left_at.get(&account).is_none_or(|at| *at < before)
     }
 
+    /// Connected now, or has told positions within `span`, be they believed or not: a driver's row has neither those nor the
+    /// time of this machine's clock before it was set.
+    fn is_heard_of(&self, span: TimeDelta) -> impl Fn(AccountId, DriverId) -> bool + Clone + Send + 'static {
+        let (registry, positions) = (self.registry.clone(), self.positions.clone());
+        move |account, driver| registry.is_connected(account) || positions.heard_within(driver, span)
+    }
+
     /// Rides whose driver has vanished before the pickup.
     fn look_for_lost_drivers(&mut self, ctx: &mut Context<Self>) {
-        let before = self.clock.now() - self.limits.lost_after;
+        let (now, span) = (self.clock.now(), self.limits.lost_after);
+        let before = now - span;
         if self.began_at > before {
             return;
         }
         let database = self.database.clone();
-        let look = async move { database.read(move |conn| rides::waiting_since(conn, before)).await };
+        let look = async move { database.read(move |conn| rides::waiting_since(conn, now, span)).await };
         ctx.spawn(look.into_actor(self).map(move |waiting, dispatcher, ctx| match waiting {
             Ok(waiting) => dispatcher.lose_drivers(waiting, before, ctx),
             Err::<_, StoreError>(error) => log::warn!("lost drivers not looked for: {}", Chain(&error)),
@@ -222,16 +234,16 @@ impl Dispatcher {
 
     fn lose_drivers(&self, waiting: Vec<Waiting>, before: DateTime<Utc>, ctx: &mut Context<Self>) {
         let lost: Vec<_> = waiting.into_iter().filter(|ride| self.is_away(ride.account, before)).collect();
-        let (database, registry, metrics) =
-            (self.database.clone(), self.registry.clone(), self.metrics.clone());
-        let DispatcherLimits { deliveries_max, offers_again, .. } = self.limits;
+        let (database, metrics) = (self.database.clone(), self.metrics.clone());
+        let DispatcherLimits { deliveries_max, offers_again, lost_after, .. } = self.limits;
+        let is_heard_of = self.is_heard_of(lost_after);
         let telling = async move {
             for ride in lost {
-                let registry = registry.clone();
+                let is_heard_of = is_heard_of.clone();
                 let told = database
                     .write(move |tx| {
-                        let is_back = || registry.is_connected(ride.account);
-                        rides::lose_driver(tx, ride, before, is_back, offers_again, deliveries_max)
+                        let is_back = || is_heard_of(ride.account, ride.driver);
+                        rides::lose_driver(tx, ride, lost_after, is_back, offers_again, deliveries_max)
                     })
                     .await;
                 let Waiting { job, driver, .. } = ride;
@@ -260,8 +272,8 @@ impl Dispatcher {
             // Whoever was connected to the server that ran before may have left a moment ago.
             return;
         }
-        let database = self.database.clone();
-        let look = async move { database.read(move |conn| drivers::silent_since(conn, before)).await };
+        let (database, span) = (self.database.clone(), self.limits.offline_after);
+        let look = async move { database.read(move |conn| drivers::silent_for(conn, now, span)).await };
         ctx.spawn(look.into_actor(self).map(move |silent, dispatcher, ctx| match silent {
             Ok(silent) => dispatcher.set_silent_offline(silent, before, ctx),
             Err(StoreError::Closed) => {}
@@ -276,15 +288,16 @@ impl Dispatcher {
         ctx: &mut Context<Self>,
     ) {
         let away: Vec<_> = silent.into_iter().filter(|(_, account)| self.is_away(*account, before)).collect();
-        let (database, registry) = (self.database.clone(), self.registry.clone());
-        let deliveries_max = self.limits.deliveries_max;
+        let database = self.database.clone();
+        let DispatcherLimits { deliveries_max, offline_after, .. } = self.limits;
+        let is_heard_of = self.is_heard_of(offline_after);
         let setting = async move {
             for (driver, account) in away {
-                let registry = registry.clone();
+                let is_heard_of = is_heard_of.clone();
                 let set = database
                     .write(move |tx| {
-                        let is_back = || registry.is_connected(account);
-                        drivers::set_silent_offline(tx, driver, before, is_back, deliveries_max)
+                        let is_back = || is_heard_of(account, driver);
+                        drivers::set_silent_offline(tx, driver, offline_after, is_back, deliveries_max)
                     })
                     .await;
                 log_offline(driver, &set);

@@ -5,6 +5,7 @@ pub mod driven;
 pub mod entrance;
 pub mod matcher;
 mod once_each;
+pub mod positions;
 pub mod push;
 pub mod recorder;
 pub mod registry;

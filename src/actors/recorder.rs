@@ -4,13 +4,12 @@
 //! batch is full. Every position that was accepted is written or counted as dropped, and nothing leaves the buffer
 //! before it is committed.
 
-use crate::clock::SharedClock;
 use crate::domain::ids::DriverId;
 use crate::domain::position::Fix;
 use crate::metrics::Metrics;
 use crate::store::{Chain, Database, LivePosition, Mark, NewLocation, StoreError, bulk};
 use actix::prelude::*;
-use chrono::NaiveDateTime;
+use chrono::{DateTime, NaiveDateTime, Utc};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,7 +48,7 @@ struct Shared {
     database: Database,
     metrics: Arc<Metrics>,
     queue_max: usize,
-    positions: Mutex<Vec<NewLocation>>,
+    positions: Mutex<Vec<Accepted>>,
     /// In the buffer or being written.
     waiting_positions: AtomicUsize,
     /// How often in a row the database refused positions.
@@ -60,9 +59,25 @@ struct Shared {
     writing_marks: tokio::sync::Mutex<()>,
 }
 
+/// A position in the buffer.
+#[derive(Clone, Debug)]
+struct Accepted {
+    row: NewLocation,
+    /// When the driver was there, where that is believed: it is for their row, too.
+    seen_at: Option<NaiveDateTime>,
+    /// The same may be in the table.
+    may_repeat: bool,
+}
+
 impl RecorderHandle {
-    /// Accepts a position, or refuses it at once.
-    pub fn record(&self, driver: DriverId, fix: &Fix) -> Result<(), Full> {
+    /// Accepts a position, or refuses it at once. `seen_at` is where the driver's own row is to have it.
+    pub fn record(
+        &self,
+        driver: DriverId,
+        fix: &Fix,
+        seen_at: Option<DateTime<Utc>>,
+        may_repeat: bool,
+    ) -> Result<(), Full> {
         let shared = &self.shared;
         if shared.waiting_positions.fetch_add(1, Ordering::Relaxed) >= shared.queue_max {
             shared.waiting_positions.fetch_sub(1, Ordering::Relaxed);
@@ -80,7 +95,7 @@ impl RecorderHandle {
             created_at: fix.measured_at.naive_utc(),
         };
         let mut positions = lock(&shared.positions);
-        positions.push(row);
+        positions.push(Accepted { row, seen_at: seen_at.map(|at| at.naive_utc()), may_repeat });
         let is_batch = positions.len() == FLUSH_ROWS;
         drop(positions);
         shared.metrics.positions_accepted.increment(1);
@@ -174,7 +189,6 @@ impl Shared {
 /// The actor: time, and one flush at a time.
 pub struct Recorder {
     shared: Arc<Shared>,
-    clock: SharedClock,
     options: RecorderOptions,
     flushing: bool,
     /// Who waits for the flush after the one under way; requests, of which there are as many as the server takes.
@@ -183,12 +197,7 @@ pub struct Recorder {
 }
 
 /// Starts the recorder on an arbiter of its own.
-pub fn start(
-    options: RecorderOptions,
-    database: Database,
-    clock: SharedClock,
-    metrics: Arc<Metrics>,
-) -> RecorderHandle {
+pub fn start(options: RecorderOptions, database: Database, metrics: Arc<Metrics>) -> RecorderHandle {
     let shared = Arc::new(Shared {
         database,
         metrics,
@@ -201,8 +210,7 @@ pub fn start(
         writing_marks: tokio::sync::Mutex::new(()),
     });
     let live = LivePositions::new(options.live_position_interval);
-    let recorder =
-        Recorder { shared: shared.clone(), clock, options, flushing: false, asked: Vec::new(), live };
+    let recorder = Recorder { shared: shared.clone(), options, flushing: false, asked: Vec::new(), live };
     let recorder = Recorder::start_in_arbiter(&Arbiter::new().handle(), |_| recorder);
     RecorderHandle { shared, recorder }
 }
@@ -260,7 +268,7 @@ impl Recorder {
             return;
         }
         let rows = std::mem::take(&mut *lock(&self.shared.positions));
-        let live = self.live.take_due(&rows, Instant::now(), self.clock.now().naive_utc());
+        let live = self.live.take_due(&rows, Instant::now());
         let asked = std::mem::take(&mut self.asked);
         if rows.is_empty() && live.is_empty() {
             return answer(asked, true);
@@ -297,30 +305,29 @@ impl Shared {
 
     /// Writes rows in batches, the live positions with the first. What can't be written goes back to the front of the buffer
     /// for the next flush; live positions are handed back.
-    async fn write(
-        &self,
-        mut rows: Vec<NewLocation>,
-        live: Vec<LivePosition>,
-    ) -> Result<(), Vec<LivePosition>> {
+    async fn write(&self, mut rows: Vec<Accepted>, live: Vec<LivePosition>) -> Result<(), Vec<LivePosition>> {
         let mut live = Arc::new(live);
         if rows.len() > BATCH_ROWS {
             // The rows of one driver lie side by side in the index: together they touch a page of it once, not each in turn.
-            rows.sort_by_key(|row| row.driver_id);
+            rows.sort_by_key(|one| one.row.driver_id);
         }
         loop {
             let rest = rows.split_off(rows.len().min(BATCH_ROWS));
             let batch = Arc::new(rows);
             let written = {
-                let (batch, live) = (batch.clone(), live.clone());
-                self.database.write_bulk(move |tx| bulk::record(tx, &batch, &live)).await
+                let (late, new): (Vec<_>, Vec<_>) = batch.iter().partition(|one| one.may_repeat);
+                let rows = |of: Vec<&Accepted>| of.into_iter().map(|one| one.row.clone()).collect::<Vec<_>>();
+                let (new, late, live) = (rows(new), rows(late), live.clone());
+                self.database.write_bulk(move |tx| bulk::record(tx, &new, &late, &live)).await
             };
             match written {
-                Ok(()) => {
+                Ok(stored) => {
                     self.refusals.store(0, Ordering::Relaxed);
                     self.waiting_positions.fetch_sub(batch.len(), Ordering::Release);
-                    self.metrics.positions_stored.increment(batch.len() as u64);
+                    self.metrics.positions_stored.increment(stored as u64);
+                    self.metrics.positions_repeated.increment((batch.len() - stored) as u64);
                 }
-                Err::<(), StoreError>(error) if self.is_hopeless(&error) => {
+                Err::<_, StoreError>(error) if self.is_hopeless(&error) => {
                     log::error!("positions dropped count={}: {}", batch.len(), Chain(&error));
                     self.waiting_positions.fetch_sub(batch.len(), Ordering::Release);
                     self.metrics.positions_dropped.increment(batch.len() as u64);
@@ -354,14 +361,12 @@ impl LivePositions {
         Self { interval, written: HashMap::new(), waiting: HashMap::new() }
     }
 
-    /// Notes the newest of `rows` for each driver and takes those whose row is due, by driver id. A time ahead of `time` counts
-    /// as that: what a phone with a fast clock told would otherwise stand before all that it tells until then.
-    fn take_due(&mut self, rows: &[NewLocation], now: Instant, time: NaiveDateTime) -> Vec<LivePosition> {
-        for row in rows {
-            let row = LivePosition { measured_at: row.created_at.min(time), ..LivePosition::from(row) };
-            let newest = self.waiting.get(&row.driver_id).map(|live| live.measured_at);
-            if newest.is_none_or(|newest| newest <= row.measured_at) {
-                self.waiting.insert(row.driver_id, row);
+    /// Notes the newest of `rows` for each driver, of what is believed, and takes those whose row is due, by driver id.
+    fn take_due(&mut self, rows: &[Accepted], now: Instant) -> Vec<LivePosition> {
+        for live in rows.iter().filter_map(Accepted::live) {
+            let newest = self.waiting.get(&live.driver_id).map(|waiting| waiting.measured_at);
+            if newest.is_none_or(|newest| newest <= live.measured_at) {
+                self.waiting.insert(live.driver_id, live);
             }
         }
         let (interval, written) = (self.interval, &mut self.written);
@@ -386,16 +391,10 @@ impl LivePositions {
     }
 }
 
-impl From<&NewLocation> for LivePosition {
-    fn from(row: &NewLocation) -> Self {
-        Self {
-            driver_id: row.driver_id,
-            latitude: row.latitude,
-            longitude: row.longitude,
-            heading: row.heading,
-            speed: row.speed,
-            measured_at: row.created_at,
-        }
+impl Accepted {
+    fn live(&self) -> Option<LivePosition> {
+        let NewLocation { driver_id, latitude, longitude, heading, speed, .. } = self.row;
+        Some(LivePosition { driver_id, latitude, longitude, heading, speed, measured_at: self.seen_at? })
     }
 }
 
@@ -409,8 +408,9 @@ mod tests {
     use super::*;
     use chrono::DateTime;
 
-    fn row(driver_id: i64, seconds: i64) -> NewLocation {
-        NewLocation {
+    fn row(driver_id: i64, seconds: i64) -> Accepted {
+        let at = DateTime::from_timestamp(seconds, 0).expect("a time").naive_utc();
+        let row = NewLocation {
             driver_id,
             latitude: seconds as f64 / 1000.0,
             longitude: 0.0,
@@ -418,11 +418,10 @@ mod tests {
             heading: None,
             speed: None,
             battery_level: None,
-            created_at: DateTime::from_timestamp(seconds, 0).expect("a time").naive_utc(),
-        }
+            created_at: at,
+        };
+        Accepted { row, seen_at: Some(at), may_repeat: false }
     }
-
-    const LATER: NaiveDateTime = NaiveDateTime::MAX;
 
     fn seconds(due: &[LivePosition]) -> Vec<(i64, i64)> {
         due.iter().map(|live| (live.driver_id, live.measured_at.and_utc().timestamp())).collect()
@@ -433,32 +432,29 @@ mod tests {
         let mut live = LivePositions::new(Duration::from_secs(5));
         let start = Instant::now();
         let at = |secs| start + Duration::from_secs(secs);
-        assert_eq!(
-            seconds(&live.take_due(&[row(2, 10), row(1, 11), row(1, 12)], at(0), LATER)),
-            [(1, 12), (2, 10)]
-        );
-        assert_eq!(seconds(&live.take_due(&[row(1, 13)], at(1), LATER)), []);
-        assert_eq!(seconds(&live.take_due(&[row(1, 9)], at(2), LATER)), [], "an older one that came late");
-        assert_eq!(seconds(&live.take_due(&[], at(5), LATER)), [(1, 13)]);
-        assert_eq!(seconds(&live.take_due(&[], at(20), LATER)), []);
+        assert_eq!(seconds(&live.take_due(&[row(2, 10), row(1, 11), row(1, 12)], at(0))), [(1, 12), (2, 10)]);
+        assert_eq!(seconds(&live.take_due(&[row(1, 13)], at(1))), []);
+        assert_eq!(seconds(&live.take_due(&[row(1, 9)], at(2))), [], "an older one that came late");
+        assert_eq!(seconds(&live.take_due(&[], at(5))), [(1, 13)]);
+        assert_eq!(seconds(&live.take_due(&[], at(20))), []);
     }
 
     #[test]
-    fn what_a_fast_clock_measured_was_measured_now() {
+    fn what_is_not_believed_stays_out_of_the_drivers_row_and_a_wrong_clock_does_not() {
         let mut live = LivePositions::new(Duration::from_secs(5));
-        let (now, time) = (Instant::now(), row(1, 100).created_at);
-        let due = live.take_due(&[row(1, 150), row(1, 140), row(2, 99)], now, time);
-        assert_eq!(seconds(&due), [(1, 100), (2, 99)]);
-        assert_eq!(due[0].latitude, row(1, 140).latitude, "what came last");
+        let not_believed = Accepted { seen_at: None, ..row(1, 150) };
+        let hours_slow = Accepted { seen_at: row(2, 100).seen_at, ..row(2, -9_000) };
+        let due = live.take_due(&[row(1, 99), not_believed, hours_slow], Instant::now());
+        assert_eq!(seconds(&due), [(1, 99), (2, 100)]);
     }
 
     #[test]
     fn what_could_not_be_written_is_due_again_unless_something_newer_came() {
         let mut live = LivePositions::new(Duration::from_secs(5));
         let now = Instant::now();
-        let failed = live.take_due(&[row(1, 10), row(2, 10)], now, LATER);
-        live.take_due(&[row(2, 11)], now, LATER);
+        let failed = live.take_due(&[row(1, 10), row(2, 10)], now);
+        live.take_due(&[row(2, 11)], now);
         live.put_back(failed);
-        assert_eq!(seconds(&live.take_due(&[], now, LATER)), [(1, 10), (2, 11)]);
+        assert_eq!(seconds(&live.take_due(&[], now)), [(1, 10), (2, 11)]);
     }
 }

@@ -40,10 +40,10 @@ pub mod sockets;
 mod stats;
 
 use crate::actors::matcher::{Candidate, MatcherHandle, Nearest};
+use crate::actors::positions::Positions;
 use crate::actors::push::PushHandle;
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::registry::Registry;
-use crate::actors::room::Rooms;
 use crate::actors::session::Reaper;
 use crate::clock::SharedClock;
 use crate::config::{Profile, Settings};
@@ -88,7 +88,7 @@ pub struct Context {
     pub payments: Option<Arc<dyn PaymentService>>,
     pub principals: Arc<Principals>,
     pub matcher: MatcherHandle,
-    pub rooms: Rooms,
+    pub positions: Positions,
     /// Every socket there is.
     pub reaper: Reaper,
     pub metrics: Arc<Metrics>,

@@ -1,7 +1,7 @@
 //! Rides by REST, for passengers, drivers and operators. What a ride may become is decided in `operations::rides`.
 
 use crate::actors::driven::driven_m;
-use crate::actors::recorder::RecorderHandle;
+use crate::actors::recorder::Full;
 use crate::actors::words;
 use crate::api::answer::{Answered, CREATED, OK, decide, decide_and_add, json, page, page_limit};
 use crate::api::extract::{Admin, Caller, DriverCaller, PassengerCaller, forbidden};
@@ -19,7 +19,6 @@ use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
 use crate::domain::payment::Terms;
-use crate::domain::position::Fix;
 use crate::domain::ride::{RideId, RideStep};
 use crate::domain::search_policy::Patience;
 use crate::operations::authentication::Principal;
@@ -217,8 +216,8 @@ async fn step(
     body: &Body,
 ) -> Answered {
     let is_paid = match step {
-        DriverStep::Complete => is_paid_in_cash(&body.object_or_none()?)?,
-        DriverStep::Arrive | DriverStep::Start => false,
+        RideStep::Complete => is_paid_in_cash(&body.object_or_none()?)?,
+        RideStep::Arrive | RideStep::Start => false,
     };
     let (driver, rules) = (caller.driver, ctx.settings.ride_rules());
     let key = once.key(ctx, &caller.principal, body);
@@ -295,35 +294,21 @@ pub async fn rate(
 
 /// `PUT driver/location`: one position or up to a hundred. Each is taken or rejected for itself.
 pub async fn set_location(ctx: web::Data<Context>, caller: DriverCaller, body: Body) -> Answered {
-    let read = ride_rest::positions(body.json_text()?, ctx.clock.now());
+    let now = ctx.clock.now();
+    let read = ride_rest::positions(body.json_text()?, now);
     let Positions { fixes, rejected, adjusted } =
         read.map_err(|wrong| Problem::new(wrong.code, wrong.message))?;
-    for fix in &fixes {
-        ctx.matcher.moved(caller.driver, fix);
-    }
-    // Oldest first, so of the newest measurements the last.
-    if let Some(newest) = fixes.iter().max_by_key(|fix| fix.measured_at) {
-        ctx.rooms.moved(caller.driver, newest);
-    }
-    let taken = PositionsTaken { adjusted, ..record(&ctx.recorder, caller.driver, &fixes, rejected) };
+    let outcomes = ctx.positions.tell_all(caller.driver, &fixes, now);
+    let taken = PositionsTaken { adjusted, ..taken(&outcomes, rejected) };
     Ok(HttpResponse::build(StatusCode::ACCEPTED).json(taken))
 }
 
-/// Hands positions to the recorder. Those that it has no room for are rejected at the places they had in the request.
-fn record(
-    recorder: &RecorderHandle,
-    driver: DriverId,
-    fixes: &[Fix],
-    mut rejected: Vec<Rejected>,
-) -> PositionsTaken {
-    let places = places(fixes.len(), &rejected);
-    let mut accepted = 0;
-    for (fix, index) in fixes.iter().zip(places) {
-        match recorder.record(driver, fix) {
-            Ok(()) => accepted += 1,
-            Err(_) => rejected.push(Rejected { index, code: ErrorCode::Busy.as_str() }),
-        }
-    }
+/// Those that the recorder had no room for are rejected at the places they had in the request.
+fn taken(outcomes: &[Result<(), Full>], mut rejected: Vec<Rejected>) -> PositionsTaken {
+    let places = places(outcomes.len(), &rejected);
+    let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    let full = outcomes.iter().zip(places).filter(|(outcome, _)| outcome.is_err());
+    rejected.extend(full.map(|(_, index)| Rejected { index, code: ErrorCode::Busy.as_str() }));
     rejected.sort_by_key(|rejected| rejected.index);
     PositionsTaken { accepted, rejected, adjusted: Vec::new() }
 }

@@ -1,6 +1,7 @@
 //! All routes together on a database with the demo data: the shapes, the refusals, and what is kept between requests.
 
 use crate::actors::matcher::{self, Changed};
+use crate::actors::positions::{Positions, Tracks};
 use crate::actors::push::{self, PushHandle, PushOptions, Retrying};
 use crate::actors::recorder::{self, RecorderOptions};
 use crate::actors::registry::Registry;
@@ -79,6 +80,20 @@ fn push_to_nobody(
     push::start(options, Vec::new(), database, recorder, Arc::new(clock.clone()), metrics, 1)
 }
 
+/// With rooms that nobody enters.
+fn positions(
+    tracks: Arc<Tracks>,
+    database: &Database,
+    recorder: &recorder::RecorderHandle,
+    clock: &Manual,
+    metrics: &Arc<Metrics>,
+) -> Positions {
+    let options = RoomOptions { members_max: 10, stale_after: TimeDelta::seconds(45) };
+    let shared = Arc::new(clock.clone());
+    let rooms = room::start(options, database.clone(), shared.clone(), metrics.clone());
+    Positions::new(tracks, rooms, recorder.clone(), shared, metrics.clone())
+}
+
 impl Server {
     async fn start(settings: &[(&str, &str)]) -> Server {
         let look_up = |name: &str| {
@@ -108,7 +123,9 @@ impl Server {
             database.write(move |tx| seed::seed(tx, &hash, &hash, 5, currency)).await;
         seeded.unwrap();
         let shared = Arc::new(clock.clone());
-        let matcher = matcher::start(database.clone(), shared, metrics.clone(), &settings).await.unwrap();
+        let tracks = Arc::new(Tracks::new(clock.now()));
+        let starting = matcher::start(database.clone(), shared, metrics.clone(), tracks.clone(), &settings);
+        let matcher = starting.await.unwrap();
         let changes = matcher.matcher.clone();
         database.publish_to(move |announcements| {
             let driver = |announcement| match announcement {
@@ -122,14 +139,9 @@ impl Server {
             flush_interval: Duration::from_millis(10),
             live_position_interval: TIMEOUT,
         };
-        let recorder = recorder::start(options, database.clone(), Arc::new(clock.clone()), metrics.clone());
+        let recorder = recorder::start(options, database.clone(), metrics.clone());
         let ctx = web::Data::new(Context {
-            rooms: room::start(
-                RoomOptions { members_max: 10, stale_after: TimeDelta::seconds(45) },
-                database.clone(),
-                Arc::new(clock.clone()),
-                metrics.clone(),
-            ),
+            positions: positions(tracks, &database, &recorder, &clock, &metrics),
             reaper: Reaper::start(TIMEOUT, TransportMetrics::new()),
             push: push_to_nobody(database.clone(), recorder.clone(), &clock, metrics.clone()),
             payments: None,

@@ -3,6 +3,7 @@
 use crate::actors::dispatcher::{Dispatcher, DispatcherLimits};
 use crate::actors::entrance::Entrance;
 use crate::actors::matcher::{self, Changed, Matcher, MatcherHandle, News};
+use crate::actors::positions::{Positions, Tracks};
 use crate::actors::push::PushHandle;
 use crate::actors::recorder::{self, RecorderHandle, RecorderOptions};
 use crate::actors::registry::Registry;
@@ -63,6 +64,7 @@ struct Parts {
     settings: Arc<Settings>,
     database: Database,
     recorder: RecorderHandle,
+    positions: Positions,
     push: PushHandle,
     dispatcher: Addr<Dispatcher>,
     reaper: Reaper,
@@ -114,15 +116,17 @@ async fn run(
 ) -> Result<Instant, Box<dyn Error>> {
     let registry = Arc::new(Registry::default());
     let principals = Arc::new(Principals::default());
+    let tracks = Arc::new(Tracks::new(foundation.clock.now()));
     let matcher = matcher::start(
         foundation.database.clone(),
         foundation.clock.clone(),
         foundation.metrics.clone(),
+        tracks.clone(),
         &settings,
     )
     .await?;
     let rooms = start_rooms(&settings, &foundation);
-    let parts = start_actors(&settings, &foundation, prepared, &registry, &rooms, &prometheus)?;
+    let parts = start_actors(&settings, &foundation, prepared, &registry, &rooms, tracks, &prometheus)?;
     let hearers = Hearers {
         registry: registry.clone(),
         principals: principals.clone(),
@@ -146,7 +150,7 @@ async fn run(
         payments: payments(&settings),
         principals,
         matcher,
-        rooms,
+        positions: parts.positions.clone(),
         reaper: parts.reaper.clone(),
         metrics: foundation.metrics,
         prometheus,
@@ -197,6 +201,7 @@ fn start_actors(
     prepared: push::Prepared,
     registry: &Arc<Registry>,
     rooms: &Rooms,
+    tracks: Arc<Tracks>,
     prometheus: &PrometheusHandle,
 ) -> Result<Parts, Box<dyn Error>> {
     let database = foundation.database.clone();
@@ -205,14 +210,16 @@ fn start_actors(
         flush_interval: settings.recorder.flush_interval,
         live_position_interval: settings.recorder.live_position_interval,
     };
-    let recorder =
-        recorder::start(options, database.clone(), foundation.clock.clone(), foundation.metrics.clone());
+    let (clock, metrics) = (foundation.clock.clone(), foundation.metrics.clone());
+    let recorder = recorder::start(options, database.clone(), metrics.clone());
+    let positions = Positions::new(tracks, rooms.clone(), recorder.clone(), clock, metrics);
     push_by_presence(settings, foundation, registry.clone());
     let push = push::start(prepared, settings, foundation, recorder.clone())?;
     let dispatcher = Dispatcher::new(
         database.clone(),
         registry.clone(),
         rooms.clone(),
+        positions.clone(),
         foundation.clock.clone(),
         foundation.metrics.clone(),
         DispatcherLimits {
@@ -227,6 +234,7 @@ fn start_actors(
         settings: settings.clone(),
         database,
         recorder,
+        positions,
         push,
         dispatcher,
         reaper: Reaper::start(SWEEP, TransportMetrics::new()),
@@ -336,11 +344,13 @@ fn sockets(
         recorder: parts.recorder.clone(),
         matcher: matcher.clone(),
         rooms: rooms.clone(),
+        positions: parts.positions.clone(),
         clock: foundation.clock.clone(),
         tokens: tokens.clone(),
         metrics: foundation.metrics.clone(),
         deliveries_max: settings.deliveries_max(),
         rides: settings.ride_rules(),
+        fare_is_of_the_track: settings.rides.final_fare == FinalFare::Track,
         replay_events_max: settings.delivery.replay_events_max.get(),
         replay_age_max: time_delta(settings.delivery.replay_age_max),
         rides_joined_max: settings.rides.joined_max.get(),
@@ -350,7 +360,6 @@ fn sockets(
         ),
     };
     let rides = settings.anonymous_rides;
-        fare_is_of_the_track: settings.rides.final_fare == FinalFare::Track,
     Sockets {
         clients: Arc::new(clients),
         driver_limits: Arc::new(limits(settings, Activity::TextOrPing)),
@@ -366,6 +375,7 @@ fn limits(settings: &Settings, activity: Activity) -> TransportLimits {
         message_bytes_max: settings.limits.message_bytes_max,
         messages_per_second: settings.limits.messages_per_second.get(),
         messages_burst: settings.limits.messages_burst().get(),
+        held_back_max: settings.limits.held_back_max,
         bad_messages_per_minute: settings.limits.bad_messages_per_minute.get(),
         outbox_shed_bytes: settings.sessions.outbox_shed_bytes,
         outbox_bytes_max: settings.sessions.outbox_bytes_max,
@@ -376,7 +386,6 @@ fn limits(settings: &Settings, activity: Activity) -> TransportLimits {
         ..TransportLimits::default()
     }
 }
-        held_back_max: settings.limits.held_back_max,
 
 fn bind(
     settings: &Arc<Settings>,

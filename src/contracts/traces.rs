@@ -94,8 +94,8 @@ pub struct DriverWhy {
     pub vehicle_type: String,
     /// As searches know it.
     pub position: Option<KnownPosition>,
-    /// Why the newest position that the app has told is not this one: `jump` or `inaccurate`. Null where it is. Searches go on
-    /// with the one before, so this alone is nothing against the driver.
+    /// Why the newest position that the app has told is not this one: `jump` or `inaccurate`. Null where it is. While it lasts
+    /// it is a reason, too: searches for rides pass the driver over.
     pub position_not_believed: Option<Reason>,
     pub open_offers: usize,
     pub jobs: Vec<JobId>,

@@ -1,5 +1,6 @@
 //! A driver's status, and what an operator changes of a driver.
 
+use crate::clock::DISTRUSTED_AHEAD;
 use crate::domain::driver::{DriverStatus, Holding, Wants, status};
 use crate::domain::event::Announcement;
 use crate::domain::external_id::ExternalId;
@@ -12,7 +13,7 @@ use crate::operations::error::{Error, Refusal, external_id_taken};
 use crate::operations::tokens::VerifiedClaims;
 use crate::operations::{bookings, orders, rides};
 use crate::store::{Account, Conn, Driver, DriverChange, Job, StoreError, Tx, sql};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 /// What an operator changes; `None` leaves it as it is, `Some(None)` takes it away.
 #[derive(Clone, Debug, Default)]
@@ -71,12 +72,24 @@ pub fn connected(
     Ok(true)
 }
 
-/// Drivers who are not offline and of whom no position was measured since `before`.
-pub fn silent_since(
+/// Drivers who are not offline and of whom no position was measured within `span`.
+pub fn silent_for(
     conn: &mut Conn<'_>,
-    before: DateTime<Utc>,
+    now: DateTime<Utc>,
+    span: TimeDelta,
 ) -> Result<Vec<(DriverId, AccountId)>, StoreError> {
-    sql!(conn, drivers::silent_since(before.naive_utc()))
+    let (since, until) = lately(now, span);
+    sql!(conn, drivers::silent_since(since, until))
+}
+
+/// From when to when a row's time counts as within `span`: what is far ahead was written before the clock was set.
+pub(super) fn lately(now: DateTime<Utc>, span: TimeDelta) -> (NaiveDateTime, NaiveDateTime) {
+    ((now - span).naive_utc(), (now + DISTRUSTED_AHEAD).naive_utc())
+}
+
+pub(super) fn was_seen_within(driver: &Driver, now: DateTime<Utc>, span: TimeDelta) -> bool {
+    let (since, until) = lately(now, span);
+    driver.position_at.is_some_and(|at| (since..=until).contains(&at))
 }
 
 /// The driver's app said goodbye: they go offline, unless they are back. That is asked with the row locked: connecting locks it,
@@ -94,16 +107,16 @@ pub fn say_goodbye(
     settle(tx, &row, Wants::Offline, deliveries_max).map(Some)
 }
 
-/// Sets a driver offline unless they are back or a position was measured since `before` after all.
+/// Sets a driver offline unless they are back or a position was measured within `span` after all.
 pub fn set_silent_offline(
     tx: &mut Tx<'_>,
     driver: DriverId,
-    before: DateTime<Utc>,
+    span: TimeDelta,
     is_back: impl FnOnce() -> bool,
     deliveries_max: i64,
 ) -> Result<Option<DriverStatus>, Error> {
     let row = lock(tx, driver)?;
-    if is_back() || row.position_at.is_some_and(|at| at >= before.naive_utc()) {
+    if is_back() || was_seen_within(&row, tx.now(), span) {
         return Ok(None);
     }
     settle(tx, &row, Wants::Offline, deliveries_max).map(Some)

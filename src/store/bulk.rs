@@ -1,5 +1,6 @@
 //! What the recorder and the push queue write in bulk.
 
+use crate::clock::DISTRUSTED_AHEAD;
 use crate::domain::ids::{AccountId, EventId};
 use crate::store::rows::{LivePosition, NewLocation};
 use crate::store::{StoreError, Tx, sql};
@@ -26,15 +27,27 @@ pub enum MarkKind {
     Processed,
 }
 
-/// Writes positions, and moves the drivers' rows that are due on (ascending by driver id).
-pub fn record(tx: &mut Tx<'_>, rows: &[NewLocation], live: &[LivePosition]) -> Result<(), StoreError> {
+/// Writes positions, and moves the drivers' rows that are due on (ascending by driver id). Of `late`, which may have been
+/// sent before, those that the table has are left out: same driver, same time, same place. Returns how many were written.
+pub fn record(
+    tx: &mut Tx<'_>,
+    new: &[NewLocation],
+    late: &[NewLocation],
+    live: &[LivePosition],
+) -> Result<usize, StoreError> {
     if !live.is_empty() {
-        sql!(tx, bulk::update_live_positions(live))?;
+        // What is further ahead was written before the clock was set.
+        let trusted_until = (tx.now() + DISTRUSTED_AHEAD).naive_utc();
+        sql!(tx, bulk::update_live_positions(live, trusted_until))?;
     }
-    if !rows.is_empty() {
-        sql!(tx, bulk::insert_locations(rows))?;
+    let mut written = 0;
+    if !new.is_empty() {
+        written += sql!(tx, bulk::insert_locations(new))?;
     }
-    Ok(())
+    if !late.is_empty() {
+        written += sql!(tx, bulk::insert_late_locations(late))?;
+    }
+    Ok(written)
 }
 
 /// Why a push that was about to be tried is not: as the history says it.

@@ -7,6 +7,7 @@
 
 mod bookings;
 mod chance;
+mod clocks;
 mod contacts;
 mod currencies;
 mod customer_orders;
@@ -33,6 +34,7 @@ mod rest_input;
 mod ride_matching;
 mod ride_matching_doors;
 mod ride_matching_vectors;
+mod ride_talk;
 mod rides;
 mod rooms;
 mod searching;

@@ -71,9 +71,9 @@ async fn of_a_batch_the_newest_counts_and_an_older_position_never_replaces_it() 
     ride.driver.put("driver/location", at(15, 3.84)).await.expect(202);
     let driver = server.driver(1).await;
     driver.send(json!({"type": "location_update", "data": at(12, 3.85)}));
-    driver.locate(HERE.0, HERE.1);
-    assert_eq!(app.expect_location().await["latitude"], HERE.0);
-    assert_eq!(app.join(&ride.id).await["driver_location"]["latitude"], HERE.0);
+    driver.locate(3.835, HERE.1);
+    assert_eq!(app.expect_location().await["latitude"], 3.835);
+    assert_eq!(app.join(&ride.id).await["driver_location"]["latitude"], 3.835);
 }
 
 #[tokio::test]
@@ -131,6 +131,51 @@ async fn a_driver_whose_clock_is_fast_is_seen_to_move() {
     assert_eq!(app.join(&ride.id).await["driver_location"]["latitude"], HERE.0 + 0.001);
     driver.put("driver/location", at(HERE.0 + 0.002)).await.expect(202);
     app.expect_location_at(HERE.0 + 0.002).await;
+}
+
+/// A phone that has lost its satellites says 0° 0° and an accuracy of kilometres.
+#[tokio::test]
+async fn a_position_that_is_not_believed_is_shown_to_nobody_and_survives_no_restart() {
+    let mut server =
+        Server::builder().setting("LIVE_POSITION_SECS", 1).stable_port().start_with_drivers(&[1]).await;
+    let ride = server.taken_ride().await;
+    let mut app = follower(&server, &ride).await;
+    ride.locate(HERE.0, HERE.1).await;
+    app.expect_location_at(HERE.0).await;
+    let lost = json!({"latitude": 0.0, "longitude": 0.0, "accuracy": 5000});
+    ride.driver.put("driver/location", json!([lost, lost])).await.expect(202);
+    let in_a_tunnel = json!({"type": "location_update", "data": {"latitude": 7.0, "longitude": 12.0}});
+    let driver = server.driver(1).await;
+    driver.send(in_a_tunnel.clone());
+    driver.send(in_a_tunnel);
+    wait_until("all are stored", async || server.database().locations(1).len() == 5).await;
+    assert_eq!(app.types_until_now().await, [""; 0]);
+    assert_eq!(app.join(&ride.id).await["driver_location"]["latitude"], HERE.0);
+    // Their row is written within a second.
+    ride.locate(HERE.0 + 0.001, HERE.1).await;
+    ride.driver.put("driver/location", lost).await.expect(202);
+    wait_until("the driver's row has what is believed", async || {
+        server.operator().await.driver(1).await["latitude"] == HERE.0 + 0.001
+    })
+    .await;
+    server.restart().await;
+    let mut app = server.hailing_passenger(PASSENGER).await;
+    assert_eq!(app.join(&ride.id).await["driver_location"]["latitude"], HERE.0 + 0.001);
+    let why = server.operator().await.api().get("admin/drivers/1/why").await.expect(200);
+    assert_eq!(why.body["position"]["latitude"], HERE.0 + 0.001);
+}
+
+/// Only the newest of a request had been judged.
+#[tokio::test]
+async fn three_positions_that_agree_are_three_also_in_one_request() {
+    let server = Server::for_rides(&[1]).await;
+    let ride = server.taken_ride().await;
+    let mut app = follower(&server, &ride).await;
+    ride.locate(HERE.0, HERE.1).await;
+    app.expect_location_at(HERE.0).await;
+    let elsewhere = json!({"latitude": HERE.0 + 1.0, "longitude": HERE.1});
+    ride.driver.put("driver/location", json!([elsewhere, elsewhere, elsewhere])).await.expect(202);
+    app.expect_location_at(HERE.0 + 1.0).await;
 }
 
 #[tokio::test]
@@ -303,13 +348,14 @@ async fn one_of_fifty_followers_reads_nothing_and_costs_the_others_nothing() {
         assert!(told < BATCH * BATCHES_MAX, "nothing was shed: what waits for the silent one only grows");
         for _ in 0..BATCH {
             told += 1;
-            driver.locate(3.8 + told as f64 / 1e6, HERE.1);
+            driver.locate(3.8 + (told as f64 + 0.5) / 1e6, HERE.1);
         }
         driver.sync().await;
     }
-    driver.locate(HERE.0, HERE.1);
+    // No further from any of those than is believed, and none of them.
+    driver.locate(3.81, HERE.1);
     for app in &mut followers {
-        app.expect_location_at(HERE.0).await;
+        app.expect_location_at(3.81).await;
     }
     assert_eq!(server.metric("fleetwire_ws_overflowed_total").await, 0.0);
     assert_eq!(server.metric("fleetwire_sessions").await, FOLLOWERS as f64 + 1.0, "nobody was closed");

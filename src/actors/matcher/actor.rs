@@ -1,18 +1,19 @@
 //! The actor: keeps the fleet in line with what sessions tell and what the store says, answers look-ups, and carries the
 //! open searches through.
 //!
-//! Sessions put positions into a shared map, the newest of each driver, which is emptied a few times a second and before
-//! each search: a position costs no message. Changes in the store are announced after their commit; those that another
+//! Positions are judged where they come in (`actors::positions`), and what is new is fetched from there a few times a second
+//! and before each search: a position costs no message. Changes in the store are announced after their commit; those that another
 //! process made, and announcements that got lost, are found by a look every 2 s. One timer serves all searches.
 
 use crate::actors::matcher::carry_out::{carry_out, note};
 use crate::actors::matcher::fleet::{Fleet, Shift, Sighted, Standing, Wanted};
-use crate::actors::matcher::handle::{MatcherHandle, Moves};
-use crate::actors::matcher::plausible::Verdict;
+use crate::actors::matcher::handle::MatcherHandle;
 use crate::actors::matcher::receipts::Receipts;
 use crate::actors::matcher::searches::{Done, Searches, Work};
 use crate::actors::matcher::store_look::StoreLook;
-use crate::clock::SharedClock;
+use crate::actors::positions::Tracks;
+use crate::actors::positions::plausible::Verdict;
+use crate::clock::{Moment, SharedClock};
 use crate::config::Settings;
 use crate::domain::candidate::PassedOver;
 use crate::domain::driver::DriverStatus;
@@ -46,7 +47,7 @@ pub struct Matcher {
     database: Database,
     clock: SharedClock,
     metrics: Arc<Metrics>,
-    moves: Arc<Moves>,
+    tracks: Arc<Tracks>,
     receipts: Arc<Receipts>,
     // limits
     rules: Rules,
@@ -67,19 +68,20 @@ pub async fn start(
     database: Database,
     clock: SharedClock,
     metrics: Arc<Metrics>,
+    tracks: Arc<Tracks>,
     settings: &Settings,
 ) -> Result<MatcherHandle, StoreError> {
-    let looked_at = clock.now();
-    let fleet = read_fleet(&database).await?;
+    let began = clock.moment();
+    let fleet = read_fleet(&database, began).await?;
     let unfinished = database.read(read_searches).await?;
     log::info!("matcher ready drivers={} searches={}", fleet.matchable(), unfinished.len());
-    let (moves, receipts) = (Arc::new(Moves::default()), Arc::new(Receipts::default()));
+    let receipts = Arc::new(Receipts::default());
     let position_age_max = TimeDelta::from_std(settings.recorder.position_age_max).unwrap_or(TimeDelta::MAX);
     let matcher = Matcher {
         database,
         clock,
         metrics,
-        moves: moves.clone(),
+        tracks,
         receipts: receipts.clone(),
         rules: settings.ride_rules(),
         position_age_max,
@@ -87,11 +89,11 @@ pub async fn start(
         searches: Searches::new(|patience| settings.matching.policy(patience), position_age_max),
         unfinished,
         wake: None,
-        look: StoreLook::new(looked_at),
+        look: StoreLook::new(began.wall),
         is_noting: false,
     };
     let matcher = Matcher::start_in_arbiter(&Arbiter::new().handle(), |_| matcher);
-    Ok(MatcherHandle::new(moves, receipts, matcher))
+    Ok(MatcherHandle::new(receipts, matcher))
 }
 
 fn read_searches(conn: &mut Conn<'_>) -> Result<Vec<OpenSearch>, StoreError> {
@@ -102,15 +104,16 @@ fn read_searches(conn: &mut Conn<'_>) -> Result<Vec<OpenSearch>, StoreError> {
     Ok(found)
 }
 
-async fn read_fleet(database: &Database) -> Result<Fleet, StoreError> {
+async fn read_fleet(database: &Database, now: Moment) -> Result<Fleet, StoreError> {
     let mut fleet = Fleet::default();
+    fleet.at(now.steady);
     let mut after = DriverId(0);
     loop {
         let page = database.read(move |conn| reads::matchable_drivers(conn, after, PAGE_DRIVERS)).await?;
         let is_last = (page.len() as i64) < PAGE_DRIVERS;
         after = page.last().map_or(after, |row| row.driver.id);
         for row in page {
-            fleet.set(standing(row));
+            fleet.set(standing(row, now));
         }
         if is_last {
             return Ok(fleet);
@@ -118,10 +121,10 @@ async fn read_fleet(database: &Database) -> Result<Fleet, StoreError> {
     }
 }
 
-fn standing(Matchable { driver, account, is_carrying }: Matchable) -> Standing {
+fn standing(Matchable { driver, account, is_carrying }: Matchable, now: Moment) -> Standing {
     let position = driver.position().zip(driver.position_at).map(|(position, at)| Sighted {
         position,
-        at_ms: at.and_utc().timestamp_millis(),
+        at_ms: now.steady_of(at.and_utc()).timestamp_millis(),
         is_measured: driver.position_measured,
     });
     let unfit = match driver.status {
@@ -274,9 +277,8 @@ impl Handler<Nearest> for Matcher {
 
     fn handle(&mut self, search: Nearest, _: &mut Self::Context) -> Self::Result {
         self.take_moves();
-        let now = self.clock.now();
         let Nearest { at, radius_m, count, vehicle_type, except } = search;
-        let measured_since_ms = (now - self.position_age_max).timestamp_millis();
+        let measured_since_ms = self.fleet.since_ms(self.position_age_max);
         let wanted = Wanted { at, radius_m, count, vehicle_type, takes_carrying: true, measured_since_ms };
         let found = self.fleet.nearest(&wanted, |driver| !except.contains(&driver));
         let candidates = found.into_iter().map(|nearby| Candidate {
@@ -284,7 +286,7 @@ impl Handler<Nearest> for Matcher {
             vehicle_type: nearby.vehicle_type,
             distance_m: nearby.distance_m,
             position: nearby.sighted.position,
-            age_secs: nearby.sighted.age_secs(now),
+            age_secs: nearby.age_secs,
         });
         MessageResult(candidates.collect())
     }
@@ -302,7 +304,7 @@ pub struct Known {
     /// `None` where no app measured it.
     pub age_secs: Option<i64>,
     /// Why a newer position that the app has told is not believed, if there is one.
-    pub kept_out: Option<Verdict>,
+    pub doubt: Option<Verdict>,
     pub open_offers: usize,
 }
 
@@ -311,11 +313,11 @@ impl Handler<Explain> for Matcher {
 
     fn handle(&mut self, Explain(driver): Explain, _: &mut Self::Context) -> Known {
         self.take_moves();
-        let (sighted, kept_out) = self.fleet.known(driver).unwrap_or_default();
+        let sighted = self.fleet.sighted(driver);
         Known {
             position: sighted.map(|sighted| sighted.position),
-            age_secs: sighted.and_then(|sighted| sighted.age_secs(self.clock.now())),
-            kept_out,
+            age_secs: sighted.and_then(|sighted| self.fleet.age_secs(&sighted)),
+            doubt: self.fleet.doubt(driver),
             open_offers: self.searches.offers_of(driver).len(),
         }
     }
@@ -327,7 +329,7 @@ impl Matcher {
         while let Some((job, work)) = self.searches.next_work() {
             let (database, rules, matcher) = (self.database.clone(), self.rules, ctx.address());
             let seen_at = match work {
-                Work::Claim(driver) => self.fleet.known(driver).and_then(|(sighted, _)| sighted),
+                Work::Claim(driver) => self.fleet.sighted(driver),
                 _ => None,
             };
             let seen_at = seen_at.map(|sighted| sighted.position);
@@ -373,23 +375,23 @@ impl Matcher {
     }
 
     fn take_moves(&mut self) {
-        let moved = self.fleet.moved(self.moves.take());
-        for (driver, verdict) in moved.verdicts {
-            if let Verdict::Jump { .. } | Verdict::Inaccurate { .. } = verdict {
-                self.metrics.positions_implausible.increment(1);
-                log::debug!("position kept out of the index driver={driver} reason={}", verdict.as_str());
-            }
-        }
-        for driver in moved.entered {
+        self.fleet.at(self.clock.steady());
+        for driver in self.fleet.moved(self.tracks.take_news()) {
             self.shifted(driver, Shift::Entered);
         }
     }
 
     fn take_over(&mut self, rows: Vec<Matchable>) {
+        let now = self.clock.moment();
         for row in rows {
-            let standing = standing(row);
+            let standing = standing(row, now);
             let driver = standing.driver;
+            let before = self.fleet.sighted(driver);
             let shift = self.fleet.set(standing);
+            let sighted = self.fleet.sighted(driver);
+            if sighted != before && sighted.is_some_and(|sighted| !sighted.is_measured) {
+                self.tracks.begin_anew(driver);
+            }
             self.shifted(driver, shift);
         }
         self.metrics.drivers_matchable.set(self.fleet.matchable() as f64);

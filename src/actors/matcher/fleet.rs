@@ -1,13 +1,15 @@
 //! The drivers in memory: what the store says of each, their newest position, and the index over those who can be
-//! matched. Pure; a cache that is rebuilt from the store at start.
+//! matched. Pure; a cache that is rebuilt from the store at start. Positions have times of the steady clock, which is told
+//! to it.
 
 use crate::actors::matcher::index::{Entry, Found, Index, Indexed, Put};
-use crate::actors::matcher::plausible::{Limits, Sighting, Trail, Verdict};
 use crate::actors::matcher::vehicle::{VehicleType, VehicleTypes};
+use crate::actors::positions::News;
+use crate::actors::positions::plausible::{Sighting, Verdict};
 use crate::domain::candidate::{Considered, PassedOver};
 use crate::domain::ids::DriverId;
 use crate::domain::position::Position;
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use std::collections::{HashMap, HashSet};
 
 /// Who was passed over, as far as one look tells.
@@ -31,7 +33,7 @@ pub struct Standing {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sighted {
     pub position: Position,
-    /// Milliseconds since 1970: when it was measured, or set by an operator.
+    /// Milliseconds of the steady clock: when it was measured, or set by an operator.
     pub at_ms: i64,
     /// False for a position that was seeded or set by an operator: it does not age.
     pub is_measured: bool,
@@ -43,10 +45,8 @@ struct Known {
     /// The same; `None` where there is no number left for one more type.
     vehicle: Option<VehicleType>,
     sighted: Option<Sighted>,
-    /// What the driver's device has told, to tell a jump from a drive.
-    trail: Trail,
-    /// Why a position newer than `sighted` was not believed, if there is one.
-    kept_out: Option<Verdict>,
+    /// Why a position newer than `sighted` is not believed, if there is one.
+    doubt: Option<Verdict>,
     changed_at: Option<NaiveDateTime>,
 }
 
@@ -59,8 +59,11 @@ pub struct Fleet {
     unfit: Index,
     /// Who holds deliveries.
     carrying: HashSet<DriverId>,
+    /// Of whom it is not known where they are by now.
+    doubted: HashSet<DriverId>,
     vehicles: VehicleTypes,
-    limits: Limits,
+    /// What the steady clock shows, in milliseconds.
+    now_ms: i64,
 }
 
 /// What a search asks for.
@@ -73,7 +76,7 @@ pub struct Wanted {
     pub vehicle_type: Option<String>,
     /// Whether drivers who hold deliveries will do.
     pub takes_carrying: bool,
-    /// Milliseconds since 1970; older measurements do not count.
+    /// Milliseconds of the steady clock; older measurements do not count.
     pub measured_since_ms: i64,
 }
 
@@ -86,15 +89,6 @@ pub enum Shift {
     Same,
 }
 
-/// What positions have changed.
-#[derive(Debug, Default, PartialEq)]
-pub struct Moved {
-    /// What was thought of each position.
-    pub verdicts: Vec<(DriverId, Verdict)>,
-    /// Who can have a ride since then.
-    pub entered: Vec<DriverId>,
-}
-
 /// A driver who was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Nearby {
@@ -102,17 +96,15 @@ pub struct Nearby {
     pub vehicle_type: String,
     pub distance_m: f64,
     pub sighted: Sighted,
+    /// Of the position; `None` where no app measured it.
+    pub age_secs: Option<i64>,
 }
 
 impl Nearby {
     /// As a trace has somebody who is to be asked.
-    pub fn considered(&self, now: DateTime<Utc>) -> Considered {
-        Considered {
-            driver: self.driver,
-            distance_m: self.distance_m,
-            position_age_secs: self.sighted.age_secs(now),
-            passed_over: None,
-        }
+    pub fn considered(&self) -> Considered {
+        let Self { driver, distance_m, age_secs: position_age_secs, .. } = *self;
+        Considered { driver, distance_m, position_age_secs, passed_over: None }
     }
 }
 
@@ -125,28 +117,34 @@ impl Known {
     }
 }
 
-impl Sighted {
-    /// `None` where no app measured it.
-    pub fn age_secs(&self, now: DateTime<Utc>) -> Option<i64> {
-        self.is_measured.then_some((now.timestamp_millis() - self.at_ms).max(0) / 1000)
+impl Fleet {
+    /// What the steady clock shows by now.
+    pub fn at(&mut self, now: DateTime<Utc>) {
+        self.now_ms = now.timestamp_millis();
     }
-}
 
-impl Indexed {
+    /// Since when what was measured is not older than this.
+    pub fn since_ms(&self, age_max: TimeDelta) -> i64 {
+        self.now_ms.saturating_sub(age_max.num_milliseconds())
+    }
+
+    /// `None` where no app measured it.
+    pub fn age_secs(&self, sighted: &Sighted) -> Option<i64> {
+        sighted.is_measured.then_some((self.now_ms - sighted.at_ms).max(0) / 1000)
+    }
+
     /// As a trace has somebody whom a search for a driver at `pickup` looked at.
-    pub fn considered(&self, now: DateTime<Utc>, pickup: Position) -> Considered {
-        let is_measured = self.measured_at_ms != Indexed::UNMEASURED;
-        let sighted = Sighted { position: self.position, at_ms: self.measured_at_ms, is_measured };
+    pub fn considered(&self, indexed: &Indexed, pickup: Position) -> Considered {
+        let Indexed { driver, position, measured_at_ms: at_ms, .. } = *indexed;
+        let sighted = Sighted { position, at_ms, is_measured: at_ms != Indexed::UNMEASURED };
         Considered {
-            driver: self.driver,
-            distance_m: pickup.distance_m(self.position),
-            position_age_secs: sighted.age_secs(now),
+            driver,
+            distance_m: pickup.distance_m(position),
+            position_age_secs: self.age_secs(&sighted),
             passed_over: None,
         }
     }
-}
 
-impl Fleet {
     /// How many drivers can be matched.
     pub fn matchable(&self) -> usize {
         self.index.len()
@@ -166,8 +164,7 @@ impl Fleet {
             vehicle_type: String::new(),
             vehicle: None,
             sighted: None,
-            trail: Trail::default(),
-            kept_out: None,
+            doubt: None,
             changed_at,
         });
         known.changed_at = changed_at;
@@ -180,8 +177,10 @@ impl Fleet {
         };
         if let Some(stored) = position.filter(is_taken) {
             known.sighted = Some(stored);
-            known.trail = Trail::default();
-            known.kept_out = known.kept_out.filter(|_| stored.is_measured);
+            if !stored.is_measured {
+                known.doubt = None;
+                self.doubted.remove(&driver);
+            }
         }
         self.enter(driver);
         self.shift(driver, was_free)
@@ -192,40 +191,36 @@ impl Fleet {
         self.known.get(&driver).is_some_and(|known| known.changed_at == Some(changed_at))
     }
 
-    /// Drivers' apps have told positions: one enters the index unless it is older than what is there, hopelessly inaccurate,
-    /// or further away than any vehicle can have come. Who is not known is left out.
-    pub fn moved(&mut self, moves: impl IntoIterator<Item = (DriverId, Sighting)>) -> Moved {
-        let mut moved = Moved::default();
-        let mut free = Vec::new();
-        for (driver, sighting) in moves {
+    /// What drivers' apps have told by now. Who is not known is left out. Returns who can have a ride since then.
+    pub fn moved(&mut self, news: impl IntoIterator<Item = (DriverId, News)>) -> Vec<DriverId> {
+        let (mut free, mut entered) = (Vec::new(), Vec::new());
+        for (driver, News { seen, doubt }) in news {
             let Some(known) = self.known.get_mut(&driver) else { continue };
-            let verdict = known.trail.judge(sighting, &self.limits);
-            match known.sighted {
-                _ if verdict.enters() => known.kept_out = None,
-                // What merely arrives late says nothing of the newest.
-                Some(newest) if sighting.measured_at_ms < newest.at_ms => {}
-                _ => known.kept_out = Some(verdict),
-            }
-            moved.verdicts.push((driver, verdict));
-            if !verdict.enters() {
-                continue;
-            }
-            let Sighting { position, measured_at_ms, .. } = sighting;
-            known.sighted = Some(Sighted { position, at_ms: measured_at_ms, is_measured: true });
+            known.doubt = doubt;
+            let was_doubted = match doubt {
+                Some(_) => !self.doubted.insert(driver),
+                None => self.doubted.remove(&driver),
+            };
+            let Some(Sighting { position, at_ms, .. }) = seen else { continue };
+            known.sighted = Some(Sighted { position, at_ms, is_measured: true });
             let Some(indexed) = known.indexed(driver) else { continue };
             match known.unfit {
                 None => free.push(indexed),
                 Some(_) => {
                     self.unfit.upsert(indexed);
+                    continue;
                 }
+            }
+            if was_doubted && doubt.is_none() && self.index.has(driver) && !self.carrying.contains(&driver) {
+                entered.push(driver);
             }
         }
         self.index.upsert_all(&free, |Indexed { driver, .. }, put| {
             if put == Put::Entered && !self.carrying.contains(driver) {
-                moved.entered.push(*driver);
+                entered.push(*driver);
             }
         });
-        moved
+        entered
     }
 
     /// Whether a driver can have a ride.
@@ -276,8 +271,13 @@ impl Fleet {
         if driver.measured_at_ms() < wanted.measured_since_ms {
             return Some(PassedOver::PositionTooOld);
         }
-        let is_carrying = !wanted.takes_carrying && self.carrying.contains(&driver.driver());
-        is_carrying.then_some(PassedOver::HoldsDeliveries)
+        // For a ride somebody waits at the pickup: who may be elsewhere is not sent there.
+        let is_for_ride = !wanted.takes_carrying;
+        if is_for_ride && self.carrying.contains(&driver.driver()) {
+            return Some(PassedOver::HoldsDeliveries);
+        }
+        let is_doubted = is_for_ride && self.doubted.contains(&driver.driver());
+        is_doubted.then_some(PassedOver::PositionNotBelieved)
     }
 
     fn vehicle(&self, wanted: &Wanted) -> Vehicle {
@@ -333,9 +333,14 @@ impl Fleet {
         found.into_iter().filter_map(|found| Some((found.indexed, reason(found.indexed.driver)?))).collect()
     }
 
-    /// Where one driver is as searches have it, and why a newer position is not believed, if there is one.
-    pub fn known(&self, driver: DriverId) -> Option<(Option<Sighted>, Option<Verdict>)> {
-        self.known.get(&driver).map(|known| (known.sighted, known.kept_out))
+    /// Where one driver is as searches have it.
+    pub fn sighted(&self, driver: DriverId) -> Option<Sighted> {
+        self.known.get(&driver)?.sighted
+    }
+
+    /// Why a newer position is not believed, if there is one.
+    pub fn doubt(&self, driver: DriverId) -> Option<Verdict> {
+        self.known.get(&driver)?.doubt
     }
 
     fn all_nearby(&self, wanted: &Wanted, found: Vec<Found>) -> Vec<Nearby> {
@@ -350,6 +355,7 @@ impl Fleet {
             driver,
             vehicle_type: known.vehicle_type.clone(),
             distance_m: wanted.at.distance_m(sighted.position),
+            age_secs: self.age_secs(&sighted),
             sighted,
         })
     }
@@ -407,12 +413,17 @@ mod tests {
         fleet.nearest(wanted, |_| true).iter().map(|nearby| nearby.driver.0).collect()
     }
 
-    fn told(fleet: &mut Fleet, latitude: f64, at_ms: i64) -> Verdict {
-        let sighting =
-            Sighting { position: at(latitude, 28.0), accuracy_m: Some(5.0), measured_at_ms: at_ms };
-        let moved = fleet.moved([(DriverId(1), sighting)]);
-        moved.verdicts[0].1
+    fn seen(latitude: f64, at_ms: i64) -> News {
+        let position = at(latitude, 28.0);
+        let sighting = Sighting { position, accuracy_m: Some(5.0), measured_ms: at_ms, at_ms };
+        News { seen: Some(sighting), doubt: None }
     }
+
+    fn told(fleet: &mut Fleet, latitude: f64, at_ms: i64) {
+        fleet.moved([(DriverId(1), seen(latitude, at_ms))]);
+    }
+
+    const DOUBT: Option<Verdict> = Some(Verdict::Inaccurate { accuracy_m: 5_000.0 });
 
     #[test]
     fn a_position_that_no_app_measured_does_not_age_and_one_that_did_does() {
@@ -426,11 +437,10 @@ mod tests {
     }
 
     #[test]
-    fn an_older_position_neither_from_the_app_nor_from_the_store_moves_a_driver_back() {
+    fn an_older_position_from_the_store_does_not_move_a_driver_back() {
         let mut fleet = Fleet::default();
         fleet.set(standing(1, "sedan", None));
         told(&mut fleet, -26.2, 200_000);
-        assert!(matches!(told(&mut fleet, -26.201, 199_000), Verdict::Outdated { .. }));
         let stored = Sighted { position: at(10.0, 28.0), at_ms: 198_000, is_measured: true };
         fleet.set(standing(1, "sedan", Some(stored)));
         assert_eq!(fleet.nearest(&wanted(), |_| true)[0].distance_m, 0.0);
@@ -440,16 +450,33 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_that_no_vehicle_can_make_does_not_enter_until_it_is_confirmed() {
+    fn who_may_be_elsewhere_by_now_gets_orders_and_no_rides_until_they_are_believed() {
         let mut fleet = Fleet::default();
-        fleet.set(standing(1, "sedan", seeded(10.0)));
-        // A seeded position says nothing about where the device is.
-        assert_eq!(told(&mut fleet, -26.2, 200_000), Verdict::Plausible);
-        assert!(matches!(told(&mut fleet, -20.0, 201_000), Verdict::Jump { .. }));
-        assert_eq!(fleet.nearest(&wanted(), |_| true)[0].sighted.at_ms, 200_000);
-        told(&mut fleet, -20.0, 202_000);
-        assert_eq!(told(&mut fleet, -20.0, 203_000), Verdict::Confirmed);
-        assert!(drivers(&fleet, &wanted()).is_empty());
+        fleet.set(standing(1, "sedan", None));
+        told(&mut fleet, -26.2, 200_000);
+        let ride = Wanted { takes_carrying: false, ..wanted() };
+        assert_eq!(fleet.moved([(DriverId(1), News { seen: None, doubt: DOUBT })]), []);
+        assert_eq!((drivers(&fleet, &wanted()), drivers(&fleet, &ride)), (vec![1], vec![]));
+        let (_, passed_over) = fleet.candidates(&ride, |_| None);
+        assert_eq!(passed_over[0].1, PassedOver::PositionNotBelieved);
+        assert_eq!((fleet.if_wanted(DriverId(1), &ride), fleet.doubt(DriverId(1))), (None, DOUBT));
+        let entered = fleet.moved([(DriverId(1), seen(-26.2, 210_000))]);
+        assert_eq!((entered, drivers(&fleet, &ride)), (vec![DriverId(1)], vec![1]));
+        // An operator knows better.
+        fleet.moved([(DriverId(1), News { seen: None, doubt: DOUBT })]);
+        let corrected = Sighted { position: at(-26.2, 28.0), at_ms: 220_000, is_measured: false };
+        fleet.set(standing(1, "sedan", Some(corrected)));
+        assert_eq!((fleet.doubt(DriverId(1)), drivers(&fleet, &ride)), (None, vec![1]));
+    }
+
+    #[test]
+    fn ages_go_by_the_clock_that_is_told() {
+        let mut fleet = Fleet::default();
+        fleet.set(standing(1, "sedan", None));
+        told(&mut fleet, -26.2, 200_000);
+        fleet.at(DateTime::from_timestamp(230, 0).expect("a time"));
+        assert_eq!(fleet.since_ms(TimeDelta::seconds(10)), 220_000);
+        assert_eq!(fleet.nearest(&wanted(), |_| true)[0].age_secs, Some(30));
     }
 
     #[test]
@@ -510,49 +537,14 @@ mod tests {
     }
 
     #[test]
-    fn only_a_newer_position_can_be_one_that_is_not_believed() {
-        let mut fleet = Fleet::default();
-        let kept_out = |fleet: &Fleet| fleet.known(DriverId(1)).and_then(|(_, kept_out)| kept_out);
-        let hopeless = |fleet: &mut Fleet, at_ms: i64| {
-            let position = at(-26.2, 28.0);
-            let sighting = Sighting { position, accuracy_m: Some(1e6), measured_at_ms: at_ms };
-            fleet.moved([(DriverId(1), sighting)]);
-        };
-        fleet.set(standing(1, "sedan", None));
-        told(&mut fleet, -26.2, 200_000);
-        assert!(matches!(told(&mut fleet, -26.2, 199_000), Verdict::Outdated { .. }));
-        assert_eq!(kept_out(&fleet), None);
-        hopeless(&mut fleet, 198_000);
-        assert_eq!(kept_out(&fleet), None);
-        hopeless(&mut fleet, 201_000);
-        told(&mut fleet, -26.2, 199_500);
-        assert!(
-            matches!(kept_out(&fleet), Some(Verdict::Inaccurate { .. })),
-            "what comes late does not mend it"
-        );
-        told(&mut fleet, -26.2, 202_000);
-        assert_eq!(kept_out(&fleet), None);
-        hopeless(&mut fleet, 203_000);
-        let corrected = Sighted { position: at(-26.3, 28.0), at_ms: 204_000, is_measured: false };
-        fleet.set(standing(1, "sedan", Some(corrected)));
-        assert_eq!(kept_out(&fleet), None, "an operator's is newer");
-    }
-
-    #[test]
-    fn positions_that_come_together_are_told_of_one_by_one() {
+    fn of_positions_that_come_together_it_is_said_who_entered() {
         let mut fleet = Fleet::default();
         fleet.set(standing(1, "sedan", None));
         fleet.set(standing(2, "sedan", seeded(-26.2)));
         fleet.set(Standing { unfit: Some(PassedOver::Busy), ..standing(3, "sedan", None) });
         fleet.set(Standing { is_carrying: true, ..standing(4, "sedan", None) });
-        let sighting = Sighting { position: at(-26.2, 28.0), accuracy_m: None, measured_at_ms: 200_000 };
-        let hopeless = Sighting { accuracy_m: Some(1e6), ..sighting };
-        let told = [(1, sighting), (2, hopeless), (3, sighting), (4, sighting), (5, sighting)];
-        let moved = fleet.moved(told.map(|(driver, sighting)| (DriverId(driver), sighting)));
-        let told: Vec<_> = moved.verdicts.iter().map(|(driver, _)| driver.0).collect();
-        assert_eq!(told, [1, 2, 3, 4], "nobody knows the fifth");
-        assert!(matches!(moved.verdicts[1].1, Verdict::Inaccurate { .. }));
-        assert_eq!(moved.entered, [DriverId(1)]);
+        let news = [1, 2, 3, 4, 5].map(|driver| (DriverId(driver), seen(-26.2, 200_000)));
+        assert_eq!(fleet.moved(news), [DriverId(1)]);
         assert_eq!(drivers(&fleet, &wanted()), [1, 2, 4]);
     }
 

@@ -3,14 +3,13 @@
 //! | file | owns |
 //! | --- | --- |
 //! | `actor` | the actor: the newest positions, what changed in the store, time |
-//! | `handle` | what sessions hold of it |
+//! | `handle` | what others hold of it |
 //! | `searches` | the open searches: their state, their timers, what is to be made durable for them |
 //! | `carry_out` | making it durable |
 //! | `receipts` | offers that devices have not confirmed yet |
 //! | `store_look` | the regular look at the store, and what is newer than it |
 //! | `fleet` | the drivers in memory, and which of them stand in the index |
 //! | `index` | the nearest of many |
-//! | `plausible` | which positions may enter the index |
 //! | `vehicle` | vehicle types made small |
 
 mod actor;
@@ -18,7 +17,6 @@ mod carry_out;
 mod fleet;
 mod handle;
 pub mod index;
-pub mod plausible;
 mod receipts;
 mod searches;
 mod store_look;

@@ -192,7 +192,7 @@ impl Searches {
         let jobs: Vec<JobId> = self.running.keys().copied().collect();
         for job in jobs {
             let Some(running) = self.running.get(&job) else { continue };
-            let wanted = self.wanted(now, running, 1);
+            let wanted = self.wanted(running, 1, fleet);
             let Some(nearby) = fleet.if_wanted(driver, &wanted) else { continue };
             let open_offers = self.offers_of(driver).len();
             let candidate = Candidate { driver, distance_m: nearby.distance_m, open_offers };
@@ -203,7 +203,7 @@ impl Searches {
                 effects
             });
             if is_asked && let Some(running) = self.running.get_mut(&job) {
-                self.looks.extend(running.trace(now, vec![nearby.considered(now)]));
+                self.looks.extend(running.trace(now, vec![nearby.considered()]));
             }
         }
     }
@@ -330,10 +330,10 @@ impl Searches {
             _ => None,
         };
         let full = |driver| (self.offers_of(driver).len() >= max).then_some(PassedOver::TooManyOffers);
-        let wanted = Wanted { radius_m, ..self.wanted(now, running, count) };
+        let wanted = Wanted { radius_m, ..self.wanted(running, count, fleet) };
         let (mut found, mut passed_over) =
             fleet.candidates(&wanted, |driver| asked(driver).or_else(|| full(driver)));
-        let mut considered: Vec<Considered> = found.iter().map(|nearby| nearby.considered(now)).collect();
+        let mut considered: Vec<Considered> = found.iter().map(|nearby| nearby.considered()).collect();
         if found.is_empty() {
             let one = Wanted { count: 1, ..wanted.clone() };
             found = fleet.nearest(&one, |driver| asked(driver).is_none());
@@ -346,7 +346,7 @@ impl Searches {
             // Whatever else they do, they would not be asked again.
             let reason =
                 if running.search.may_ask(indexed.driver) { reason } else { PassedOver::AskedBefore };
-            Considered { passed_over: Some(reason), ..indexed.considered(now, wanted.at) }
+            Considered { passed_over: Some(reason), ..fleet.considered(&indexed, wanted.at) }
         }));
         let candidate =
             |driver, distance_m| Candidate { driver, distance_m, open_offers: self.offers_of(driver).len() };
@@ -355,14 +355,14 @@ impl Searches {
         found
     }
 
-    fn wanted(&self, now: DateTime<Utc>, running: &Running, count: usize) -> Wanted {
+    fn wanted(&self, running: &Running, count: usize, fleet: &Fleet) -> Wanted {
         Wanted {
             at: running.pickup,
             radius_m: running.search.radius_m(),
             count,
             vehicle_type: running.vehicle_type.clone(),
             takes_carrying: false,
-            measured_since_ms: (now - self.position_age_max).timestamp_millis(),
+            measured_since_ms: fleet.since_ms(self.position_age_max),
         }
     }
 

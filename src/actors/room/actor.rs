@@ -9,7 +9,7 @@ use super::whereabouts::{Look, Moved, RideDriver, Told, Whereabouts};
 use crate::actors::once_each::OnceEach;
 use crate::actors::session::client::ToClient;
 use crate::actors::session::{Lane, Sent};
-use crate::clock::SharedClock;
+use crate::clock::{Moment, SharedClock};
 use crate::contracts::Contract;
 use crate::domain::event::{Event, EventBody};
 use crate::domain::ids::{AccountId, DriverId, JobId};
@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::store::reads::{self, RideStanding};
 use crate::store::{Account, Chain, Database, Driver, StoreError};
 use actix::prelude::*;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -262,14 +262,14 @@ impl Room {
     }
 
     fn driven_by(&mut self, driver: &Driver, account: &Account, ctx: &mut Context<Self>) {
-        let now = self.context.clock.now();
+        let now = self.context.clock.moment();
         let told = self.context.rooms.newest(self.job, driver.id);
         let newest = match (told, stored(driver, now)) {
             (Some(told), Some(stored)) if stored.at > told.at => Some(stored),
             (told, stored) => told.or(stored),
         };
         let public_id = account.public_id.parse().unwrap_or_default();
-        let is_new = self.whereabouts.driven_by(RideDriver { id: driver.id, public_id }, newest, now);
+        let is_new = self.whereabouts.driven_by(RideDriver { id: driver.id, public_id }, newest, now.steady);
         self.watch(ctx);
         match newest {
             Some(_) if is_new => self.tell_position(),
@@ -298,9 +298,9 @@ impl Room {
 }
 
 /// The database's newest position of a driver.
-fn stored(driver: &Driver, now: DateTime<Utc>) -> Option<Told> {
+fn stored(driver: &Driver, now: Moment) -> Option<Told> {
     let position = Position::new(driver.latitude?, driver.longitude?).ok()?;
-    let at = driver.position_at?.and_utc().min(now);
+    let at = now.steady_of(driver.position_at?.and_utc());
     Some(Told {
         position,
         heading: driver.heading,
@@ -314,7 +314,7 @@ fn stored(driver: &Driver, now: DateTime<Utc>) -> Option<Told> {
 /// What followers are told.
 impl Room {
     fn admit(&mut self, enter: Enter) {
-        let now = self.context.clock.now();
+        let now = self.context.clock.steady();
         let seen = match self.knowledge {
             Knowledge::Current => {
                 Seen { driver: self.whereabouts.sighting(now), silence: self.whereabouts.silence(now) }
@@ -341,8 +341,8 @@ impl Room {
     }
 
     fn tell_position(&mut self) {
-        let (now, ride) = (self.context.clock.now(), self.ride.clone());
-        let Some((driver, sighting)) = self.whereabouts.sighting(now) else { return };
+        let (Moment { wall: now, steady }, ride) = (self.context.clock.moment(), self.ride.clone());
+        let Some((driver, sighting)) = self.whereabouts.sighting(steady) else { return };
         // One position of this ride waits for a client that reads slowly: the newest.
         let lane = Lane::Position { subject: self.job.0 as u64 };
         let told = self.tell_all(lane, |contract| contract.location(&ride, driver, &sighting, now));
@@ -357,8 +357,8 @@ impl Room {
         if self.knowledge == Knowledge::Outdated {
             return;
         }
-        let now = self.context.clock.now();
-        match self.whereabouts.look(now) {
+        let Moment { wall: now, steady } = self.context.clock.moment();
+        match self.whereabouts.look(steady) {
             Look::Nothing => {}
             Look::Fresh { look_again_in } => {
                 let wait = look_again_in.to_std().unwrap_or_default();

@@ -16,7 +16,6 @@ use crate::clock::SharedClock;
 use crate::contracts::Contract;
 use crate::domain::event::{Announcement, Event, EventBody};
 use crate::domain::ids::{AccountId, DriverId, JobId};
-use crate::domain::position::Fix;
 use crate::domain::ride::{RideId, Sighting};
 use crate::domain::search::SearchNews;
 use crate::metrics::Metrics;
@@ -131,17 +130,15 @@ pub fn start(options: RoomOptions, database: Database, clock: SharedClock, metri
 }
 
 impl Rooms {
-    /// A driver's app has told a position. Of several the newest is enough.
-    pub fn moved(&self, driver: DriverId, fix: &Fix) {
-        let now = self.0.clock.now();
-        let told = Told::new(fix, now);
+    /// A driver's app has told a position that is believed. Of several the newest is enough.
+    pub fn moved(&self, driver: DriverId, told: Told) {
         let mut open = self.0.open();
         let newest = open.told.entry(driver).or_insert(told);
         if !told.replaces(newest) {
             return;
         }
         *newest = told;
-        open.forget_the_silent(now);
+        open.forget_the_silent(told.heard_at);
         let Some(job) = open.driving.get(&driver).copied() else { return };
         if let Some(door) = open.rooms.get_mut(&job)
             && !std::mem::replace(&mut door.is_woken, true)
@@ -312,7 +309,7 @@ impl Open {
         if self.told.len() <= self.told_max {
             return;
         }
-        self.told.retain(|_, told| now - told.at < TOLD_AGE_MAX);
+        self.told.retain(|_, told| now - told.heard_at < TOLD_AGE_MAX);
         self.told_max = TOLD_MIN.max(2 * self.told.len());
     }
 }

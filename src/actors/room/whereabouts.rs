@@ -1,4 +1,5 @@
-//! Where a ride's driver is, and whether that is still fresh. Pure: the time comes with each question.
+//! Where a ride's driver is, and whether that is still fresh. Pure: the time comes with each question. All times are of the
+//! steady clock, so that nobody's clock silences a driver.
 //!
 //! The invariants: an older measurement never replaces a newer one, numbers rise with each position of a ride whoever
 //! drives it, and after "stale" comes "fresh" or another driver.
@@ -15,8 +16,7 @@ pub struct Told {
     pub position: Position,
     pub heading: Option<f64>,
     pub speed: Option<f64>,
-    /// When it was measured, or set by an operator. Never ahead of us: a phone whose clock is fast would otherwise silence
-    /// whatever is told by another way.
+    /// When it was measured, as far as that can be known, or set by an operator.
     pub at: DateTime<Utc>,
     /// When it came: a phone whose clock is slow, or one that was in a tunnel, is not silent.
     pub heard_at: DateTime<Utc>,
@@ -25,15 +25,9 @@ pub struct Told {
 }
 
 impl Told {
-    pub fn new(fix: &Fix, now: DateTime<Utc>) -> Self {
-        Self {
-            position: fix.position,
-            heading: fix.heading,
-            speed: fix.speed,
-            at: fix.measured_at.min(now),
-            heard_at: now,
-            is_measured: true,
-        }
+    pub fn new(fix: &Fix, at: DateTime<Utc>, heard_at: DateTime<Utc>) -> Self {
+        let Fix { position, heading, speed, .. } = *fix;
+        Self { position, heading, speed, at, heard_at, is_measured: true }
     }
 
     /// Whether it says the same, whenever it came.
@@ -281,19 +275,6 @@ mod tests {
         assert_eq!((ride.moved(told(30)), ride.sighting(second(30))), (Moved::Not, None));
         assert!(ride.driven_by(driver(2), Some(told(10)), second(30)));
         assert!(sequence(&ride) > before, "although it was measured earlier");
-    }
-
-    #[test]
-    fn a_fast_clock_does_not_silence_a_right_one() {
-        let fix = Fix {
-            position: told(0).position,
-            accuracy_m: None,
-            heading: None,
-            speed: None,
-            battery_level: None,
-            measured_at: second(60),
-        };
-        assert_eq!(Told::new(&fix, second(0)).at, second(0));
     }
 
     proptest! {

@@ -21,6 +21,7 @@ pub use search_limits::SearchLimits;
 
 use crate::actors::dispatcher::{Deregister, Dispatcher, Renewed};
 use crate::actors::matcher::MatcherHandle;
+use crate::actors::positions::Positions;
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::room::Rooms;
 use crate::actors::session::{Conversation, Ended, Link, Sent};
@@ -65,15 +66,16 @@ pub struct ClientContext {
     pub recorder: RecorderHandle,
     pub matcher: MatcherHandle,
     pub rooms: Rooms,
+    pub positions: Positions,
     pub clock: SharedClock,
     pub tokens: Arc<TokenKeys>,
     pub metrics: Arc<Metrics>,
     pub deliveries_max: i64,
     pub rides: Rules,
-    /// Of what is unconfirmed, at most so many of the newest are replayed …
-    pub replay_events_max: u32,
     /// Whether the final fare is made of the way that was driven.
     pub fare_is_of_the_track: bool,
+    /// Of what is unconfirmed, at most so many of the newest are replayed …
+    pub replay_events_max: u32,
     /// … that are not older than this.
     pub replay_age_max: TimeDelta,
     /// Rides that one connection may follow.
@@ -280,7 +282,8 @@ impl Conversation for Client {
     }
 
     fn text(&mut self, text: &str, link: &mut Link<'_, Self>) {
-        let inbound = match self.contract().parse(text, self.context.clock.now()) {
+        let now = self.context.clock.now();
+        let inbound = match self.contract().parse(text, now) {
             Ok(inbound) => inbound,
             Err(bad) => {
                 self.refuse(&bad, link);
@@ -288,7 +291,7 @@ impl Conversation for Client {
             }
         };
         match inbound {
-            Inbound::Position(reading) => self.position(&reading, link),
+            Inbound::Position(reading) => self.position(&reading, now, link),
             Inbound::Ping { timestamp } => {
                 let pong = self.contract().pong(timestamp.as_ref(), self.context.clock.now());
                 self.send(pong, link);
@@ -369,15 +372,14 @@ impl Client {
 
 /// The same for all.
 impl Client {
-    fn position(&mut self, reading: &Reading, link: &mut Link<'_, Self>) {
+    /// `now` is the time of day that it was read by.
+    fn position(&mut self, reading: &Reading, now: DateTime<Utc>, link: &mut Link<'_, Self>) {
         let fix = &reading.fix;
         let Some(driver) = self.part.driver() else {
             let bad = BadMessage::new(ErrorCode::Forbidden, "only a driver has positions here");
             return self.refuse(&bad, link);
         };
-        self.context.matcher.moved(driver, fix);
-        self.context.rooms.moved(driver, fix);
-        if self.context.recorder.record(driver, fix).is_err() {
+        if self.context.positions.tell(driver, fix, now).is_err() {
             let bad =
                 BadMessage::new(ErrorCode::Busy, "the position was not taken; send the next one as usual");
             self.refuse(&bad, link);

@@ -207,7 +207,7 @@ pub async fn why(ctx: web::Data<Context>, _: Admin, id: web::Path<DriverId>) -> 
             longitude: position.longitude(),
             age_secs: known.age_secs,
         }),
-        position_not_believed: known.kept_out.map(|verdict| Reason {
+        position_not_believed: known.doubt.map(|verdict| Reason {
             code: verdict.as_str(),
             message: format!("The newest position was not believed: {verdict}."),
         }),
@@ -263,6 +263,10 @@ fn reasons(
             against(PassedOver::PositionTooOld.as_str(), message);
         }
         (Some(_), _) => {}
+    }
+    if let Some(verdict) = known.doubt {
+        let message = format!("They may be elsewhere: the newest position was not believed, {verdict}.");
+        against(PassedOver::PositionNotBelieved.as_str(), message);
     }
     if known.open_offers >= ctx.settings.matching.offers_per_driver_max.get() {
         let message = format!("The driver holds {} open offers.", known.open_offers);

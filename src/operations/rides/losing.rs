@@ -9,7 +9,7 @@ use crate::operations::drivers;
 use crate::operations::error::Error;
 use crate::operations::jobs::{note, tell_customer};
 use crate::store::{Conn, StoreError, Tx, sql};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 const REASON: &str = "The driver can't be reached";
 
@@ -22,9 +22,14 @@ pub struct Waiting {
     pub account: AccountId,
 }
 
-/// Rides taken before `before`, of whose drivers no position was measured since, and of which nobody was told yet.
-pub fn waiting_since(conn: &mut Conn<'_>, before: DateTime<Utc>) -> Result<Vec<Waiting>, StoreError> {
-    let rows = sql!(conn, rides::waiting_since(before.naive_utc()))?;
+/// Rides taken `span` ago, of whose drivers no position was measured since, and of which nobody was told yet.
+pub fn waiting_since(
+    conn: &mut Conn<'_>,
+    now: DateTime<Utc>,
+    span: TimeDelta,
+) -> Result<Vec<Waiting>, StoreError> {
+    let (since, until) = drivers::lately(now, span);
+    let rows = sql!(conn, rides::waiting_since(since, until))?;
     Ok(rows.into_iter().map(|(job, driver, account)| Waiting { job, driver, account }).collect())
 }
 
@@ -33,7 +38,7 @@ pub fn waiting_since(conn: &mut Conn<'_>, before: DateTime<Utc>) -> Result<Vec<W
 pub fn lose_driver(
     tx: &mut Tx<'_>,
     waiting: Waiting,
-    before: DateTime<Utc>,
+    span: TimeDelta,
     is_back: impl FnOnce() -> bool,
     offers_again: bool,
     deliveries_max: i64,
@@ -45,7 +50,7 @@ pub fn lose_driver(
         return Ok(false);
     }
     let row = drivers::lock(tx, driver)?;
-    if is_back() || row.position_at.is_some_and(|at| at >= before.naive_utc()) {
+    if is_back() || drivers::was_seen_within(&row, tx.now(), span) {
         return Ok(false);
     }
     if offers_again {

@@ -10,11 +10,24 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Nullable, Text, Timestamp};
 
 pub fn insert_locations(conn: &mut PgConnection, rows: &[NewLocation]) -> QueryResult<usize> {
-    diesel::sql_query(
+    insert(conn, "SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)", rows)
+}
+
+/// The same but for those that are there, or come twice.
+pub fn insert_late_locations(conn: &mut PgConnection, rows: &[NewLocation]) -> QueryResult<usize> {
+    const NOT_THERE: &str = "SELECT DISTINCT ON (driver_id, created_at, latitude, longitude) n.* \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) \
+           AS n (driver_id, latitude, longitude, accuracy, heading, speed, battery_level, created_at) \
+         WHERE NOT EXISTS (SELECT FROM driver_locations l WHERE l.driver_id = n.driver_id \
+           AND l.created_at = n.created_at AND l.latitude = n.latitude AND l.longitude = n.longitude)";
+    insert(conn, NOT_THERE, rows)
+}
+
+fn insert(conn: &mut PgConnection, what: &str, rows: &[NewLocation]) -> QueryResult<usize> {
+    diesel::sql_query(format!(
         "INSERT INTO driver_locations \
-         (driver_id, latitude, longitude, accuracy, heading, speed, battery_level, created_at) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
+         (driver_id, latitude, longitude, accuracy, heading, speed, battery_level, created_at) {what}",
+    ))
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.driver_id).collect::<Vec<_>>())
     .bind::<Array<Double>, _>(rows.iter().map(|row| row.latitude).collect::<Vec<_>>())
     .bind::<Array<Double>, _>(rows.iter().map(|row| row.longitude).collect::<Vec<_>>())
@@ -26,9 +39,13 @@ pub fn insert_locations(conn: &mut PgConnection, rows: &[NewLocation]) -> QueryR
     .execute(conn)
 }
 
-/// Moves the drivers' live positions on; an older measurement never replaces a newer one. The rows are locked by
-/// driver id first, the order that every transaction keeps.
-pub fn update_live_positions(conn: &mut PgConnection, rows: &[LivePosition]) -> QueryResult<usize> {
+/// Moves the drivers' live positions on; an older measurement never replaces a newer one, unless that is from later than
+/// `trusted_until`. The rows are locked by driver id first, the order that every transaction keeps.
+pub fn update_live_positions(
+    conn: &mut PgConnection,
+    rows: &[LivePosition],
+    trusted_until: NaiveDateTime,
+) -> QueryResult<usize> {
     diesel::sql_query(
         "WITH moved AS ( \
            SELECT * FROM unnest($1, $2, $3, $4, $5, $6) AS m (id, latitude, longitude, heading, speed, measured_at) \
@@ -38,7 +55,8 @@ pub fn update_live_positions(conn: &mut PgConnection, rows: &[LivePosition]) -> 
          UPDATE drivers d SET latitude = m.latitude, longitude = m.longitude, heading = m.heading, \
            speed = m.speed, position_at = m.measured_at, position_measured = TRUE \
          FROM moved m JOIN locked l ON l.id = m.id \
-         WHERE d.id = m.id AND (NOT d.position_measured OR d.position_at IS NULL OR d.position_at <= m.measured_at)",
+         WHERE d.id = m.id AND (NOT d.position_measured OR d.position_at IS NULL OR d.position_at <= m.measured_at \
+           OR d.position_at > $7)",
     )
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.driver_id).collect::<Vec<_>>())
     .bind::<Array<Double>, _>(rows.iter().map(|row| row.latitude).collect::<Vec<_>>())
@@ -46,6 +64,7 @@ pub fn update_live_positions(conn: &mut PgConnection, rows: &[LivePosition]) -> 
     .bind::<Array<Nullable<Double>>, _>(rows.iter().map(|row| row.heading).collect::<Vec<_>>())
     .bind::<Array<Nullable<Double>>, _>(rows.iter().map(|row| row.speed).collect::<Vec<_>>())
     .bind::<Array<Timestamp>, _>(rows.iter().map(|row| row.measured_at).collect::<Vec<_>>())
+    .bind::<Timestamp, _>(trusted_until)
     .execute(conn)
 }
 

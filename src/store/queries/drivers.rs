@@ -105,12 +105,16 @@ pub fn within(conn: &mut Db, first: i64, last: i64) -> QueryResult<Vec<(Driver, 
         .load(conn)
 }
 
-/// Those who are not offline, and whose newest position was measured before `before` or who have none.
-pub fn silent_since(conn: &mut Db, before: NaiveDateTime) -> QueryResult<Vec<(DriverId, AccountId)>> {
-    let is_old = drivers::position_measured.eq(true).and(drivers::position_at.lt(before).assume_not_null());
+/// Those who are not offline, and whose newest position was not measured from `since` to `until` or who have none.
+pub fn silent_since(
+    conn: &mut Db,
+    since: NaiveDateTime,
+    until: NaiveDateTime,
+) -> QueryResult<Vec<(DriverId, AccountId)>> {
+    let is_old = drivers::position_at.lt(since).or(drivers::position_at.gt(until)).assume_not_null();
     drivers::table
         .filter(drivers::wants.ne("offline"))
-        .filter(drivers::position_at.is_null().or(is_old))
+        .filter(drivers::position_at.is_null().or(drivers::position_measured.eq(true).and(is_old)))
         .select((drivers::id, drivers::account_id))
         .load(conn)
 }

@@ -70,19 +70,23 @@ pub fn page(
     query.load(conn)
 }
 
-/// Rides that were taken before `before` and are waited for, of whose drivers no position was measured since; only those of
-/// which it was not noticed before. A position that no app measured does not age.
-pub fn waiting_since(conn: &mut Db, before: NaiveDateTime) -> QueryResult<Vec<(JobId, DriverId, AccountId)>> {
-    let is_old = drivers::position_measured.eq(true).and(drivers::position_at.lt(before).assume_not_null());
+/// Rides that were taken before `since` and are waited for, of whose drivers no position was measured from then to `until`;
+/// only those of which it was not noticed before. A position that no app measured does not age.
+pub fn waiting_since(
+    conn: &mut Db,
+    since: NaiveDateTime,
+    until: NaiveDateTime,
+) -> QueryResult<Vec<(JobId, DriverId, AccountId)>> {
+    let is_old = drivers::position_at.lt(since).or(drivers::position_at.gt(until)).assume_not_null();
     let is_waited_for =
         jobs::status.eq(JobStatus::Assigned.as_str()).or(jobs::status.eq(JobStatus::EnRoute.as_str()));
     jobs::table
         .inner_join(drivers::table.on(jobs::driver_id.eq(drivers::id.nullable())))
         .filter(jobs::kind.eq(JobKind::Ride.as_str()))
         .filter(is_waited_for)
-        .filter(jobs::assigned_at.lt(before))
+        .filter(jobs::assigned_at.lt(since))
         .filter(jobs::driver_lost_at.is_null())
-        .filter(drivers::position_at.is_null().or(is_old))
+        .filter(drivers::position_at.is_null().or(drivers::position_measured.eq(true).and(is_old)))
         .order(jobs::id)
         .select((jobs::id, drivers::id, drivers::account_id))
         .load(conn)

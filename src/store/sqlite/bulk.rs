@@ -20,14 +20,35 @@ pub fn insert_locations(conn: &mut SqliteConnection, rows: &[NewLocation]) -> Qu
     Ok(rows.len())
 }
 
-/// Moves the drivers' live positions on; an older measurement never replaces a newer one.
-pub fn update_live_positions(conn: &mut SqliteConnection, rows: &[LivePosition]) -> QueryResult<usize> {
+/// The same but for those that are there. A look into the index, at the place where the row would be written.
+pub fn insert_late_locations(conn: &mut SqliteConnection, rows: &[NewLocation]) -> QueryResult<usize> {
+    let mut inserted = 0;
+    for row in rows {
+        let same = driver_locations::table
+            .filter(driver_locations::driver_id.eq(row.driver_id))
+            .filter(driver_locations::created_at.eq(row.created_at))
+            .filter(driver_locations::latitude.eq(row.latitude))
+            .filter(driver_locations::longitude.eq(row.longitude));
+        if !diesel::select(diesel::dsl::exists(same)).get_result(conn)? {
+            inserted += diesel::insert_into(driver_locations::table).values(row).execute(conn)?;
+        }
+    }
+    Ok(inserted)
+}
+
+/// Moves the drivers' live positions on; an older measurement never replaces a newer one, unless that is from later than
+/// `trusted_until`.
+pub fn update_live_positions(
+    conn: &mut SqliteConnection,
+    rows: &[LivePosition],
+    trusted_until: NaiveDateTime,
+) -> QueryResult<usize> {
     let mut updated = 0;
     for row in rows {
-        let older = drivers::position_measured.eq(false).or(drivers::position_at
-            .is_null()
-            .or(drivers::position_at.le(row.measured_at))
-            .assume_not_null());
+        let is_older = drivers::position_at.le(row.measured_at).or(drivers::position_at.gt(trusted_until));
+        let older = drivers::position_measured
+            .eq(false)
+            .or(drivers::position_at.is_null().or(is_older).assume_not_null());
         updated += diesel::update(drivers::table.filter(drivers::id.eq(row.driver_id)).filter(older))
             .set((
                 drivers::latitude.eq(row.latitude),

@@ -1,11 +1,11 @@
-//! Decides which positions of a driver may enter the index. A phone in a tunnel or between high buildings says now and
+//! Decides which positions of a driver are believed. A phone in a tunnel or between high buildings says now and
 //! then that it is in another town, and a search would send a driver from there. Pure: no clock, no I/O; whoever tells of
 //! a refused position takes the reason from the verdict.
 //!
 //! Invariant: what enters could be reached from what entered before it, or follows so many others from the same place
 //! that the place before was the wrong one.
 
-use crate::domain::position::{Fix, Position};
+use crate::domain::position::Position;
 use std::fmt;
 
 /// What is believed of a driver's device.
@@ -17,6 +17,8 @@ pub struct Limits {
     pub speed_max_mps: f64,
     /// What a position may be off without any time having passed: satellites drift, and times come in whole seconds.
     pub drift_max_m: f64,
+    /// The radius of uncertainty of a device that does not say it.
+    pub unknown_accuracy_m: f64,
     /// As many positions in a row, each in reach of the one before, are believed wherever they are.
     pub believed_after: u32,
 }
@@ -30,6 +32,8 @@ impl Default for Limits {
             speed_max_mps: 100.0,
             // An order more than open sky has, a tenth of the shortest radius in use.
             drift_max_m: 300.0,
+            // Half of what is believed at most.
+            unknown_accuracy_m: 500.0,
             // Half a minute for apps that send every 10 s. One wrong position is common, two happen.
             believed_after: 3,
         }
@@ -42,17 +46,17 @@ pub struct Sighting {
     pub position: Position,
     /// Radius of uncertainty in metres; none is none known.
     pub accuracy_m: Option<f64>,
-    /// Milliseconds since 1970.
-    pub measured_at_ms: i64,
+    /// By the device's clock, in milliseconds: how much later one was measured than another.
+    pub measured_ms: i64,
+    /// By ours, the steady one, in milliseconds: which is the newer, and how old it is.
+    pub at_ms: i64,
 }
 
-impl From<&Fix> for Sighting {
-    fn from(fix: &Fix) -> Self {
-        Self {
-            position: fix.position,
-            accuracy_m: fix.accuracy_m,
-            measured_at_ms: fix.measured_at.timestamp_millis(),
-        }
+impl Sighting {
+    /// The time between two. Queued positions come together, and a device's clock may be set: the longer one is driven in.
+    fn since_ms(&self, before: &Sighting) -> i64 {
+        let by_ours_ms = self.at_ms.saturating_sub(before.at_ms);
+        by_ours_ms.max(self.measured_ms.saturating_sub(before.measured_ms))
     }
 }
 
@@ -119,6 +123,10 @@ struct Doubted {
 }
 
 impl Trail {
+    pub fn believed(&self) -> Option<&Sighting> {
+        self.believed.as_ref()
+    }
+
     /// Judges the driver's next position, and remembers it.
     pub fn judge(&mut self, sighting: Sighting, limits: &Limits) -> Verdict {
         if let Some(accuracy_m) = sighting.accuracy_m
@@ -129,9 +137,8 @@ impl Trail {
         let Some(believed) = self.believed else {
             return self.believe(sighting, Verdict::Plausible);
         };
-        let elapsed_ms = sighting.measured_at_ms.saturating_sub(believed.measured_at_ms);
-        if elapsed_ms < 0 {
-            return Verdict::Outdated { by_ms: elapsed_ms.saturating_neg() };
+        if sighting.at_ms < believed.at_ms {
+            return Verdict::Outdated { by_ms: believed.at_ms.saturating_sub(sighting.at_ms) };
         }
         if limits.reaches(&believed, &sighting) {
             return self.believe(sighting, Verdict::Plausible);
@@ -141,7 +148,10 @@ impl Trail {
             return self.believe(sighting, Verdict::Confirmed);
         }
         self.doubted = Some(doubted);
-        Verdict::Jump { distance_m: believed.position.distance_m(sighting.position), elapsed_ms }
+        Verdict::Jump {
+            distance_m: believed.position.distance_m(sighting.position),
+            elapsed_ms: sighting.since_ms(&believed),
+        }
     }
 
     fn believe(&mut self, sighting: Sighting, verdict: Verdict) -> Verdict {
@@ -153,8 +163,9 @@ impl Trail {
 impl Limits {
     /// Whether a vehicle at the first can have been at the second when that was measured.
     fn reaches(&self, from: &Sighting, to: &Sighting) -> bool {
-        let elapsed_secs = to.measured_at_ms.saturating_sub(from.measured_at_ms) as f64 / 1_000.0;
-        let uncertainty_m = from.accuracy_m.unwrap_or(0.0) + to.accuracy_m.unwrap_or(0.0);
+        let elapsed_secs = to.since_ms(from) as f64 / 1_000.0;
+        let uncertain_m = |seen: &Sighting| seen.accuracy_m.unwrap_or(self.unknown_accuracy_m);
+        let uncertainty_m = uncertain_m(from) + uncertain_m(to);
         let reach_m = self.speed_max_mps * elapsed_secs + self.drift_max_m + uncertainty_m;
         from.position.distance_m(to.position) <= reach_m
     }
@@ -163,7 +174,7 @@ impl Limits {
     /// earlier comes too late.
     fn confirm(&self, before: Option<Doubted>, sighting: Sighting) -> Doubted {
         match before {
-            Some(before) if sighting.measured_at_ms <= before.sighting.measured_at_ms => before,
+            Some(before) if sighting.at_ms <= before.sighting.at_ms => before,
             Some(before) if self.reaches(&before.sighting, &sighting) => {
                 Doubted { sighting, count: before.count.saturating_add(1) }
             }
@@ -178,15 +189,20 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: Limits =
-        Limits { accuracy_max_m: 1_000.0, speed_max_mps: 100.0, drift_max_m: 300.0, believed_after: 3 };
+    const LIMITS: Limits = Limits {
+        accuracy_max_m: 1_000.0,
+        speed_max_mps: 100.0,
+        drift_max_m: 300.0,
+        unknown_accuracy_m: 100.0,
+        believed_after: 3,
+    };
     const JOHANNESBURG: (f64, f64) = (-26.2041, 28.0473);
     const PRETORIA: (f64, f64) = (-25.7479, 28.2293);
     const DURBAN: (f64, f64) = (-29.8587, 31.0218);
 
     fn seen((latitude, longitude): (f64, f64), secs: i64) -> Sighting {
         let position = Position::new(latitude, longitude).expect("in range");
-        Sighting { position, accuracy_m: Some(10.0), measured_at_ms: secs * 1_000 }
+        Sighting { position, accuracy_m: Some(10.0), measured_ms: secs * 1_000, at_ms: secs * 1_000 }
     }
 
     /// The verdicts of a whole day.
@@ -261,8 +277,19 @@ mod tests {
         trail.judge(seen(JOHANNESBURG, 100), &LIMITS);
         assert_eq!(trail.judge(seen(JOHANNESBURG, 40), &LIMITS), Verdict::Outdated { by_ms: 60_000 });
         assert_eq!(trail.judge(seen(JOHANNESBURG, 100), &LIMITS), Verdict::Plausible);
-        let ancient = Sighting { measured_at_ms: i64::MIN, ..seen(DURBAN, 0) };
+        let ancient = Sighting { at_ms: i64::MIN, ..seen(DURBAN, 0) };
         assert_eq!(trail.judge(ancient, &LIMITS), Verdict::Outdated { by_ms: i64::MAX });
+    }
+
+    /// An hour's queue arrives within a second: ten seconds lie between two of its positions all the same.
+    #[test]
+    fn what_was_queued_was_driven_in_the_time_in_which_it_was_measured() {
+        let mut trail = Trail::default();
+        for step in 0..6 {
+            let place = (10.0 + step as f64 * 0.005, 10.0);
+            let verdict = trail.judge(Sighting { at_ms: step, ..seen(place, step * 10) }, &LIMITS);
+            assert_eq!(verdict, Verdict::Plausible, "{step}");
+        }
     }
 
     #[test]
@@ -285,10 +312,10 @@ mod tests {
             trail.judge(Sighting { accuracy_m: before_m, ..seen((10.0, 10.0), 0) }, &LIMITS);
             trail.judge(Sighting { accuracy_m: after_m, ..seen((10.01, 10.0), 5) }, &LIMITS).as_str()
         };
-        assert_eq!(with(None, None), "jump");
+        assert_eq!(with(None, None), "jump", "200 m between them");
         assert_eq!(with(Some(150.0), Some(150.0)), "jump");
         assert_eq!(with(Some(160.0), Some(160.0)), "plausible");
-        assert_eq!(with(None, Some(320.0)), "plausible");
+        assert_eq!((with(None, Some(200.0)), with(None, Some(220.0))), ("jump", "plausible"));
     }
 
     #[test]
@@ -351,12 +378,12 @@ mod tests {
                     }
                     Verdict::Jump { .. } => {
                         prop_assert!(entered.is_some_and(|before| !is_drivable(&before, &sighting)));
-                        if refused.last().is_none_or(|last| last.measured_at_ms < sighting.measured_at_ms) {
+                        if refused.last().is_none_or(|last| last.at_ms < sighting.at_ms) {
                             refused.push(sighting);
                         }
                     }
                     Verdict::Outdated { .. } => {
-                        prop_assert!(entered.is_some_and(|before| before.measured_at_ms > sighting.measured_at_ms));
+                        prop_assert!(entered.is_some_and(|before| before.at_ms > sighting.at_ms));
                     }
                     Verdict::Inaccurate { .. } => prop_assert!(accuracy_m > LIMITS.accuracy_max_m),
                 }
@@ -372,6 +399,6 @@ mod tests {
     fn is_drivable(from: &Sighting, to: &Sighting) -> bool {
         let off_m = 300.0 + from.accuracy_m.unwrap_or(0.0) + to.accuracy_m.unwrap_or(0.0);
         let way_m = (from.position.distance_m(to.position) - off_m).max(0.0);
-        way_m / 100.0 <= (to.measured_at_ms - from.measured_at_ms) as f64 / 1_000.0 + 1e-6
+        way_m / 100.0 <= (to.at_ms - from.at_ms) as f64 / 1_000.0 + 1e-6
     }
 }

@@ -1,0 +1,200 @@
+//! What is known of every driver's device, and what becomes of each position: how old it is, whether it is believed, and
+//! whether it may have been sent before. Every thread that hears of positions asks here, under one short lock for a
+//! sixteenth of the drivers; the matcher fetches a few times a second what is new.
+//!
+//! All times in here are steady ones, which are never set, so a clock that steps moves nobody.
+
+use crate::actors::positions::phone_clock::PhoneClock;
+use crate::actors::positions::plausible::{Limits, Sighting, Trail, Verdict};
+use crate::clock::Moment;
+use crate::domain::ids::DriverId;
+use crate::domain::position::Fix;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// So that threads rarely wait for each other.
+const SHARDS: usize = 16;
+/// A phone may be as much ahead of the server that ran before: what it stored then has such a time at most.
+const AHEAD_MAX: TimeDelta = TimeDelta::seconds(60);
+
+/// What has become of a position.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Judged {
+    pub verdict: Verdict,
+    /// When it was measured, as far as that can be known.
+    pub at: DateTime<Utc>,
+    /// The same position may be in the store. Almost all are known to be new without a look.
+    pub may_repeat: bool,
+}
+
+/// What is new of a driver.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct News {
+    /// The newest that is believed, if there is a newer one.
+    pub seen: Option<Sighting>,
+    /// Why a newer one is not believed, if there is one.
+    pub doubt: Option<Verdict>,
+}
+
+/// One driver's device.
+#[derive(Clone, Copy, Debug, Default)]
+struct Track {
+    clock: PhoneClock,
+    trail: Trail,
+    doubt: Option<Verdict>,
+    /// When anything came last, believed or not.
+    heard_ms: i64,
+    /// The newest measurement, by the phone's clock.
+    measured_ms: Option<i64>,
+    /// The last of those without a time of their own: no two are of the same moment.
+    untimed_ms: i64,
+    /// What the matcher has not fetched.
+    seen: Option<Sighting>,
+    is_news: bool,
+}
+
+#[derive(Default)]
+struct Shard {
+    tracks: HashMap<DriverId, Track>,
+    news: Vec<DriverId>,
+}
+
+/// No more than there are drivers.
+pub struct Tracks {
+    shards: [Mutex<Shard>; SHARDS],
+    limits: Limits,
+    /// Whatever was measured later was not stored by the server that ran before.
+    new_since_ms: i64,
+}
+
+impl Tracks {
+    /// `began` is when the server started, by the time of day.
+    pub fn new(began: DateTime<Utc>) -> Self {
+        let new_since_ms = (began + AHEAD_MAX).timestamp_millis();
+        Self { shards: Default::default(), limits: Limits::default(), new_since_ms }
+    }
+
+    /// A driver's app has told a position.
+    pub fn judge(&self, driver: DriverId, fix: &Fix, now: Moment) -> Judged {
+        self.told(driver, std::slice::from_ref(fix), now, |track| self.judge_by(track, fix, now))
+    }
+
+    /// The same of several, the oldest first.
+    pub fn judge_all(&self, driver: DriverId, fixes: &[Fix], now: Moment) -> Vec<Judged> {
+        self.told(driver, fixes, now, |track| {
+            fixes.iter().map(|fix| self.judge_by(track, fix, now)).collect()
+        })
+    }
+
+    fn told<T>(
+        &self,
+        driver: DriverId,
+        fixes: &[Fix],
+        now: Moment,
+        judge: impl FnOnce(&mut Track) -> T,
+    ) -> T {
+        let shard = &mut *self.shard(driver);
+        let track = shard.tracks.entry(driver).or_default();
+        track.heard_ms = now.steady.timestamp_millis();
+        track.learn(fixes, now);
+        if !std::mem::replace(&mut track.is_news, true) {
+            shard.news.push(driver);
+        }
+        judge(track)
+    }
+
+    fn judge_by(&self, track: &mut Track, fix: &Fix, now: Moment) -> Judged {
+        track.judge(fix, now, &self.limits, self.new_since_ms)
+    }
+
+    /// What is new since the last time.
+    pub fn take_news(&self) -> Vec<(DriverId, News)> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            let shard = &mut *lock(shard);
+            for driver in std::mem::take(&mut shard.news) {
+                if let Some(track) = shard.tracks.get_mut(&driver) {
+                    track.is_news = false;
+                    all.push((driver, News { seen: track.seen.take(), doubt: track.doubt }));
+                }
+            }
+        }
+        all
+    }
+
+    /// An operator has said where the driver is. Where the device has seen itself before is nothing to measure by any more.
+    pub fn begin_anew(&self, driver: DriverId) {
+        if let Some(track) = self.shard(driver).tracks.get_mut(&driver) {
+            (track.trail, track.doubt, track.seen) = (Trail::default(), None, None);
+        }
+    }
+
+    /// Whether anything has come from the driver's device since then, by the steady clock.
+    pub fn heard_since(&self, driver: DriverId, since: DateTime<Utc>) -> bool {
+        let since_ms = since.timestamp_millis();
+        self.shard(driver).tracks.get(&driver).is_some_and(|track| track.heard_ms >= since_ms)
+    }
+
+    fn shard(&self, driver: DriverId) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[driver.0.unsigned_abs() as usize % SHARDS])
+    }
+}
+
+// What is held under the lock is whole at every moment.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the device said when it measured it. One that is ahead of us says nothing: its clock is wrong.
+fn is_timed(fix: &Fix, now: Moment) -> bool {
+    fix.measured_at < now.wall
+}
+
+fn lag_ms(fix: &Fix, now: Moment) -> i64 {
+    now.steady.timestamp_millis() - fix.measured_at.timestamp_millis()
+}
+
+impl Track {
+    /// Of positions that come together the newest tells of the clock.
+    fn learn(&mut self, fixes: &[Fix], now: Moment) {
+        let right_ms = (now.steady - now.wall).num_milliseconds();
+        match fixes.iter().filter(|fix| is_timed(fix, now)).map(|fix| lag_ms(fix, now)).min() {
+            Some(lag_ms) => self.clock.observe(lag_ms, right_ms, now.steady.timestamp_millis()),
+            None => self.clock.assume(right_ms),
+        }
+    }
+
+    fn judge(&mut self, fix: &Fix, now: Moment, limits: &Limits, new_since_ms: i64) -> Judged {
+        let sighting = self.sighting(fix, now);
+        let measured_ms = is_timed(fix, now).then_some(fix.measured_at.timestamp_millis());
+        let may_repeat = measured_ms.is_some_and(|at| at <= new_since_ms || Some(at) <= self.measured_ms);
+        self.measured_ms = self.measured_ms.max(measured_ms);
+        let verdict = self.trail.judge(sighting, limits);
+        match self.trail.believed() {
+            _ if verdict.enters() => (self.seen, self.doubt) = (Some(sighting), None),
+            // What merely arrives late says nothing of the newest.
+            Some(believed) if sighting.at_ms < believed.at_ms => {}
+            _ => self.doubt = Some(verdict),
+        }
+        let at = DateTime::from_timestamp_millis(sighting.at_ms).unwrap_or(now.steady);
+        Judged { verdict, at, may_repeat }
+    }
+
+    /// With both its times.
+    fn sighting(&mut self, fix: &Fix, now: Moment) -> Sighting {
+        let received_ms = now.steady.timestamp_millis();
+        let at_ms = if is_timed(fix, now) {
+            received_ms - self.clock.age_ms(lag_ms(fix, now))
+        } else {
+            self.untimed_ms = received_ms.max(self.untimed_ms + 1);
+            self.untimed_ms
+        };
+        let Fix { position, accuracy_m, .. } = *fix;
+        Sighting { position, accuracy_m, measured_ms: self.clock.shows(at_ms), at_ms }
+    }
+}
+
+#[cfg(test)]
+#[path = "tracks_tests.rs"]
+mod tests;
