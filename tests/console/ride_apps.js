@@ -47,6 +47,11 @@ globalThis.RideApps = (() => {
       this.socket.send(JSON.stringify(message));
     }
 
+    /** The next message that the app has a meaning for. */
+    next() {
+      return within(this.heard.take(), 'a message');
+    }
+
     /** The next message, which must be of this type. */
     async hear(type) {
       const message = await within(this.heard.take(), type);
@@ -97,7 +102,7 @@ globalThis.RideApps = (() => {
     static async logIn(username, password) {
       const { access_token, user } = await api('POST', 'auth/login', { username, password });
       const app = new HailingApp(`${socketsBase()}/api/v1/ws/connect?token=${access_token}`, ['connected', 'pong', 'ride_joined',
-        'ride_requested', 'ride_accepted', 'driver_arrived', 'ride_started', 'ride_completed', 'ride_cancelled', 'error'], 'driver_location_update');
+        'ride_requested', 'ride_accepted', 'driver_arrived', 'ride_started', 'ride_completed', 'ride_cancelled', 'chat_message', 'error'], 'driver_location_update');
       Object.assign(app, { token: access_token, user });
       app.connect();
       const { data } = await app.hear('connected');
@@ -143,5 +148,5 @@ globalThis.RideApps = (() => {
     return answer;
   }
 
-  return { MatchingPassenger, HailingApp };
+  return { Socket, MatchingPassenger, HailingApp };
 })();
