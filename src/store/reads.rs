@@ -6,6 +6,7 @@ use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::ride::RideId;
 use crate::store::connection::Conn;
 use crate::store::error::StoreError;
+use crate::store::people_ids::people_ids_of;
 use crate::store::people_search::PeopleSearch;
 use crate::store::rows::{
     Account, Booking, CandidateRow, Customer, Driver, EventTrace, Job, Location, OfferRow, Ride, SearchRecord,
@@ -13,6 +14,8 @@ use crate::store::rows::{
 use crate::store::sql;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use std::collections::{HashMap, HashSet};
+
+pub use crate::store::people_ids::{PeopleIds, people_ids};
 
 /// Rows that one request for people by a part of their name looks at: some 20 ms.
 const SEARCHED_MAX: i64 = 20_000;
@@ -147,32 +150,6 @@ pub fn customers_found(
 ) -> Result<Found<CustomerStanding, CustomerId>, StoreError> {
     let up_to = sql!(conn, customers::nth_after(after, SEARCHED_MAX))?;
     Ok((sql!(conn, customers::search(search, after, up_to, limit))?, up_to))
-}
-
-/// What other systems call a job's customer and its driver.
-#[derive(Clone, Debug, Default)]
-pub struct PeopleIds {
-    pub customer: Option<String>,
-    pub driver: Option<String>,
-}
-
-impl From<(Option<String>, Option<String>)> for PeopleIds {
-    fn from((customer, driver): (Option<String>, Option<String>)) -> Self {
-        Self { customer, driver }
-    }
-}
-
-pub fn people_ids(conn: &mut Conn<'_>, job: &Job) -> Result<PeopleIds, StoreError> {
-    match (job.customer_id, job.driver_id) {
-        (None, None) => Ok(PeopleIds::default()),
-        _ => Ok(sql!(conn, jobs::people_ids(job.id))?.unwrap_or_default().into()),
-    }
-}
-
-fn people_ids_of(conn: &mut Conn<'_>, jobs: &[JobId]) -> Result<HashMap<JobId, PeopleIds>, StoreError> {
-    let ids: Vec<i64> = jobs.iter().map(|id| id.0).collect();
-    let found = sql!(conn, jobs::people_ids_of(&ids))?;
-    Ok(found.into_iter().map(|(job, ids)| (job, ids.into())).collect())
 }
 
 /// An order as operators see it: with what other systems call whom it concerns.

@@ -96,24 +96,6 @@ pub struct NewDriver<'a> {
     pub external_id: Option<&'a str>,
 }
 
-/// What is changed of a driver; `None` leaves it as it is, `Some(None)` clears a column.
-#[derive(Debug, Default, PartialEq, AsChangeset)]
-#[diesel(table_name = drivers)]
-pub struct DriverChange {
-    pub vehicle_type: Option<String>,
-    pub license_number: Option<Option<String>>,
-    pub vehicle_registration: Option<Option<String>>,
-    pub vehicle_color: Option<Option<String>>,
-    pub external_id: Option<Option<String>>,
-    pub is_verified: Option<bool>,
-    pub wants: Option<&'static str>,
-    pub status: Option<&'static str>,
-    pub latitude: Option<f64>,
-    pub longitude: Option<f64>,
-    pub position_at: Option<NaiveDateTime>,
-    pub position_measured: Option<bool>,
-}
-
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = customers)]
 pub struct Customer {
@@ -121,22 +103,6 @@ pub struct Customer {
     pub account_id: AccountId,
     pub time_zone: Option<String>,
     pub external_id: Option<String>,
-}
-
-/// What is changed of a customer; `None` leaves it as it is, `Some(None)` clears a column.
-#[derive(Debug, Default, PartialEq, AsChangeset)]
-#[diesel(table_name = customers)]
-pub struct CustomerChange {
-    pub time_zone: Option<Option<&'static str>>,
-    pub external_id: Option<Option<String>>,
-}
-
-/// What is changed of an account; `None` leaves it as it is.
-#[derive(Debug, Default, PartialEq, AsChangeset)]
-#[diesel(table_name = accounts)]
-pub struct AccountChange {
-    pub name: Option<String>,
-    pub phone_number: Option<String>,
 }
 
 /// What opens a guest's ride again.

@@ -109,7 +109,7 @@ async fn a_bad_message_gets_an_error_and_the_socket_stays_open() {
         r#"{"type":"location_update"}"#,
         r#"{"type":"location_update","data":null}"#,
         r#"{"type":"resume"}"#,
-        r#"{"type":"resume","last_event_id":"1"}"#,
+        r#"{"type":"resume","last_event_id":"one"}"#,
         r#"{"type":"ack","event_id":-1.5}"#,
         r#"{"type":"authenticate"}"#,
     ];

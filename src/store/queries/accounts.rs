@@ -4,7 +4,8 @@ use super::Db;
 use crate::domain::ids::{AccountId, EventId};
 use crate::domain::role::Role;
 use crate::store::kept::Keep;
-use crate::store::rows::{Account, AccountChange, NewAccount};
+use crate::store::people_changes::AccountChange;
+use crate::store::rows::{Account, NewAccount};
 use crate::store::schema::accounts;
 use diesel::prelude::*;
 

@@ -2,8 +2,9 @@
 
 use super::Db;
 use crate::domain::ids::{AccountId, CustomerId};
+use crate::store::people_changes::CustomerChange;
 use crate::store::people_search::PeopleSearch;
-use crate::store::rows::{Account, Customer, CustomerChange};
+use crate::store::rows::{Account, Customer};
 use crate::store::schema::{accounts, customers};
 use diesel::prelude::*;
 

@@ -3,8 +3,9 @@
 use super::Db;
 use crate::domain::ids::{AccountId, DriverId};
 use crate::store::kept::Keep;
+use crate::store::people_changes::DriverChange;
 use crate::store::people_search::PeopleSearch;
-use crate::store::rows::{Account, Driver, DriverChange, NewDriver};
+use crate::store::rows::{Account, Driver, NewDriver};
 use crate::store::schema::{accounts, drivers};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;

@@ -187,10 +187,12 @@ impl World {
     fn paths(&self, path: &str) -> Vec<String> {
         let texts = |ids: &[i64]| -> Vec<String> { ids.iter().map(ToString::to_string).collect() };
         let people: Vec<i64> = self.drivers.values().copied().collect();
+        let customers: Vec<i64> = self.customers.values().copied().collect();
         let jobs = [self.orders.clone(), self.bookings.clone()].concat();
         let (name, ids) = match path {
             path if path.contains("{ride_id}") => ("{ride_id}", self.rides.clone()),
             path if path.contains("{path:.*}") => ("{path:.*}", vec!["app.js".to_owned()]),
+            path if path.contains("admin/customers/{id}") => ("{id}", texts(&customers)),
             path if path.contains("admin/drivers/{id}") => ("{id}", texts(&people)),
             path if path.contains("orders/{id}") => ("{id}", texts(&self.orders)),
             path if path.contains("bookings/{id}") => ("{id}", texts(&self.bookings)),
@@ -235,6 +237,7 @@ impl World {
             "/api/v1/bookings" => json!({"service": "Brakes"}),
             "/api/v1/auth/login" => json!({"username": "own", "password": "a guess, and a wrong one"}),
             path if path.starts_with("/api/v1/admin/drivers/") => json!({"status": "online"}),
+            path if path.starts_with("/api/v1/admin/customers/") => json!({"time_zone": "Africa/Douala"}),
             _ => json!({}),
         };
         body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
