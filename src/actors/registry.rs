@@ -161,7 +161,7 @@ impl Registry {
             let Some(text) = text else { continue };
             let bytes = text.len();
             // A session that can't take it is on its way out; it resumes from the store.
-            let _ = session.handle.send(ToClient::Event(event.clone(), text), bytes, Lane::Durable);
+            let _ = session.handle.send(ToClient::Event(Box::new(event.clone()), text), bytes, Lane::Durable);
         }
     }
 

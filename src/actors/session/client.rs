@@ -113,8 +113,9 @@ impl ClientContext {
 
 /// What others tell a client's session.
 pub enum ToClient {
-    /// An event, and how it reads in the session's contract.
-    Event(Event, ByteString),
+    /// An event, and how it reads in the session's contract. Boxed, since positions, which come far more often, wait in the same
+    /// queue.
+    Event(Box<Event>, ByteString),
     /// Events up to this id exist.
     HeardOf(EventId),
     /// What a room says.
@@ -315,7 +316,7 @@ impl Conversation for Client {
         match message {
             ToClient::Event(event, text) => {
                 let prepared = Some((event.id, text));
-                let steps = self.delivery.published(event);
+                let steps = self.delivery.published(*event);
                 self.carry_out(steps, prepared, link);
             }
             ToClient::HeardOf(newest) => {
