@@ -143,6 +143,8 @@ impl Header {
 
     fn check(&self, frame_bytes_max: usize) -> Result<(), Fault> {
         let control = matches!(self.opcode, OpCode::Close | OpCode::Ping | OpCode::Pong);
+        let length_bytes = self.bytes - 2 - if self.masked { 4 } else { 0 };
+        let is_padded = self.length.is_some_and(|length| length_bytes > shortest_length_bytes(length));
         let long = self.length.is_none_or(|length| length > CONTROL_BYTES_MAX);
         if self.reserved {
             Err(Fault::Protocol("reserved bit set"))
@@ -152,6 +154,8 @@ impl Header {
             Err(Fault::Protocol("unknown opcode"))
         } else if control && (!self.last || long) {
             Err(Fault::Protocol("control frame fragmented or too long"))
+        } else if is_padded {
+            Err(Fault::Protocol("length not in its shortest form"))
         } else {
             match self.length {
                 Some(length) if length > i64::MAX as u64 => Err(Fault::Protocol("length out of range")),
@@ -159,6 +163,15 @@ impl Header {
                 _ => Ok(()),
             }
         }
+    }
+}
+
+/// RFC 6455 5.2: "the minimal number of bytes MUST be used". Two ways to say one thing are two readings of it.
+fn shortest_length_bytes(length: u64) -> usize {
+    match length {
+        ..126 => 0,
+        126..=0xffff => 2,
+        _ => 8,
     }
 }
 
@@ -274,6 +287,17 @@ mod tests {
         for control in [[0x09, 0x80], [0x08, 0x80], [0x89, 0x80 | 126], [0x88, 0x80 | 127]] {
             assert!(matches!(first_of(&control), Some(Err(Fault::Protocol(_)))), "{control:x?}");
         }
+    }
+
+    #[test]
+    fn a_length_has_one_form() {
+        let frame = |length: &[u8], payload: usize| [&[0x81][..], length, &vec![0; 4 + payload]].concat();
+        let padded = Some(Err(Fault::Protocol("length not in its shortest form")));
+        assert_eq!(first_of(&frame(&[0x80 | 126, 0, 125], 125)), padded);
+        assert_eq!(first_of(&frame(&[0x80 | 127, 0, 0, 0, 0, 0, 0, 0, 125], 125)), padded);
+        assert_eq!(first_of(&frame(&[0x80 | 127, 0, 0, 0, 0, 0, 0, 0, 126], 126)), padded);
+        assert_eq!(first_of(&frame(&[0x80 | 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff], 0)), padded);
+        assert!(matches!(first_of(&frame(&[0x80 | 126, 0, 126], 126)), Some(Ok(_))));
     }
 
     #[test]
