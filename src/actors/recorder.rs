@@ -18,8 +18,12 @@ use tokio::sync::oneshot;
 
 /// Rows of one transaction. On SQLite decisions wait for the transaction that is running, so it is kept under 2 ms.
 const BATCH_ROWS: usize = 250;
-/// Refusals in a row after which a batch is given up: some 10 s.
-const REFUSALS_MAX: usize = 40;
+/// Refused for so long without a break, a batch is given up.
+const REFUSED_MAX: Duration = Duration::from_secs(10);
+/// After the database did not take positions they are kept from it for a moment, longer each time. Sessions fill the buffer
+/// meanwhile, and each full batch would ask for another try at once.
+const PAUSE_MIN: Duration = Duration::from_millis(250);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// A buffer this full is emptied at once.
 const FLUSH_ROWS: usize = 1000;
 /// Longer than this nobody waits for positions to be written.
@@ -51,8 +55,8 @@ struct Shared {
     positions: Mutex<Vec<Accepted>>,
     /// In the buffer or being written.
     waiting_positions: AtomicUsize,
-    /// How often in a row the database refused positions.
-    refusals: AtomicUsize,
+    /// Since when the database has refused all positions that it was asked to take.
+    refused_since: Mutex<Option<Instant>>,
     marks: Mutex<Vec<Mark>>,
     waiting_marks: AtomicUsize,
     /// Held while marks are written, so that whoever flushes knows that earlier ones are in.
@@ -147,7 +151,7 @@ impl RecorderHandle {
         // Marks that are not written in time are made again: the devices hear of their events once more.
         let _ = tokio::time::timeout_at(deadline.into(), self.flush_marks()).await;
         while self.shared.waiting_positions.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
-            if self.recorder.send(Flush).await.is_err() {
+            if self.recorder.send(FlushNow).await.is_err() {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -191,6 +195,7 @@ pub struct Recorder {
     shared: Arc<Shared>,
     options: RecorderOptions,
     flushing: bool,
+    pause: Pause,
     /// Who waits for the flush after the one under way; requests, of which there are as many as the server takes.
     asked: Vec<oneshot::Sender<bool>>,
     live: LivePositions,
@@ -204,13 +209,14 @@ pub fn start(options: RecorderOptions, database: Database, metrics: Arc<Metrics>
         queue_max: options.queue_max,
         positions: Mutex::default(),
         waiting_positions: AtomicUsize::new(0),
-        refusals: AtomicUsize::new(0),
+        refused_since: Mutex::default(),
         marks: Mutex::default(),
         waiting_marks: AtomicUsize::new(0),
         writing_marks: tokio::sync::Mutex::new(()),
     });
     let live = LivePositions::new(options.live_position_interval);
-    let recorder = Recorder { shared: shared.clone(), options, flushing: false, asked: Vec::new(), live };
+    let (shared_too, pause) = (shared.clone(), Pause::default());
+    let recorder = Recorder { shared: shared_too, options, flushing: false, pause, asked: Vec::new(), live };
     let recorder = Recorder::start_in_arbiter(&Arbiter::new().handle(), |_| recorder);
     RecorderHandle { shared, recorder }
 }
@@ -243,6 +249,20 @@ impl Handler<Flush> for Recorder {
     }
 }
 
+/// The same, however often the database has refused lately.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct FlushNow;
+
+impl Handler<FlushNow> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, _: FlushNow, ctx: &mut Self::Context) {
+        self.pause = Pause::default();
+        self.flush(ctx);
+    }
+}
+
 /// The same, and say whether all of it was written.
 #[derive(Message)]
 #[rtype(result = "bool")]
@@ -264,7 +284,8 @@ impl Recorder {
     fn flush(&mut self, ctx: &mut Context<Self>) {
         let waiting = self.shared.waiting_positions.load(Ordering::Acquire);
         self.shared.metrics.recorder_queue.set(waiting as f64);
-        if self.flushing {
+        // Whoever asks meanwhile is answered with those that the next interval flushes.
+        if self.flushing || self.pause.lasts(Instant::now()) {
             return;
         }
         let rows = std::mem::take(&mut *lock(&self.shared.positions));
@@ -278,10 +299,14 @@ impl Recorder {
         ctx.spawn(async move { shared.write(rows, live).await }.into_actor(self).map(
             |written, recorder, ctx| {
                 recorder.flushing = false;
-                answer(asked, written.is_ok());
+                let is_written = written.is_ok();
+                recorder.pause.came_to(is_written, Instant::now());
+                answer(asked, is_written);
                 recorder.live.put_back(written.err().unwrap_or_default());
                 // Who asked meanwhile found this one under way, and so did the Flush of a batch that has come.
-                if !recorder.asked.is_empty() || lock(&recorder.shared.positions).len() >= FLUSH_ROWS {
+                let is_more =
+                    !recorder.asked.is_empty() || lock(&recorder.shared.positions).len() >= FLUSH_ROWS;
+                if is_written && is_more {
                     ctx.notify(Flush);
                 }
             },
@@ -300,7 +325,8 @@ impl Shared {
     /// Whether the database has refused, not just been away, so often in a row that it will go on to. A full disk may be
     /// made room on; a table that is gone does not come back.
     fn is_hopeless(&self, error: &StoreError) -> bool {
-        !error.may_pass() && self.refusals.fetch_add(1, Ordering::Relaxed) + 1 >= REFUSALS_MAX
+        !error.may_pass()
+            && lock(&self.refused_since).get_or_insert_with(Instant::now).elapsed() >= REFUSED_MAX
     }
 
     /// Writes rows in batches, the live positions with the first. What can't be written goes back to the front of the buffer
@@ -322,7 +348,7 @@ impl Shared {
             };
             match written {
                 Ok(stored) => {
-                    self.refusals.store(0, Ordering::Relaxed);
+                    *lock(&self.refused_since) = None;
                     self.waiting_positions.fetch_sub(batch.len(), Ordering::Release);
                     self.metrics.positions_stored.increment(stored as u64);
                     self.metrics.positions_repeated.increment((batch.len() - stored) as u64);
@@ -346,6 +372,24 @@ impl Shared {
                 return Ok(());
             }
         }
+    }
+}
+
+/// For how long the database is left alone after it did not take positions.
+#[derive(Default)]
+struct Pause {
+    /// Until when, and how long that was.
+    until: Option<(Instant, Duration)>,
+}
+
+impl Pause {
+    fn lasts(&self, now: Instant) -> bool {
+        self.until.is_some_and(|(until, _)| now < until)
+    }
+
+    fn came_to(&mut self, is_written: bool, now: Instant) {
+        let next = self.until.map_or(PAUSE_MIN, |(_, pause)| (pause * 2).min(PAUSE_MAX));
+        self.until = (!is_written).then_some((now + next, next));
     }
 }
 
@@ -437,6 +481,25 @@ mod tests {
         assert_eq!(seconds(&live.take_due(&[row(1, 9)], at(2))), [], "an older one that came late");
         assert_eq!(seconds(&live.take_due(&[], at(5))), [(1, 13)]);
         assert_eq!(seconds(&live.take_due(&[], at(20))), []);
+    }
+
+    #[test]
+    fn a_database_that_refuses_is_left_alone_for_longer_each_time_and_never_long() {
+        let mut pause = Pause::default();
+        let mut now = Instant::now();
+        assert!(!pause.lasts(now));
+        let mut tries = 0;
+        let end = now + Duration::from_secs(60);
+        while now < end {
+            if !pause.lasts(now) {
+                tries += 1;
+                pause.came_to(false, now);
+            }
+            now += Duration::from_millis(1);
+        }
+        assert!((30..40).contains(&tries), "{tries}");
+        pause.came_to(true, now);
+        assert!(!pause.lasts(now));
     }
 
     #[test]
