@@ -144,6 +144,37 @@ impl Breaker {
     }
 }
 
+/// A service that has gone on for so long is back: one that answers now and then is not.
+const BACK_AFTER: Duration = Duration::from_secs(10);
+
+/// When a service went down and when it was back, to be told of once each.
+#[derive(Debug, Default)]
+pub struct Outage {
+    began: Option<Instant>,
+    /// Since when all goes again.
+    flowing: Option<Instant>,
+}
+
+impl Outage {
+    /// True where the outage begins.
+    pub fn heard(&mut self, is_paused: bool, now: Instant) -> bool {
+        if !is_paused {
+            self.flowing.get_or_insert(now);
+            return false;
+        }
+        self.flowing = None;
+        let is_new = self.began.is_none();
+        self.began.get_or_insert(now);
+        is_new
+    }
+
+    /// For how long it lasted, once it is over.
+    pub fn over(&mut self, now: Instant) -> Option<Duration> {
+        let flowing = self.flowing.filter(|since| now.duration_since(*since) >= BACK_AFTER)?;
+        Some(flowing.duration_since(self.began.take()?))
+    }
+}
+
 /// What a service said of tokens lately. One that calls most of them dead is more likely to be asked the wrong way (the
 /// sandbox's tokens at the real service, another project's key) than to be right.
 #[derive(Debug, Default)]
@@ -276,5 +307,25 @@ mod tests {
         for at in 0..200 {
             assert!(honest.heard(if at % 3 == 0 { &dead } else { &alive }), "{at}");
         }
+    }
+
+    /// Only a gauge told of an outage.
+    #[test]
+    fn an_outage_is_told_of_once_at_its_start_and_once_at_its_end() {
+        let mut outage = Outage::default();
+        let start = Instant::now();
+        let at = |secs| start + Duration::from_secs(secs);
+        assert!(!outage.heard(false, at(0)));
+        assert_eq!(outage.over(at(60)), None, "there was none");
+        assert!(outage.heard(true, at(60)));
+        assert!(!outage.heard(true, at(61)));
+        assert!(!outage.heard(false, at(70)), "it answers now and then");
+        assert!(!outage.heard(true, at(71)));
+        assert_eq!(outage.over(at(85)), None);
+        assert!(!outage.heard(false, at(90)));
+        assert_eq!(outage.over(at(99)), None);
+        assert_eq!(outage.over(at(100)), Some(Duration::from_secs(30)));
+        assert_eq!(outage.over(at(101)), None);
+        assert!(outage.heard(true, at(102)), "another one");
     }
 }

@@ -2,7 +2,7 @@
 //! that is down delays nobody else.
 
 use crate::actors::push::alarm::Alarm;
-use crate::actors::push::breaker::{Allowance, Breaker, Credibility};
+use crate::actors::push::breaker::{Allowance, Breaker, Credibility, Outage};
 use crate::actors::push::metrics::LaneMetrics;
 use crate::actors::push::shared::{Settling, Shared};
 use crate::actors::push::verdict::{
@@ -44,6 +44,7 @@ pub struct Lane {
 struct LaneState {
     breaker: Breaker,
     credibility: Credibility,
+    outage: Outage,
     chance: StdRng,
 }
 
@@ -58,6 +59,7 @@ impl Lane {
             state: Mutex::new(LaneState {
                 breaker: Breaker::default(),
                 credibility: Credibility::default(),
+                outage: Outage::default(),
                 chance: StdRng::seed_from_u64(seed),
             }),
             metrics: LaneMetrics::new(provider.service()),
@@ -97,6 +99,9 @@ impl Lane {
 pub async fn run(shared: Arc<Shared>, lane: Arc<Lane>) {
     while !shared.is_stopping() {
         lane.alarm.wait(&shared.clock, LOOK).await;
+        if let Some(lasted) = lane.state().outage.over(Instant::now()) {
+            log::info!("push service is back service={} secs={}", lane.service(), lasted.as_secs());
+        }
         while !shared.is_stopping() {
             match step(&shared, &lane).await {
                 Ok(true) => {}
@@ -246,11 +251,19 @@ async fn send(shared: Arc<Shared>, lane: Arc<Lane>, batch: Vec<Outgoing>) {
 
 fn circumstances(shared: &Shared, lane: &Lane, answer: &Answer) -> Circumstances {
     let mut state = lane.state();
-    let was = state.breaker.misconfigured().is_some();
-    state.breaker.heard(answer, Instant::now());
+    let (was, now) = (state.breaker.misconfigured().is_some(), Instant::now());
+    state.breaker.heard(answer, now);
+    let is_paused = state.breaker.is_paused();
+    let goes_down = state.outage.heard(is_paused, now);
     if let Some(reason) = state.breaker.misconfigured().filter(|_| !was) {
         log::error!(
             "push is misconfigured, nothing goes until that is mended service={} reason=\"{reason}\"",
+            lane.service()
+        );
+    } else if goes_down {
+        let reason = answer.reason();
+        log::warn!(
+            "push service is down, its notifications wait service={} reason=\"{reason}\"",
             lane.service()
         );
     }
