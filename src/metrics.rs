@@ -105,6 +105,8 @@ metrics! {
     push_queued: Counter = counter, describe_counter, "fleetwire_push_queued_total";
     /// Calls of the push interface refused by a rate limit.
     push_limited: Counter = counter, describe_counter, "fleetwire_push_limited_total";
+    /// Lines of the log that were dropped because nobody read standard error.
+    log_lines_dropped: Counter = counter, describe_counter, "fleetwire_log_lines_dropped_total";
     /// Rows removed because their retention had passed.
     rows_pruned: Counter = counter, describe_counter, "fleetwire_rows_pruned_total";
 }

@@ -1,15 +1,16 @@
-//! What is the same for every request: one line in the log, CORS, HEAD, and problems where the framework would answer with an
-//! empty body. Paths are logged without their query: that of a socket has a token in it.
+//! What is the same for every request: its id, one line in the log, CORS, HEAD, and problems where the framework would answer
+//! with an empty body. Paths are logged without their query: that of a socket has a token in it.
 
 use crate::actors::session;
 use crate::api::Context;
 use crate::api::problem::Problem;
 use crate::api::push;
+use crate::api::request_id::{self, RequestId, X_REQUEST_ID};
 use crate::config::Settings;
 use actix_cors::Cors;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::error::PathError;
+use actix_web::error::{InternalError, PathError};
 use actix_web::http::header::{
     ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, LINK,
     PRAGMA, RETRY_AFTER, UPGRADE,
@@ -31,6 +32,25 @@ const LIBRARIES_HEADERS: [&str; 5] =
 
 /// For `wrap(from_fn(around))`.
 pub async fn around(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let id = RequestId::of(req.headers());
+    let header = id.header();
+    match request_id::within(id, answered(req, next)).await {
+        Ok(mut response) => {
+            response.headers_mut().insert(X_REQUEST_ID, header);
+            Ok(response)
+        }
+        Err(error) => {
+            let mut response = error.error_response();
+            response.headers_mut().insert(X_REQUEST_ID, header);
+            Err(InternalError::from_response(error, response).into())
+        }
+    }
+}
+
+async fn answered(
     mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
@@ -129,10 +149,10 @@ pub fn cors(settings: &Settings) -> Cors {
     Cors::default()
         .allowed_origin_fn(move |origin, _| origin.to_str().is_ok_and(|origin| origins.allows(origin)))
         .allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH"])
-        .allowed_headers([AUTHORIZATION, CONTENT_TYPE, CONTENT_ENCODING, CACHE_CONTROL, PRAGMA])
+        .allowed_headers([AUTHORIZATION, CONTENT_TYPE, CONTENT_ENCODING, CACHE_CONTROL, PRAGMA, X_REQUEST_ID])
         .allowed_header(HeaderName::from_static("idempotency-key"))
         .allowed_headers(LIBRARIES_HEADERS)
-        .expose_headers([RETRY_AFTER, LINK])
+        .expose_headers([RETRY_AFTER, LINK, X_REQUEST_ID])
         .block_on_origin_mismatch(false)
         .max_age(CORS_MAX_AGE_SECS)
 }
@@ -215,6 +235,24 @@ mod tests {
         {
             assert_eq!(preflight(origin, asked).await.0, None, "{origin}");
         }
+    }
+
+    /// What an app's user complains about is found by the answer that the app was given.
+    #[actix_web::test]
+    async fn every_answer_has_the_requests_id() {
+        let settings = Settings::load(|_| None).unwrap();
+        let app = App::new()
+            .wrap(cors(&settings))
+            .wrap(from_fn(around))
+            .service(web::resource("/ids").get(async || request_id::current().unwrap().as_str().to_owned()));
+        let app = init_service(app).await;
+        let req = TestRequest::get().uri("/ids").insert_header((X_REQUEST_ID, "from-a-proxy"));
+        let response = call_service(&app, req.to_request()).await;
+        assert_eq!(response.headers().get(X_REQUEST_ID).unwrap(), "from-a-proxy");
+        assert_eq!(actix_web::test::read_body(response).await, "from-a-proxy");
+        let refused = call_service(&app, TestRequest::get().uri("/nowhere").to_request()).await;
+        assert!(refused.headers().contains_key(X_REQUEST_ID));
+        assert!(request_id::current().is_none());
     }
 
     /// The console posts with its own origin, which no list of other origins has.

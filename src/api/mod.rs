@@ -10,6 +10,7 @@
 //! | `answer` | decisions under a key, pages, JSON |
 //! | `problem` | what a refused request is answered with |
 //! | `around` | what is the same for every request: the log line, CORS, what the framework refuses |
+//! | `request_id` | by what a request is found in the log |
 //! | `sockets` | the doors of the sockets |
 //! | `auth`, `driver_app`, `orders`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `payments`, `push`, `health`, `console` | the handlers |
 
@@ -32,6 +33,7 @@ mod payments;
 mod principals;
 pub mod problem;
 mod push;
+pub mod request_id;
 mod rides;
 #[cfg(test)]
 mod route_tests;

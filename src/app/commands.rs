@@ -1,7 +1,7 @@
 //! The subcommands that run beside a server, or without one.
 
 use crate::app::cli::{Admin, IdRange, Seed, Token};
-use crate::app::{Foundation, Outcome, outside_key, place, settle_currency, time_delta, token_keys};
+use crate::app::{Foundation, Outcome, outside_key, place, say, settle_currency, time_delta, token_keys};
 use crate::config::{Profile, Settings};
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
 use crate::domain::role::Role;
@@ -25,13 +25,13 @@ const SEED_BATCH: usize = 500;
 pub fn migrate(settings: &Settings) -> Outcome {
     let run = store::migrate(&place(&settings.database.url), settings.database.timeout)?;
     match run.as_slice() {
-        [] => println!("The schema of {} is up to date.", settings.database.url),
-        run => run.iter().for_each(|migration| println!("Ran migration {migration}.")),
+        [] => say(&format!("The schema of {} is up to date.", settings.database.url))?,
+        run => run.iter().try_for_each(|migration| say(&format!("Ran migration {migration}.")))?,
     }
     let jobs = settle_currency(settings)?;
     if jobs > 0 {
         let currency = settings.region.currency;
-        println!("The amounts of {jobs} jobs were without a currency and are in {currency} now.");
+        say(&format!("The amounts of {jobs} jobs were without a currency and are in {currency} now."))?;
     }
     Ok(())
 }
@@ -47,8 +47,7 @@ async fn seed_database(settings: &Settings, database: &Database, options: Seed) 
     let deliveries_max = settings.deliveries_max();
     if options.remove {
         let removed = database.write(move |tx| seeding::remove(tx, deliveries_max)).await?;
-        println!("Removed {removed} demo accounts; their open orders are cancelled.");
-        return Ok(());
+        return say(&format!("Removed {removed} demo accounts; their open orders are cancelled."));
     }
     if settings.profile == Profile::Production {
         return Err("demo data has no place in production; `fleetwire seed --remove` takes it away".into());
@@ -62,9 +61,7 @@ async fn seed_database(settings: &Settings, database: &Database, options: Seed) 
     };
     let currency = settings.region.currency;
     database.write(move |tx| seeding::seed(tx, &demo_hash, &admin_hash, deliveries_max, currency)).await?;
-    println!(
-        "Demo accounts are ready: admin, driver1, driver2, driver3, driver123, passenger1, customer123."
-    );
+    say("Demo accounts are ready: admin, driver1, driver2, driver3, driver123, passenger1, customer123.")?;
     seed_drivers(database, options.drivers, &hash).await?;
     seed_customers(database, options.customers, &hash).await
 }
@@ -78,7 +75,7 @@ async fn seed_drivers(database: &Database, count: usize, hash: &str) -> Outcome 
         database.write(move |tx| seeding::seed_drivers(tx, &batch, count, &hash)).await?;
     }
     if let (Some((_, first)), Some((_, last))) = (ids.first(), ids.last()) {
-        println!("Made {count} drivers, ids {first} to {last}.");
+        say(&format!("Made {count} drivers, ids {first} to {last}."))?;
     }
     Ok(())
 }
@@ -91,7 +88,7 @@ async fn seed_customers(database: &Database, count: usize, hash: &str) -> Outcom
         database.write(move |tx| seeding::seed_customers(tx, &batch, &hash)).await?;
     }
     if let (Some(first), Some(last)) = (ids.first(), ids.last()) {
-        println!("Made {count} customers, ids {first} to {last}.");
+        say(&format!("Made {count} customers, ids {first} to {last}."))?;
     }
     Ok(())
 }
@@ -181,8 +178,7 @@ pub async fn admin(settings: &Settings, command: Admin) -> Outcome {
         foundation.database.write(move |tx| accounts::create_account(tx, &person, Role::Admin)).await;
     foundation.database.close();
     made?;
-    println!("Operator {name} can log in now.");
-    Ok(())
+    say(&format!("Operator {name} can log in now."))
 }
 
 pub async fn prune(settings: &Settings) -> Outcome {
@@ -190,8 +186,7 @@ pub async fn prune(settings: &Settings) -> Outcome {
     let foundation = Foundation::open(settings)?;
     let removed = prune_all(&foundation.database, retention).await;
     foundation.database.close();
-    println!("Removed {} rows.", removed?);
-    Ok(())
+    say(&format!("Removed {} rows.", removed?))
 }
 
 pub fn retention(settings: &Settings) -> Retention {

@@ -1,22 +1,189 @@
-//! The log: one line for each thing, on standard error, with fields to search by.
+//! The log: one line for each thing, on standard error, with fields to search by. Whoever logs never waits for whoever
+//! reads (`writer`), and what is repeated on a bad day is gathered (`gather`). A line that is logged while a request is
+//! worked on has the request's id.
 
+mod gather;
+mod writer;
+
+use crate::api::request_id;
+use crate::config;
 use crate::contracts::time::WireTime;
-use env_logger::Env;
+use gather::{Gather, Place};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::borrow::Cow;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::panic::PanicHookInfo;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use writer::{Lines, Writer};
 
-/// Starts logging. `RUST_LOG` chooses what is shown; `info` of ours and warnings of others without it.
+/// What is shown without `RUST_LOG`.
+const SHOWN: &str = "warn,fleetwire=info";
+/// What the last lines may take at the process's end.
+const FLUSH: Duration = Duration::from_millis(500);
+
+static LOGGER: OnceLock<Logger> = OnceLock::new();
+
+struct Logger {
+    writer: Arc<Writer>,
+    gather: Mutex<Gather>,
+    shown: RwLock<Shown>,
+}
+
+/// What the settings choose to be shown, and who writes it so.
+struct Shown {
+    setting: String,
+    lines: env_logger::Logger,
+}
+
+/// Starts logging, also of panics. `RUST_LOG` chooses what is shown; `info` of ours and warnings of others without it.
 pub fn start() {
-    env_logger::Builder::from_env(Env::default().default_filter_or("warn,fleetwire=info"))
-        .format(|out, record| {
-            let time = WireTime(super::log_time());
-            let place = record.target().trim_start_matches("fleetwire::");
-            let level = record.level();
-            let style = out.default_level_style(level);
-            let text = record.args().to_string();
-            writeln!(out, "{time} {style}{level:<5}{style:#} [{place}] {}", one_line(&text))
-        })
-        .init();
+    let writer = Arc::new(Writer::default());
+    let shown = RwLock::new(Shown::chosen(&writer));
+    let logger = LOGGER.get_or_init(|| Logger { writer, gather: Mutex::default(), shown });
+    if log::set_logger(logger).is_err() {
+        return;
+    }
+    log::set_max_level(logger.max_level());
+    std::panic::set_hook(Box::new(log_panic));
+    // Without a thread or a descriptor for it nothing could be said anyway.
+    if let Ok(out) = writer::standard_error() {
+        let _ = std::thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || logger.writer.run(out, dropped_line, || logger.summarise()));
+    }
+}
+
+/// Reads `RUST_LOG` again, which in `.env` may have changed.
+pub fn reload() {
+    let Some(logger) = LOGGER.get() else { return };
+    let shown = Shown::chosen(&logger.writer);
+    let setting = shown.setting.clone();
+    *logger.shown.write().unwrap_or_else(PoisonError::into_inner) = shown;
+    log::set_max_level(logger.max_level());
+    log::info!("log reloaded shown=\"{setting}\"");
+}
+
+/// Lines that nobody took in time.
+pub fn dropped() -> u64 {
+    LOGGER.get().map_or(0, |logger| logger.writer.dropped())
+}
+
+/// Waits a moment until what was logged is written.
+pub fn flush() {
+    if let Some(logger) = LOGGER.get() {
+        logger.writer.flush(FLUSH);
+    }
+}
+
+/// Ends the process, once what was logged is written.
+pub fn exit(code: i32) -> ! {
+    flush();
+    std::process::exit(code)
+}
+
+/// Says something on standard error that is no line of the log.
+pub fn say(text: &str) {
+    if let Some(logger) = LOGGER.get() {
+        logger.writer.push(format!("{text}\n").as_bytes());
+    }
+}
+
+impl Shown {
+    fn chosen(writer: &Arc<Writer>) -> Self {
+        let setting = config::log_setting().unwrap_or_else(|| SHOWN.to_owned());
+        let mut builder = env_logger::Builder::new();
+        builder.parse_filters(&setting).format(format);
+        builder.target(env_logger::Target::Pipe(Box::new(Lines(writer.clone()))));
+        let is_coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        builder.write_style(if is_coloured {
+            env_logger::WriteStyle::Always
+        } else {
+            env_logger::WriteStyle::Never
+        });
+        Self { setting, lines: builder.build() }
+    }
+}
+
+impl Logger {
+    fn max_level(&self) -> LevelFilter {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).lines.filter()
+    }
+
+    /// Whether this is another of what was written before. Where all is to be seen, it is.
+    fn is_gathered(&self, record: &Record<'_>, shown: &env_logger::Logger) -> bool {
+        let target = record.target();
+        let debug = Metadata::builder().level(Level::Debug).target(target).build();
+        if record.level() > Level::Warn || shown.enabled(&debug) {
+            return false;
+        }
+        let (level, file, line) =
+            (record.level(), record.file().unwrap_or_default(), record.line().unwrap_or_default());
+        let place = Place { level, target, file, line };
+        let text = record.args().to_string();
+        let mut gather = self.gather.lock().unwrap_or_else(PoisonError::into_inner);
+        !gather.note(place, &text, Instant::now())
+    }
+
+    fn summarise(&self) {
+        let said = self.gather.lock().unwrap_or_else(PoisonError::into_inner).tick(Instant::now());
+        let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
+        for line in said {
+            let mut record = Record::builder();
+            record.level(line.level).target(&line.target);
+            shown.lines.log(&record.args(format_args!("{}", line.text)).build());
+        }
+    }
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).lines.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
+        if shown.lines.matches(record) && !self.is_gathered(record, &shown.lines) {
+            shown.lines.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.writer.flush(FLUSH);
+    }
+}
+
+fn format(out: &mut env_logger::fmt::Formatter, record: &Record<'_>) -> std::io::Result<()> {
+    let time = WireTime(super::log_time());
+    let place = record.target().trim_start_matches("fleetwire::");
+    let level = record.level();
+    let style = out.default_level_style(level);
+    let text = record.args().to_string();
+    write!(out, "{time} {style}{level:<5}{style:#} [{place}] {}", one_line(&text))?;
+    match request_id::current() {
+        Some(id) => writeln!(out, " request={}", id.as_str()),
+        None => writeln!(out),
+    }
+}
+
+fn dropped_line(count: u64) -> String {
+    let time = WireTime(super::log_time());
+    format!("{time} WARN  [app::logging] lines of the log were dropped: nobody read them count={count}\n")
+}
+
+/// The standard library's own would write past the queue, and wait for whoever reads.
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let thread = thread.name().unwrap_or("without a name").to_owned();
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    let said = info.payload_as_str().unwrap_or("something that is no text");
+    let backtrace = Backtrace::capture();
+    let stack = match backtrace.status() {
+        BacktraceStatus::Captured => format!("\n{backtrace}"),
+        _ => String::new(),
+    };
+    log::error!(target: "panic", "thread '{thread}' panicked at {place}: {said}{stack}");
 }
 
 /// Whatever it says, a line is a line: libpq's messages have several, and what others sent must not look like lines of ours.

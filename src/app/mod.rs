@@ -7,6 +7,7 @@ mod import;
 mod logging;
 mod push;
 mod serve;
+mod signals;
 mod start_up;
 mod tls;
 
@@ -20,6 +21,7 @@ use chrono::TimeDelta;
 use clap::Parser;
 use cli::{Cli, Command};
 use std::error::Error;
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,19 +35,31 @@ pub fn main() -> ExitCode {
     let settings = match config::from_environment() {
         Ok(settings) => settings,
         Err(problems) => {
-            eprintln!("fleetwire: {problems}");
-            return ExitCode::FAILURE;
+            return failed(&problems.to_string());
         }
     };
     let command = cli.command.unwrap_or(Command::Serve);
     let outcome = actix_web::rt::System::new().block_on(run(command, settings));
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("fleetwire: {}", logging::one_line(&Chain(&*error).to_string()));
-            ExitCode::FAILURE
+        Ok(()) => {
+            logging::flush();
+            ExitCode::SUCCESS
         }
+        Err(error) => failed(&logging::one_line(&Chain(&*error).to_string())),
     }
+}
+
+fn failed(why: &str) -> ExitCode {
+    logging::say(&format!("fleetwire: {why}"));
+    logging::flush();
+    ExitCode::FAILURE
+}
+
+/// A line on standard output, which may be full or closed.
+fn say(text: &str) -> Outcome {
+    let mut out = std::io::stdout().lock();
+    let said = writeln!(out, "{text}").and_then(|()| out.flush());
+    said.map_err(|error| format!("standard output can't be written to: {error}").into())
 }
 
 async fn run(command: Command, settings: Settings) -> Outcome {

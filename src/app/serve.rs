@@ -13,9 +13,11 @@ use crate::actors::session::{Activity, Connections, Reaper, TransportLimits, Tra
 use crate::api::sockets::Sockets;
 use crate::api::{self, Context, Limiters, Principals};
 use crate::app::capacity::{self, Capacity};
-use crate::app::push;
-use crate::app::start_up::{self, LogIns};
+use crate::app::signals::{self, Hangups};
+use crate::app::start_up::{self, KeyFiles, LogIns};
+use crate::app::tls::Tls;
 use crate::app::{Foundation, Outcome, commands, place, settle_currency, time_delta, token_keys};
+use crate::app::{logging, push};
 use crate::config::{FinalFare, Settings};
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::event::{Announcement, Event, EventBody};
@@ -35,7 +37,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// How often sessions are looked at from outside.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -75,17 +76,19 @@ struct Parts {
 
 /// How clients come in.
 struct Entry {
-    tls: Option<rustls::ServerConfig>,
+    tls: Option<Arc<Tls>>,
     capacity: Capacity,
 }
 
 pub async fn serve(settings: Settings) -> Outcome {
+    let hangups = Hangups::catch()?;
     let settings = Arc::new(settings);
     let prometheus = install_metrics()?;
-    let (tls, outside) = start_up::key_files(&settings)?;
-    let entry = Entry { tls, capacity: capacity::capacity(&settings) };
+    let KeyFiles { tls, outside } = start_up::key_files(&settings)?;
+    let entry = Entry { tls: tls.clone(), capacity: capacity::capacity(&settings) };
     hold(ServeLock::take(&place(&settings.database.url))?);
     let foundation = Foundation::open(&settings)?;
+    actix_web::rt::spawn(hangups.reload(tls));
     let jobs = settle_currency(&settings)?;
     if jobs > 0 {
         log::info!("amounts without a currency are in {} now jobs={jobs}", settings.region.currency);
@@ -156,6 +159,7 @@ async fn run(
         prometheus,
         draining: parts.draining.clone(),
     };
+    entry.tls.clone().into_iter().for_each(|tls| drop(actix_web::rt::spawn(tls.follow())));
     let connections = Connections::new(entry.capacity.http_max, settings.listen.keep_alive + OVERDUE);
     let (server, addresses) = bind(&settings, context, sockets, &connections, entry)?;
     start_up::announce(&settings, &addresses, &log_ins);
@@ -164,7 +168,7 @@ async fn run(
     keep_house(&parts, matching, connections);
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
-    terminated().await?;
+    signals::terminated().await?;
     let stopping_since = Instant::now();
     stop(&parts, handle).await;
     serving.await??;
@@ -180,7 +184,7 @@ fn hold(mut lock: ServeLock) {
                 Ok(()) => {}
                 Err(ServeLockError::Taken) => {
                     log::error!("another server has taken over this database; ending the process");
-                    std::process::exit(70);
+                    logging::exit(70);
                 }
                 Err(error) => log::warn!("the server's lock is lost for now: {}", Chain(&error)),
             }
@@ -414,7 +418,7 @@ fn bind(
     .disable_signals();
     for address in &settings.listen.bind {
         let bound = match &entry.tls {
-            Some(tls) => server.bind_rustls_0_23(address, tls.clone()),
+            Some(tls) => server.bind_rustls_0_23(address, tls.server_config()?),
             None => server.bind(address),
         };
         server = bound.map_err(|error| format!("can't listen on {address}: {error}"))?;
@@ -440,10 +444,11 @@ fn keep_house(parts: &Parts, matcher: Addr<Matcher>, connections: Connections) {
             tokio::time::sleep(commands::PRUNE_INTERVAL).await;
         }
     });
-    let prometheus = parts.prometheus.clone();
+    let (prometheus, metrics) = (parts.prometheus.clone(), parts.metrics.clone());
     actix_web::rt::spawn(async move {
         loop {
             tokio::time::sleep(UPKEEP_INTERVAL).await;
+            metrics.log_lines_dropped.absolute(logging::dropped());
             prometheus.run_upkeep();
         }
     });
@@ -458,20 +463,10 @@ fn keep_house(parts: &Parts, matcher: Addr<Matcher>, connections: Connections) {
                 log::error!(
                     "the dispatcher or the matcher has died; ending the process, so that it is started again"
                 );
-                std::process::exit(70);
+                logging::exit(70);
             }
         }
     });
-}
-
-async fn terminated() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => log::info!("stopping signal=SIGTERM"),
-        _ = interrupt.recv() => log::info!("stopping signal=SIGINT"),
-    }
-    Ok(())
 }
 
 /// Nobody new is let in, everybody is told, what was accepted is written.

@@ -1,6 +1,7 @@
 //! What is checked and prepared before the first client is let in, and what is said about it.
 
-use crate::app::{Foundation, outside_key, tls};
+use crate::app::tls::Tls;
+use crate::app::{Foundation, outside_key, say};
 use crate::config::{ClientAddressHeader, Profile, SecretSource, Settings};
 use crate::domain::ride_book::RideKeyRule;
 use crate::operations::passwords::{Password, hash_now, matches_now};
@@ -8,7 +9,9 @@ use crate::operations::tokens::OutsideKey;
 use crate::operations::{self, accounts, seed};
 use crate::store::{Database, StoreError, reads};
 use std::error::Error;
+use std::fmt::{self, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// What the start-up message says about log-ins.
@@ -23,14 +26,18 @@ pub enum LogIns {
     DemoWithAdmin(String),
 }
 
+/// What the files that settings name come to.
+pub struct KeyFiles {
+    pub tls: Option<Arc<Tls>>,
+    pub outside: Option<OutsideKey>,
+}
+
 /// What is in the files that settings name, or all that is wrong with them. Looked at before the database is touched.
-pub fn key_files(
-    settings: &Settings,
-) -> Result<(Option<rustls::ServerConfig>, Option<OutsideKey>), Box<dyn Error>> {
-    let tls = settings.listen.tls.as_ref().map(tls::server_config).transpose();
+pub fn key_files(settings: &Settings) -> Result<KeyFiles, Box<dyn Error>> {
+    let tls = settings.listen.tls.as_ref().map(Tls::read).transpose();
     let tls = tls.map_err(|error| format!("TLS_CERT_FILE, TLS_KEY_FILE: {error}"));
     match (tls, outside_key(settings)) {
-        (Ok(tls), Ok(outside)) => Ok((tls, outside)),
+        (Ok(tls), Ok(outside)) => Ok(KeyFiles { tls, outside }),
         (Err(one), Err(other)) => Err(format!("{one}; {other}").into()),
         (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => Err(problem.into()),
     }
@@ -126,40 +133,64 @@ pub fn warn_of_what_is_open(settings: &Settings) {
 }
 
 /// Says on standard output where the server is, who can log in, and what to try next.
+/// Nobody may be reading that, which is no reason not to serve.
 pub fn announce(settings: &Settings, addresses: &[SocketAddr], log_ins: &LogIns) {
+    let mut text = String::new();
+    // A text takes all that it is given.
+    let _ = write_announcement(&mut text, settings, addresses, log_ins);
+    if let Err(error) = say(text.trim_end()) {
+        log::warn!("nobody is told where the server is: {error}");
+    }
+}
+
+fn write_announcement(
+    out: &mut String,
+    settings: &Settings,
+    addresses: &[SocketAddr],
+    log_ins: &LogIns,
+) -> fmt::Result {
     let scheme = if settings.listen.tls.is_some() { "https" } else { "http" };
     for address in addresses {
-        println!("Fleetwire is listening on {scheme}://{address}");
+        writeln!(out, "Fleetwire is listening on {scheme}://{address}")?;
     }
-    println!("  profile   {}", settings.profile);
-    println!("  database  {}", settings.database.url);
+    writeln!(out, "  profile   {}", settings.profile)?;
+    writeln!(out, "  database  {}", settings.database.url)?;
     if let SecretSource::KeptIn(path) = &settings.tokens.secret {
-        println!("  secret    {}, made at the first start; whoever has it can be anybody", path.display());
+        writeln!(
+            out,
+            "  secret    {}, made at the first start; whoever has it can be anybody",
+            path.display()
+        )?;
     }
-    let Some(first) = addresses.first() else { return };
+    let Some(first) = addresses.first() else { return Ok(()) };
     if settings.listen.console {
-        println!("  console   {scheme}://{first}/");
+        writeln!(out, "  console   {scheme}://{first}/")?;
     }
     match log_ins {
-        LogIns::None => return,
+        LogIns::None => return Ok(()),
         LogIns::NoOperator => {
-            println!("  accounts  no operator yet");
-            println!("Try next:   fleetwire admin create --username NAME, the password on standard input");
-            return;
+            writeln!(out, "  accounts  no operator yet")?;
+            return writeln!(
+                out,
+                "Try next:   fleetwire admin create --username NAME, the password on standard input"
+            );
         }
-        LogIns::Demo => println!(
+        LogIns::Demo => writeln!(
+            out,
             "  accounts  admin, driver1, driver2, driver3, driver123, passenger1, customer123 (password {})",
             seed::DEMO_PASSWORD
-        ),
-        LogIns::DemoWithAdmin(password) => println!(
+        )?,
+        LogIns::DemoWithAdmin(password) => writeln!(
+            out,
             "  accounts  admin (password {password}, for this run; others than this machine can connect),\n            \
              driver1, driver2, driver3, driver123, passenger1, customer123 (password {})",
             seed::DEMO_PASSWORD
-        ),
+        )?,
     }
-    println!(
+    writeln!(
+        out,
         "Try next:   curl -s {scheme}://{first}/api/v1/auth/login -H 'content-type: application/json' \
          -d '{{\"username\":\"driver123\",\"password\":\"{}\"}}'",
         seed::DEMO_PASSWORD
-    );
+    )
 }

@@ -331,6 +331,17 @@ pub fn from_environment() -> Result<Settings, SettingsProblems> {
     }
 }
 
+/// What the log is to show, where somebody chose it: `RUST_LOG`, which settings know nothing of. It may change in `.env` while
+/// the process runs.
+pub fn log_setting() -> Option<String> {
+    const NAME: &str = "RUST_LOG";
+    let chosen = match std::env::var_os(NAME) {
+        Some(value) => value.into_string().ok(),
+        None => read_env_file(Path::new(".env")).ok().and_then(|mut file| file.remove(NAME)),
+    };
+    chosen.filter(|chosen| !chosen.trim().is_empty())
+}
+
 fn read_env_file(path: &Path) -> Result<HashMap<String, String>, Problem> {
     let problem = |expected| Problem { name: ".env".to_owned(), given: None, expected };
     match std::fs::read_to_string(path) {

@@ -1,0 +1,183 @@
+//! Lines on their way to standard error: put into a bounded buffer by whoever logs, and written by one thread. A pipe that
+//! nobody drains then holds up that thread alone; lines that find the buffer full are dropped, counted, and spoken of later.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Some 5,000 lines: a reader that was away for a moment misses nothing.
+const WAITING_BYTES_MAX: usize = 1 << 20;
+/// How often the thread looks round although nothing was logged.
+const LOOK: Duration = Duration::from_secs(1);
+/// A descriptor that does not block, and is full, is tried again after this.
+const FULL_PAUSE: Duration = Duration::from_millis(20);
+
+#[derive(Default)]
+pub struct Writer {
+    state: Mutex<State>,
+    has_lines: Condvar,
+    is_idle: Condvar,
+    dropped: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<u8>,
+    /// Since it was last written how many.
+    dropped: u64,
+    is_writing: bool,
+}
+
+impl Writer {
+    /// Whole lines, with their ends.
+    pub fn push(&self, lines: &[u8]) {
+        let mut state = self.state();
+        if state.waiting.len() + lines.len() > WAITING_BYTES_MAX {
+            state.dropped += 1;
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        state.waiting.extend_from_slice(lines);
+        drop(state);
+        self.has_lines.notify_one();
+    }
+
+    /// Lines dropped since the start.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Returns when all was written, or after `patience`: the process is about to end.
+    pub fn flush(&self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        let mut state = self.state();
+        while state.is_writing || !state.waiting.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.is_idle.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The thread's life: writes to `out`, and calls `look` after each write, and each second. `tell` makes a line of how many
+    /// were dropped.
+    pub fn run(&self, mut out: impl Write, tell: impl Fn(u64) -> String, look: impl Fn()) -> ! {
+        loop {
+            let (lines, dropped) = self.take();
+            if !lines.is_empty() {
+                // Where standard error is gone nobody can be told.
+                let _ = write_all(&mut out, &lines);
+            }
+            if dropped > 0 {
+                let _ = write_all(&mut out, tell(dropped).as_bytes());
+            }
+            self.state().is_writing = false;
+            self.is_idle.notify_all();
+            look();
+        }
+    }
+
+    fn take(&self) -> (Vec<u8>, u64) {
+        let mut state = self.state();
+        if state.waiting.is_empty() {
+            state = self.has_lines.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.is_writing = true;
+        (std::mem::take(&mut state.waiting), std::mem::take(&mut state.dropped))
+    }
+
+    // Whole at every moment, so a poisoned lock is taken all the same.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A descriptor of its own: the standard library's is behind a lock, which would be held for as long as nobody reads.
+pub fn standard_error() -> io::Result<File> {
+    Ok(File::from(io::stderr().as_fd().try_clone_to_owned()?))
+}
+
+fn write_all(out: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match out.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(FULL_PAUSE),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Where the lines of a logger go.
+pub struct Lines(pub Arc<Writer>);
+
+impl Write for Lines {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.0.push(lines);
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    /// Takes nothing until it is let.
+    struct Pipe {
+        is_let: Receiver<()>,
+        written: Sender<Vec<u8>>,
+    }
+
+    impl Write for Pipe {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.is_let.recv().is_err() {
+                // The test is over; the thread is left behind.
+                std::thread::park();
+            }
+            let _ = self.written.send(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A supervisor had stopped reading: all workers hung in a write of a line of the log.
+    #[test]
+    fn nobody_waits_for_a_pipe_that_nobody_drains() {
+        let (let_it, is_let) = channel();
+        let (written, all) = channel();
+        let writer = Arc::new(Writer::default());
+        let own = writer.clone();
+        std::thread::spawn(move || {
+            own.run(Pipe { is_let, written }, |count| format!("dropped {count}\n"), || {});
+        });
+        let line = [&[b'x'; 1023][..], b"\n"].concat();
+        let lines = 2 * WAITING_BYTES_MAX / line.len();
+        for _ in 0..lines {
+            writer.push(&line);
+        }
+        assert!(writer.dropped() > 0);
+        writer.flush(Duration::from_millis(1));
+        let mut text = Vec::new();
+        while !text.windows(7).any(|part| part == b"dropped") {
+            let_it.send(()).expect("it runs");
+            text.extend(all.recv().expect("it writes"));
+        }
+        let kept = text.iter().filter(|byte| **byte == b'\n').count() as u64 - 1;
+        assert_eq!(kept + writer.dropped(), lines as u64, "each was written or counted");
+        assert!(text.ends_with(format!("dropped {}\n", writer.dropped()).as_bytes()));
+    }
+}
