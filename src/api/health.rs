@@ -3,19 +3,17 @@
 use crate::api::Context;
 use crate::api::answer::Answered;
 use crate::api::extract::Admin;
-use crate::store::{StoreError, reads};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-
-/// A database that takes longer for one row is not ready for anybody's work.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
     database: &'static str,
+    /// What keeps the database from deciding, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     draining: bool,
 }
 
@@ -24,27 +22,19 @@ pub async fn alive() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok")
 }
 
-/// `GET /readyz`: new work is welcome.
+/// `GET /readyz`: new work is welcome, and can be done.
 pub async fn ready(ctx: web::Data<Context>) -> HttpResponse {
     let draining = ctx.draining.load(Ordering::Relaxed);
-    let database = match tokio::time::timeout(PROBE_TIMEOUT, probe(&ctx)).await {
-        Ok(Ok(())) => "ok",
-        Ok(Err(error)) if error.may_pass() => "busy",
-        Ok(Err(_)) => "failing",
-        Err(_) => "no answer within a second",
+    let (database, reason) = match ctx.probe.unfit().await {
+        None => ("ok", None),
+        Some(unfit) => (unfit.state, Some(unfit.reason)),
     };
-    let ready = database == "ok" && !draining;
-    let body = Readiness { ready, database, draining };
+    let ready = reason.is_none() && !draining;
+    let body = Readiness { ready, database, reason, draining };
     match ready {
         true => HttpResponse::Ok().json(body),
         false => HttpResponse::ServiceUnavailable().json(body),
     }
-}
-
-/// Reads, and opens a transaction that changes nothing: a database that only answers questions decides nothing.
-async fn probe(ctx: &Context) -> Result<(), StoreError> {
-    ctx.database.read(reads::probe).await?;
-    ctx.database.write(|_| Ok(())).await
 }
 
 /// `GET /metrics`, in Prometheus' text format. They tell how much business there is, so they may need an admin's token.

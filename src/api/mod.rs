@@ -59,7 +59,7 @@ use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
 use crate::providers::payments::PaymentService;
 use crate::rate_limit::{KeyedLimiter, Rate};
-use crate::store::{Conn, Database, StoreError, Tx};
+use crate::store::{Conn, Database, Probe, StoreError, Tx};
 use actix_web::{HttpRequest, Resource, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::IpAddr;
@@ -78,6 +78,8 @@ use operators::{customers, demo, drivers, traces};
 /// What handlers work with. Made once; every worker has the same.
 pub struct Context {
     pub database: Database,
+    /// How the database is.
+    pub probe: Probe,
     pub clock: SharedClock,
     pub settings: Arc<Settings>,
     pub tokens: Arc<TokenKeys>,

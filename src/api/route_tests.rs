@@ -141,6 +141,7 @@ impl Server {
         };
         let recorder = recorder::start(options, database.clone(), metrics.clone());
         let ctx = web::Data::new(Context {
+            probe: crate::store::Probe::new(database.clone()),
             positions: positions(tracks, &database, &recorder, &clock, &metrics),
             reaper: Reaper::start(TIMEOUT, TransportMetrics::new()),
             push: push_to_nobody(database.clone(), recorder.clone(), &clock, metrics.clone()),

@@ -38,6 +38,18 @@ pub enum Command {
     },
     /// Remove what has been kept longer than its retention
     Prune,
+    /// Copy the SQLite database to a new file, also beside a running server
+    Backup {
+        /// Where the copy goes; readable for its owner alone
+        #[arg(value_name = "FILE")]
+        copy: PathBuf,
+    },
+    /// Put a backup in the place of the SQLite database; the one that is there is kept
+    Restore {
+        /// What `fleetwire backup` made, or another whole copy
+        #[arg(value_name = "BACKUP")]
+        backup: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

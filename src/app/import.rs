@@ -6,7 +6,7 @@ mod sheet;
 
 use crate::api::import::{self, People};
 use crate::app::cli::ImportFile;
-use crate::app::{Foundation, Outcome};
+use crate::app::{Foundation, Outcome, logging, say};
 use crate::config::Settings;
 use crate::operations::import::{Imported, Known, look, write};
 use crate::operations::passwords::{Password, PasswordError, hash_now};
@@ -46,10 +46,9 @@ async fn bring_in(
     let new = known.iter().filter(|known| known.is_none()).count();
     let (changed, what) = (rows.len() - new, word(people));
     if is_dry {
-        println!(
+        return say(&format!(
             "Nothing is wrong with it. It would make {new} {what} and change {changed} that are here already."
-        );
-        return Ok(());
+        ));
     }
     let rows = with_passwords(rows, &known)?;
     let rows: Vec<(Imported, Known)> = rows.into_iter().zip(known).collect();
@@ -63,8 +62,7 @@ async fn bring_in(
             format!("{error}; the first {done} rows are written, and the same file may be brought in again")
         })?;
     }
-    println!("Made {new} {what} and changed {changed} that were here already.");
-    Ok(())
+    say(&format!("Made {new} {what} and changed {changed} that were here already."))
 }
 
 fn word(people: People) -> &'static str {
@@ -143,7 +141,7 @@ async fn known(database: &Database, rows: &[Row]) -> Result<Vec<Known>, Box<dyn 
 /// Says all that is wrong, a line each, and sums it up.
 fn said(wrong: Vec<Wrong>) -> String {
     for one in &wrong {
-        eprintln!("{one}");
+        logging::say(&one.to_string());
     }
     let count = wrong.len();
     format!(

@@ -3,6 +3,8 @@
 mod capacity;
 mod cli;
 mod commands;
+mod copies;
+mod guard;
 mod import;
 mod logging;
 mod push;
@@ -76,6 +78,8 @@ async fn run(command: Command, settings: Settings) -> Outcome {
             import::import(&settings, People::Drivers, options).await
         }
         Command::Prune => commands::prune(&settings).await,
+        Command::Backup { copy } => copies::back_up(&settings, &copy),
+        Command::Restore { backup } => copies::restore(&settings, &backup),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::actors::session::{Activity, Connections, Reaper, TransportLimits, Tra
 use crate::api::sockets::Sockets;
 use crate::api::{self, Context, Limiters, Principals};
 use crate::app::capacity::{self, Capacity};
+use crate::app::guard::{self, Guard};
 use crate::app::signals::{self, Hangups};
 use crate::app::start_up::{self, KeyFiles, LogIns};
 use crate::app::tls::Tls;
@@ -27,7 +28,7 @@ use crate::metrics::Metrics;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
 use crate::providers::payments::{PaymentService, SignedWebhook};
-use crate::store::{Chain, Database, ServeLock, ServeLockError};
+use crate::store::{Chain, Database, Probe, ServeLock};
 use actix::prelude::*;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
@@ -45,8 +46,6 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longer than the keep-alive by this, a connection has begun a request and does not end it: the framework itself gives up
 /// [`DISCONNECT_TIMEOUT`] after the keep-alive.
 const OVERDUE: Duration = Duration::from_secs(5);
-/// How often it is looked after that no other server has the database.
-const LOCK_INTERVAL: Duration = Duration::from_secs(5);
 /// How often histograms are folded; samples pile up between, also where nobody scrapes.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// What requests under way may take once the sessions are closed.
@@ -86,7 +85,7 @@ pub async fn serve(settings: Settings) -> Outcome {
     let prometheus = install_metrics()?;
     let KeyFiles { tls, outside } = start_up::key_files(&settings)?;
     let entry = Entry { tls: tls.clone(), capacity: capacity::capacity(&settings) };
-    hold(ServeLock::take(&place(&settings.database.url))?);
+    let lock = ServeLock::take(&place(&settings.database.url))?;
     let foundation = Foundation::open(&settings)?;
     actix_web::rt::spawn(hangups.reload(tls));
     let jobs = settle_currency(&settings)?;
@@ -97,8 +96,11 @@ pub async fn serve(settings: Settings) -> Outcome {
     let log_ins = start_up::prepare(&settings, &foundation).await?;
     let tokens = Arc::new(token_keys(&settings, outside)?);
     let database = foundation.database.clone();
+    // By now the database's connections are open, and with them the files that SQLite keeps beside it.
+    let guard = Guard::start(lock, database.clone());
     let outcome = run(settings, foundation, prepared, tokens, prometheus, log_ins, entry).await;
     let stopping_since = outcome.as_ref().map_or_else(|_| Instant::now(), |since| *since);
+    guard.end();
     let patience = STOP_TIMEOUT.saturating_sub(stopping_since.elapsed()).max(DATABASE_TIMEOUT_MIN);
     if !database.close_within(patience) {
         log::error!("the database did not answer; what it was asked last may be done or not");
@@ -143,6 +145,7 @@ async fn run(
     let context = Context {
         limiters: Limiters::new(&settings),
         settings: settings.clone(),
+        probe: Probe::new(foundation.database.clone()),
         database: foundation.database,
         clock: foundation.clock,
         tokens,
@@ -173,23 +176,6 @@ async fn run(
     stop(&parts, handle).await;
     serving.await??;
     Ok(stopping_since)
-}
-
-/// Looks after the lock on a thread of its own until the process ends.
-fn hold(mut lock: ServeLock) {
-    std::thread::spawn(move || {
-        loop {
-            std::thread::sleep(LOCK_INTERVAL);
-            match lock.hold() {
-                Ok(()) => {}
-                Err(ServeLockError::Taken) => {
-                    log::error!("another server has taken over this database; ending the process");
-                    logging::exit(70);
-                }
-                Err(error) => log::warn!("the server's lock is lost for now: {}", Chain(&error)),
-            }
-        }
-    });
 }
 
 /// The metric handles bind to the recorder that is installed when they are made, so this comes first.
@@ -463,7 +449,7 @@ fn keep_house(parts: &Parts, matcher: Addr<Matcher>, connections: Connections) {
                 log::error!(
                     "the dispatcher or the matcher has died; ending the process, so that it is started again"
                 );
-                logging::exit(70);
+                logging::exit(guard::EXIT_CODE);
             }
         }
     });

@@ -48,7 +48,7 @@ pub fn watch(
     timeout: Duration,
     ended: &Receiver<()>,
 ) {
-    let log = log_path(database);
+    let log = beside(database, "-wal");
     // Closing it drops the locks that the process has on the database, so it stays open until the other threads have ended.
     let pages = File::open(database);
     if let Err(error) = &pages {
@@ -136,9 +136,10 @@ fn log_bytes(path: &Path) -> io::Result<u64> {
     Ok(HEADER_BYTES + ours * frame_bytes)
 }
 
-fn log_path(database: &Path) -> PathBuf {
+/// The file beside the database whose name ends so.
+pub fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut path = database.to_owned().into_os_string();
-    path.push("-wal");
+    path.push(suffix);
     PathBuf::from(path)
 }
 
@@ -151,7 +152,7 @@ mod tests {
     #[test]
     fn a_log_that_starts_anew_is_short_in_a_file_that_stays() {
         let path = std::env::temp_dir().join(format!("fleetwire-checkpoint-{}.db", uuid::Uuid::new_v4()));
-        let log = log_path(&path);
+        let log = beside(&path, "-wal");
         let connections = Connections::sqlite(&path, 1, Duration::from_secs(10), false);
         let run = |sql: &str| {
             connections.take().and_then(|mut connection| connection.conn().execute(sql)).expect("it runs")

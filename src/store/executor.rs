@@ -16,6 +16,7 @@ use crate::store::queue::{NotTaken, Queue, Task, Urgency};
 use crate::store::tx::{PushDue, Tx};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -69,6 +70,10 @@ struct Inner {
     publish: OnceLock<Publish>,
     push_due: OnceLock<Box<PushDue>>,
     metrics: Arc<Metrics>,
+    /// Something was given up since it was last seen to work.
+    doubted: AtomicBool,
+    /// Why it is not to be relied on any more.
+    lost: OnceLock<&'static str>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// SQLite: dropping it ends the checkpoint thread.
     checkpoints: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
@@ -119,6 +124,8 @@ impl Database {
             publish: OnceLock::new(),
             push_due: OnceLock::new(),
             metrics,
+            doubted: AtomicBool::new(false),
+            lost: OnceLock::new(),
             threads: Mutex::new(threads),
             checkpoints: Mutex::new(checkpoints),
         };
@@ -249,8 +256,41 @@ impl Database {
             Err(_) => Err(StoreError::Unavailable("no answer in time").into()),
         };
         let is_given_up = |error: &E| error.store_error().is_some_and(StoreError::may_pass);
-        self.inner.metrics.database_given_up.increment(u64::from(outcome.as_ref().is_err_and(is_given_up)));
+        if outcome.as_ref().is_err_and(is_given_up) {
+            self.inner.metrics.database_given_up.increment(1);
+            self.inner.doubted.store(true, Ordering::Relaxed);
+        }
         outcome
+    }
+
+    /// Whether something was given up since [`Database::trust`].
+    pub(super) fn is_doubted(&self) -> bool {
+        self.inner.doubted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn trust(&self) {
+        self.inner.doubted.store(false, Ordering::Relaxed);
+    }
+
+    /// Says this to whoever asks how the database is, for ever.
+    pub fn call_lost(&self, reason: &'static str) {
+        let _ = self.inner.lost.set(reason);
+    }
+
+    /// The same, and takes nothing more: what is written would not be kept.
+    pub fn lose(&self, reason: &'static str) {
+        self.call_lost(reason);
+        self.close_queues();
+    }
+
+    pub(super) fn lost(&self) -> Option<&'static str> {
+        self.inner.lost.get().copied()
+    }
+
+    fn close_queues(&self) {
+        for queue in [&self.inner.writes, &self.inner.reads, &self.inner.bulk] {
+            queue.close();
+        }
     }
 
     /// How many decisions, reads and bulk writes are waiting.
@@ -277,9 +317,7 @@ impl Database {
 
     /// Joins what `is_worth_it`; false where something was not.
     fn end(&self, is_worth_it: impl Fn(&JoinHandle<()>) -> bool) -> bool {
-        for queue in [&self.inner.writes, &self.inner.reads, &self.inner.bulk] {
-            queue.close();
-        }
+        self.close_queues();
         let end_one = |thread: JoinHandle<()>| {
             let is_done = is_worth_it(&thread);
             if is_done && thread.join().is_err() {

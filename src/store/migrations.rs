@@ -3,7 +3,8 @@
 use crate::store::connection::{Connections, Pooled};
 use crate::store::error::StoreError;
 use crate::store::executor::Where;
-use diesel::migration::{MigrationSource, MigrationVersion};
+use diesel::SqliteConnection;
+use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -54,13 +55,28 @@ where
     EmbeddedMigrations: MigrationSource<DB>,
 {
     let known = migrations.migrations().map_err(MigrationError::Failed)?;
+    refuse_newer(conn, &known)?;
+    let run = conn.run_pending_migrations(migrations).map_err(MigrationError::Failed)?;
+    Ok(run.iter().map(ToString::to_string).collect())
+}
+
+/// Whether this program can work with a file, now or after the migrations that it lacks; false for one that never was ours.
+pub(super) fn is_ours(conn: &mut SqliteConnection) -> Result<bool, MigrationError> {
+    let known = SQLITE.migrations().map_err(MigrationError::Failed)?;
+    Ok(refuse_newer(conn, &known)? > 0)
+}
+
+/// How many of its migrations have run.
+fn refuse_newer<DB: diesel::backend::Backend>(
+    conn: &mut impl MigrationHarness<DB>,
+    known: &[Box<dyn Migration<DB>>],
+) -> Result<usize, MigrationError> {
     let applied = conn.applied_migrations().map_err(MigrationError::Failed)?;
     let is_known = |version: &MigrationVersion<'_>| known.iter().any(|own| own.name().version() == *version);
     if let Some(version) = applied.iter().find(|version| !is_known(version)) {
         return Err(MigrationError::Newer { version: version.to_string() });
     }
-    let run = conn.run_pending_migrations(migrations).map_err(MigrationError::Failed)?;
-    Ok(run.iter().map(ToString::to_string).collect())
+    Ok(applied.len())
 }
 
 #[cfg(test)]

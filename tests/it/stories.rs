@@ -13,6 +13,8 @@ fn story(server: &Server, job: i64) -> Vec<String> {
     let mut before = 0;
     let without_time = |line: String| {
         let (told, since) = line.split_once(" since_ms=").unwrap_or_else(|| panic!("no time: {line}"));
+        // A line of a request ends with its id.
+        let since = since.split(' ').next().unwrap_or_default();
         let since: u64 = since.parse().unwrap_or_else(|_| panic!("no milliseconds: {line}"));
         assert!(since >= before, "{line}");
         before = since;

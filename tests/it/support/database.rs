@@ -2,7 +2,7 @@
 //! SQLite unless `FLEETWIRE_TEST_POSTGRES` names a server (`postgres://user@127.0.0.1:PORT`) on which databases may
 //! be made.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::connection::SimpleConnection;
@@ -95,6 +95,35 @@ impl Database {
 
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The file that it is, where it is one.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.url.strip_prefix("sqlite://").map(PathBuf::from)
+    }
+
+    /// Nothing can be written any more until the value is dropped, and the server `process_id` hears why: there is no more room
+    /// for SQLite's log, and PostgreSQL has become read-only, as after a fail-over.
+    pub fn refuse_writes(&self, process_id: u32) -> Refusing<'_> {
+        match self.file() {
+            Some(file) => {
+                let log = format!("{}-wal", file.display());
+                let length = std::fs::metadata(log).expect("the server writes into its log").len();
+                limit_files(process_id, Some(length));
+            }
+            None => self.set_read_only("on"),
+        }
+        Refusing { database: self, process_id }
+    }
+
+    fn set_read_only(&self, value: &str) {
+        let (maintenance, name) = self.postgres.as_ref().expect("it is PostgreSQL");
+        let mut conn = PgConnection::establish(maintenance).expect("the server can be reached");
+        conn.batch_execute(&format!(
+            "ALTER DATABASE {name} SET default_transaction_read_only = {value}; \
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        ))
+        .expect("a superuser may");
     }
 
     /// Rows of a query that both backends understand.
@@ -222,6 +251,31 @@ impl Database {
     fn postgres(&self) -> PgConnection {
         PgConnection::establish(&self.url).expect("the test's database can be reached")
     }
+}
+
+/// A database that takes nothing.
+pub struct Refusing<'a> {
+    database: &'a Database,
+    process_id: u32,
+}
+
+impl Drop for Refusing<'_> {
+    fn drop(&mut self) {
+        match self.database.file() {
+            Some(_) => limit_files(self.process_id, None),
+            None => self.database.set_read_only("off"),
+        }
+    }
+}
+
+/// No file of the process may be longer; `None` gives back what it may by itself.
+fn limit_files(process_id: u32, bytes: Option<u64>) {
+    let process_id = process_id.try_into().expect("an id of a process");
+    let (mut soft, mut hard) = (0, 0);
+    rlimit::prlimit(process_id, rlimit::Resource::FSIZE, None, Some((&mut soft, &mut hard)))
+        .expect("a child's");
+    let soft = bytes.unwrap_or(hard);
+    rlimit::prlimit(process_id, rlimit::Resource::FSIZE, Some((soft, hard)), None).expect("a child's");
 }
 
 /// A transaction of the test's own.

@@ -70,14 +70,19 @@ pub fn announced_ports(directory: &Path) -> Vec<u16> {
     read_from(&directory.join("stdout"), 0).lines().filter_map(port_of).collect()
 }
 
+/// Starts `serve` with these for its output, and waits for nothing.
+pub fn spawn(directory: &Path, settings: &Settings, stdout: Stdio, stderr: Stdio) -> Process {
+    let mut command = command(directory, settings);
+    command.arg("serve").stdout(stdout).stderr(stderr);
+    Process { child: command.spawn().expect("the server's binary is built and runs") }
+}
+
 /// Starts `serve` and waits until it either listens or has ended.
 pub async fn serve(directory: &Path, settings: &Settings) -> Start {
     let (stdout, log) = (stdout_file(directory), log_file(directory));
     let length = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let (stdout_before, log_before) = (length(&stdout), length(&log));
-    let mut command = command(directory, settings);
-    command.arg("serve").stdout(appended(&stdout)).stderr(appended(&log));
-    let mut process = Process { child: command.spawn().expect("the server's binary is built and runs") };
+    let mut process = spawn(directory, settings, appended(&stdout).into(), appended(&log).into());
     let give_up = Instant::now() + DEADLINE * 3;
     loop {
         if let Some(port) = announced_port(&read_from(&stdout, stdout_before)) {
@@ -113,16 +118,30 @@ impl Process {
         self.end();
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "SIG{name} could not be sent");
+    }
+
     /// SIGTERM, then the exit status and the time that it took.
-    pub async fn terminate(mut self) -> (ExitStatus, Duration) {
+    pub async fn terminate(self) -> (ExitStatus, Duration) {
         let begun = Instant::now();
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "SIGTERM could not be sent");
+        self.signal("TERM");
+        (self.ended().await, begun.elapsed())
+    }
+
+    /// The exit status, once it has ended.
+    pub async fn ended(mut self) -> ExitStatus {
+        let begun = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("a child of ours can be waited for") {
-                return (status, begun.elapsed());
+                return status;
             }
-            assert!(begun.elapsed() < DEADLINE, "still running {DEADLINE:?} after SIGTERM");
+            assert!(begun.elapsed() < DEADLINE, "still running after {DEADLINE:?}");
             tokio::time::sleep(POLL).await;
         }
     }

@@ -3,7 +3,7 @@
 //! behind, and says where.
 
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Output};
+use std::process::{ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -37,6 +37,12 @@ pub struct Builder {
 impl Builder {
     pub fn setting(mut self, name: &str, value: impl ToString) -> Builder {
         self.settings.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// Without a setting that all tests have.
+    pub fn without(mut self, name: &str) -> Builder {
+        self.settings.remove(name);
         self
     }
 
@@ -131,6 +137,28 @@ impl Server {
         self.process.take().expect("the server runs").terminate().await
     }
 
+    /// What it comes to by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        self.process.take().expect("the server runs").ended().await
+    }
+
+    pub fn signal(&self, name: &str) {
+        self.process.as_ref().expect("the server runs").signal(name);
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("the server runs").id()
+    }
+
+    /// Starts it again with these for its output, and waits until it answers. Wants a stable port.
+    pub async fn restart_with(&mut self, stdout: Stdio, stderr: Stdio) {
+        drop(self.process.take());
+        self.process = Some(process::spawn(&self.directory, &self.settings, stdout, stderr));
+        let api = self.anonymous();
+        let asked = async || api.request(reqwest::Method::GET, "/healthz").send().await.is_ok();
+        super::wait_until("it answers", asked).await;
+    }
+
     /// A `serve` that must not start on this database: its status and what it said.
     pub async fn refused_start(&self) -> (ExitStatus, String) {
         self.refused_start_with(&[]).await
@@ -146,6 +174,13 @@ impl Server {
             Start::Listening { .. } => panic!("a server started where it must refuse to"),
             Start::Refused { status, log } => (status, log),
         }
+    }
+
+    /// Runs a subcommand that must not succeed, and returns what it complained of.
+    pub async fn refused_command(&self, arguments: &[&str]) -> String {
+        let output = self.try_command(arguments).await;
+        assert!(!output.status.success(), "{arguments:?}: {}", output.status);
+        String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
     /// Runs a subcommand beside the server, which must succeed, and returns what it printed.

@@ -1,0 +1,6 @@
+-- What /readyz writes to know whether the database can commit: one row, written over and over.
+CREATE TABLE readiness (
+    id INTEGER PRIMARY KEY NOT NULL,
+    probes BIGINT NOT NULL,
+    filler TEXT NOT NULL
+);
