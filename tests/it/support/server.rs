@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::app::Door;
 use super::database::Database;
@@ -310,8 +310,9 @@ impl Server {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The lines of the log that contain a text, each without its time, level and place.
+    /// The lines of the log that contain a text, each without its time, level and place; all that the server has said by now.
     pub fn logged(&self, text: &str) -> Vec<String> {
+        self.wait_for_log();
         let log = self.log();
         let lines = log.lines().filter(|line| line.contains(text));
         lines.map(|line| line.split_once("] ").map_or(line, |(_, rest)| rest).to_owned()).collect()
@@ -321,6 +322,19 @@ impl Server {
     pub fn log(&self) -> String {
         let bytes = std::fs::read(process::log_file(&self.directory)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// A thread of the server writes its log a moment after the fact, in order: the answer to a hang-up comes last.
+    fn wait_for_log(&self) {
+        let Some(process) = &self.process else { return };
+        let answers = || self.log().matches("reloading signal=SIGHUP").count();
+        let before = answers();
+        process.signal("HUP");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while answers() == before {
+            assert!(Instant::now() < deadline, "the server writes its log");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn unexpected_errors(&self) -> Vec<String> {
