@@ -1,8 +1,9 @@
-//! Who asks: extractors that check the access token and the role before a handler runs. The account's row decides on
+//! Who asks: extractors that check the access token, and the role against the route's row, before a handler runs. The account's row decides on
 //! each request, so a suspended account is refused from the next one on.
 
 use crate::api::Context;
 use crate::api::problem::Problem;
+use crate::api::routes;
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::role::Role;
@@ -19,19 +20,14 @@ use uuid::Uuid;
 /// What an extractor that has to ask the database returns.
 pub(super) type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
-/// An account that may do what a handler does. 401 where nobody is known, 403 where they may not.
+/// An account with what a handler needs of it. Whether its role may call the route at all, the table of the routes says: 401 where
+/// nobody is known, 403 where they may not.
 pub trait Admitted: Sized {
     fn admit(principal: Principal) -> Result<Self, Problem>;
 }
 
-/// Anybody with an account.
+/// An account that the route's row lets in.
 pub struct Caller(pub Principal);
-
-/// The operator.
-pub struct Admin(pub Principal);
-
-/// The operator, or a program of theirs: for orders and bookings.
-pub struct Operator(pub Principal);
 
 /// A driver's app.
 pub struct DriverCaller {
@@ -48,24 +44,6 @@ pub struct PassengerCaller {
 impl Admitted for Caller {
     fn admit(principal: Principal) -> Result<Self, Problem> {
         Ok(Self(principal))
-    }
-}
-
-impl Admitted for Admin {
-    fn admit(principal: Principal) -> Result<Self, Problem> {
-        match principal.role {
-            Role::Admin => Ok(Self(principal)),
-            role => Err(forbidden(role)),
-        }
-    }
-}
-
-impl Admitted for Operator {
-    fn admit(principal: Principal) -> Result<Self, Problem> {
-        match principal.role {
-            Role::Admin | Role::Service => Ok(Self(principal)),
-            role => Err(forbidden(role)),
-        }
     }
 }
 
@@ -95,10 +73,19 @@ pub(super) fn forbidden(role: Role) -> Problem {
 #[derive(Clone, Copy)]
 pub(super) struct LogIn(pub Option<Uuid>);
 
-/// Checks the token and reads the account.
+/// Who the request is of, if they may make it.
 async fn authenticate(req: HttpRequest) -> Result<Principal, Problem> {
+    let principal = known(&req).await?;
+    match routes::admits(&req, principal.role) {
+        true => Ok(principal),
+        false => Err(forbidden(principal.role)),
+    }
+}
+
+/// Checks the token and reads the account.
+async fn known(req: &HttpRequest) -> Result<Principal, Problem> {
     let ctx = req.app_data::<web::Data<Context>>().expect("the server is built with its context");
-    let token = bearer(&req).ok_or_else(Problem::unauthorized)?;
+    let token = bearer(req).ok_or_else(Problem::unauthorized)?;
     let claims = ctx.tokens.verify(token, Use::Access, ctx.clock.now()).map_err(|reason| {
         log::debug!("a token was refused reason=\"{reason}\"");
         Problem::unauthorized()
@@ -135,7 +122,7 @@ macro_rules! extracted {
         }
     )+};
 }
-extracted!(Caller, Admin, Operator, DriverCaller, PassengerCaller);
+extracted!(Caller, DriverCaller, PassengerCaller);
 
 #[cfg(test)]
 mod tests {
@@ -157,17 +144,12 @@ mod tests {
         }
     }
 
+    /// An account whose other row is missing has nothing that the route is about.
     #[test]
-    fn each_role_comes_through_its_own_doors() {
-        let doors = |role: Role| {
-            let admin = Admin::admit(principal(role)).is_ok();
-            let operator = Operator::admit(principal(role)).is_ok();
-            (admin, operator, DriverCaller::admit(principal(role)).is_ok())
-        };
-        assert_eq!(doors(Role::Admin), (true, true, false));
-        assert_eq!(doors(Role::Service), (false, true, false));
-        assert_eq!(doors(Role::Driver), (false, false, true));
-        assert_eq!(doors(Role::Customer), (false, false, false));
+    fn an_app_is_let_in_with_the_row_that_its_role_has() {
+        assert!(DriverCaller::admit(principal(Role::Driver)).is_ok());
+        assert!(DriverCaller::admit(Principal { driver: None, ..principal(Role::Driver) }).is_err());
+        assert!(PassengerCaller::admit(principal(Role::Customer)).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::api::Context;
 use crate::api::answer::Answered;
-use crate::api::extract::Admin;
+use crate::api::extract::Caller;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use std::sync::atomic::Ordering;
@@ -40,7 +40,7 @@ pub async fn ready(ctx: web::Data<Context>) -> HttpResponse {
 /// `GET /metrics`, in Prometheus' text format. They tell how much business there is, so they may need an admin's token.
 pub async fn metrics(ctx: web::Data<Context>, req: HttpRequest) -> Answered {
     if !ctx.settings.listen.metrics_public {
-        Admin::extract(&req).await?;
+        Caller::extract(&req).await?;
     }
     ctx.metrics.database_queue.set(ctx.database.waiting() as f64);
     Ok(HttpResponse::Ok()

@@ -3,6 +3,7 @@
 //!
 //! | file | owns |
 //! | --- | --- |
+//! | `routes` | the table of all routes: who may call each |
 //! | `extract` | who asks |
 //! | `client_address` | from where |
 //! | `input` | body, query, `Idempotency-Key` |
@@ -37,6 +38,7 @@ pub mod request_id;
 mod rides;
 #[cfg(test)]
 mod route_tests;
+pub mod routes;
 mod rules;
 pub mod sockets;
 mod stats;
@@ -60,7 +62,7 @@ use crate::operations::tokens::TokenKeys;
 use crate::providers::payments::PaymentService;
 use crate::rate_limit::{KeyedLimiter, Rate};
 use crate::store::{Conn, Database, Probe, StoreError, Tx};
-use actix_web::{HttpRequest, Resource, web};
+use actix_web::{HttpRequest, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -72,8 +74,6 @@ pub use client_address::client_address;
 
 use self::problem::Problem;
 pub use principals::Principals;
-
-use operators::{customers, demo, drivers, traces};
 
 /// What handlers work with. Made once; every worker has the same.
 pub struct Context {
@@ -177,104 +177,19 @@ impl Limiters {
     }
 }
 
-/// Every route. Wants `web::Data<Context>` beside it, and [`around`] and [`cors`] around it; `around` answers HEAD wherever
-/// there is GET.
-#[rustfmt::skip]
+/// The router, made from the table of [`routes`]. Wants `web::Data<Context>` with it, and [`around`] and [`cors`] around it;
+/// `around` answers HEAD wherever there is GET.
 pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
     cfg.app_data(web::PathConfig::default().error_handler(around::unreadable_path));
-
-    cfg.service(at("/api/v1/auth/login").post(auth::login));
-    cfg.service(at("/api/v1/auth/refresh").post(auth::refresh));
-    cfg.service(at("/api/v1/auth/logout").post(auth::logout));
-    cfg.service(at("/api/v1/auth/register").post(auth::register));
-
-    sockets::configure(cfg);
-
-    cfg.service(at("/api/v1/ws/stats").get(stats::stats));
-
-    cfg.service(at("/api/v1/driver/profile").get(driver_app::profile));
-    cfg.service(at("/api/v1/driver/status").put(driver_app::set_status));
-    cfg.service(at("/api/v1/orders/assigned").get(driver_app::assigned_orders));
-    cfg.service(at("/api/v1/orders/mine").get(orders::list));
-    // After those that are names where it has a number.
-    cfg.service(at("/api/v1/orders/{id}").get(orders::show));
-    cfg.service(at("/api/v1/orders/{id}/cancel").post(orders::cancel));
-    cfg.service(at("/api/v1/orders/{id}/status").put(driver_app::set_order_status));
-    cfg.service(at("/api/v1/earnings/today").get(driver_app::earnings_today));
-    cfg.service(at("/api/v1/earnings/history").get(driver_app::earnings_history));
-
-    cfg.service(at("/api/v1/drivers/nearby").get(nearby::nearby));
-
-    cfg.service(at("/api/v1/driver/location").put(rides::set_location));
-    cfg.service(at("/api/v1/rides").get(rides::list).post(rides::create));
-    cfg.service(at("/api/v1/rides/{ride_id}").get(rides::show));
-    cfg.service(at("/api/v1/rides/{ride_id}/accept").post(rides::accept));
-    cfg.service(at("/api/v1/rides/{ride_id}/decline").post(rides::decline));
-    cfg.service(at("/api/v1/rides/{ride_id}/arrive").post(rides::arrive));
-    cfg.service(at("/api/v1/rides/{ride_id}/start").post(rides::start));
-    cfg.service(at("/api/v1/rides/{ride_id}/complete").post(rides::complete));
-    cfg.service(at("/api/v1/rides/{ride_id}/cancel").post(rides::cancel));
-    cfg.service(at("/api/v1/rides/{ride_id}/rate").post(rides::rate));
-
-    cfg.service(at("/api/v1/bookings").get(bookings::list).post(bookings::create));
-    cfg.service(at("/api/v1/bookings/{id}").get(bookings::show));
-    cfg.service(at("/api/v1/bookings/{id}/technician").put(bookings::assign));
-    cfg.service(at("/api/v1/bookings/{id}/status").put(bookings::set_status));
-    cfg.service(at("/api/v1/bookings/{id}/cancel").post(bookings::cancel));
-
-    cfg.service(at("/api/v1/payments/webhook").post(payments::webhook));
-
-    operators(cfg);
+    routes::apps(cfg);
+    routes::operators(cfg);
     if settings.profile == Profile::Development {
-        cfg.service(at("/api/v1/admin/demo/restore").post(demo::restore));
+        routes::development(cfg);
     }
-
-    cfg.service(at("/api/Push/register").post(push::register));
-    cfg.service(at("/api/Push/sendToCustomer").post(push::send));
-    cfg.service(at("/api/Push/test").post(push::test));
-    cfg.service(at("/api/Push/preferences").get(push::preferences).put(push::set_preferences));
-    cfg.service(at("/api/Push/history").get(push::history));
-    cfg.service(at("/api/Push/opened").post(push::opened));
-    cfg.service(at("/api/Push/stats").get(push::stats));
-    cfg.service(at("/api/Push/devices").get(push::devices));
-
-    cfg.service(at("/healthz").get(health::alive));
-    cfg.service(at("/readyz").get(health::ready));
-    cfg.service(at("/metrics").get(health::metrics));
-
     if settings.listen.console {
-        cfg.service(at("/").get(console::index));
-        cfg.service(at("/console/config.json").get(console::config));
-        cfg.service(at("/console/{path:.*}").get(console::asset));
+        routes::console_pages(cfg);
     }
     cfg.default_service(web::to(around::unknown_route));
-}
-
-/// Everything under `admin`.
-#[rustfmt::skip]
-fn operators(cfg: &mut web::ServiceConfig) {
-    cfg.service(at("/api/v1/admin/bookings").get(bookings::list_all));
-    cfg.service(at("/api/v1/admin/rides").get(rides::list_all));
-    cfg.service(at("/api/v1/admin/drivers").get(drivers::list).post(drivers::create));
-    cfg.service(at("/api/v1/admin/drivers/{id}").get(drivers::show).patch(drivers::change));
-    cfg.service(at("/api/v1/admin/drivers/{id}/locations").get(drivers::locations));
-    cfg.service(at("/api/v1/admin/drivers/{id}/why").get(traces::why));
-    cfg.service(at("/api/v1/admin/jobs/{id}/trace").get(traces::trace));
-    cfg.service(at("/api/v1/admin/jobs/{id}/payment").get(payments::show).patch(payments::change));
-    cfg.service(at("/api/v1/admin/customers").get(customers::list).post(customers::create));
-    cfg.service(at("/api/v1/admin/customers/{id}").get(customers::show).patch(customers::change));
-    cfg.service(at("/api/v1/admin/orders").get(operators::orders::list).post(operators::orders::create));
-    // Before the orders by id: it is a name where those have a number.
-    cfg.service(at("/api/v1/admin/orders/batches").post(operators::orders::assign_batch));
-    cfg.service(at("/api/v1/admin/orders/{id}").get(operators::orders::show));
-    cfg.service(at("/api/v1/admin/orders/{id}/assign").post(operators::orders::assign));
-    cfg.service(at("/api/v1/admin/orders/{id}/auto-assign").post(operators::orders::auto_assign));
-    cfg.service(at("/api/v1/admin/orders/{id}/unassign").post(operators::orders::unassign));
-    cfg.service(at("/api/v1/admin/orders/{id}/cancel").post(operators::orders::cancel));
-}
-
-fn at(path: &'static str) -> Resource {
-    web::resource(path)
 }
 
 /// Where a request came from, as limits count it.

@@ -9,12 +9,9 @@ use crate::api::answer::{Answered, json};
 use crate::api::extract::Caller;
 use crate::api::fields::Fields;
 use crate::api::input::Query;
-use crate::api::problem::Problem;
 use crate::api::{Context, rules};
-use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::nearby::{NearbyDriver, NearbyDrivers};
 use crate::domain::position::Position;
-use crate::domain::role::Role;
 use actix_web::web;
 
 /// Metres looked around by default, and at most: a passenger has no use for more, and a search stays short.
@@ -32,11 +29,7 @@ const ROUNDED_MAX: usize = 1_000;
 
 /// `GET drivers/nearby?latitude&longitude&radius_m&limit&vehicle_type`.
 pub async fn nearby(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
-    let is_coarse = match caller.role {
-        Role::Admin => false,
-        Role::Customer => true,
-        _ => return Err(Problem::new(ErrorCode::Forbidden, "This is for passengers and operators.")),
-    };
+    let is_coarse = !caller.role.is_operator();
     let mut fields = Fields::of(&query.0);
     let latitude = fields.required("latitude", rules::in_query(rules::latitude));
     let longitude = fields.required("longitude", rules::in_query(rules::longitude));

@@ -3,7 +3,7 @@
 
 use crate::actors::words;
 use crate::api::answer::{Answered, OK, decide, json};
-use crate::api::extract::Operator;
+use crate::api::extract::Caller;
 use crate::api::fields::{FieldProblem, Fields, Object};
 use crate::api::input::{Body, Once};
 use crate::api::problem::Problem;
@@ -30,7 +30,7 @@ pub fn terms(fields: &mut Fields<'_>) -> Terms {
 }
 
 /// `GET admin/jobs/{id}/payment`.
-pub async fn show(ctx: web::Data<Context>, _: Operator, id: web::Path<JobId>) -> Answered {
+pub async fn show(ctx: web::Data<Context>, _: Caller, id: web::Path<JobId>) -> Answered {
     let id = id.into_inner();
     let found = ctx.read(move |conn| payments::view(conn, id)).await?;
     let (standing, notices) = found.ok_or_else(|| Problem::not_found("job"))?;
@@ -41,7 +41,7 @@ pub async fn show(ctx: web::Data<Context>, _: Operator, id: web::Path<JobId>) ->
 /// `PATCH admin/jobs/{id}/payment`.
 pub async fn change(
     ctx: web::Data<Context>,
-    Operator(caller): Operator,
+    Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
     body: Body,

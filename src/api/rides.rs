@@ -4,7 +4,7 @@ use crate::actors::driven::driven_m;
 use crate::actors::recorder::Full;
 use crate::actors::words;
 use crate::api::answer::{Answered, CREATED, OK, decide, decide_and_add, json, page, page_limit};
-use crate::api::extract::{Admin, Caller, DriverCaller, PassengerCaller, forbidden};
+use crate::api::extract::{Caller, DriverCaller, PassengerCaller, forbidden};
 use crate::api::fields::{Fields, Object};
 use crate::api::input::{Body, Once, Query};
 use crate::api::operators::id_cursor;
@@ -101,9 +101,11 @@ pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query)
 }
 
 /// `GET admin/rides`: everybody's, newest first.
-pub async fn list_all(ctx: web::Data<Context>, _: Admin, query: Query) -> Answered {
-    let item =
-        |standing: RideStanding| RideItem { job_id: standing.ride.job.id, ride: words::ride(standing) };
+pub async fn list_all(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
+    let item = |standing: RideStanding| RideItem {
+        job_id: standing.ride.job.id,
+        ride: words::ride(standing).as_seen_by(caller.role),
+    };
     list_of(&ctx, RidesOf::Everybody, &query, item).await
 }
 
@@ -130,7 +132,8 @@ async fn list_of<T: Serialize>(
 pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<RideId>) -> Answered {
     let (id, viewer, now) = (id.into_inner(), viewer(&caller)?, ctx.clock.now());
     let found = ctx.read(move |conn| rides::view(conn, &id, viewer, now)).await?;
-    Ok(json(&words::ride_for(viewer, found.ok_or_else(|| Problem::not_found("ride"))?)))
+    let ride = words::ride_for(viewer, found.ok_or_else(|| Problem::not_found("ride"))?);
+    Ok(json(&ride.as_seen_by(caller.role)))
 }
 
 /// `POST rides/{ride_id}/accept`.

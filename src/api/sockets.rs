@@ -3,6 +3,8 @@
 
 mod ride_matching;
 
+pub(super) use ride_matching::ride;
+
 use crate::actors::entrance::Entrance;
 use crate::actors::session::client::{Client, ClientContext, Recipient};
 use crate::actors::session::{self, Reaper, TransportLimits, bearer_from_request};
@@ -10,6 +12,7 @@ use crate::api::Context;
 use crate::api::client_address;
 use crate::api::input::Query;
 use crate::api::problem::Problem;
+use crate::api::routes;
 use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
 use crate::contracts::error_codes::ErrorCode;
@@ -39,16 +42,8 @@ pub struct Sockets {
     pub reaper: Reaper,
 }
 
-pub fn configure(routes: &mut web::ServiceConfig) {
-    routes.service(web::resource("/api/v1/ws/driver/{driver_id}").get(driver));
-    routes.service(web::resource("/api/v1/ws/connect").get(connect));
-    for path in ["/ws/ride/{ride_id}", "/ws/ride/{ride_id}/"] {
-        routes.service(web::resource(path).get(ride_matching::ride));
-    }
-}
-
 /// `GET /api/v1/ws/driver/{driver_id}?token=…&last_event_id=…`, the driver app's socket.
-async fn driver(
+pub(super) async fn driver(
     req: HttpRequest,
     payload: web::Payload,
     path: web::Path<String>,
@@ -72,8 +67,8 @@ async fn driver(
     door.open(payload, client, &door.sockets.driver_limits)
 }
 
-/// `GET /api/v1/ws/connect?token=…&last_event_id=…`, the hailing apps' socket: passengers, drivers and admins.
-async fn connect(
+/// `GET /api/v1/ws/connect?token=…&last_event_id=…`, the hailing apps' socket: passengers, drivers, admins and dispatchers.
+pub(super) async fn connect(
     req: HttpRequest,
     payload: web::Payload,
     query: Query,
@@ -91,7 +86,6 @@ async fn connect(
     let client = Client::ride_hailing(known.principal, known.claims, last_event_id(&query), clients);
     match client {
         Some(client) => door.open(payload, client, &door.sockets.ride_limits),
-        // A program of the operator's has no part in rides.
         None => door.refuse_unknown(payload),
     }
 }
@@ -128,7 +122,9 @@ impl Door {
         };
         let asked = claims.clone();
         let principal = self.context.read(move |conn| authentication::principal(conn, &asked)).await?;
-        Ok(principal.map(|principal| Known { principal, claims }))
+        // A role that has no part in this contract is as good as nobody.
+        let admitted = principal.filter(|principal| routes::admits(&self.req, principal.role));
+        Ok(admitted.map(|principal| Known { principal, claims }))
     }
 
     /// Whether the account does not connect too often.

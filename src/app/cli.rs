@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::domain::role::Role;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -99,6 +100,9 @@ pub struct Token {
     /// A program of the operator's; its account is made at the first token
     #[arg(long, value_name = "NAME")]
     pub service: Option<String>,
+    /// What the program may do, where that is not what programs do: a dispatcher or a viewer
+    #[arg(long, value_name = "ROLE", conflicts_with_all = ["driver", "customer", "admin"], value_parser = program_role)]
+    pub role: Option<Role>,
     /// How long the token is good for
     #[arg(long, value_name = "N")]
     pub ttl_secs: Option<u32>,
@@ -111,7 +115,22 @@ pub enum Admin {
         /// What they log in with
         #[arg(long, value_name = "NAME")]
         username: String,
+        /// What they may do: admin, dispatcher (gives and takes work, changes no account) or viewer (sees no numbers)
+        #[arg(long, value_name = "ROLE", default_value = "admin", value_parser = operator_role)]
+        role: Role,
     },
+}
+
+fn operator_role(word: &str) -> Result<Role, &'static str> {
+    let role = word.parse().ok().filter(|role: &Role| role.is_operator());
+    role.ok_or("an operator is an admin, a dispatcher or a viewer")
+}
+
+/// No program is an admin: nobody would see it log in.
+fn program_role(word: &str) -> Result<Role, &'static str> {
+    let role = word.parse().ok();
+    let role = role.filter(|role| [Role::Service, Role::Dispatcher, Role::Viewer].contains(role));
+    role.ok_or("a program is a service, a dispatcher or a viewer")
 }
 
 /// `7` or `1-5000`, both ends included.
@@ -151,7 +170,13 @@ mod tests {
             assert!(parses(&format!("fleetwire token {who}")), "{who}");
             assert!(parses(&format!("fleetwire token {who} --ttl-secs 10")), "{who}");
         }
-        for wrong in ["--ttl-secs 10", "--driver 1 --admin", "--customer 1 --service shop"] {
+        for role in ["service", "dispatcher", "viewer"] {
+            assert!(parses(&format!("fleetwire token --service shop --role {role}")), "{role}");
+        }
+        let wrong =
+            ["--ttl-secs 10", "--driver 1 --admin", "--customer 1 --service shop", "--admin --role viewer"];
+        for wrong in wrong.into_iter().chain(["--service shop --role admin", "--service shop --role driver"])
+        {
             assert!(!parses(&format!("fleetwire token {wrong}")), "{wrong}");
         }
     }

@@ -138,7 +138,17 @@ async fn principals(database: &Database, options: &Token) -> Result<Vec<Principa
     }
     if let Some(name) = options.service.clone() {
         let name = Username::parse(&name).map_err(|error| format!("a service's name {error}"))?;
-        return Ok(vec![database.write(move |tx| accounts::service(tx, &name)).await?]);
+        let role = options.role;
+        let made = name.clone();
+        let program: Result<Principal, operations::Error> =
+            database.write(move |tx| accounts::service(tx, &made, role.unwrap_or(Role::Service))).await;
+        let program = program?;
+        return match role.filter(|role| *role != program.role) {
+            None => Ok(vec![program]),
+            Some(_) => {
+                Err(format!("{} is a {} already; take another name", name.as_str(), program.role).into())
+            }
+        };
     }
     let admin: Option<Principal> = database.read(accounts::first_admin).await?;
     Ok(vec![admin.ok_or("there is no operator yet; make one with `fleetwire admin create`")?])
@@ -157,7 +167,7 @@ fn found(
 }
 
 pub async fn admin(settings: &Settings, command: Admin) -> Outcome {
-    let Admin::Create { username } = command;
+    let Admin::Create { username, role } = command;
     let username = Username::parse(&username).map_err(|error| format!("a user name {error}"))?.into_string();
     if std::io::stdin().is_terminal() {
         eprint!("Password of {username}: ");
@@ -175,10 +185,10 @@ pub async fn admin(settings: &Settings, command: Admin) -> Outcome {
     let foundation = Foundation::open(settings)?;
     let name = person.username.clone();
     let made: Result<(AccountId, Uuid), operations::Error> =
-        foundation.database.write(move |tx| accounts::create_account(tx, &person, Role::Admin)).await;
+        foundation.database.write(move |tx| accounts::create_account(tx, &person, role)).await;
     foundation.database.close();
     made?;
-    say(&format!("Operator {name} can log in now."))
+    say(&format!("Operator {name} ({role}) can log in now."))
 }
 
 pub async fn prune(settings: &Settings) -> Outcome {

@@ -7,6 +7,8 @@ use crate::contracts::time::WireTime;
 use crate::domain::currency::Currency;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::money::Money;
+use crate::domain::phone_number::masked;
+use crate::domain::role::Role;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -83,6 +85,38 @@ pub struct CustomerItem {
     pub phone_number: Option<String>,
     pub suspended: bool,
     pub time_zone: Option<String>,
+}
+
+/// Instead of the name that somebody logs in with.
+const HIDDEN: &str = "***";
+
+impl DriverItem {
+    /// Without how the driver is reached, for a role that is not to know it.
+    pub fn as_seen_by(self, role: Role) -> Self {
+        match role.sees_contacts() {
+            true => self,
+            false => Self {
+                username: HIDDEN.to_owned(),
+                phone_number: self.phone_number.as_deref().map(masked),
+                license_number: self.license_number.as_deref().map(masked),
+                ..self
+            },
+        }
+    }
+}
+
+impl CustomerItem {
+    /// Without how the customer is reached, for a role that is not to know it.
+    pub fn as_seen_by(self, role: Role) -> Self {
+        match role.sees_contacts() {
+            true => self,
+            false => Self {
+                username: HIDDEN.to_owned(),
+                phone_number: self.phone_number.as_deref().map(masked),
+                ..self
+            },
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -11,8 +11,10 @@ use crate::domain::currency::Currency;
 use crate::domain::event::DriverCard;
 use crate::domain::money::Money;
 use crate::domain::payment::{PaymentMethod, PaymentStatus};
+use crate::domain::phone_number::masked;
 use crate::domain::position::{Fix, Position};
 use crate::domain::ride::RideId;
+use crate::domain::role::Role;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -63,6 +65,19 @@ pub struct Ride {
     pub started_at: Option<WireTime>,
     pub completed_at: Option<WireTime>,
     pub cancelled_at: Option<WireTime>,
+}
+
+impl Ride {
+    /// Without how its two people are reached, for a role that is not to know it.
+    pub fn as_seen_by(mut self, role: Role) -> Self {
+        if !role.sees_contacts() {
+            self.passenger = None;
+            if let Some(driver) = &mut self.driver {
+                driver.driver_phone = masked(&driver.driver_phone);
+            }
+        }
+        self
+    }
 }
 
 /// The driver of a ride, with where they were seen last.

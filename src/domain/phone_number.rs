@@ -53,6 +53,13 @@ impl PhoneNumber {
     }
 }
 
+/// What is shown of a number to who may not see it: enough to tell that there is one, and whether two are the same perhaps.
+pub fn masked(number: &str) -> String {
+    const SHOWN: usize = 2;
+    let hidden = number.chars().count().saturating_sub(SHOWN);
+    format!("***{}", number.chars().skip(hidden.max(SHOWN)).collect::<String>())
+}
+
 /// Nobody's business in a log.
 impl fmt::Debug for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,6 +90,15 @@ mod tests {
 
     fn read(text: &str) -> Option<String> {
         PhoneNumber::parse(text).ok().map(PhoneNumber::into_string)
+    }
+
+    #[test]
+    fn a_masked_number_shows_its_end_alone_whatever_it_is() {
+        for (number, shown) in
+            [("+237123456789", "***89"), ("123", "***3"), ("12", "***"), ("", "***"), ("é١٢٣", "***٢٣")]
+        {
+            assert_eq!(masked(number), shown, "{number}");
+        }
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! What an account may do. The role stands in the account's row, in every token we sign and in nothing else; the
-//! words are fixed, since they are on the wire and in the database.
+//! What an account may do. The role is in the account's row, in every token we sign and in nothing else; the
+//! words are fixed, since they are on the wire and in the database. Which routes each may call is the table of the routes.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// One of the four kinds of account.
+/// One of the six kinds of account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -14,19 +14,24 @@ pub enum Role {
     Driver,
     /// Asks for jobs; has a customer id.
     Customer,
-    /// The operator.
+    /// An operator who may do everything.
     Admin,
+    /// An operator who gives work to drivers and takes it back, and changes no account.
+    Dispatcher,
+    /// An operator who looks on, and is shown nobody's number.
+    Viewer,
     /// A program of the operator's: orders and bookings, nothing else.
     Service,
 }
 
-/// The word is none of the four roles.
+/// The word is none of the six roles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("unknown role")]
 pub struct UnknownRole;
 
 impl Role {
-    pub const ALL: [Role; 4] = [Role::Driver, Role::Customer, Role::Admin, Role::Service];
+    pub const ALL: [Role; 6] =
+        [Role::Driver, Role::Customer, Role::Admin, Role::Dispatcher, Role::Viewer, Role::Service];
 
     /// The word on the wire and in the database.
     pub const fn as_str(self) -> &'static str {
@@ -34,8 +39,20 @@ impl Role {
             Role::Driver => "driver",
             Role::Customer => "customer",
             Role::Admin => "admin",
+            Role::Dispatcher => "dispatcher",
+            Role::Viewer => "viewer",
             Role::Service => "service",
         }
+    }
+
+    /// One of those who run the fleet.
+    pub const fn is_operator(self) -> bool {
+        matches!(self, Role::Admin | Role::Dispatcher | Role::Viewer)
+    }
+
+    /// Whether this role is shown how others are reached, and the names that they log in with.
+    pub const fn sees_contacts(self) -> bool {
+        !matches!(self, Role::Viewer)
     }
 }
 

@@ -232,9 +232,12 @@ pub fn customer_named(
     }
 }
 
-/// A program of the operator's: made when its first token is asked for. It has no password.
-pub fn service(tx: &mut Tx<'_>, name: &Username) -> Result<Principal, Error> {
-    let username = format!("service:{}", name.as_str());
+/// How the user name of a program's account begins; nobody else's has a colon.
+pub const PROGRAM: &str = "service:";
+
+/// A program of the operator's: made, with this role, when its first token is asked for. It has no password.
+pub fn service(tx: &mut Tx<'_>, name: &Username, role: Role) -> Result<Principal, Error> {
+    let username = format!("{PROGRAM}{}", name.as_str());
     let account = match sql!(tx, accounts::by_username(&username))? {
         Some(account) => account,
         None => {
@@ -245,7 +248,7 @@ pub fn service(tx: &mut Tx<'_>, name: &Username) -> Result<Principal, Error> {
                 password_hash: None,
                 is_demo: false,
             };
-            let (id, _) = create_account(tx, &person, Role::Service)?;
+            let (id, _) = create_account(tx, &person, role)?;
             sql!(tx, accounts::find(id))?.ok_or(Refusal::NotFound("account"))?
         }
     };

@@ -32,6 +32,11 @@ impl PeopleSearch {
             external_id: part(text),
         }
     }
+
+    /// The same, and nobody is found by their number.
+    pub fn without_number(self) -> Self {
+        Self { number: String::new(), ..self }
+    }
 }
 
 /// The digits of a number or of a part of one, as people write it: without 00, or the 0 that is dialled within the country.

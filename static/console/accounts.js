@@ -4,6 +4,9 @@
 
 import { Client } from './api.js';
 
+/** Who run the fleet. What the one who is logged in may not do, the style sheet hides; the server refuses it anyhow. */
+const OPERATOR_ROLES = ['admin', 'dispatcher', 'viewer'];
+
 const REMEMBERED_KEY = 'fleetwire.console.demo-accounts';
 
 export class Accounts extends EventTarget {
@@ -34,8 +37,10 @@ export class Accounts extends EventTarget {
     return this.demo.some((account) => account.username === username);
   }
 
+  /** The operator who is logged in, the one who may do most first. */
   get operator() {
-    return [...this.#loggedIn.values()].find(({ role }) => role === 'admin') ?? null;
+    const loggedIn = [...this.#loggedIn.values()];
+    return OPERATOR_ROLES.map((wanted) => loggedIn.find(({ role }) => role === wanted)).find(Boolean) ?? null;
   }
 
   /** Accounts that can open a driver's socket. */
@@ -103,6 +108,7 @@ export class Accounts extends EventTarget {
   #changed() {
     const usernames = [...this.#loggedIn.keys()].filter((username) => this.isDemo(username));
     sessionStorage.setItem(REMEMBERED_KEY, JSON.stringify(usernames));
+    document.body.dataset.operator = this.operator?.role ?? '';
     this.dispatchEvent(new Event('change'));
   }
 }

@@ -2,7 +2,7 @@
 
 use super::{NewPerson, Wanted, account_patch, id_cursor, new_person, wanted};
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
-use crate::api::extract::Admin;
+use crate::api::extract::Caller;
 use crate::api::fields::{Fields, Object};
 use crate::api::input::{Body, Once, Query};
 use crate::api::problem::Problem;
@@ -49,7 +49,7 @@ pub fn created(made: Created<CustomerId>, details: &CustomerDetails) -> Customer
 }
 
 /// `POST admin/customers`.
-pub async fn create(ctx: web::Data<Context>, Admin(caller): Admin, once: Once, body: Body) -> Answered {
+pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once, body: Body) -> Answered {
     let NewCustomer { mut person, password, details } = new_customer(&body.object()?)?;
     person.password_hash = Some(ctx.passwords.hash(password).await?);
     let key = once.key(&ctx, &caller, &body);
@@ -62,7 +62,7 @@ pub async fn create(ctx: web::Data<Context>, Admin(caller): Admin, once: Once, b
 /// `PATCH admin/customers/{id}`.
 pub async fn change(
     ctx: web::Data<Context>,
-    Admin(caller): Admin,
+    Caller(caller): Caller,
     id: web::Path<CustomerId>,
     once: Once,
     body: Body,
@@ -94,13 +94,19 @@ pub(in crate::api) fn changes(fields: &mut Fields<'_>) -> (CustomerPatch, Option
 }
 
 /// `GET admin/customers`: by id, ascending.
-pub async fn list(ctx: web::Data<Context>, _: Admin, query: Query) -> Answered {
+pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
     let mut fields = Fields::of(&query.0);
-    let (after, limit, wanted) = (id_cursor(&mut fields), page_limit(&mut fields), wanted(&mut fields));
+    let (after, limit, wanted) =
+        (id_cursor(&mut fields), page_limit(&mut fields), wanted(&mut fields, caller.role));
     let after = fields.finish(|| Some(after.unwrap_or(CustomerId(0))))?;
     let more = limit as i64 + 1;
     let (rows, looked_up_to) = ctx.read(move |conn| listed(conn, &wanted, after, more)).await?;
-    let mut page = page(rows, limit, |(customer, _)| customer.id.to_string(), item);
+    let mut page = page(
+        rows,
+        limit,
+        |(customer, _)| customer.id.to_string(),
+        |standing| item(standing).as_seen_by(caller.role),
+    );
     page.next_cursor = page.next_cursor.or(looked_up_to.map(|id| id.to_string()));
     Ok(json(&page))
 }
@@ -123,10 +129,10 @@ fn listed(
 }
 
 /// `GET admin/customers/{id}`.
-pub async fn show(ctx: web::Data<Context>, _: Admin, id: web::Path<CustomerId>) -> Answered {
+pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<CustomerId>) -> Answered {
     let id = id.into_inner();
     let found = ctx.read(move |conn| reads::customer(conn, id)).await?;
-    Ok(json(&item(found.ok_or_else(|| Problem::not_found("customer"))?)))
+    Ok(json(&item(found.ok_or_else(|| Problem::not_found("customer"))?).as_seen_by(caller.role)))
 }
 
 fn item((customer, account): CustomerStanding) -> CustomerItem {

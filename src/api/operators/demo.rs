@@ -2,7 +2,7 @@
 
 use crate::api::Context;
 use crate::api::answer::{Answered, json};
-use crate::api::extract::Admin;
+use crate::api::extract::Caller;
 use crate::api::problem::Problem;
 use crate::contracts::operators::DemoRestored;
 use crate::operations::passwords::Password;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 const ACCOUNTS_MAX: i64 = 20;
 
 /// `POST admin/demo/restore`: what `fleetwire seed` does beside a server. Asked for twice, it does the same twice.
-pub async fn restore(ctx: web::Data<Context>, _: Admin) -> Answered {
+pub async fn restore(ctx: web::Data<Context>, _: Caller) -> Answered {
     let hash = ctx.passwords.hash(Password::claimed(seed::DEMO_PASSWORD)).await?;
     // Needed only where the demo operator is gone, and others than this machine may be able to connect.
     let admin_hash = match ctx.settings.listen.is_loopback_only() {

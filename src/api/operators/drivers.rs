@@ -2,7 +2,7 @@
 
 use crate::actors::registry::Registry;
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
-use crate::api::extract::Admin;
+use crate::api::extract::Caller;
 use crate::api::fields::{Fields, Object};
 use crate::api::input::{Body, Once, Query};
 use crate::api::operators::{NewPerson, Wanted, account_patch, id_cursor, new_person, wanted};
@@ -27,7 +27,7 @@ pub use super::locations::locations;
 const RATING_AT_FIRST: f64 = 5.0;
 
 /// `POST admin/drivers`.
-pub async fn create(ctx: web::Data<Context>, Admin(caller): Admin, once: Once, body: Body) -> Answered {
+pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once, body: Body) -> Answered {
     let (NewPerson { mut person, password }, details) = new_driver(&body.object()?)?;
     person.password_hash = Some(ctx.passwords.hash(password).await?);
     let key = once.key(&ctx, &caller, &body);
@@ -74,7 +74,7 @@ pub(in crate::api) fn details(fields: &mut Fields<'_>) -> Option<DriverDetails> 
 /// `PATCH admin/drivers/{id}`.
 pub async fn change(
     ctx: web::Data<Context>,
-    Admin(caller): Admin,
+    Caller(caller): Caller,
     id: web::Path<DriverId>,
     once: Once,
     body: Body,
@@ -124,15 +124,17 @@ pub(in crate::api) fn changes(fields: &mut Fields<'_>) -> (DriverPatch, Option<P
 }
 
 /// `GET admin/drivers`: by id, ascending.
-pub async fn list(ctx: web::Data<Context>, _: Admin, query: Query) -> Answered {
+pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
     let mut fields = Fields::of(&query.0);
-    let (after, limit, wanted) = (id_cursor(&mut fields), page_limit(&mut fields), wanted(&mut fields));
+    let (after, limit, wanted) =
+        (id_cursor(&mut fields), page_limit(&mut fields), wanted(&mut fields, caller.role));
     let after = fields.finish(|| Some(after.unwrap_or(DriverId(0))))?;
     let more = limit as i64 + 1;
     let (rows, looked_up_to) = ctx.read(move |conn| listed(conn, &wanted, after, more)).await?;
     let now = ctx.clock.now();
     let cursor = |(driver, _, _): &DriverStanding| driver.id.to_string();
-    let mut page = page(rows, limit, cursor, |standing| item(standing, &ctx.registry, now));
+    let shown = |standing| item(standing, &ctx.registry, now).as_seen_by(caller.role);
+    let mut page = page(rows, limit, cursor, shown);
     page.next_cursor = page.next_cursor.or(looked_up_to.map(|id| id.to_string()));
     Ok(json(&page))
 }
@@ -155,11 +157,11 @@ fn listed(
 }
 
 /// `GET admin/drivers/{id}`.
-pub async fn show(ctx: web::Data<Context>, _: Admin, id: web::Path<DriverId>) -> Answered {
+pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<DriverId>) -> Answered {
     let id = id.into_inner();
     let found = ctx.read(move |conn| reads::driver(conn, id)).await?;
     let standing = found.ok_or_else(|| Problem::not_found("driver"))?;
-    Ok(json(&item(standing, &ctx.registry, ctx.clock.now())))
+    Ok(json(&item(standing, &ctx.registry, ctx.clock.now()).as_seen_by(caller.role)))
 }
 
 fn item((driver, account, jobs): DriverStanding, registry: &Registry, now: DateTime<Utc>) -> DriverItem {

@@ -3,7 +3,7 @@
 
 use crate::api::Context;
 use crate::api::answer::{Answered, json, page};
-use crate::api::extract::Admin;
+use crate::api::extract::Caller;
 use crate::api::fields::{Fields, Object};
 use crate::api::input::Query;
 use crate::api::problem::Problem;
@@ -44,7 +44,7 @@ struct Part {
 
 pub async fn locations(
     ctx: web::Data<Context>,
-    _: Admin,
+    _: Caller,
     id: web::Path<DriverId>,
     query: Query,
     req: HttpRequest,

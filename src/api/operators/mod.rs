@@ -10,6 +10,7 @@ pub mod traces;
 use crate::api::fields::Fields;
 use crate::api::rules;
 use crate::domain::external_id::ExternalId;
+use crate::domain::role::Role;
 use crate::operations::accounts::{AccountPatch, Person};
 use crate::operations::passwords::Password;
 use crate::store::PeopleSearch;
@@ -61,7 +62,8 @@ enum Wanted {
     Found(PeopleSearch),
 }
 
-fn wanted(fields: &mut Fields<'_>) -> Wanted {
+/// A role that is shown no numbers finds nobody by one either: it could try the digits one by one.
+fn wanted(fields: &mut Fields<'_>, role: Role) -> Wanted {
     let search = fields.optional("search", rules::name);
     let known = fields.optional("external_id", rules::external_id);
     if search.is_some() && known.is_some() {
@@ -69,7 +71,8 @@ fn wanted(fields: &mut Fields<'_>) -> Wanted {
     }
     match (known, search) {
         (Some(id), _) => Wanted::Known(id),
-        (None, Some(text)) => Wanted::Found(PeopleSearch::of(&text)),
+        (None, Some(text)) if role.sees_contacts() => Wanted::Found(PeopleSearch::of(&text)),
+        (None, Some(text)) => Wanted::Found(PeopleSearch::of(&text).without_number()),
         (None, None) => Wanted::Everybody,
     }
 }

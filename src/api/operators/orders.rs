@@ -2,7 +2,7 @@
 
 use crate::actors::words;
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
-use crate::api::extract::Operator;
+use crate::api::extract::Caller;
 use crate::api::fields::{Fields, Object};
 use crate::api::input::{Body, Once, Query};
 use crate::api::operators::id_cursor;
@@ -30,7 +30,7 @@ const CANCELLED_BY: [(&str, CancelledBy); 3] = [
 ];
 
 /// `POST admin/orders`.
-pub async fn create(ctx: web::Data<Context>, Operator(caller): Operator, once: Once, body: Body) -> Answered {
+pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once, body: Body) -> Answered {
     let (new, currency) = (new_order(&body.object()?)?, ctx.currency());
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, CREATED, move |tx| {
@@ -73,7 +73,7 @@ fn new_order(object: &Object) -> Result<NewOrder, Problem> {
 /// `POST admin/orders/{id}/assign`.
 pub async fn assign(
     ctx: web::Data<Context>,
-    Operator(caller): Operator,
+    Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
     body: Body,
@@ -96,7 +96,7 @@ pub async fn assign(
 /// `POST admin/orders/batches`: all of them or none.
 pub async fn assign_batch(
     ctx: web::Data<Context>,
-    Operator(caller): Operator,
+    Caller(caller): Caller,
     once: Once,
     body: Body,
 ) -> Answered {
@@ -141,7 +141,7 @@ fn meant(tx: &mut Tx<'_>, driver: &Named<DriverId>) -> Result<DriverId, Error> {
 /// `POST admin/orders/{id}/auto-assign`: to the nearest available driver. Its body does not matter.
 pub async fn auto_assign(
     ctx: web::Data<Context>,
-    Operator(caller): Operator,
+    Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
     body: Body,
@@ -166,7 +166,7 @@ pub async fn auto_assign(
 /// `POST admin/orders/{id}/unassign`.
 pub async fn unassign(
     ctx: web::Data<Context>,
-    Operator(caller): Operator,
+    Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
     body: Body,
@@ -187,7 +187,7 @@ pub async fn unassign(
 /// `POST admin/orders/{id}/cancel`.
 pub async fn cancel(
     ctx: web::Data<Context>,
-    Operator(caller): Operator,
+    Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
     body: Body,
@@ -207,7 +207,7 @@ pub async fn cancel(
 }
 
 /// `GET admin/orders`: newest first.
-pub async fn list(ctx: web::Data<Context>, _: Operator, query: Query) -> Answered {
+pub async fn list(ctx: web::Data<Context>, _: Caller, query: Query) -> Answered {
     let mut fields = Fields::of(&query.0);
     let status = fields.optional("status", rules::word(&ORDER_STATUSES));
     let external_id = fields.optional("external_id", rules::external_id);
@@ -222,7 +222,7 @@ pub async fn list(ctx: web::Data<Context>, _: Operator, query: Query) -> Answere
 }
 
 /// `GET admin/orders/{id}`.
-pub async fn show(ctx: web::Data<Context>, _: Operator, id: web::Path<JobId>) -> Answered {
+pub async fn show(ctx: web::Data<Context>, _: Caller, id: web::Path<JobId>) -> Answered {
     let id = id.into_inner();
     let reading = move |conn: &mut Conn<'_>| match reads::order(conn, id)? {
         Some(job) => reads::operators_order(conn, job).map(Some),

@@ -56,21 +56,6 @@ impl PushCaller {
         let is_own = self.principal.as_ref().is_some_and(|principal| principal.customer.is_some());
         self.session.filter(|_| is_own)
     }
-
-    /// Operators, and programs of theirs.
-    pub fn may_send(&self) -> Result<(), Problem> {
-        match self.principal.as_ref().map(|principal| principal.role) {
-            Some(Role::Admin | Role::Service) | None => Ok(()),
-            Some(role) => Err(not_for(role)),
-        }
-    }
-
-    pub fn is_operator(&self) -> Result<(), Problem> {
-        match self.principal.as_ref().map(|principal| principal.role) {
-            Some(Role::Admin) | None => Ok(()),
-            Some(role) => Err(not_for(role)),
-        }
-    }
 }
 
 fn not_for(role: Role) -> Problem {
@@ -134,21 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn each_role_may_do_what_the_contract_says() {
+    fn it_is_about_who_asks_or_whom_an_operator_names() {
         let other = Some(CustomerId(8));
-        let doors = |caller: PushCaller| {
-            (
-                caller.customer(other).is_ok(),
-                caller.own().is_ok(),
-                caller.may_send().is_ok(),
-                caller.is_operator().is_ok(),
-            )
-        };
-        assert_eq!(doors(caller(Role::Admin)), (true, true, true, true));
-        assert_eq!(doors(caller(Role::Service)), (false, false, true, false));
-        assert_eq!(doors(caller(Role::Customer)), (false, true, false, false));
-        assert_eq!(doors(caller(Role::Driver)), (false, false, false, false));
-        assert_eq!(doors(PushCaller { principal: None, session: None }), (true, true, true, true));
+        let doors = |caller: PushCaller| (caller.customer(other).is_ok(), caller.own().is_ok());
+        assert_eq!(doors(caller(Role::Admin)), (true, true));
+        assert_eq!(doors(caller(Role::Service)), (false, false));
+        assert_eq!(doors(caller(Role::Customer)), (false, true));
+        assert_eq!(doors(caller(Role::Driver)), (false, false));
+        assert_eq!(doors(PushCaller { principal: None, session: None }), (true, true));
     }
 
     #[test]

@@ -25,7 +25,6 @@ use crate::domain::offer::Offer;
 use crate::domain::payment::Terms;
 use crate::domain::position::Position;
 use crate::domain::ride::{CancelledBy, RideId, Rules};
-use crate::domain::role::Role;
 use crate::domain::search::End;
 use crate::domain::search_policy::Patience;
 use crate::domain::story::What;
@@ -82,7 +81,7 @@ impl Viewer {
         match (principal.customer, principal.driver, principal.role) {
             (Some(passenger), _, _) => Some(Viewer::Passenger(passenger)),
             (_, Some(driver), _) => Some(Viewer::Driver(driver)),
-            (_, _, Role::Admin) => Some(Viewer::Admin),
+            (_, _, role) if role.is_operator() => Some(Viewer::Admin),
             _ => None,
         }
     }

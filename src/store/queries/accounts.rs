@@ -85,7 +85,7 @@ pub fn first_demo(conn: &mut Db, limit: i64) -> QueryResult<Vec<Account>> {
 /// Whether anybody is there. A program's account is made with its first token, which may be before the first start.
 pub fn any(conn: &mut Db) -> QueryResult<bool> {
     accounts::table
-        .filter(accounts::role.ne(Role::Service.as_str()))
+        .filter(accounts::username.not_like("service:%"))
         .select(accounts::id)
         .first::<AccountId>(conn)
         .optional()

@@ -1,7 +1,9 @@
 //! The table of routes, roles and what is shown, and the marks by which each person's things are known again.
 
+use fleetwire::api::routes::ROUTES as ROUTES_OF_SERVER;
+
 /// Who asks. Those who have least to do with anything come first, since what the others do changes the world.
-pub const ROLES: [Role; 12] = [
+pub const ROLES: [Role; 14] = [
     Role::Anonymous,
     Role::Other,
     Role::Stranger,
@@ -12,6 +14,8 @@ pub const ROLES: [Role; 12] = [
     Role::Chauffeur,
     Role::Holder,
     Role::Own,
+    Role::Viewer,
+    Role::Dispatcher,
     Role::Service,
     Role::Admin,
 ];
@@ -40,6 +44,10 @@ pub enum Role {
     Technician,
     Service,
     Admin,
+    /// Sees what an admin sees where the role may look at all.
+    Dispatcher,
+    /// The same, and no numbers.
+    Viewer,
 }
 
 /// What may be in the answers of a route: to whom, and what. `holder.*` is all of a person's, `*` everybody's. Everybody may
@@ -270,7 +278,22 @@ impl Role {
             Role::Technician => "technician",
             Role::Service => "service",
             Role::Admin => "admin",
+            Role::Dispatcher => "dispatcher",
+            Role::Viewer => "viewer",
         }
+    }
+}
+
+impl Role {
+    /// Whose row it is that counts for the role; nobody's on a route that it may not call.
+    fn same_as(self, route: &str) -> Option<Role> {
+        let operator = match self {
+            Role::Dispatcher => fleetwire::domain::role::Role::Dispatcher,
+            Role::Viewer => fleetwire::domain::role::Role::Viewer,
+            other => return Some(other),
+        };
+        let row = ROUTES_OF_SERVER.iter().find(|row| row.to_string() == route).expect("a route");
+        row.who.has(operator).then_some(Role::Admin)
     }
 }
 
@@ -279,12 +302,15 @@ pub fn leaks(route: &str, role: Role, text: &str) -> Vec<String> {
     let (_, allowed) = ROUTES.iter().find(|(row, _)| *row == route).expect("a row");
     let own = format!("{}.*", role.person());
     let mut may_see: Vec<&str> = vec![&own];
-    may_see.extend(allowed.iter().filter(|(to, _)| *to == role).flat_map(|(_, marks)| marks.iter()));
+    let as_whom = role.same_as(route);
+    may_see.extend(allowed.iter().filter(|(to, _)| Some(*to) == as_whom).flat_map(|(_, marks)| marks.iter()));
+    let is_hidden = |mark: &str| role == Role::Viewer && mark.ends_with(".phone");
     let is_allowed = |mark: &str| {
-        may_see.iter().any(|pattern| match pattern.split_once('*') {
-            Some((start, end)) => mark.starts_with(start) && mark.ends_with(end),
-            None => mark == *pattern,
-        })
+        !is_hidden(mark)
+            && may_see.iter().any(|pattern| match pattern.split_once('*') {
+                Some((start, end)) => mark.starts_with(start) && mark.ends_with(end),
+                None => mark == *pattern,
+            })
     };
     let found = MARKS.iter().filter(|(_, texts)| texts.iter().any(|one| text.contains(one)));
     found.map(|(mark, _)| (*mark).to_owned()).filter(|mark| !is_allowed(mark)).collect()

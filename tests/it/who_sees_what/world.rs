@@ -60,7 +60,7 @@ impl World {
                 body["phone_number"] = json!(text_of(&format!("{person}.phone")));
             }
             match role {
-                Role::Anonymous | Role::Service | Role::Admin => {}
+                Role::Anonymous | Role::Service | Role::Viewer | Role::Dispatcher | Role::Admin => {}
                 Role::Other | Role::Past | Role::Own => {
                     let made = admin.post("admin/customers", body).await.expect(201);
                     let id = made.id("customer_id");
@@ -83,6 +83,10 @@ impl World {
         self.apis.insert(Role::Admin, admin);
         let token = self.server.command(&["token", "--service", "shop"]).await.trim().to_owned();
         self.apis.insert(Role::Service, self.server.anonymous().with_token(token));
+        for (role, word) in [(Role::Dispatcher, "dispatcher"), (Role::Viewer, "viewer")] {
+            let token = self.server.command(&["token", "--service", word, "--role", word]).await;
+            self.apis.insert(role, self.server.anonymous().with_token(token.trim().to_owned()));
+        }
     }
 
     /// Everybody listens on every socket that lets them in.
