@@ -119,6 +119,7 @@ fn shown(standing: Standing) -> Payment {
     let currency = job.earnings().currency();
     Payment {
         job_id: job.id,
+        external_id: job.external_id.clone(),
         name,
         fields: PaymentFields { amount, ..words::payment(&job) },
         currency,

@@ -21,6 +21,8 @@ pub struct PaymentFields {
 #[derive(Clone, Debug, Serialize)]
 pub struct Payment {
     pub job_id: JobId,
+    /// Of the job.
+    pub external_id: Option<String>,
     #[serde(flatten)]
     pub name: JobName,
     #[serde(flatten)]

@@ -125,6 +125,8 @@ impl JobStatus {
 }
 
 impl JobKind {
+    pub const ALL: [JobKind; 3] = [JobKind::Delivery, JobKind::Ride, JobKind::Service];
+
     /// As the database has it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -150,7 +152,7 @@ impl TryFrom<String> for JobKind {
     type Error = String;
 
     fn try_from(word: String) -> Result<Self, String> {
-        [JobKind::Delivery, JobKind::Ride, JobKind::Service]
+        JobKind::ALL
             .into_iter()
             .find(|kind| kind.as_str() == word)
             .ok_or_else(|| format!("unknown job kind: {word}"))

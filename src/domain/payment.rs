@@ -1,6 +1,7 @@
 //! What a dispatcher knows of a job's payment: how it is to be paid, how far that is, and what a payment service says of it. Money
 //! is moved elsewhere, and nothing of a card ever comes here.
 
+use crate::domain::external_id::ExternalId;
 use crate::domain::ids::JobId;
 use crate::domain::job::JobKind;
 use crate::domain::money::{Amount, Money};
@@ -95,6 +96,14 @@ impl JobName {
     }
 }
 
+/// The job that a payment service means: by the id under which apps know it, or by the shop's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamedJob {
+    Ours(JobName),
+    /// Of one kind; or of whichever, and then it is the only one under it.
+    Theirs(Option<JobKind>, ExternalId),
+}
+
 /// What a payment service told us, once it is believed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
@@ -102,7 +111,7 @@ pub struct Notice {
     pub provider: &'static str,
     /// The service's own id of it: the same again is a repetition.
     pub id: String,
-    pub job: JobName,
+    pub job: NamedJob,
     pub status: PaymentStatus,
     pub method: Option<PaymentMethod>,
     /// What it is about, as far as it was said; where money came or is set aside it is.

@@ -3,11 +3,11 @@
 
 use crate::domain::currency::Currency;
 use crate::domain::event::{EventBody, PaymentUpdate};
+use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::money::Money;
-use crate::domain::payment::{JobName, Notice, PaymentMethod, PaymentStatus, Step, Terms, step};
-use crate::domain::ride::RideId;
+use crate::domain::payment::{JobName, NamedJob, Notice, PaymentMethod, PaymentStatus, Step, Terms, step};
 use crate::domain::story::What;
 use crate::operations::error::{Error, Refusal};
 use crate::operations::jobs::{Subject, note, tell_customer, tell_driver};
@@ -236,15 +236,27 @@ fn standing(conn: &mut Conn<'_>, job: Job) -> Result<Standing, StoreError> {
     Ok(Standing { job, name, amount })
 }
 
-fn job_of(conn: &mut Conn<'_>, name: &JobName) -> Result<Option<JobId>, StoreError> {
-    let id = match name {
-        JobName::RideId(ride_id) => return newest_ride(conn, ride_id),
-        JobName::OrderId(id) | JobName::BookingId(id) => *id,
+fn job_of(conn: &mut Conn<'_>, named: &NamedJob) -> Result<Option<JobId>, StoreError> {
+    let (name, id) = match named {
+        NamedJob::Theirs(Some(kind), theirs) => {
+            return sql!(conn, jobs::by_external_id(*kind, theirs.as_str()));
+        }
+        NamedJob::Theirs(None, theirs) => return only_one(conn, theirs),
+        NamedJob::Ours(JobName::RideId(ride)) => return sql!(conn, rides::id_of(ride.as_str())),
+        NamedJob::Ours(name @ (JobName::OrderId(id) | JobName::BookingId(id))) => (name, *id),
     };
     let job = sql!(conn, jobs::find(id))?.filter(|job| job.kind == name.kind());
     Ok(job.map(|job| job.id))
 }
 
-fn newest_ride(conn: &mut Conn<'_>, ride_id: &RideId) -> Result<Option<JobId>, StoreError> {
-    sql!(conn, rides::id_of(ride_id.as_str()))
+/// The only job that the shop calls so: nobody is marked paid by a guess.
+fn only_one(conn: &mut Conn<'_>, theirs: &ExternalId) -> Result<Option<JobId>, StoreError> {
+    let mut found = Vec::new();
+    for kind in JobKind::ALL {
+        found.extend(sql!(conn, jobs::by_external_id(kind, theirs.as_str()))?);
+    }
+    match found[..] {
+        [id] => Ok(Some(id)),
+        _ => Ok(None),
+    }
 }

@@ -53,7 +53,7 @@ async fn an_operator_says_how_an_order_is_paid_and_customer_and_driver_hear_it_o
     let path = format!("admin/jobs/{id}/payment");
     let change = json!({"payment_status": "authorised"});
     let first = operator.api().patch(&path, change.clone()).await.expect(200);
-    let expected = json!({"job_id": id, "order_id": id, "payment_method": "card", "payment_status": "authorised",
+    let expected = json!({"job_id": id, "external_id": null, "order_id": id, "payment_method": "card", "payment_status": "authorised",
         "amount": 62.0, "currency": "USD", "payment_reference": "INV-7", "paid_at": null});
     assert_eq!(first.body, expected);
     assert_eq!(operator.api().patch(&path, change).await.expect(200).body, expected, "once more");
@@ -351,4 +351,48 @@ async fn a_matching_app_hears_of_its_rides_payment_and_cash_is_not_what_a_servic
     let shown =
         ["ride_id", "payment_method", "payment_status", "amount", "currency"].map(|name| heard[name].clone());
     assert_eq!(shown, [json!("12345"), Value::Null, json!("paid"), json!(150.0), json!("USD")]);
+}
+
+/// A shop's payment service knows the shop's ids and never ours.
+#[tokio::test]
+async fn a_notice_may_name_a_job_by_the_shops_own_id() {
+    let server = with_payments().await;
+    let operator = server.operator().await;
+    let service = server.payment_service();
+    let order = order(&operator, json!({"external_id": "SHOP-17", "amount": 62})).await;
+    let mut booking = booking_body(CUSTOMER);
+    (booking["external_id"], booking["amount"]) = (json!("SHOP-17"), json!(80));
+    let booking = operator.api().post("bookings", booking).await.expect(201).id("booking_id");
+    let mut ride = ride_body();
+    ride["external_id"] = json!(4711);
+    let ride = server.passenger_api(CUSTOMER).await.post("rides", ride).await.expect(201).body;
+    let status = async |id: i64| {
+        let path = format!("admin/jobs/{id}/payment");
+        operator.api().get(&path).await.expect(200).body["payment_status"].clone()
+    };
+    let tell = async |id: &str, job: Value, amount: &Value| {
+        let notice =
+            json!({"id": id, "type": "payment.paid", "job": job, "amount": amount, "currency": "USD"});
+        service.tell(&notice).await
+    };
+
+    tell("evt_0", json!({"external_id": "SHOP-17"}), &json!(62)).await.expect_problem(404);
+    let by_order = json!({"order_external_id": "SHOP-17"});
+    assert_eq!(tell("evt_1", by_order.clone(), &json!(62)).await.expect(200).body["taken"], true);
+    assert_eq!(tell("evt_1", by_order, &json!(62)).await.expect(200).body["taken"], false);
+    assert_eq!((status(order).await, status(booking).await), (json!("paid"), json!("pending")));
+    let by_booking = json!({"booking_external_id": "SHOP-17"});
+    assert_eq!(tell("evt_2", by_booking, &json!(80)).await.expect(200).body["taken"], true);
+    assert_eq!(status(booking).await, "paid");
+    let only = json!({"external_id": 4711});
+    assert_eq!(tell("evt_3", only, &ride["estimated_fare"]).await.expect(200).body["taken"], true);
+    let path = format!("rides/{}", ride["ride_id"].as_str().expect("an id"));
+    let passenger = server.passenger_api(CUSTOMER).await;
+    assert_eq!(passenger.get(&path).await.expect(200).body["payment_status"], "paid");
+    for nobody in [json!({"ride_external_id": "SHOP-17"}), json!({"external_id": "SHOP-18"})] {
+        tell("evt_4", nobody, &json!(1)).await.expect_problem(404);
+    }
+    let both = json!({"order_id": order, "order_external_id": "SHOP-17"});
+    let refused = tell("evt_5", both, &json!(62)).await.expect_problem(422);
+    assert!(refused.text.contains("order_external_id"), "{}", refused.text);
 }

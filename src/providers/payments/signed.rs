@@ -3,10 +3,13 @@
 
 use super::{NotTaken, PaymentService, Verdict};
 use crate::domain::currency::Currency;
+use crate::domain::external_id::ExternalId;
 use crate::domain::ids::JobId;
+use crate::domain::job::JobKind;
 use crate::domain::money::Amount;
-use crate::domain::payment::{JobName, Notice, PaymentMethod, PaymentStatus};
+use crate::domain::payment::{JobName, NamedJob, Notice, PaymentMethod, PaymentStatus};
 use crate::domain::ride::RideId;
+use crate::domain::whole;
 use chrono::{DateTime, TimeDelta, Utc};
 use ring::hmac;
 use serde_json::{Map, Value};
@@ -27,6 +30,14 @@ const KINDS: [(&str, PaymentStatus); 4] = [
     ("payment.paid", PaymentStatus::Paid),
     ("payment.failed", PaymentStatus::Failed),
     ("payment.refunded", PaymentStatus::Refunded),
+];
+
+/// What a shop's own id of a job is called.
+const EXTERNAL_IDS: [(&str, Option<JobKind>); 4] = [
+    ("order_external_id", Some(JobKind::Delivery)),
+    ("ride_external_id", Some(JobKind::Ride)),
+    ("booking_external_id", Some(JobKind::Service)),
+    ("external_id", None),
 ];
 
 pub struct SignedWebhook {
@@ -120,7 +131,9 @@ fn notice(
     }
     let job = present("job").and_then(Value::as_object).and_then(job);
     if job.is_none() {
-        problems.push(("job", "must have one of order_id, ride_id and booking_id"));
+        let names = "must have one of order_id, ride_id and booking_id, or one of order_external_id, ride_external_id, \
+            booking_external_id and external_id";
+        problems.push(("job", names));
     }
     let major = present("amount").map(|amount| amount.as_f64().and_then(|major| Amount::new(major).ok()));
     let currency = present("currency").map(|code| code.as_str().and_then(|code| Currency::new(code).ok()));
@@ -159,17 +172,30 @@ fn short_text(value: &Value) -> Option<String> {
 }
 
 /// The one id that it has.
-fn job(sent: &Map<String, Value>) -> Option<JobName> {
-    let id = |name: &str| sent.get(name).and_then(Value::as_i64).filter(|id| *id > 0).map(JobId);
+fn job(sent: &Map<String, Value>) -> Option<NamedJob> {
+    let id = |name: &str| sent.get(name).and_then(number).filter(|id| *id > 0).map(JobId);
     let ride = sent.get("ride_id").and_then(Value::as_str).and_then(|id| RideId::new(id).ok());
-    let mut names = [
+    let ours = [
         id("order_id").map(JobName::OrderId),
         id("booking_id").map(JobName::BookingId),
         ride.map(JobName::RideId),
-    ]
-    .into_iter()
-    .flatten();
+    ];
+    let theirs = EXTERNAL_IDS.iter().filter_map(|(name, kind)| {
+        let id = sent.get(*name).and_then(external_id)?;
+        Some(NamedJob::Theirs(*kind, id))
+    });
+    let mut names = ours.into_iter().flatten().map(NamedJob::Ours).chain(theirs);
     names.next().filter(|_| names.next().is_none())
+}
+
+fn number(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| whole::of_number(value.as_f64()?))
+}
+
+/// One that is a number there is the text of its digits here, as everywhere.
+fn external_id(value: &Value) -> Option<ExternalId> {
+    let text = value.as_str().map(str::to_owned).or_else(|| Some(number(value)?.to_string()))?;
+    ExternalId::parse(&text).ok()
 }
 
 #[cfg(test)]
@@ -249,7 +275,7 @@ mod tests {
         let expected = Notice {
             provider: "webhook",
             id: "evt_1".to_owned(),
-            job: JobName::OrderId(JobId(17)),
+            job: NamedJob::Ours(JobName::OrderId(JobId(17))),
             status: PaymentStatus::Paid,
             method: Some(PaymentMethod::Card),
             amount: Some(usd(4551)),
@@ -265,6 +291,20 @@ mod tests {
     }
 
     #[test]
+    fn a_job_is_named_by_either_id() {
+        let theirs = |kind, id: &str| NamedJob::Theirs(kind, ExternalId::parse(id).expect("an id"));
+        for (sent, expected) in [
+            (json!({"order_id": 17.0}), NamedJob::Ours(JobName::OrderId(JobId(17)))),
+            (json!({"order_external_id": "SHOP-17"}), theirs(Some(JobKind::Delivery), "SHOP-17")),
+            (json!({"ride_external_id": "SHOP-17"}), theirs(Some(JobKind::Ride), "SHOP-17")),
+            (json!({"booking_external_id": 4711.0}), theirs(Some(JobKind::Service), "4711")),
+            (json!({"external_id": 4711, "order_id": null}), theirs(None, "4711")),
+        ] {
+            assert_eq!(job(sent.as_object().expect("fields")), Some(expected), "{sent}");
+        }
+    }
+
+    #[test]
     fn each_field_that_is_wrong_is_said() {
         let good = json!({"id": "evt_1", "type": "payment.paid", "job": {"booking_id": 4}, "amount": 1, "currency": "USD"});
         assert!(read_signed(&good).is_ok());
@@ -274,6 +314,9 @@ mod tests {
             ("job", json!({}), "job"),
             ("job", json!({"order_id": "17"}), "job"),
             ("job", json!({"order_id": 17, "ride_id": "12345"}), "job"),
+            ("job", json!({"order_id": 17, "external_id": "SHOP-17"}), "job"),
+            ("job", json!({"order_external_id": " SHOP-17"}), "job"),
+            ("job", json!({"external_id": {}}), "job"),
             ("amount", json!(-1), "amount"),
             ("amount", Value::Null, "amount"),
             ("currency", Value::Null, "amount"),
