@@ -173,3 +173,17 @@ async fn a_refused_request_is_no_story() {
     assert_eq!(story(&server, id), [format!("order requested job={id}")]);
     assert_eq!(server.logged("ride requested"), [] as [String; 0]);
 }
+
+/// Its title named what somebody had ordered.
+#[tokio::test]
+async fn what_was_not_pushed_is_told_by_its_type_and_not_by_its_text() {
+    let server = Server::start_default().await;
+    let operator = server.operator().await;
+    server.register(PASSENGER, "android", json!({"fcmToken": "phone"})).await;
+    server.bring_about(operator.api(), PASSENGER).await;
+    let told = async || !server.logged("notification not sent").is_empty();
+    wait_until("the log says that nothing was sent", told).await;
+    for line in server.logged("notification not sent") {
+        assert!(line.contains("type=") && !line.contains("title"), "{line}");
+    }
+}

@@ -167,10 +167,10 @@ async fn decide_some(shared: &Shared) -> Result<Decided, StoreError> {
     shared.database.write(move |tx| decide(tx, &rules, DECIDE_EVENTS)).await
 }
 
-/// In development somebody wants to see what would have been sent.
+/// In development somebody wants to see what would have been sent. Its texts are the customer's, and are in the history.
 fn log_unsent(shared: &Shared, decided: &Decided) {
-    for (customer, title, reason) in decided.not_sent.iter().filter(|_| shared.options.log_unsent) {
-        log::info!("notification not sent customer={customer} reason=\"{reason}\" title=\"{title}\"");
+    for (customer, kind, reason) in decided.not_sent.iter().filter(|_| shared.options.log_unsent) {
+        log::info!("notification not sent customer={customer} type={kind} reason=\"{reason}\"");
     }
 }
 

@@ -348,7 +348,7 @@ impl Client {
     fn said(&mut self, inbound: Inbound, link: &mut Link<'_, Self>) {
         let Some(inbound) = riding::said(self, inbound, link) else { return };
         match self.part {
-            Part::DriverApp(_) => self.misplaced(&inbound, link),
+            Part::DriverApp(_) => self.misplaced(link),
             Part::RideHailing(_) => ride_hailing::said(self, inbound, link),
             Part::RideMatching(_) => ride_matching::said(self, inbound, link),
         }
@@ -364,8 +364,8 @@ impl Client {
     }
 
     /// Contracts read only messages that they have, so this does not happen; if it did, the client would be told.
-    fn misplaced(&mut self, inbound: &Inbound, link: &mut Link<'_, Self>) {
-        log::error!("message without a meaning {self}: {inbound:?}");
+    fn misplaced(&mut self, link: &mut Link<'_, Self>) {
+        log::error!("message without a meaning contract={} {self}", self.contract().name());
         let bad = BadMessage::new(ErrorCode::UnknownType, "this contract has no such message");
         self.refuse(&bad, link);
     }

@@ -28,7 +28,7 @@ pub struct Decided {
     pub events: usize,
     /// Notifications on their way.
     pub queued: usize,
-    /// Those that have no way, each with its reason, for the log of a server without credentials.
+    /// Those that have no way, each with its type and the reason, for the log of a server without credentials.
     pub not_sent: Vec<(CustomerId, String, String)>,
     pub next_due: Option<DateTime<Utc>>,
 }
@@ -94,7 +94,7 @@ fn queue_event(
         match way {
             Ok(_) => decided.queued += inserted,
             Err(no_way) => {
-                decided.not_sent.push((customer.id, content.title.clone(), no_way.reason()));
+                decided.not_sent.push((customer.id, content.kind.clone(), no_way.reason()));
             }
         }
     }

@@ -94,7 +94,7 @@ pub(super) fn said(client: &mut Client, inbound: Inbound, link: &mut Link<'_, Cl
         Inbound::LeaveRide(ride) => leave(client, &ride, link),
         Inbound::DriverOnline => set_wish(client, Wants::Online, link),
         Inbound::DriverOffline => set_wish(client, Wants::Offline, link),
-        other => client.misplaced(&other, link),
+        _ => client.misplaced(link),
     }
 }
 

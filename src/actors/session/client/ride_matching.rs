@@ -273,7 +273,7 @@ pub(super) fn said(client: &mut Client, inbound: Inbound, link: &mut Link<'_, Cl
     match inbound {
         Inbound::FindDriver(asked) => find_driver(client, *asked, link),
         Inbound::CancelRide => cancel_ride(client, link),
-        other => client.misplaced(&other, link),
+        _ => client.misplaced(link),
     }
 }
 
@@ -284,7 +284,7 @@ fn find_driver(client: &mut Client, asked: FindDriver, link: &mut Link<'_, Clien
         (Some(key), _) => Asker::Anonymous(Opening { key: key.hash.clone(), from: app.address }),
         (None, Some(passenger)) => Asker::Account(passenger),
         // The door gives each of them the one or the other.
-        (None, None) => return client.misplaced(&Inbound::FindDriver(Box::new(asked)), link),
+        (None, None) => return client.misplaced(link),
     };
     let stranger = app.admission.key.as_ref().map(|_| app.address);
     if let Err(wait) = client.context.search_limits.check(&app.ride, stranger, Instant::now()) {
