@@ -4,7 +4,7 @@ use crate::contracts::BadMessage;
 use crate::contracts::driver_rest::{AssignedOrders, DriverOrder, order_word};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::payment::PaymentFields;
-use crate::contracts::ride_rest::{Ride, RideDriver};
+use crate::contracts::ride_rest::{Ride, RideDriver, RidePeople};
 use crate::domain::booking::BookingStatus;
 use crate::domain::contact::Contact;
 use crate::domain::event::DriverCard;
@@ -41,12 +41,16 @@ pub fn ride_for(viewer: Viewer, standing: RideStanding) -> Ride {
         Viewer::Driver(driver) if standing.is_held_by(driver) => Some(standing.contact()),
         _ => None,
     };
-    Ride { passenger: contact.map(Into::into), ..ride(standing) }
+    let people = (viewer == Viewer::Admin).then(|| RidePeople {
+        passenger_external_id: standing.passenger_external_id.clone(),
+        driver_external_id: standing.driver.as_ref().and_then(|(driver, _)| driver.external_id.clone()),
+    });
+    Ride { passenger: contact.map(Into::into), people, ..ride(standing) }
 }
 
 /// A ride as all see it who may.
 pub fn ride(standing: RideStanding) -> Ride {
-    let RideStanding { ride, passenger, driver } = standing;
+    let RideStanding { ride, passenger, driver, .. } = standing;
     let (estimated_fare, final_fare, amount) = (ride.estimated_fare(), ride.final_fare(), ride.payable());
     let job = ride.job;
     let passenger_id = passenger.and_then(|account| account.public_id.parse().ok()).unwrap_or_default();
@@ -56,10 +60,10 @@ pub fn ride(standing: RideStanding) -> Ride {
         status: ride_word(job.status),
         ride_type: ride.ride_type.unwrap_or_default(),
         passenger_id,
-        pickup_latitude: job.pickup_latitude.unwrap_or_default(),
-        pickup_longitude: job.pickup_longitude.unwrap_or_default(),
-        dropoff_latitude: job.dropoff_latitude.unwrap_or_default(),
-        dropoff_longitude: job.dropoff_longitude.unwrap_or_default(),
+        pickup_latitude: job.pickup_latitude,
+        pickup_longitude: job.pickup_longitude,
+        dropoff_latitude: job.dropoff_latitude,
+        dropoff_longitude: job.dropoff_longitude,
         pickup_address: job.pickup_address,
         dropoff_address: job.dropoff_address,
         estimated_fare,
@@ -73,6 +77,7 @@ pub fn ride(standing: RideStanding) -> Ride {
         amount,
         driver: driver.map(|(driver, account)| ride_driver(rides::card(&driver, &account), job.status)),
         passenger: None,
+        people: None,
         requested_at: job.requested_at.into(),
         accepted_at: job.assigned_at.map(Into::into),
         arrived_at: ride.arrived_at.map(Into::into),

@@ -104,7 +104,7 @@ pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query)
 pub async fn list_all(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
     let item = |standing: RideStanding| RideItem {
         job_id: standing.ride.job.id,
-        ride: words::ride(standing).as_seen_by(caller.role),
+        ride: words::ride_for(Viewer::Admin, standing).as_seen_by(caller.role),
     };
     list_of(&ctx, RidesOf::Everybody, &query, item).await
 }

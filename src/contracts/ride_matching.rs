@@ -177,8 +177,9 @@ pub fn driver_assigned(assignment: &RideAssignment, id: Option<EventId>) -> Stri
         vehicle_type: &'a str,
         vehicle_registration: &'a str,
         rating: f64,
-        latitude: f64,
-        longitude: f64,
+        /// Null where it is not known.
+        latitude: Option<f64>,
+        longitude: Option<f64>,
     }
     let card = &assignment.driver;
     let driver = Driver {
@@ -188,8 +189,8 @@ pub fn driver_assigned(assignment: &RideAssignment, id: Option<EventId>) -> Stri
         vehicle_type: &card.vehicle_type,
         vehicle_registration: card.plate.as_deref().unwrap_or_default(),
         rating: card.rating,
-        latitude: card.position.map_or(0.0, Position::latitude),
-        longitude: card.position.map_or(0.0, Position::longitude),
+        latitude: card.position.map(Position::latitude),
+        longitude: card.position.map(Position::longitude),
     };
     flat(
         "driver_assigned",

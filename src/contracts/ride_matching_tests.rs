@@ -134,7 +134,7 @@ fn money_and_degrees_have_a_decimal_point_and_headings_have_none() {
 }
 
 #[test]
-fn what_is_unknown_of_a_driver_is_empty_or_0() {
+fn what_is_unknown_of_a_driver_is_empty_and_their_place_null() {
     let mut unknown = assignment(&ride());
     (unknown.driver.phone, unknown.driver.plate, unknown.driver.position) = (None, None, None);
     unknown.driver.rating = 5.0;
@@ -143,7 +143,7 @@ fn what_is_unknown_of_a_driver_is_empty_or_0() {
     assert_eq!((&driver["phone"], &driver["vehicle_registration"]), (&json!(""), &json!("")));
     assert_eq!(
         (&driver["latitude"], &driver["longitude"], &driver["rating"]),
-        (&json!(0.0), &json!(0.0), &json!(5.0))
+        (&Value::Null, &Value::Null, &json!(5.0))
     );
     assert_eq!(json_of(&text).get("id"), None, "the state after a reconnect is no event");
 }

@@ -23,7 +23,8 @@ use uuid::Uuid;
 /// Positions in one request: what a phone gathers in a quarter of an hour.
 pub const POSITIONS_MAX: usize = 100;
 
-/// A ride. What was not said is `""` or 0; what has not happened is null. People are named by their account's UUID.
+/// A ride. What was not said is `""` or 0; what has not happened is null, and so is a place that is not known. People are named
+/// by their account's UUID.
 #[derive(Clone, Debug, Serialize)]
 pub struct Ride {
     pub ride_id: RideId,
@@ -33,10 +34,10 @@ pub struct Ride {
     pub status: &'static str,
     pub ride_type: String,
     pub passenger_id: Uuid,
-    pub pickup_latitude: f64,
-    pub pickup_longitude: f64,
-    pub dropoff_latitude: f64,
-    pub dropoff_longitude: f64,
+    pub pickup_latitude: Option<f64>,
+    pub pickup_longitude: Option<f64>,
+    pub dropoff_latitude: Option<f64>,
+    pub dropoff_longitude: Option<f64>,
     pub pickup_address: String,
     pub dropoff_address: String,
     #[serde(serialize_with = "js_money")]
@@ -59,6 +60,9 @@ pub struct Ride {
     /// Whom to call: for the driver who has the ride, while they have it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub passenger: Option<PassengerContact>,
+    /// For operators.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub people: Option<RidePeople>,
     pub requested_at: WireTime,
     pub accepted_at: Option<WireTime>,
     pub arrived_at: Option<WireTime>,
@@ -80,7 +84,14 @@ impl Ride {
     }
 }
 
-/// The driver of a ride, with where they were seen last.
+/// What another system calls the passenger and the driver of a ride; null where it has no name for them.
+#[derive(Clone, Debug, Serialize)]
+pub struct RidePeople {
+    pub passenger_external_id: Option<String>,
+    pub driver_external_id: Option<String>,
+}
+
+/// The driver of a ride, with where they were seen last; null where that is not known or nobody's business any more.
 #[derive(Clone, Debug, Serialize)]
 pub struct RideDriver {
     pub driver_id: Uuid,
@@ -90,8 +101,8 @@ pub struct RideDriver {
     pub vehicle_plate: String,
     pub vehicle_color: String,
     pub driver_rating: f64,
-    pub latitude: f64,
-    pub longitude: f64,
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
 }
 
 impl From<DriverCard> for RideDriver {
@@ -104,8 +115,8 @@ impl From<DriverCard> for RideDriver {
             vehicle_plate: card.plate.unwrap_or_default(),
             vehicle_color: card.color.unwrap_or_default(),
             driver_rating: card.rating,
-            latitude: card.position.map_or(0.0, Position::latitude),
-            longitude: card.position.map_or(0.0, Position::longitude),
+            latitude: card.position.map(Position::latitude),
+            longitude: card.position.map(Position::longitude),
         }
     }
 }
@@ -237,12 +248,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_of_a_driver_is_empty_or_0() {
+    fn what_is_not_known_of_a_driver_is_empty_and_their_place_null() {
         let card = assignment(&ride().ride_id).driver;
         let card = DriverCard { phone: None, plate: None, color: None, rating: 5.0, position: None, ..card };
         let expected = json!({
             "driver_id": person(7), "driver_name": "John Doe", "driver_phone": "", "vehicle_type": "moto",
-            "vehicle_plate": "", "vehicle_color": "", "driver_rating": 5.0, "latitude": 0.0, "longitude": 0.0,
+            "vehicle_plate": "", "vehicle_color": "", "driver_rating": 5.0, "latitude": null, "longitude": null,
         });
         assert_eq!(serde_json::to_value(RideDriver::from(card)).expect("JSON"), expected);
     }

@@ -38,6 +38,7 @@ pub struct SearchTrace {
 pub struct CandidateTrace {
     pub search_id: SearchId,
     pub driver_id: DriverId,
+    pub driver_external_id: Option<String>,
     /// Great circle; null where the server ended before it was noted.
     pub distance_m: Option<f64>,
     /// Null where no app measured the position, too.
@@ -81,6 +82,7 @@ pub struct EventTrace {
 #[derive(Clone, Debug, Serialize)]
 pub struct DriverWhy {
     pub driver_id: DriverId,
+    pub external_id: Option<String>,
     /// Whether a search nearby would ask them now.
     pub can_be_offered_rides: bool,
     /// All that stands against it.

@@ -26,6 +26,7 @@ mod probe;
 mod push_rows;
 mod queue;
 pub mod reads;
+mod ride_standing;
 mod rows;
 mod schema;
 mod sql_types;

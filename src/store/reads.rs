@@ -8,6 +8,7 @@ use crate::store::connection::Conn;
 use crate::store::error::StoreError;
 use crate::store::people_ids::people_ids_of;
 use crate::store::people_search::PeopleSearch;
+use crate::store::ride_standing::contact_by;
 use crate::store::rows::{
     Account, Booking, CandidateRow, Customer, Driver, EventTrace, Job, Location, OfferRow, Ride, SearchRecord,
 };
@@ -16,6 +17,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use std::collections::{HashMap, HashSet};
 
 pub use crate::store::people_ids::{PeopleIds, people_ids};
+pub use crate::store::ride_standing::RideStanding;
 
 /// Rows that one request for people by a part of their name looks at: some 20 ms.
 const SEARCHED_MAX: i64 = 20_000;
@@ -250,12 +252,6 @@ fn customer_of(conn: &mut Conn<'_>, job: &Job) -> Result<Contact, StoreError> {
     Ok(account.as_ref().map(contact_by).unwrap_or_default())
 }
 
-/// A guest has a number for each ride, and no name.
-fn contact_by(account: &Account) -> Contact {
-    let name = (!account.is_guest).then(|| account.name.clone());
-    Contact { name, phone: account.phone_number.clone() }
-}
-
 /// A driver's recorded positions from `from` (a time and the id of the row before) until `to`, oldest first; `None` where
 /// there is no such driver.
 pub fn track(
@@ -268,27 +264,6 @@ pub fn track(
     match sql!(conn, drivers::find(driver))? {
         Some(_) => sql!(conn, locations::track(driver, from, to, limit)).map(Some),
         None => Ok(None),
-    }
-}
-
-/// A ride, its passenger's account, and the driver who has it.
-#[derive(Clone, Debug)]
-pub struct RideStanding {
-    pub ride: Ride,
-    /// None for a ride that nobody with an account asked for.
-    pub passenger: Option<Account>,
-    pub driver: Option<(Driver, Account)>,
-}
-
-impl RideStanding {
-    /// The passenger; for the driver who has the ride, and for nobody else.
-    pub fn contact(&self) -> Contact {
-        let account = self.passenger.as_ref().map(contact_by).unwrap_or_default();
-        Contact { phone: self.ride.passenger_phone.clone().or(account.phone), ..account }
-    }
-
-    pub fn is_held_by(&self, driver: DriverId) -> bool {
-        self.ride.job.driver_id == Some(driver) && self.ride.job.status.is_held()
     }
 }
 
@@ -341,15 +316,15 @@ pub fn open_rides(conn: &mut Conn<'_>, of: RidesOf, limit: i64) -> Result<Vec<Ri
 fn with_people(conn: &mut Conn<'_>, rides: Vec<Ride>) -> Result<Vec<RideStanding>, StoreError> {
     let passengers: Vec<i64> = rides.iter().filter_map(|ride| ride.job.customer_id).map(i64::from).collect();
     let drivers: Vec<i64> = rides.iter().filter_map(|ride| ride.job.driver_id).map(i64::from).collect();
-    let passengers: HashMap<CustomerId, Account> = sql!(conn, rides::passengers(&passengers))?
+    let passengers: HashMap<CustomerId, CustomerStanding> = sql!(conn, rides::passengers(&passengers))?
         .into_iter()
-        .map(|(customer, account)| (customer.id, account))
+        .map(|(customer, account)| (customer.id, (customer, account)))
         .collect();
     let drivers = drivers_by_id(conn, &drivers)?;
-    let standing = |ride: Ride| RideStanding {
-        passenger: ride.job.customer_id.and_then(|id| passengers.get(&id).cloned()),
-        driver: ride.job.driver_id.and_then(|id| drivers.get(&id).cloned()),
-        ride,
+    let standing = |ride: Ride| {
+        let passenger = ride.job.customer_id.and_then(|id| passengers.get(&id).cloned());
+        let driver = ride.job.driver_id.and_then(|id| drivers.get(&id).cloned());
+        RideStanding::new(ride, passenger, driver)
     };
     Ok(rides.into_iter().map(standing).collect())
 }
@@ -357,14 +332,14 @@ fn with_people(conn: &mut Conn<'_>, rides: Vec<Ride>) -> Result<Vec<RideStanding
 /// The same of one ride, by statements that stay prepared; a list's do not.
 pub fn with_its_people(conn: &mut Conn<'_>, ride: Ride) -> Result<RideStanding, StoreError> {
     let passenger = match ride.job.customer_id {
-        Some(id) => sql!(conn, customers::find(id))?.map(|(_, account)| account),
+        Some(id) => sql!(conn, customers::find(id))?,
         None => None,
     };
     let driver = match ride.job.driver_id {
         Some(id) => sql!(conn, drivers::find(id))?,
         None => None,
     };
-    Ok(RideStanding { ride, passenger, driver })
+    Ok(RideStanding::new(ride, passenger, driver))
 }
 
 /// A booking, and the account of the technician who has it.
@@ -452,16 +427,29 @@ pub struct TracedJob {
     pub offers: Vec<(SearchId, OfferRow, Option<NaiveDateTime>)>,
     /// In the order in which they happened.
     pub events: Vec<EventTrace>,
+    /// What other systems call the drivers among them.
+    pub driver_external_ids: HashMap<DriverId, String>,
 }
 
 pub fn trace(conn: &mut Conn<'_>, id: JobId) -> Result<Option<TracedJob>, StoreError> {
     let Some(job) = sql!(conn, jobs::find(id))? else { return Ok(None) };
+    let candidates = sql!(conn, traces::candidates_of(id))?;
+    let offers = sql!(conn, offers::of_job(id))?;
+    let offered = offers.iter().map(|(_, offer, _)| offer.driver_id.0);
+    let mut drivers: Vec<i64> = candidates.iter().map(|row| row.driver_id.0).chain(offered).collect();
+    drivers.sort_unstable();
+    drivers.dedup();
+    let mut driver_external_ids = HashMap::new();
+    for page in drivers.chunks(IDS_MAX) {
+        driver_external_ids.extend(sql!(conn, drivers::external_ids(page))?);
+    }
     Ok(Some(TracedJob {
         job,
         arrived_at: sql!(conn, jobs::arrived_at(id))?,
         searches: sql!(conn, traces::searches_of(id))?,
-        candidates: sql!(conn, traces::candidates_of(id))?,
-        offers: sql!(conn, offers::of_job(id))?,
+        candidates,
+        offers,
+        driver_external_ids,
         events: sql!(conn, traces::events_of(id))?,
     }))
 }

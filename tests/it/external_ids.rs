@@ -244,6 +244,36 @@ async fn a_ride_is_known_by_the_apps_own_id() {
 }
 
 #[tokio::test]
+async fn operators_know_the_people_of_a_ride_by_their_other_ids_and_the_two_do_not() {
+    let server = Server::for_rides(&[1]).await;
+    let operator = server.operator().await;
+    let api = operator.api();
+    operator.change_driver(1, json!({"external_id": "D-1"})).await.expect(200);
+    api.patch(&format!("admin/customers/{CUSTOMER}"), json!({"external_id": "C-1"})).await.expect(200);
+    let (passenger, driver) = (server.passenger_api(CUSTOMER).await, server.driver_api(1).await);
+    let id = passenger.request_ride().await;
+    let people = |ride: &Value| json!([ride["passenger_external_id"], ride["driver_external_id"]]);
+    let listed = async || api.get("admin/rides").await.expect(200).body["items"][0].clone();
+    assert_eq!(people(&listed().await), json!(["C-1", null]));
+    driver.take(&id).await;
+    let ride = listed().await;
+    assert_eq!(people(&ride), json!(["C-1", "D-1"]));
+    assert_eq!(people(&api.show_ride(&id).await.expect(200).body), json!(["C-1", "D-1"]));
+    for (api, list) in [(&passenger, "rides"), (&driver, "rides")] {
+        for shown in
+            [&api.show_ride(&id).await.expect(200).body, &api.get(list).await.expect(200).body["items"][0]]
+        {
+            assert!(shown.get("passenger_external_id").is_none(), "{shown}");
+            assert!(shown.get("driver_external_id").is_none(), "{shown}");
+        }
+    }
+    let trace = api.get(&format!("admin/jobs/{}/trace", ride["job_id"])).await.expect(200).body;
+    let asked = trace["candidates"].as_array().expect("a list").iter().find(|one| one["driver_id"] == 1);
+    assert_eq!(asked.expect("driver 1 was asked")["driver_external_id"], "D-1");
+    assert_eq!(api.get("admin/drivers/1/why").await.expect(200).body["external_id"], "D-1");
+}
+
+#[tokio::test]
 async fn a_booking_and_its_people_are_known_by_their_other_ids() {
     let double = PushDouble::start().await;
     let server = Server::builder().pushing_to(&double).start().await;

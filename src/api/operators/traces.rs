@@ -34,14 +34,20 @@ pub async fn trace(ctx: web::Data<Context>, _: Caller, id: web::Path<i64>) -> An
 }
 
 fn shown(traced: TracedJob) -> JobTrace {
-    let TracedJob { job, arrived_at, searches, candidates, offers, events } = traced;
+    let TracedJob { job, arrived_at, searches, candidates, offers, events, driver_external_ids } = traced;
     JobTrace {
         job_id: job.id,
         external_id: job.external_id.clone(),
         kind: job.kind.as_str(),
         status: job.status.as_str(),
         statuses: statuses(&job, arrived_at, &searches, &events),
-        candidates: merge(candidates, offers),
+        candidates: merge(candidates, offers)
+            .into_iter()
+            .map(|one| CandidateTrace {
+                driver_external_id: driver_external_ids.get(&one.driver_id).cloned(),
+                ..one
+            })
+            .collect(),
         searches: searches.into_iter().map(search).collect(),
         events: events
             .into_iter()
@@ -116,6 +122,7 @@ fn looked_at(search: SearchId, driver: DriverId, passed_over: Option<PassedOver>
     CandidateTrace {
         search_id: search,
         driver_id: driver,
+        driver_external_id: None,
         distance_m: None,
         position_age_secs: None,
         outcome: outcome(passed_over, None),
@@ -194,6 +201,7 @@ pub async fn why(ctx: web::Data<Context>, _: Caller, id: web::Path<DriverId>) ->
     let (driver, account, jobs) = standing;
     Ok(json(&DriverWhy {
         driver_id: id,
+        external_id: driver.external_id,
         can_be_offered_rides: reasons.is_empty(),
         reasons,
         status: driver.status.as_str(),

@@ -28,6 +28,15 @@ pub fn find(conn: &mut Db, id: DriverId) -> QueryResult<Option<(Driver, Account)
         .optional()
 }
 
+/// The external ids of those of these drivers who have one.
+pub fn external_ids(conn: &mut Db, ids: &[i64]) -> QueryResult<Vec<(DriverId, String)>> {
+    drivers::table
+        .filter(drivers::id.eq_any(ids))
+        .filter(drivers::external_id.is_not_null())
+        .select((drivers::id, drivers::external_id.assume_not_null()))
+        .load(conn)
+}
+
 pub fn by_external_id(conn: &mut Db, external_id: &str) -> QueryResult<Option<DriverId>> {
     drivers::table.filter(drivers::external_id.eq(external_id)).select(drivers::id).first(conn).optional()
 }
