@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, DRIVER, NewOrder, Operator, Server};
+use crate::support::{Api, DRIVER, NewOrder, Operator, Server, wait_until};
 
 const CUSTOMER: i64 = 123;
 const OTHER: i64 = 1;
@@ -147,4 +147,34 @@ async fn how_far_an_orders_driver_is_looked_for_is_a_setting() {
     let id = operator.api().post("admin/orders", order).await.expect(201).id("order_id");
     let path = format!("admin/orders/{id}/auto-assign");
     assert_eq!(operator.api().post(&path, json!({})).await.expect_problem(409).body["code"], "no_drivers");
+}
+
+/// Of two drivers who are near, and can't have it for a reason that only the assignment finds out, each costs a try.
+#[tokio::test]
+async fn how_many_drivers_are_tried_for_an_order_is_a_setting() {
+    let server = Server::builder().setting("AUTO_ASSIGN_TRIES", 2).start().await;
+    let operator = server.operator().await;
+    // Ten, twenty and thirty metres south of the pickup, where driver 1 was.
+    for (driver, latitude) in [(1, -26.2042), (2, -26.2043), (3, -26.2044)] {
+        let here = json!({"latitude": latitude, "longitude": 28.0473, "status": "online"});
+        operator.change_driver(driver, here).await.expect(200);
+    }
+    let near = "drivers/nearby?latitude=-26.2041&longitude=28.0473&radius_m=100";
+    let all_are_near =
+        async || operator.api().get(near).await.expect(200).body["items"].as_array().map(Vec::len) == Some(3);
+    wait_until("all three are near", all_are_near).await;
+    let suspend = |who: &str, suspended: &str| {
+        let them = format!("SELECT account_id FROM drivers WHERE id IN ({who})");
+        format!("UPDATE accounts SET is_suspended = {suspended} WHERE id IN ({them})")
+    };
+    server.database().execute(&suspend("1, 2", "TRUE"));
+    let mut order = NewOrder::default().body();
+    order["pickup_latitude"] = json!(-26.2041);
+    order["pickup_longitude"] = json!(28.0473);
+    let id = operator.api().post("admin/orders", order).await.expect(201).id("order_id");
+    let path = format!("admin/orders/{id}/auto-assign");
+    assert_eq!(operator.api().post(&path, json!({})).await.expect_problem(409).body["code"], "no_drivers");
+    // The second is asked where the first can't.
+    server.database().execute(&suspend("2", "FALSE"));
+    assert_eq!(operator.api().post(&path, json!({})).await.expect(200).body["driver_id"], 2);
 }
