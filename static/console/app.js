@@ -76,7 +76,7 @@ function compose(config) {
     [new OperatorRides(ctx), 'hailing', 'matching'],
     [new OperatorBookings(ctx), 'bookings'],
     [new PushOperator(ctx, customer), 'push'],
-    [new OperatorDrivers(ctx), 'deliveries', 'bookings'],
+    [new OperatorDrivers(ctx), 'deliveries', 'hailing', 'matching', 'bookings'],
     [new RequestPanel(ctx), 'tester'],
     [phone, 'phone'],
   ]);

@@ -59,6 +59,22 @@ test('an old position is said in seconds, and a new one helps', async () => {
   await driver.get('readiness').and(console_.page.locator('[data-ready=true]')).waitFor();
 });
 
+test('the ride views list every driver, and each row says why they get rides or none', async () => {
+  for (const view of ['matching', 'hailing']) {
+    await console_.view(view);
+    const list = console_.page.locator('#operator-drivers');
+    await list.locator('tr[data-driver-id="2"]').waitFor();
+    const height = await list.locator('.scroll').evaluate((rows) => rows.clientHeight);
+    assert.ok(height >= 80, `${view}: ${height} px`);
+    await list.locator('tr[data-driver-id="2"]').getByTestId('why').click();
+    await insight('[data-testid=why-summary]').waitFor();
+    assert.match(await insight('[data-testid=why-summary]').textContent(), /rides now/);
+    await console_.shot(`why-from-${view}`);
+    await console_.page.keyboard.press('Escape');
+    await insight('[data-testid=why-summary]').waitFor({ state: 'hidden' });
+  }
+});
+
 test('why a driver gets rides: every condition in a picture, the reason in words', async () => {
   await driver.get('driver-why').click();
   await insight('[data-testid=why-summary]', { hasText: 'can be offered rides now' }).waitFor();
