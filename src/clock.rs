@@ -39,15 +39,34 @@ impl Moment {
     /// What the steady clock showed at a time of day, by what the two show now. A little ahead of us is now; what is far
     /// ahead was written before the clock was set, and nobody knows when.
     pub fn steady_of(self, wall: DateTime<Utc>) -> DateTime<Utc> {
-        let age = self.wall - wall;
-        let is_distrusted = age < -DISTRUSTED_AHEAD;
-        self.steady - if is_distrusted { UNKNOWN_AGE } else { age.max(TimeDelta::zero()) }
+        self.steady - age(wall, self.wall)
     }
 
     /// The time of day, by today's clock, of what the steady clock showed.
     pub fn wall_of(self, steady: DateTime<Utc>) -> DateTime<Utc> {
         self.wall - (self.steady - steady).max(TimeDelta::zero())
     }
+
+    /// Whether a time of day lies so far ahead that it was written before the clock was set.
+    pub fn distrusts(self, wall: DateTime<Utc>) -> bool {
+        wall - self.wall > DISTRUSTED_AHEAD
+    }
+
+    /// What the steady clock will show when so much time has passed as is left until a time of day: when something ends.
+    pub fn steady_until(self, wall: DateTime<Utc>) -> DateTime<Utc> {
+        self.steady.checked_add_signed(wall - self.wall).unwrap_or(wall)
+    }
+
+    /// The other way round: the time of day to say for when the steady clock will show this.
+    pub fn wall_until(self, steady: DateTime<Utc>) -> DateTime<Utc> {
+        self.wall.checked_add_signed(steady - self.steady).unwrap_or(steady)
+    }
+}
+
+/// How old something is that was noted with a time of day: as old as can be where that was before the clock was set back.
+pub fn age(wall: DateTime<Utc>, now: DateTime<Utc>) -> TimeDelta {
+    let age = now - wall;
+    if age < -DISTRUSTED_AHEAD { UNKNOWN_AGE } else { age.max(TimeDelta::zero()) }
 }
 
 /// A clock as it is handed around.
@@ -135,6 +154,13 @@ mod tests {
         assert_eq!(moment.steady_of(at(-2_990)), at(600), "a little ahead");
         assert_eq!(moment.steady_of(at(0)), at(600) - UNKNOWN_AGE);
         assert_eq!((moment.wall_of(at(590)), moment.wall_of(at(700))), (at(-3_010), at(-3_000)));
+        assert_eq!((moment.distrusts(at(-2_940)), moment.distrusts(at(-2_939))), (false, true));
+        assert_eq!((moment.steady_until(at(-2_990)), moment.wall_until(at(610))), (at(610), at(-2_990)));
+        assert_eq!(
+            moment.steady_until(DateTime::<Utc>::MAX_UTC),
+            DateTime::<Utc>::MAX_UTC,
+            "a token for ever"
+        );
     }
 
     #[test]

@@ -54,7 +54,8 @@ pub struct Dispatcher {
     // limits
     limits: DispatcherLimits,
     // state
-    /// When accounts that are not connected any more left, as far as it matters; who is not here left before we began.
+    /// When accounts that are not connected any more left, as far as it matters; who is not here left before we began. By the
+    /// steady clock, as `began_at` is.
     left_at: HashMap<AccountId, DateTime<Utc>>,
     began_at: DateTime<Utc>,
     repair: RepairLook,
@@ -88,7 +89,7 @@ impl Dispatcher {
         metrics: Arc<Metrics>,
         limits: DispatcherLimits,
     ) -> Self {
-        let began_at = clock.now();
+        let began_at = clock.steady();
         Self {
             database,
             registry,
@@ -109,7 +110,7 @@ impl Actor for Dispatcher {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(REPAIR_INTERVAL, |dispatcher, ctx| {
-            let now = dispatcher.clock.now();
+            let now = dispatcher.clock.steady();
             dispatcher.registry.close_expired(now);
             dispatcher.registry.forget_left(now - LEFT_FOR);
             dispatcher.repair_look(ctx);
@@ -132,7 +133,10 @@ pub struct Register {
 impl Handler<Register> for Dispatcher {
     type Result = ();
 
-    fn handle(&mut self, Register { account, session }: Register, _: &mut Self::Context) {
+    fn handle(&mut self, Register { account, mut session }: Register, _: &mut Self::Context) {
+        // A token ends when its time has passed, whatever the clock is set to meanwhile.
+        let now = self.clock.moment();
+        session.expires_at = session.expires_at.map(|at| now.steady_until(at));
         for older in self.registry.enter(account, session) {
             let driver = older.driver.map_or(0, i64::from);
             log::info!("session ghosted driver={driver} session={}", older.handle.session_id());
@@ -156,7 +160,7 @@ impl Handler<Deregister> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, gone: Deregister, ctx: &mut Self::Context) {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let Some(left) = self.registry.leave(gone.account, gone.session, now) else { return };
         self.left_at.insert(gone.account, now);
         let said_goodbye = gone.ended == Ended::PeerClosed(Some(CloseCode::Normal.number()));
@@ -179,7 +183,8 @@ impl Handler<Renewed> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, renewed: Renewed, _: &mut Self::Context) {
-        self.registry.renew(renewed.account, renewed.session, renewed.expires_at);
+        let expires_at = self.clock.moment().steady_until(renewed.expires_at);
+        self.registry.renew(renewed.account, renewed.session, expires_at);
     }
 }
 
@@ -205,7 +210,7 @@ impl Dispatcher {
         }));
     }
 
-    /// Not connected now, nor since `before`.
+    /// Not connected now, nor since `before`, by the steady clock.
     fn is_away(&self, account: AccountId, before: DateTime<Utc>) -> bool {
         !self.registry.is_connected(account) && self.left_at.get(&account).is_none_or(|at| *at < before)
     }
@@ -220,7 +225,7 @@ impl Dispatcher {
     /// Rides whose driver has vanished before the pickup.
     fn look_for_lost_drivers(&mut self, ctx: &mut Context<Self>) {
         let (now, span) = (self.clock.now(), self.limits.lost_after);
-        let before = now - span;
+        let before = self.clock.steady() - span;
         if self.began_at > before {
             return;
         }
@@ -265,8 +270,9 @@ impl Dispatcher {
     /// A driver with neither connection nor position for a while becomes offline.
     fn look_for_silent_drivers(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
-        let before = now - self.limits.offline_after;
-        let forgotten = before.min(now - self.limits.lost_after);
+        let steady = self.clock.steady();
+        let before = steady - self.limits.offline_after;
+        let forgotten = before.min(steady - self.limits.lost_after);
         self.left_at.retain(|_, left_at| *left_at > forgotten);
         if self.began_at > before {
             // Whoever was connected to the server that ran before may have left a moment ago.

@@ -20,8 +20,8 @@ use uuid::Uuid;
 #[derive(Default)]
 pub struct Registry {
     accounts: Mutex<HashMap<AccountId, Connected>>,
-    /// When accounts left that are not connected any more, as long as it matters to whether they are pushed to. Taken
-    /// under the lock of the accounts.
+    /// When accounts left that are not connected any more, by the steady clock, as long as it matters to whether they are pushed
+    /// to. Taken under the lock of the accounts.
     left_at: Mutex<HashMap<AccountId, DateTime<Utc>>>,
 }
 
@@ -38,7 +38,7 @@ pub struct Registered {
     pub handle: SessionHandle<Client>,
     pub contract: Contract,
     pub driver: Option<DriverId>,
-    /// When its token ends, leeway included; `None` for a guest's, who has none.
+    /// When its token ends, leeway included, by the steady clock once it is let in; `None` for a guest's, who has none.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
@@ -56,7 +56,8 @@ impl Registry {
         self.accounts().contains_key(&account)
     }
 
-    /// Whether somebody could confirm an event: connected, or so a moment ago and perhaps on the way back.
+    /// Whether somebody could confirm an event: connected, or so a moment ago and perhaps on the way back. `now` is by the
+    /// steady clock.
     pub fn may_confirm(&self, account: AccountId, now: DateTime<Utc>, moment: TimeDelta) -> bool {
         let accounts = self.accounts();
         accounts.contains_key(&account)

@@ -8,6 +8,7 @@ use crate::api::input::{Body, Once, Query};
 use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
 use crate::api::{Context, rules};
+use crate::clock;
 use crate::contracts::customer_orders::{CustomerOrder, OrderDriver};
 use crate::contracts::driver_rest::{ORDER_STATUSES, order_word};
 use crate::domain::external_id::ExternalId;
@@ -111,6 +112,6 @@ fn order_driver(driver: &Driver, account: &Account, status: JobStatus, now: Date
         driver_rating: card.rating,
         latitude: position.map(Position::latitude),
         longitude: position.map(Position::longitude),
-        position_age_secs: measured_at.map(|at| (now - at.and_utc()).num_seconds().max(0)),
+        position_age_secs: measured_at.map(|at| clock::age(at.and_utc(), now).num_seconds()),
     }
 }

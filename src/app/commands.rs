@@ -2,6 +2,7 @@
 
 use crate::app::cli::{Admin, IdRange, Seed, Token};
 use crate::app::{Foundation, Outcome, outside_key, place, say, settle_currency, time_delta, token_keys};
+use crate::clock::SharedClock;
 use crate::config::{Profile, Settings};
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
 use crate::domain::role::Role;
@@ -194,7 +195,7 @@ pub async fn admin(settings: &Settings, command: Admin) -> Outcome {
 pub async fn prune(settings: &Settings) -> Outcome {
     let retention = retention(settings);
     let foundation = Foundation::open(settings)?;
-    let removed = prune_all(&foundation.database, retention).await;
+    let removed = prune_all(&foundation.database, retention, &foundation.clock).await;
     foundation.database.close();
     say(&format!("Removed {} rows.", removed?))
 }
@@ -207,10 +208,15 @@ pub fn retention(settings: &Settings) -> Retention {
 }
 
 /// Small steps until nothing is left to remove. Decisions go between the steps.
-pub async fn prune_all(database: &Database, retention: Retention) -> Result<usize, StoreError> {
+pub async fn prune_all(
+    database: &Database,
+    retention: Retention,
+    clock: &SharedClock,
+) -> Result<usize, StoreError> {
     let mut removed = 0;
     loop {
-        match database.write_bulk(move |tx| prune_step(tx, retention)).await? {
+        let steady = clock.steady();
+        match database.write_bulk(move |tx| prune_step(tx, retention, steady)).await? {
             0 => return Ok(removed),
             rows => removed += rows,
         }

@@ -19,6 +19,7 @@ use crate::app::start_up::{self, KeyFiles, LogIns};
 use crate::app::tls::Tls;
 use crate::app::{Foundation, Outcome, commands, place, settle_currency, time_delta, token_keys};
 use crate::app::{logging, push};
+use crate::clock::SharedClock;
 use crate::config::{FinalFare, Settings};
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::event::{Announcement, Event, EventBody};
@@ -63,6 +64,7 @@ const DATABASE_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 struct Parts {
     settings: Arc<Settings>,
     database: Database,
+    clock: SharedClock,
     recorder: RecorderHandle,
     positions: Positions,
     push: PushHandle,
@@ -223,6 +225,7 @@ fn start_actors(
     Ok(Parts {
         settings: settings.clone(),
         database,
+        clock: foundation.clock.clone(),
         recorder,
         positions,
         push,
@@ -238,9 +241,11 @@ fn start_actors(
 /// to the server that ran before is given it, too.
 fn push_by_presence(settings: &Settings, foundation: &Foundation, registry: Arc<Registry>) {
     let moment = time_delta(settings.delivery.confirm_timeout);
-    let began_at = foundation.clock.now();
+    let clock = foundation.clock.clone();
+    let began_at = clock.steady();
     foundation.database.push_due_by(move |account, now| {
-        let may_confirm = now < began_at + moment || registry.may_confirm(account, now, moment);
+        let steady = clock.steady();
+        let may_confirm = steady < began_at + moment || registry.may_confirm(account, steady, moment);
         if may_confirm { now + moment } else { now }
     });
 }
@@ -415,11 +420,11 @@ fn bind(
 
 /// What goes on beside the requests, on this thread.
 fn keep_house(parts: &Parts, matcher: Addr<Matcher>, connections: Connections) {
-    let (database, metrics) = (parts.database.clone(), parts.metrics.clone());
+    let (database, clock, metrics) = (parts.database.clone(), parts.clock.clone(), parts.metrics.clone());
     let retention = commands::retention(&parts.settings);
     actix_web::rt::spawn(async move {
         loop {
-            match commands::prune_all(&database, retention).await {
+            match commands::prune_all(&database, retention, &clock).await {
                 Ok(0) => {}
                 Ok(rows) => {
                     metrics.rows_pruned.increment(rows as u64);

@@ -53,10 +53,15 @@ impl TryFrom<String> for Outcome {
     }
 }
 
+/// An offer's end is noticed long before so much time has passed. Where it is not, it is the clock that was set forward, and the
+/// offer has the time left that the search counts.
+const UNNOTICED_MAX: TimeDelta = TimeDelta::seconds(60);
+
 impl Offer {
     /// Whether the driver may still answer it: its time counts, also before anybody has noticed that it has passed.
     pub fn is_open(&self, now: DateTime<Utc>) -> bool {
-        self.outcome.is_none() && now < self.expires_at
+        let has_ended = (TimeDelta::zero()..UNNOTICED_MAX).contains(&(now - self.expires_at));
+        self.outcome.is_none() && !has_ended
     }
 
     /// What the driver hears of it who asks again for what they missed: the reason where they can't have the ride any more, None
@@ -104,6 +109,10 @@ mod tests {
         for (outcome, now, expected) in [
             (None, at(14), None),
             (None, at(15), Some(Unavailable::Expired)),
+            (None, at(74), Some(Unavailable::Expired)),
+            // The clock was set an hour forward, or back.
+            (None, at(3_605), None),
+            (None, at(-3_595), None),
             (Some(Outcome::Accepted), at(99), None),
             (Some(Outcome::Declined), at(1), Some(Unavailable::Withdrawn)),
             (Some(Outcome::Closed(Unavailable::Taken)), at(1), Some(Unavailable::Taken)),

@@ -7,6 +7,7 @@ use crate::domain::ride::RideId;
 use crate::domain::story::{Happening, What};
 use crate::operations::error::Error;
 use crate::store::{Job, JobChange, Ride, StoreError, Tx, Updated, sql};
+use chrono::TimeDelta;
 
 /// A job, and the id by which apps know it where it is a ride.
 #[derive(Clone, Copy)]
@@ -81,7 +82,7 @@ fn write(
         Some(customer) => tx.account_of(customer)?,
         None => None,
     };
-    let since = tx.at() - job.requested_at;
+    let since = (tx.at() - job.requested_at).max(TimeDelta::zero());
     let (kind, ride) = (job.kind, ride.cloned());
     let happening = Happening { job: job.id, kind, ride, account, driver, since, what };
     tx.announce(Announcement::Happened(Box::new(happening)));

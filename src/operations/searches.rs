@@ -91,8 +91,14 @@ pub fn open_jobs(conn: &mut Conn<'_>) -> Result<Vec<JobId>, StoreError> {
     }
 }
 
+/// Those of these jobs' searches that go on.
+pub fn find_among(conn: &mut Conn<'_>, jobs: &[JobId]) -> Result<Vec<OpenSearch>, StoreError> {
+    let found: Result<Vec<_>, _> = jobs.iter().map(|job| find(conn, *job)).collect();
+    Ok(found?.into_iter().flatten().collect())
+}
+
 /// The search that goes on for a ride, with all that was tried.
-pub fn find(conn: &mut Conn<'_>, job: JobId) -> Result<Option<OpenSearch>, StoreError> {
+fn find(conn: &mut Conn<'_>, job: JobId) -> Result<Option<OpenSearch>, StoreError> {
     let Some(ride) = sql!(conn, rides::find(job))? else { return Ok(None) };
     match sql!(conn, searches::open_of(job))? {
         Some(search) => with_tried(conn, &ride, &search),

@@ -39,6 +39,7 @@ mod ride_talk;
 mod rides;
 mod rooms;
 mod searching;
+mod set_clocks;
 mod sign_in;
 mod silence;
 mod stopping;

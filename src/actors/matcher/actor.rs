@@ -3,7 +3,8 @@
 //!
 //! Positions are judged where they come in (`actors::positions`), and what is new is fetched from there a few times a second
 //! and before each search: a position costs no message. Changes in the store are announced after their commit; those that another
-//! process made, and announcements that got lost, are found by a look every 2 s. One timer serves all searches.
+//! process made, and announcements that got lost, are found by a look every 2 s. One timer serves all searches. They run by the
+//! steady clock.
 
 use crate::actors::matcher::carry_out::{carry_out, note};
 use crate::actors::matcher::fleet::{Fleet, Shift, Sighted, Standing, Wanted};
@@ -11,6 +12,7 @@ use crate::actors::matcher::handle::MatcherHandle;
 use crate::actors::matcher::receipts::Receipts;
 use crate::actors::matcher::searches::{Done, Searches, Work};
 use crate::actors::matcher::store_look::StoreLook;
+use crate::actors::matcher::times::{by_steady, look_by_wall, work_by_wall};
 use crate::actors::positions::Tracks;
 use crate::actors::positions::plausible::Verdict;
 use crate::clock::{Moment, SharedClock};
@@ -75,7 +77,7 @@ pub async fn start(
     let fleet = read_fleet(&database, began).await?;
     let unfinished = database.read(read_searches).await?;
     log::info!("matcher ready drivers={} searches={}", fleet.matchable(), unfinished.len());
-    let receipts = Arc::new(Receipts::default());
+    let (receipts, of_handle) = (Arc::new(Receipts::default()), clock.clone());
     let position_age_max = TimeDelta::from_std(settings.recorder.position_age_max).unwrap_or(TimeDelta::MAX);
     let matcher = Matcher {
         database,
@@ -93,15 +95,12 @@ pub async fn start(
         is_noting: false,
     };
     let matcher = Matcher::start_in_arbiter(&Arbiter::new().handle(), |_| matcher);
-    Ok(MatcherHandle::new(receipts, matcher))
+    Ok(MatcherHandle::new(receipts, of_handle, matcher))
 }
 
 fn read_searches(conn: &mut Conn<'_>) -> Result<Vec<OpenSearch>, StoreError> {
-    let mut found = Vec::new();
-    for job in searches::open_jobs(conn)? {
-        found.extend(searches::find(conn, job)?);
-    }
-    Ok(found)
+    let open = searches::open_jobs(conn)?;
+    searches::find_among(conn, &open)
 }
 
 async fn read_fleet(database: &Database, now: Moment) -> Result<Fleet, StoreError> {
@@ -142,10 +141,7 @@ impl Actor for Matcher {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let now = self.clock.now();
-        for search in std::mem::take(&mut self.unfinished) {
-            self.searches.open(now, search, &self.fleet);
-        }
+        std::mem::take(&mut self.unfinished).into_iter().for_each(|search| self.open(search));
         self.follow_up(ctx);
         ctx.run_interval(TAKE_INTERVAL, |matcher, ctx| {
             matcher.take_moves();
@@ -195,14 +191,17 @@ impl Handler<News> for Matcher {
 
     fn handle(&mut self, News(news): News, ctx: &mut Self::Context) {
         self.take_moves();
-        let now = self.clock.now();
+        let now = self.clock.steady();
         for one in news {
             if let SearchNews::Assigned { job, .. } = one
                 && let Some(opened_at) = self.searches.opened_at(job)
             {
                 self.metrics.match_seconds.record((now - opened_at).to_std().unwrap_or_default());
             }
-            self.searches.heard(now, one, &self.fleet);
+            match one {
+                SearchNews::Opened(opened) => self.open(*opened),
+                other => self.searches.heard(now, other, &self.fleet),
+            }
         }
         self.follow_up(ctx);
     }
@@ -220,7 +219,7 @@ impl Handler<Seen> for Matcher {
     type Result = ();
 
     fn handle(&mut self, Seen { job, driver }: Seen, ctx: &mut Self::Context) {
-        self.searches.confirmed(self.clock.now(), job, driver, &self.fleet);
+        self.searches.confirmed(self.clock.steady(), job, driver, &self.fleet);
         self.follow_up(ctx);
     }
 }
@@ -242,7 +241,7 @@ impl Handler<WorkDone> for Matcher {
             Done::ClaimLost(_) => self.metrics.claims_lost.increment(1),
             Done::Carried | Done::Failed => {}
         }
-        self.searches.done(self.clock.now(), job, done, &self.fleet);
+        self.searches.done(self.clock.steady(), job, done, &self.fleet);
         self.follow_up(ctx);
     }
 }
@@ -324,9 +323,17 @@ impl Handler<Explain> for Matcher {
 }
 
 impl Matcher {
+    /// A search has begun, or goes on.
+    fn open(&mut self, search: OpenSearch) {
+        let now = self.clock.moment();
+        self.searches.open(now.steady, by_steady(search, now), &self.fleet);
+    }
+
     /// What every message ends with: begins the work that searches want done, and sets the timer for the next of them.
     fn follow_up(&mut self, ctx: &mut Context<Self>) {
+        let now = self.clock.moment();
         while let Some((job, work)) = self.searches.next_work() {
+            let work = work_by_wall(work, now);
             let (database, rules, matcher) = (self.database.clone(), self.rules, ctx.address());
             let seen_at = match work {
                 Work::Claim(driver) => self.fleet.sighted(driver),
@@ -349,11 +356,11 @@ impl Matcher {
             ctx.cancel_future(timer);
         }
         self.wake = wanted.map(|at| {
-            let wait = (at - self.clock.now()).to_std().unwrap_or_default();
+            let wait = (at - now.steady).to_std().unwrap_or_default();
             let timer = ctx.run_later(wait, |matcher, ctx| {
                 matcher.wake = None;
                 matcher.take_moves();
-                matcher.searches.tick(matcher.clock.now(), &matcher.fleet);
+                matcher.searches.tick(matcher.clock.steady(), &matcher.fleet);
                 matcher.follow_up(ctx);
             });
             (at, timer)
@@ -370,6 +377,8 @@ impl Matcher {
             return;
         }
         self.is_noting = true;
+        let now = self.clock.moment();
+        let looks = looks.into_iter().map(|look| look_by_wall(look, now)).collect();
         let noting = note(self.database.clone(), looks).into_actor(self);
         ctx.spawn(noting.map(|(), matcher, _| matcher.is_noting = false));
     }
@@ -398,7 +407,7 @@ impl Matcher {
     }
 
     fn shifted(&mut self, driver: DriverId, shift: Shift) {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         match shift {
             Shift::Entered => self.searches.came_online(now, driver, &self.fleet),
             Shift::Left => self.searches.gone(now, driver, &self.fleet),
@@ -410,7 +419,7 @@ impl Matcher {
     fn look_at_store(&mut self, ctx: &mut Context<Self>) {
         let Some(looked_at) = self.look.begin() else { return };
         let (now, since) = (self.clock.now(), looked_at - TRANSACTION_MAX);
-        self.receipts.let_go(now);
+        self.receipts.let_go(self.clock.steady());
         let (database, span) = (self.database.clone(), self.rules.search_span);
         let look = async move {
             let changed = database.read(move |conn| reads::drivers_changed_since(conn, since)).await?;
@@ -472,19 +481,10 @@ impl Matcher {
             return;
         }
         let database = self.database.clone();
-        let reading = async move {
-            let read = move |conn: &mut Conn<'_>| -> Result<Vec<OpenSearch>, StoreError> {
-                let found: Result<Vec<_>, _> = unknown.iter().map(|job| searches::find(conn, *job)).collect();
-                Ok(found?.into_iter().flatten().collect())
-            };
-            database.read(read).await
-        };
+        let reading = async move { database.read(move |conn| searches::find_among(conn, &unknown)).await };
         ctx.spawn(reading.into_actor(self).map(|found, matcher, ctx| match found {
             Ok(found) => {
-                let now = matcher.clock.now();
-                for search in found {
-                    matcher.searches.open(now, search, &matcher.fleet);
-                }
+                found.into_iter().for_each(|search| matcher.open(search));
                 matcher.follow_up(ctx);
             }
             Err::<_, StoreError>(error) => log::warn!("open searches not read: {}", Chain(&error)),

@@ -2,6 +2,7 @@
 
 use crate::actors::matcher::actor::{Matcher, Seen};
 use crate::actors::matcher::receipts::Receipts;
+use crate::clock::SharedClock;
 use crate::domain::ids::{AccountId, DriverId, EventId, JobId};
 use actix::Addr;
 use chrono::{DateTime, Utc};
@@ -10,17 +11,18 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct MatcherHandle {
     receipts: Arc<Receipts>,
+    clock: SharedClock,
     pub matcher: Addr<Matcher>,
 }
 
 impl MatcherHandle {
-    pub(super) fn new(receipts: Arc<Receipts>, matcher: Addr<Matcher>) -> Self {
-        Self { receipts, matcher }
+    pub(super) fn new(receipts: Arc<Receipts>, clock: SharedClock, matcher: Addr<Matcher>) -> Self {
+        Self { receipts, clock, matcher }
     }
 
-    /// An event is about to be handed to the sessions of its account that tells of an offer.
+    /// An event is about to be handed to the sessions of its account that tells of an offer. `until` is a time of day.
     pub fn offered(&self, account: AccountId, event: EventId, job: JobId, until: DateTime<Utc>) {
-        self.receipts.awaits(account, event, job, until);
+        self.receipts.awaits(account, event, job, self.clock.moment().steady_until(until));
     }
 
     /// The driver's device has confirmed events. Each offer is told once, so the mailbox does not grow by more than there are

@@ -8,6 +8,7 @@
 //! | `carry_out` | making it durable |
 //! | `receipts` | offers that devices have not confirmed yet |
 //! | `store_look` | the regular look at the store, and what is newer than it |
+//! | `times` | searches' times by the steady clock, and by the time of day for their rows |
 //! | `fleet` | the drivers in memory, and which of them stand in the index |
 //! | `index` | the nearest of many |
 //! | `vehicle` | vehicle types made small |
@@ -20,6 +21,7 @@ pub mod index;
 mod receipts;
 mod searches;
 mod store_look;
+mod times;
 pub mod vehicle;
 
 pub use actor::{Candidate, Changed, Explain, Known, Matcher, Nearest, News, start};

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Bounded by the offers that are open: what has expired is let go of.
+/// Bounded by the offers that are open: what has expired is let go of. Times are of the steady clock.
 #[derive(Default)]
 pub struct Receipts {
     awaited: Mutex<HashMap<(AccountId, EventId), Awaited>>,

@@ -154,7 +154,8 @@ async fn decisions(shared: Arc<Shared>) {
 
 /// Only says when something is due.
 async fn look(shared: &Shared) -> Result<Decided, StoreError> {
-    let next_due = shared.database.read(next_decision).await?;
+    let now = shared.clock.now();
+    let next_due = shared.database.read(move |conn| next_decision(conn, now)).await?;
     Ok(Decided { next_due, ..Decided::default() })
 }
 

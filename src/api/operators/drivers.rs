@@ -8,6 +8,7 @@ use crate::api::input::{Body, Once, Query};
 use crate::api::operators::{NewPerson, Wanted, account_patch, id_cursor, new_person, wanted};
 use crate::api::problem::Problem;
 use crate::api::{Context, rules};
+use crate::clock;
 use crate::contracts::operators::{DriverCreated, DriverItem};
 use crate::domain::driver::Wants;
 use crate::domain::external_id::{ExternalId, Named};
@@ -167,7 +168,7 @@ pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path
 fn item((driver, account, jobs): DriverStanding, registry: &Registry, now: DateTime<Utc>) -> DriverItem {
     // What an operator or the demo data put there does not age.
     let measured_at = driver.position_at.filter(|_| driver.position_measured);
-    let age_secs = measured_at.map(|at| (now - at.and_utc()).num_seconds().max(0));
+    let age_secs = measured_at.map(|at| clock::age(at.and_utc(), now).num_seconds());
     DriverItem {
         driver_id: driver.id,
         external_id: driver.external_id,

@@ -49,7 +49,7 @@ fn shown(traced: TracedJob) -> JobTrace {
             })
             .collect(),
         searches: searches.into_iter().map(search).collect(),
-        events: events
+        events: in_order(events)
             .into_iter()
             .map(|event| EventTrace {
                 user_id: event.user_id,
@@ -64,6 +64,20 @@ fn shown(traced: TracedJob) -> JobTrace {
             })
             .collect(),
     }
+}
+
+/// An account's events are in the order of their numbers, whatever the clock was set to between two of them.
+fn in_order(mut events: Vec<store::EventTrace>) -> Vec<store::EventTrace> {
+    events.sort_by(|one, other| (&one.user_id, one.event_id).cmp(&(&other.user_id, other.event_id)));
+    let mut latest: HashMap<String, NaiveDateTime> = HashMap::new();
+    let mut timed: Vec<(NaiveDateTime, store::EventTrace)> = Vec::with_capacity(events.len());
+    for event in events {
+        let latest = latest.entry(event.user_id.clone()).or_insert(event.created_at);
+        *latest = event.created_at.max(*latest);
+        timed.push((*latest, event));
+    }
+    timed.sort_by_key(|(at, _)| *at);
+    timed.into_iter().map(|(_, event)| event).collect()
 }
 
 fn search(row: SearchRecord) -> SearchTrace {
@@ -157,6 +171,8 @@ fn statuses(
         (JobStatus::Completed, job.completed_at),
         (JobStatus::Cancelled, job.cancelled_at),
     ];
+    // Times that go back are of a clock that was set; then there is the order in which a job goes through them.
+    let is_by_time = own.iter().filter_map(|(_, at)| *at).is_sorted();
     let again = searches.iter().skip(1).map(|search| (JobStatus::Requested, search.opened_at));
     let ended = searches.iter().filter_map(|search| Some((led_to(search)?, search.ended_at?)));
     let arrivals = events.iter().filter(|event| event.name == ARRIVAL);
@@ -169,7 +185,9 @@ fn statuses(
             had.push(one);
         }
     }
-    had.sort_by_key(|(_, at)| *at);
+    if is_by_time {
+        had.sort_by_key(|(_, at)| *at);
+    }
     had.into_iter().map(|(status, at)| StatusTrace { status: status.as_str(), at: at.into() }).collect()
 }
 
@@ -406,6 +424,31 @@ mod tests {
 
     fn words(statuses: &[StatusTrace]) -> Vec<&'static str> {
         statuses.iter().map(|one| one.status).collect()
+    }
+
+    /// The clock was set an hour back between the second of one account and the third.
+    #[test]
+    fn an_accounts_events_keep_their_order_whatever_the_clock_was_set_to() {
+        let event = |user: &str, id, secs| store::EventTrace {
+            user_id: user.to_owned(),
+            event_id: crate::domain::ids::EventId(id),
+            ..arrival(secs)
+        };
+        let (passenger, driver) = ("a", "b");
+        let happened = [(passenger, 1, 0), (driver, 9, 1), (passenger, 2, 2), (passenger, 3, -3_590)];
+        let mut read: Vec<_> = happened.iter().map(|(user, id, secs)| event(user, *id, *secs)).collect();
+        read.sort_by_key(|event| event.created_at);
+        let shown: Vec<_> =
+            in_order(read).into_iter().map(|event| (event.user_id, event.event_id.0)).collect();
+        assert_eq!(shown, happened.map(|(user, id, _)| (user.to_owned(), id)));
+        let job = Job {
+            assigned_at: Some(at(5)),
+            started_at: Some(at(-3_000)),
+            completed_at: Some(at(-2_000)),
+            ..ride(JobStatus::Completed)
+        };
+        let had = statuses(&job, Some(at(-3_000)), &[search_that(0, Some(("assigned", 5)))], &[]);
+        assert_eq!(words(&had), ["requested", "assigned", "arrived", "in_progress", "completed"]);
     }
 
     #[test]

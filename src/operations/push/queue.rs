@@ -10,10 +10,14 @@ use crate::domain::push::{Priority, PushService};
 use crate::operations::error::{Error, Refusal};
 use crate::operations::push::devices::device_of;
 use crate::store::{Conn, EventRow, NewNotification, StoreError, Tx, sql};
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// An event is due sooner than this, whatever the time to confirm it. One that is due later was made before the clock was set
+/// back, and is due.
+const DUE_WITHIN: TimeDelta = TimeDelta::minutes(2);
 
 /// What this server says, and through whom.
 #[derive(Clone, Debug)]
@@ -37,7 +41,11 @@ pub struct Decided {
 /// confirmed gets one notification for each device of its customer.
 pub fn decide(tx: &mut Tx<'_>, rules: &Rules, limit: i64) -> Result<Decided, StoreError> {
     let now = tx.at();
-    let due = sql!(tx, events::push_due(now, limit))?;
+    let mut due = sql!(tx, events::push_due(now, limit))?;
+    let left = limit - due.len() as i64;
+    if left > 0 {
+        due.extend(sql!(tx, events::push_due_after(now + DUE_WITHIN, left))?);
+    }
     let mut decided = Decided { events: due.len(), ..Decided::default() };
     for event in &due {
         let undecided = sql!(tx, events::decide_push(event.account_id, event.event_id))? > 0;
@@ -50,13 +58,14 @@ pub fn decide(tx: &mut Tx<'_>, rules: &Rules, limit: i64) -> Result<Decided, Sto
     if decided.queued > 0 {
         tx.announce(Announcement::PushQueued);
     }
-    decided.next_due = sql!(tx, events::next_push_due())?.map(|at| at.and_utc());
+    decided.next_due = next_decision(tx.conn(), now.and_utc())?;
     Ok(decided)
 }
 
 /// When the next event is to be decided.
-pub fn next_decision(conn: &mut Conn<'_>) -> Result<Option<DateTime<Utc>>, StoreError> {
-    Ok(sql!(conn, events::next_push_due())?.map(|at| at.and_utc()))
+pub fn next_decision(conn: &mut Conn<'_>, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let next = sql!(conn, events::next_push_due())?.map(|at| at.and_utc());
+    Ok(next.map(|at| if at - now > DUE_WITHIN { now } else { at }))
 }
 
 fn queue_event(

@@ -107,14 +107,14 @@ impl ProviderTokens {
     /// Apple calls this token expired. Of many that are told so of the same one, one makes another. None if that was the case
     /// just now already: then it is a clock that is wrong, and no token will do.
     pub(super) fn expired(&self, bearer: &Bearer) -> Option<Bearer> {
-        let now = self.clock.now();
+        let now = self.clock.moment();
         let mut state = self.state();
         match &state.current {
             Some(current) if current.bearer.generation != bearer.generation => Some(current.bearer.clone()),
-            _ if state.expired_at.is_some_and(|at| now - at < RENEWAL_INTERVAL_MIN) => None,
+            _ if state.expired_at.is_some_and(|at| now.steady - at < RENEWAL_INTERVAL_MIN) => None,
             _ => {
-                state.expired_at = Some(now);
-                self.renew(&mut state, now).ok()
+                state.expired_at = Some(now.steady);
+                self.renew(&mut state, now.wall).ok()
             }
         }
     }

@@ -167,7 +167,7 @@ impl AccessTokens {
     }
 
     fn standing(&self) -> Standing {
-        self.state().standing(self.clock.now())
+        self.state().standing(self.clock.steady())
     }
 
     // What stands under it is whole at every moment, so a poisoned lock is taken all the same.
@@ -180,7 +180,7 @@ impl AccessTokens {
             Ok(reply) => granted(&reply, reply.retry_after(self.clock.now())),
             Err(answer) => Err(answer),
         };
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let mut state = self.state();
         let kept = granted.map(|(header, life)| {
             state.generation += 1;

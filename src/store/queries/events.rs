@@ -166,6 +166,16 @@ pub fn push_due(conn: &mut Db, now: NaiveDateTime, limit: i64) -> QueryResult<Ve
         .load(conn)
 }
 
+/// Those that are due only after this.
+pub fn push_due_after(conn: &mut Db, after: NaiveDateTime, limit: i64) -> QueryResult<Vec<EventRow>> {
+    events::table
+        .filter(events::push_due_at.gt(after))
+        .order(events::push_due_at)
+        .limit(limit)
+        .select(EventRow::as_select())
+        .load(conn)
+}
+
 /// Decides that an event is to be pushed: 1 row, unless a device has confirmed it or it was decided before.
 pub fn decide_push(conn: &mut Db, account: AccountId, id: EventId) -> QueryResult<usize> {
     let undecided = events::table

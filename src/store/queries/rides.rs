@@ -70,8 +70,8 @@ pub fn page(
     query.load(conn)
 }
 
-/// Rides that were taken before `since` and are waited for, of whose drivers no position was measured from then to `until`;
-/// only those of which it was not noticed before. A position that no app measured does not age.
+/// Rides that were not taken from `since` to `until` and are waited for, of whose drivers no position was measured in that time,
+/// either; only those of which it was not noticed before. A position that no app measured does not age.
 pub fn waiting_since(
     conn: &mut Db,
     since: NaiveDateTime,
@@ -84,7 +84,7 @@ pub fn waiting_since(
         .inner_join(drivers::table.on(jobs::driver_id.eq(drivers::id.nullable())))
         .filter(jobs::kind.eq(JobKind::Ride.as_str()))
         .filter(is_waited_for)
-        .filter(jobs::assigned_at.lt(since))
+        .filter(jobs::assigned_at.lt(since).or(jobs::assigned_at.gt(until)))
         .filter(jobs::driver_lost_at.is_null())
         .filter(drivers::position_at.is_null().or(drivers::position_measured.eq(true).and(is_old)))
         .order(jobs::id)

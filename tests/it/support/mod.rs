@@ -18,6 +18,7 @@ pub mod raw_http;
 pub mod raw_socket;
 pub mod rides;
 pub mod server;
+pub mod set_clock;
 pub mod shape;
 pub mod tokens;
 
