@@ -105,6 +105,10 @@ metrics! {
     push_queued: Counter = counter, describe_counter, "fleetwire_push_queued_total";
     /// Calls of the push interface refused by a rate limit.
     push_limited: Counter = counter, describe_counter, "fleetwire_push_limited_total";
+    /// What operators read, on its way into the audit.
+    audit_waiting: Gauge = gauge, describe_gauge, "fleetwire_audit_waiting";
+    /// Reads of operators refused because they could not have been recorded.
+    audit_refused: Counter = counter, describe_counter, "fleetwire_audit_refused_total";
     /// Lines of the log that were dropped because nobody read standard error.
     log_lines_dropped: Counter = counter, describe_counter, "fleetwire_log_lines_dropped_total";
     /// Rows removed because their retention had passed.

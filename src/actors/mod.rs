@@ -7,6 +7,7 @@ pub mod matcher;
 mod once_each;
 pub mod positions;
 pub mod push;
+pub mod reads;
 pub mod recorder;
 pub mod registry;
 pub mod room;

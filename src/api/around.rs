@@ -4,8 +4,8 @@
 use crate::actors::session;
 use crate::api::Context;
 use crate::api::problem::Problem;
-use crate::api::push;
 use crate::api::request_id::{self, RequestId, X_REQUEST_ID};
+use crate::api::{audited, push};
 use crate::config::Settings;
 use actix_cors::Cors;
 use actix_web::body::{BoxBody, MessageBody};
@@ -37,7 +37,7 @@ pub async fn around(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = RequestId::of(req.headers());
     let header = id.header();
-    match request_id::within(id, answered(req, next)).await {
+    match request_id::within(id, audited::within(answered(req, next))).await {
         Ok(mut response) => {
             response.headers_mut().insert(X_REQUEST_ID, header);
             Ok(response)
@@ -73,6 +73,9 @@ async fn answered(
     }
     let response =
         if path.starts_with(push::shape::ROOT) { push::shape::reshaped(response) } else { response };
+    if let Some(ctx) = &context {
+        audited::end(ctx, response.status());
+    }
     let (status, ms) = (response.status().as_u16(), began.elapsed().as_millis());
     log::debug!("request method={method} path={path} status={status} ms={ms}");
     Ok(response)

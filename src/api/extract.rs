@@ -1,9 +1,9 @@
 //! Who asks: extractors that check the access token, and the role against the route's row, before a handler runs. The account's row decides on
 //! each request, so a suspended account is refused from the next one on.
 
-use crate::api::Context;
 use crate::api::problem::Problem;
 use crate::api::routes;
+use crate::api::{Context, audited};
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::role::Role;
@@ -76,15 +76,20 @@ pub(super) struct LogIn(pub Option<Uuid>);
 /// Who the request is of, if they may make it.
 async fn authenticate(req: HttpRequest) -> Result<Principal, Problem> {
     let principal = known(&req).await?;
-    match routes::admits(&req, principal.role) {
-        true => Ok(principal),
-        false => Err(forbidden(principal.role)),
+    if !routes::admits(&req, principal.role) {
+        return Err(forbidden(principal.role));
     }
+    audited::begin(&req, context(&req), &principal)?;
+    Ok(principal)
+}
+
+fn context(req: &HttpRequest) -> &Context {
+    req.app_data::<web::Data<Context>>().expect("the server is built with its context")
 }
 
 /// Checks the token and reads the account.
 async fn known(req: &HttpRequest) -> Result<Principal, Problem> {
-    let ctx = req.app_data::<web::Data<Context>>().expect("the server is built with its context");
+    let ctx = context(req);
     let token = bearer(req).ok_or_else(Problem::unauthorized)?;
     let claims = ctx.tokens.verify(token, Use::Access, ctx.clock.now()).map_err(|reason| {
         log::debug!("a token was refused reason=\"{reason}\"");

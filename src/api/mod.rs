@@ -11,12 +11,14 @@
 //! | `answer` | decisions under a key, pages, JSON |
 //! | `problem` | what a refused request is answered with |
 //! | `around` | what is the same for every request: the log line, CORS, what the framework refuses |
+//! | `audited` | what operators' requests leave in the audit |
 //! | `request_id` | by what a request is found in the log |
 //! | `sockets` | the doors of the sockets |
 //! | `auth`, `driver_app`, `orders`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `payments`, `push`, `health`, `console` | the handlers |
 
 mod answer;
 mod around;
+mod audited;
 mod auth;
 mod bookings;
 mod client_address;
@@ -46,6 +48,7 @@ mod stats;
 use crate::actors::matcher::{Candidate, MatcherHandle, Nearest};
 use crate::actors::positions::Positions;
 use crate::actors::push::PushHandle;
+use crate::actors::reads::ReadLog;
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::registry::Registry;
 use crate::actors::session::Reaper;
@@ -93,6 +96,8 @@ pub struct Context {
     pub principals: Arc<Principals>,
     pub matcher: MatcherHandle,
     pub positions: Positions,
+    /// What operators read.
+    pub reads: ReadLog,
     /// Every socket there is.
     pub reaper: Reaper,
     pub metrics: Arc<Metrics>,
@@ -133,11 +138,20 @@ impl Context {
         Ok(self.database.read(query).await?)
     }
 
+    /// A change. Where it is to be recorded, its row is written with it.
     async fn write<T: Send + 'static>(
         &self,
-        operation: impl FnMut(&mut Tx<'_>) -> Result<T, operations::Error> + Send + 'static,
+        mut operation: impl FnMut(&mut Tx<'_>) -> Result<T, operations::Error> + Send + 'static,
     ) -> Result<T, Problem> {
-        Ok(self.database.write(operation).await?)
+        let Some(call) = audited::change() else { return Ok(self.database.write(operation).await?) };
+        let recorded = move |tx: &mut Tx<'_>| {
+            let done = operation(tx)?;
+            operations::audit::record(tx, &call)?;
+            Ok::<_, operations::Error>(done)
+        };
+        let done = self.database.write(recorded).await?;
+        audited::written();
+        Ok(done)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::actors::matcher::{self, Changed};
 use crate::actors::positions::{Positions, Tracks};
 use crate::actors::push::{self, PushHandle, PushOptions, Retrying};
+use crate::actors::reads;
 use crate::actors::recorder::{self, RecorderOptions};
 use crate::actors::registry::Registry;
 use crate::actors::room::{self, RoomOptions};
@@ -144,6 +145,7 @@ impl Server {
         let recorder = recorder::start(options, database.clone(), metrics.clone());
         let ctx = web::Data::new(Context {
             probe: crate::store::Probe::new(database.clone()),
+            reads: reads::start(database.clone(), Arc::new(clock.clone()), metrics.clone()),
             positions: positions(tracks, &database, &recorder, &clock, &metrics),
             reaper: Reaper::start(TIMEOUT, TransportMetrics::new()),
             push: push_to_nobody(database.clone(), recorder.clone(), &clock, metrics.clone()),

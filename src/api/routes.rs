@@ -2,7 +2,7 @@
 //! router is made from the rows and each path knows its own, so that a route without a row does not exist, and whoever
 //! asks for an account on one that was made in another way is refused.
 
-use super::operators::{customers, demo, drivers, orders as operators_orders, traces};
+use super::operators::{audit, customers, demo, drivers, orders as operators_orders, traces};
 use super::{
     auth, bookings, console, driver_app, health, nearby, orders, payments, push, rides, sockets, stats,
 };
@@ -220,6 +220,7 @@ routes! {
 
     /// Everything under `admin`.
     operators {
+        "/api/v1/admin/audit": get audit::list => ADMINS Reads;
         "/api/v1/admin/bookings": get bookings::list_all => OPERATORS_PROGRAMS Reads;
         "/api/v1/admin/rides": get rides::list_all => OPERATORS Reads;
         "/api/v1/admin/drivers": get drivers::list => OPERATORS Reads, post drivers::create => ADMINS Changes;

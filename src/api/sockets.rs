@@ -9,10 +9,10 @@ use crate::actors::entrance::Entrance;
 use crate::actors::session::client::{Client, ClientContext, Recipient};
 use crate::actors::session::{self, Reaper, TransportLimits, bearer_from_request};
 use crate::api::Context;
-use crate::api::client_address;
 use crate::api::input::Query;
 use crate::api::problem::Problem;
 use crate::api::routes;
+use crate::api::{audited, client_address};
 use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
 use crate::contracts::error_codes::ErrorCode;
@@ -82,6 +82,7 @@ pub(super) async fn connect(
     if !door.admits(&known.principal) {
         return door.refuse(payload, CloseCode::Policy, "too many handshakes");
     }
+    audited::begin(&door.req, &door.context, &known.principal)?;
     let clients = door.sockets.clients.clone();
     let client = Client::ride_hailing(known.principal, known.claims, last_event_id(&query), clients);
     match client {

@@ -1,19 +1,23 @@
 //! The subcommands that run beside a server, or without one.
 
 use crate::app::cli::{Admin, IdRange, Seed, Token};
-use crate::app::{Foundation, Outcome, outside_key, place, say, settle_currency, time_delta, token_keys};
+use crate::app::{
+    Foundation, Outcome, local_user, outside_key, place, say, settle_currency, time_delta, token_keys,
+};
 use crate::clock::SharedClock;
 use crate::config::{Profile, Settings};
-use crate::domain::ids::{AccountId, CustomerId, DriverId};
+use crate::domain::audit::Subject;
+use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::role::Role;
 use crate::domain::username::Username;
 use crate::operations::accounts::{self, Person};
+use crate::operations::audit::{self, Call};
 use crate::operations::authentication::Principal;
 use crate::operations::passwords::{Password, hash_now};
 use crate::operations::retention::{Retention, prune_step};
 use crate::operations::tokens::TokenKeys;
 use crate::operations::{self, seed as seeding};
-use crate::store::{self, Database, StoreError};
+use crate::store::{self, Database, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use std::error::Error;
 use std::io::{BufRead, IsTerminal, Write};
@@ -141,9 +145,14 @@ async fn principals(database: &Database, options: &Token) -> Result<Vec<Principa
         let name = Username::parse(&name).map_err(|error| format!("a service's name {error}"))?;
         let role = options.role;
         let made = name.clone();
-        let program: Result<Principal, operations::Error> =
-            database.write(move |tx| accounts::service(tx, &made, role.unwrap_or(Role::Service))).await;
-        let program = program?;
+        let call = Call::local(local_user(), "token");
+        let issue = move |tx: &mut Tx<'_>| {
+            let program = accounts::service(tx, &made, role.unwrap_or(Role::Service))?;
+            tx.concerns(Subject::account(program.account));
+            audit::record(tx, &call)?;
+            Ok::<_, operations::Error>(program)
+        };
+        let program: Principal = database.write(issue).await?;
         return match role.filter(|role| *role != program.role) {
             None => Ok(vec![program]),
             Some(_) => {
@@ -152,7 +161,11 @@ async fn principals(database: &Database, options: &Token) -> Result<Vec<Principa
         };
     }
     let admin: Option<Principal> = database.read(accounts::first_admin).await?;
-    Ok(vec![admin.ok_or("there is no operator yet; make one with `fleetwire admin create`")?])
+    let admin = admin.ok_or("there is no operator yet; make one with `fleetwire admin create`")?;
+    let call = Call { subject: Some(Subject::account(admin.account)), ..Call::local(local_user(), "token") };
+    let recorded: Result<(), StoreError> = database.write(move |tx| audit::record(tx, &call)).await;
+    recorded?;
+    Ok(vec![admin])
 }
 
 fn found(
@@ -185,8 +198,12 @@ pub async fn admin(settings: &Settings, command: Admin) -> Outcome {
     };
     let foundation = Foundation::open(settings)?;
     let name = person.username.clone();
-    let made: Result<(AccountId, Uuid), operations::Error> =
-        foundation.database.write(move |tx| accounts::create_account(tx, &person, role)).await;
+    let call = Call::local(local_user(), "admin create");
+    let make = move |tx: &mut Tx<'_>| {
+        accounts::create_account(tx, &person, role)?;
+        audit::record(tx, &call).map_err(operations::Error::from)
+    };
+    let made: Result<(), operations::Error> = foundation.database.write(make).await;
     foundation.database.close();
     made?;
     say(&format!("Operator {name} ({role}) can log in now."))
@@ -204,6 +221,7 @@ pub fn retention(settings: &Settings) -> Retention {
     Retention {
         events: time_delta(settings.retention.events),
         locations: time_delta(settings.retention.locations),
+        audit: time_delta(settings.retention.audit),
     }
 }
 

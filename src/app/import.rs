@@ -6,12 +6,13 @@ mod sheet;
 
 use crate::api::import::{self, People};
 use crate::app::cli::ImportFile;
-use crate::app::{Foundation, Outcome, logging, say};
+use crate::app::{Foundation, Outcome, local_user, logging, say};
 use crate::config::Settings;
+use crate::operations::audit::{self, Call};
 use crate::operations::import::{Imported, Known, look, write};
 use crate::operations::passwords::{Password, PasswordError, hash_now};
 use crate::operations::{self};
-use crate::store::{Conn, Database, StoreError};
+use crate::store::{Conn, Database, StoreError, Tx};
 use sheet::{Sheet, Wrong};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -55,8 +56,12 @@ async fn bring_in(
     let deliveries_max = settings.deliveries_max();
     for (index, batch) in rows.chunks(BATCH).enumerate() {
         let batch = batch.to_vec();
-        let written: Result<(), operations::Error> =
-            database.write(move |tx| write(tx, &batch, deliveries_max)).await;
+        let call = Call::local(local_user(), &format!("import {what}"));
+        let bring_in = move |tx: &mut Tx<'_>| {
+            write(tx, &batch, deliveries_max)?;
+            Ok(audit::record(tx, &call)?)
+        };
+        let written: Result<(), operations::Error> = database.write(bring_in).await;
         written.map_err(|error| {
             let done = index * BATCH;
             format!("{error}; the first {done} rows are written, and the same file may be brought in again")

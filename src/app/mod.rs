@@ -111,6 +111,19 @@ impl Foundation {
     }
 }
 
+/// Who calls the program, for the audit: the user of this machine that the process runs as.
+fn local_user() -> String {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(own) = std::fs::metadata("/proc/self") else { return "unknown".to_owned() };
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, uid) = (fields.next()?, fields.nth(1)?);
+        (uid.parse() == Ok(own.uid())).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| own.uid().to_string())
+}
+
 fn place(url: &DatabaseUrl) -> Where {
     match url {
         DatabaseUrl::Sqlite(path) => Where::Sqlite(path.clone()),

@@ -5,6 +5,7 @@ use crate::actors::entrance::Entrance;
 use crate::actors::matcher::{self, Changed, Matcher, MatcherHandle, News};
 use crate::actors::positions::{Positions, Tracks};
 use crate::actors::push::PushHandle;
+use crate::actors::reads::{self, ReadLog};
 use crate::actors::recorder::{self, RecorderHandle, RecorderOptions};
 use crate::actors::registry::Registry;
 use crate::actors::room::{self, RoomOptions, Rooms};
@@ -66,6 +67,7 @@ struct Parts {
     database: Database,
     clock: SharedClock,
     recorder: RecorderHandle,
+    reads: ReadLog,
     positions: Positions,
     push: PushHandle,
     dispatcher: Addr<Dispatcher>,
@@ -154,6 +156,7 @@ async fn run(
         passwords: Passwords::default(),
         registry,
         recorder: parts.recorder.clone(),
+        reads: parts.reads.clone(),
         push: parts.push.clone(),
         payments: payments(&settings),
         principals,
@@ -224,6 +227,7 @@ fn start_actors(
     let dispatcher = Dispatcher::start_in_arbiter(&Arbiter::new().handle(), |_| dispatcher);
     Ok(Parts {
         settings: settings.clone(),
+        reads: reads::start(database.clone(), foundation.clock.clone(), foundation.metrics.clone()),
         database,
         clock: foundation.clock.clone(),
         recorder,
@@ -469,5 +473,6 @@ async fn stop(parts: &Parts, server: ServerHandle) {
     let (drained, ()) = tokio::join!(closing, parts.push.drain(Instant::now() + PUSH_TIMEOUT));
     log::info!("sessions closed told={} killed={}", drained.told, drained.killed);
     server.stop(true).await;
-    parts.recorder.drain(Instant::now() + RECORDER_TIMEOUT).await;
+    let recorded = Instant::now() + RECORDER_TIMEOUT;
+    tokio::join!(parts.recorder.drain(recorded), parts.reads.drain(recorded));
 }

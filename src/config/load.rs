@@ -389,7 +389,11 @@ fn retention(reader: &mut Reader<'_>) -> RetentionSettings {
         let days: u64 = reader.value(name, whole(1..=3650));
         Duration::from_secs(days * DAY_SECS)
     };
-    RetentionSettings { events: days("EVENT_RETENTION_DAYS"), locations: days("LOCATION_RETENTION_DAYS") }
+    RetentionSettings {
+        events: days("EVENT_RETENTION_DAYS"),
+        locations: days("LOCATION_RETENTION_DAYS"),
+        audit: days("AUDIT_RETENTION_DAYS"),
+    }
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {

@@ -290,6 +290,7 @@ pub struct AnonymousRideSettings {
 pub struct RetentionSettings {
     pub events: Duration,
     pub locations: Duration,
+    pub audit: Duration,
 }
 
 /// The settings of this process: its environment, and below that `.env` in the working directory, if there is one. A variable

@@ -151,6 +151,24 @@ pub struct OrderItem {
     pub reason: Option<String>,
 }
 
+/// Who did or read what, of whom.
+#[derive(Clone, Debug, Serialize)]
+pub struct AuditItem {
+    pub id: i64,
+    pub at: WireTime,
+    /// `account:7`, or `local:root` for who called the program by hand.
+    pub actor: String,
+    /// Of an account that is still there.
+    pub actor_username: Option<String>,
+    pub role: Option<String>,
+    /// The route or the subcommand.
+    pub action: String,
+    /// `driver:7`; null where it was a list.
+    pub subject: Option<String>,
+    pub address: Option<String>,
+    pub request_id: Option<String>,
+}
+
 /// What a batch answers, in the order of the request.
 #[derive(Clone, Debug, Serialize)]
 pub struct Batch {

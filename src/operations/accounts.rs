@@ -1,5 +1,6 @@
 //! Making accounts.
 
+use crate::domain::audit::Subject;
 use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::event::Announcement;
 use crate::domain::external_id::{ExternalId, Named};
@@ -75,7 +76,8 @@ pub fn create_driver(
         Some(id) => id,
         None => DriverId(sql!(tx, drivers::highest_id())?.unwrap_or(0) + 1),
     };
-    let (account, public_id) = create_account(tx, person, Role::Driver)?;
+    let (account, public_id) = insert(tx, person, Role::Driver, false)?;
+    tx.concerns(Subject::driver(id));
     let status = match details.wants {
         Wants::Online => DriverStatus::Available,
         Wants::Paused => DriverStatus::Busy,
@@ -114,7 +116,8 @@ pub fn create_customer(
         Some(id) => id,
         None => CustomerId(sql!(tx, customers::highest_id())?.unwrap_or(0) + 1),
     };
-    let (account, public_id) = create_account(tx, person, Role::Customer)?;
+    let (account, public_id) = insert(tx, person, Role::Customer, false)?;
+    tx.concerns(Subject::customer(id));
     let time_zone = details.time_zone.map(Tz::name);
     let external_id = details.external_id.as_ref().map(ExternalId::as_str);
     sql!(tx, customers::insert(id, account, time_zone, external_id)).map_err(raced)?;
@@ -140,7 +143,9 @@ pub(super) fn create_guest(tx: &mut Tx<'_>) -> Result<Created<CustomerId>, Error
 
 /// An account without a driver's or customer's side.
 pub fn create_account(tx: &mut Tx<'_>, person: &Person, role: Role) -> Result<(AccountId, Uuid), Error> {
-    insert(tx, person, role, false)
+    let (account, public_id) = insert(tx, person, role, false)?;
+    tx.concerns(Subject::account(account));
+    Ok((account, public_id))
 }
 
 fn insert(tx: &mut Tx<'_>, person: &Person, role: Role, is_guest: bool) -> Result<(AccountId, Uuid), Error> {

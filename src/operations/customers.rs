@@ -1,5 +1,6 @@
 //! What an operator changes of a customer.
 
+use crate::domain::audit::Subject;
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::CustomerId;
 use crate::operations::accounts::{self, AccountPatch};
@@ -19,6 +20,7 @@ pub struct CustomerPatch {
 /// way to them, so ending it is for an operator to decide. A guest was made for one ride and is nobody to change.
 pub fn patch(tx: &mut Tx<'_>, id: CustomerId, patch: &CustomerPatch) -> Result<(Customer, Account), Error> {
     let row = sql!(tx, customers::lock(id))?.ok_or(Refusal::NotFound("customer"))?;
+    tx.concerns(Subject::customer(id));
     reads::customer(tx.conn(), id)?.ok_or(Refusal::NotFound("customer"))?;
     let change = CustomerChange {
         time_zone: patch.time_zone.map(|zone| zone.map(Tz::name)),

@@ -1,6 +1,7 @@
 //! A driver's status, and what an operator changes of a driver.
 
 use crate::clock::DISTRUSTED_AHEAD;
+use crate::domain::audit::Subject;
 use crate::domain::driver::{DriverStatus, Holding, Wants, status};
 use crate::domain::event::Announcement;
 use crate::domain::external_id::ExternalId;
@@ -211,6 +212,7 @@ pub fn patch(
     patch: &DriverPatch,
     deliveries_max: i64,
 ) -> Result<(Driver, Account), Error> {
+    tx.concerns(Subject::driver(id));
     let suspends = patch.account.suspended == Some(true);
     let released = if suspends { take_back(tx, id)? } else { Vec::new() };
     let row = lock(tx, id)?;

@@ -1,5 +1,6 @@
 //! What decisions about jobs of any kind have in common: the conditional move, who hears of it, and what the log tells.
 
+use crate::domain::audit::Subject as Concerned;
 use crate::domain::event::{Announcement, EventBody};
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
@@ -78,8 +79,15 @@ fn write(
     driver: Option<DriverId>,
     what: What,
 ) -> Result<(), Error> {
+    tx.concerns(Concerned::job(job.id));
+    if let Some(driver) = driver {
+        tx.concerns(Concerned::driver(driver));
+    }
     let account = match job.customer_id {
-        Some(customer) => tx.account_of(customer)?,
+        Some(customer) => {
+            tx.concerns(Concerned::customer(customer));
+            tx.account_of(customer)?
+        }
         None => None,
     };
     let since = (tx.at() - job.requested_at).max(TimeDelta::zero());

@@ -2,6 +2,7 @@
 //! the transaction's.
 
 pub mod accounts;
+pub mod audit;
 pub mod authentication;
 pub mod bookings;
 pub mod customers;

@@ -12,6 +12,7 @@ const STEP_ROWS: i64 = 200;
 pub struct Retention {
     pub events: TimeDelta,
     pub locations: TimeDelta,
+    pub audit: TimeDelta,
 }
 
 /// One small step over every table that has a retention. Returns how many rows went; 0 when there is nothing to do. `steady` is
@@ -24,6 +25,7 @@ pub fn prune_step(tx: &mut Tx<'_>, retention: Retention, steady: DateTime<Utc>) 
     removed += sql!(tx, notifications::prune(now - retention.events, STEP_ROWS))?;
     removed += sql!(tx, devices::prune(now - retention.events, STEP_ROWS))?;
     removed += sql!(tx, locations::prune(now - retention.locations, STEP_ROWS))?;
+    removed += sql!(tx, audit::prune(now - retention.audit, STEP_ROWS))?;
     removed += sql!(tx, refresh_tokens::prune(now, STEP_ROWS))?;
     removed += sql!(tx, idempotency::prune(now - idempotency::KEPT_FOR, STEP_ROWS))?;
     Ok(removed)

@@ -5,6 +5,7 @@
 //! picks the one that the connection is of.
 
 mod amounts;
+mod audit_rows;
 pub mod bulk;
 mod checkpoint;
 mod connection;
@@ -34,6 +35,7 @@ pub(crate) mod sqlite;
 mod tx;
 
 pub use amounts::settle_currency;
+pub use audit_rows::*;
 pub use bulk::{Mark, MarkKind};
 pub use connection::Conn;
 pub use copies::{CopyError, Restored, back_up, restore};

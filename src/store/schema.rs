@@ -300,6 +300,19 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    audit_log (id) {
+        id -> BigInt,
+        at -> Timestamp,
+        actor -> Text,
+        role -> Nullable<Text>,
+        action -> Text,
+        subject -> Nullable<Text>,
+        address -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+    }
+}
+
 diesel::joinable!(drivers -> accounts (account_id));
 diesel::joinable!(customers -> accounts (account_id));
 diesel::joinable!(events -> jobs (job_id));

@@ -1,5 +1,6 @@
 //! A transaction of a decision: its connection, its time, and the durable events it will record.
 
+use crate::domain::audit::Subject;
 use crate::domain::contact::Contact;
 use crate::domain::event::{Announcement, Event, EventBody};
 use crate::domain::ids::{AccountId, CustomerId, EventId, JobId};
@@ -19,6 +20,8 @@ pub struct Tx<'a> {
     push_due: &'a PushDue,
     staged: Vec<Staged>,
     announcements: Vec<Announcement>,
+    /// Whom this is about, for the audit.
+    subjects: Vec<Subject>,
     /// Of the customers that were asked for: one in nearly all transactions, for the log and for the event.
     accounts: Vec<(CustomerId, Option<AccountId>)>,
 }
@@ -36,7 +39,15 @@ struct Staged {
 
 impl<'a> Tx<'a> {
     pub(super) fn new(conn: Conn<'a>, now: DateTime<Utc>, push_due: &'a PushDue) -> Self {
-        Self { conn, now, push_due, staged: Vec::new(), announcements: Vec::new(), accounts: Vec::new() }
+        Self {
+            conn,
+            now,
+            push_due,
+            staged: Vec::new(),
+            announcements: Vec::new(),
+            subjects: Vec::new(),
+            accounts: Vec::new(),
+        }
     }
 
     pub(crate) fn conn(&mut self) -> &mut Conn<'a> {
@@ -71,6 +82,17 @@ impl<'a> Tx<'a> {
         let account = sql!(self, customers::account_of(customer))?;
         self.accounts.push((customer, account));
         Ok(account)
+    }
+
+    /// This is about them: where an operator asked for it, the audit says so.
+    pub fn concerns(&mut self, subject: Subject) {
+        if !self.subjects.contains(&subject) {
+            self.subjects.push(subject);
+        }
+    }
+
+    pub fn take_subjects(&mut self) -> Vec<Subject> {
+        std::mem::take(&mut self.subjects)
     }
 
     /// Something to publish after the commit that is not a durable event.

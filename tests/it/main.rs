@@ -5,6 +5,7 @@
 // The product takes its time and its chance from outside; a test about real time has only the real clock.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod audit;
 mod bad_days;
 mod bookings;
 mod chance;

@@ -12,12 +12,13 @@ use crate::domain::notification::{Content, NotificationStatus, Texts};
 use crate::domain::push::PushService;
 use crate::metrics::Metrics;
 use crate::operations;
+use crate::operations::audit::{self, Call};
 use crate::operations::push::{
     Decided, Direct, DirectRow, Receipted, Verdict, decide, next_decision, next_receipt_due, queue_direct,
     receipts_due, release, release_all, settle, settle_receipts,
 };
 use crate::providers::{Notification, Provider, Receipt, Receipts, fits};
-use crate::store::{Chain, Database, ReceiptDue, StoreError};
+use crate::store::{Chain, Database, ReceiptDue, StoreError, Tx};
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::future::Future;
@@ -312,19 +313,27 @@ impl PushHandle {
     }
 
     /// Sends a customer what an operator wrote, by every token, and waits at most `patience` for the outcomes. What is not
-    /// decided by then goes on and reads pending.
+    /// decided by then goes on and reads pending. `call` is recorded with what is queued.
     pub async fn send(
         &self,
         customer: CustomerId,
         content: Content,
         patience: Duration,
+        call: Option<Arc<Call>>,
     ) -> Result<Vec<DirectRow>, operations::Error> {
         let shared = &self.shared;
         let direct = Direct { customer, content, group: new_group() };
         let mut waiting = shared.outcomes.wait_for(direct.group);
         let rules = shared.options.rules.clone();
         let broken = self.out_of_order();
-        let mut rows = shared.database.write(move |tx| queue_direct(tx, &direct, &rules, &broken)).await?;
+        let queue = move |tx: &mut Tx<'_>| {
+            let rows = queue_direct(tx, &direct, &rules, &broken)?;
+            if let Some(call) = &call {
+                audit::record(tx, call)?;
+            }
+            Ok::<_, operations::Error>(rows)
+        };
+        let mut rows = shared.database.write(queue).await?;
         self.log_unsent(customer, &rows);
         let give_up = tokio::time::Instant::now() + patience;
         while rows.iter().any(|row| row.status == NotificationStatus::Pending) {

@@ -1,5 +1,6 @@
 //! The operators' routes: drivers, customers and orders. Every change honours an `Idempotency-Key`.
 
+pub mod audit;
 pub mod customers;
 pub mod demo;
 pub mod drivers;

@@ -12,10 +12,11 @@ use crate::api::answer::{Answered, json};
 use crate::api::fields::{Fields, Object};
 use crate::api::input::Body;
 use crate::api::problem::Problem;
-use crate::api::{Context, rules};
+use crate::api::{Context, audited, rules};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::push::{Done, SentToCustomer};
 use crate::contracts::time::WireTime;
+use crate::domain::audit::Subject;
 use crate::domain::device::Platform;
 use crate::domain::external_id::Named;
 use crate::domain::ids::CustomerId;
@@ -107,7 +108,9 @@ async fn customer_meant(
         Err(unknown) if is_customer && unknown.code() == ErrorCode::NotFound => NOBODY,
         meant => meant?,
     };
-    caller.customer(Some(id))
+    let customer = caller.customer(Some(id))?;
+    audited::concerns(Subject::customer(customer));
+    Ok(customer)
 }
 
 fn is_customer(value: &Value) -> Result<(), String> {
@@ -224,7 +227,9 @@ async fn send_to(ctx: &Context, customer: CustomerId, content: Content) -> Resul
         ctx.metrics.push_limited.increment(1);
         Problem::limited(wait)
     })?;
-    Ok(ctx.push.send(customer, content, PATIENCE).await?)
+    let rows = ctx.push.send(customer, content, PATIENCE, audited::change()).await?;
+    audited::written();
+    Ok(rows)
 }
 
 #[cfg(test)]

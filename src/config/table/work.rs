@@ -217,4 +217,11 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How long drivers' positions are kept: by far the most rows, and personal data.",
     )
     .unit("days"),
+    new(
+        Retention,
+        "AUDIT_RETENTION_DAYS",
+        "365",
+        "How long it is kept which operator or program changed or read what of whom: long enough for a question that comes late.",
+    )
+    .unit("days"),
 ];

@@ -1,6 +1,7 @@
 //! Registering a device, and ending that. Its tokens are taken from whoever had them: the newest registration is right. What
 //! was registered with a log-in ends with it: whoever is logged out hears nothing on the phone that they left.
 
+use crate::domain::audit::Subject;
 use crate::domain::device::{Device, DeviceId, Platform};
 use crate::domain::event::Announcement;
 use crate::domain::ids::{AccountId, CustomerId};
@@ -40,6 +41,7 @@ pub struct NamedDevice {
 pub fn register(tx: &mut Tx<'_>, new: &Registration, devices_max: usize) -> Result<DeviceId, Error> {
     let known = sql!(tx, customers::find(new.customer))?.is_some();
     known.then_some(()).ok_or(Refusal::NotFound("customer"))?;
+    tx.concerns(Subject::customer(new.customer));
     // An app that has just logged out may still send what it was about to, with an access token that is good for a while.
     if let Some(session) = new.session {
         let newest = sql!(tx, refresh_tokens::lock_newest_of(&session.to_string()))?;

@@ -1,5 +1,6 @@
 //! What was pushed, and what came of it: for customers their own, for operators in figures.
 
+use crate::domain::audit::Subject;
 use crate::domain::ids::CustomerId;
 use crate::domain::push::PushService;
 use crate::operations::error::{Error, Refusal};
@@ -23,6 +24,7 @@ pub fn open(tx: &mut Tx<'_>, notification: Uuid, customer: Option<CustomerId>) -
     let own = found.filter(|row| customer.is_none_or(|customer| row.customer() == customer));
     let row = own.ok_or(Refusal::NotFound("notification"))?;
     let at = tx.at();
+    tx.concerns(Subject::customer(row.customer()));
     sql!(tx, notifications::open(row.id, at))?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What a customer wants to hear by push, and when.
 
+use crate::domain::audit::Subject;
 use crate::domain::event::Announcement;
 use crate::domain::ids::CustomerId;
 use crate::domain::quiet_hours::QuietHours;
@@ -57,6 +58,7 @@ pub fn preferences(
 pub fn set_preferences(tx: &mut Tx<'_>, customer: CustomerId, new: &Preferences) -> Result<(), Error> {
     let known = sql!(tx, customers::find(customer))?.is_some();
     known.then_some(()).ok_or(Refusal::NotFound("customer"))?;
+    tx.concerns(Subject::customer(customer));
     let row = PreferencesRow {
         customer_id: customer.0,
         opt_out: serde_json::to_string(&new.opt_out).expect("a list of texts"),

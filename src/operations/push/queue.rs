@@ -1,6 +1,7 @@
 //! The queue's entrance: events that nobody has confirmed, and what operators send. A notification is written before
 //! anything of it is sent.
 
+use crate::domain::audit::Subject;
 use crate::domain::device::{Device, DeviceId, NoWay};
 use crate::domain::event::{Announcement, EventBody};
 use crate::domain::ids::{AccountId, CustomerId, EventId, JobId};
@@ -213,6 +214,7 @@ pub fn queue_direct(
 ) -> Result<Vec<DirectRow>, Error> {
     let found = sql!(tx, customers::find(direct.customer))?;
     found.ok_or(Refusal::NotFound("customer"))?;
+    tx.concerns(Subject::customer(direct.customer));
     let devices = sql!(tx, devices::active_of(&[direct.customer.0]))?;
     let devices: Vec<Device> = devices.iter().map(device_of).collect();
     let mut content = direct.content.clone();

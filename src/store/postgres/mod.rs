@@ -28,6 +28,8 @@ macro_rules! is_like {
 
 #[path = "../queries/accounts.rs"]
 pub mod accounts;
+#[path = "../queries/audit.rs"]
+pub mod audit;
 #[path = "../queries/bookings.rs"]
 pub mod bookings;
 #[path = "../queries/customers.rs"]

@@ -126,14 +126,19 @@ impl Operator {
 
     /// All pages of a list.
     pub async fn list(&self, path: &str) -> Vec<Value> {
+        self.list_with(path, "").await
+    }
+
+    /// The same of what a query asks for.
+    pub async fn list_with(&self, path: &str, query: &str) -> Vec<Value> {
         const PAGES_MAX: usize = 1000;
         let mut items = Vec::new();
-        let mut page_path = path.to_owned();
+        let mut page_path = format!("{path}?{query}");
         for _ in 0..PAGES_MAX {
             let page = self.api.get(&page_path).await.expect(200);
             items.extend(page.body["items"].as_array().expect("a list has items").iter().cloned());
             match page.body["next_cursor"].as_str() {
-                Some(cursor) => page_path = format!("{path}?cursor={cursor}"),
+                Some(cursor) => page_path = format!("{path}?{query}&cursor={cursor}"),
                 None => return items,
             }
         }

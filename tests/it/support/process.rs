@@ -98,7 +98,20 @@ pub async fn serve(directory: &Path, settings: &Settings) -> Start {
 
 /// Runs another subcommand to its end.
 pub async fn run(directory: &Path, settings: &Settings, arguments: &[&str]) -> Output {
-    let mut command = tokio::process::Command::from(command(directory, settings));
+    finish(command(directory, settings), arguments).await
+}
+
+/// The same with something to read.
+pub async fn run_fed(directory: &Path, settings: &Settings, arguments: &[&str], input: &str) -> Output {
+    let file = directory.join("input");
+    std::fs::write(&file, input).expect("the test's directory is writable");
+    let mut command = command(directory, settings);
+    command.stdin(File::open(&file).expect("it was written"));
+    finish(command, arguments).await
+}
+
+async fn finish(command: Command, arguments: &[&str]) -> Output {
+    let mut command = tokio::process::Command::from(command);
     command.args(arguments).kill_on_drop(true);
     let output = tokio::time::timeout(DEADLINE * 3, command.output()).await;
     output.expect("a subcommand ends in time").expect("the server's binary is built and runs")

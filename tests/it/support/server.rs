@@ -191,6 +191,13 @@ impl Server {
         String::from_utf8(output.stdout).expect("the server prints UTF-8")
     }
 
+    /// The same of one that reads from standard input.
+    pub async fn command_fed(&self, arguments: &[&str], input: &str) -> String {
+        let output = process::run_fed(&self.directory, &self.settings, arguments, input).await;
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("the server prints UTF-8")
+    }
+
     /// The same where it may fail.
     pub async fn try_command(&self, arguments: &[&str]) -> Output {
         process::run(&self.directory, &self.settings, arguments).await

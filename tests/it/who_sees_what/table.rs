@@ -191,6 +191,7 @@ pub const ROUTES: &[Row] = &[
     ("POST /api/v1/admin/customers", NOBODYS),
     ("GET /api/v1/admin/customers/{id}", EVERYTHING),
     ("PATCH /api/v1/admin/customers/{id}", EVERYTHING),
+    ("GET /api/v1/admin/audit", NOBODYS),
     ("POST /api/v1/admin/demo/restore", NOBODYS),
     ("GET /api/v1/admin/orders", ORDERS),
     ("POST /api/v1/admin/orders", NOBODYS),
