@@ -146,6 +146,13 @@ impl RecorderHandle {
         matches!(written, Ok(Ok(true)))
     }
 
+    /// Where this driver is waits no longer for the driver's row.
+    pub async fn forget(&self, driver: DriverId) {
+        if self.recorder.send(Forget(driver)).await.is_err() {
+            log::warn!("the recorder is not there to forget driver={driver}");
+        }
+    }
+
     /// Writes all that was accepted, for the server's end; what can't be written before `deadline` is counted as dropped.
     pub async fn drain(&self, deadline: Instant) {
         // Marks that are not written in time are made again: the devices hear of their events once more.
@@ -263,7 +270,20 @@ impl Handler<FlushNow> for Recorder {
     }
 }
 
-/// The same, and say whether all of it was written.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Forget(DriverId);
+
+impl Handler<Forget> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, Forget(driver): Forget, _: &mut Self::Context) {
+        self.live.waiting.remove(&driver.0);
+        self.live.written.remove(&driver.0);
+    }
+}
+
+/// Write what is in the buffer now, and say whether all of it was written.
 #[derive(Message)]
 #[rtype(result = "bool")]
 struct FlushAll;

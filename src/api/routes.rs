@@ -2,7 +2,7 @@
 //! router is made from the rows and each path knows its own, so that a route without a row does not exist, and whoever
 //! asks for an account on one that was made in another way is refused.
 
-use super::operators::{audit, customers, demo, drivers, orders as operators_orders, traces};
+use super::operators::{audit, customers, demo, drivers, orders as operators_orders, people, traces};
 use super::{
     auth, bookings, console, driver_app, health, nearby, orders, payments, push, rides, sockets, stats,
 };
@@ -225,12 +225,16 @@ routes! {
         "/api/v1/admin/rides": get rides::list_all => OPERATORS Reads;
         "/api/v1/admin/drivers": get drivers::list => OPERATORS Reads, post drivers::create => ADMINS Changes;
         "/api/v1/admin/drivers/{id}": get drivers::show => OPERATORS Reads, patch drivers::change => ADMINS Changes;
+        "/api/v1/admin/drivers/{id}/export": get people::export_driver => ADMINS Reads;
+        "/api/v1/admin/drivers/{id}/erase": post people::erase_driver => ADMINS Changes;
         "/api/v1/admin/drivers/{id}/locations": get drivers::locations => OPERATORS Reads;
         "/api/v1/admin/drivers/{id}/why": get traces::why => OPERATORS Reads;
         "/api/v1/admin/jobs/{id}/trace": get traces::trace => OPERATORS Reads;
         "/api/v1/admin/jobs/{id}/payment": get payments::show => OPERATORS_PROGRAMS Reads, patch payments::change => ADMINS_PROGRAMS Changes;
         "/api/v1/admin/customers": get customers::list => OPERATORS Reads, post customers::create => ADMINS Changes;
         "/api/v1/admin/customers/{id}": get customers::show => OPERATORS Reads, patch customers::change => ADMINS Changes;
+        "/api/v1/admin/customers/{id}/export": get people::export_customer => ADMINS Reads;
+        "/api/v1/admin/customers/{id}/erase": post people::erase_customer => ADMINS Changes;
         "/api/v1/admin/orders": get operators_orders::list => OPERATORS_PROGRAMS Reads, post operators_orders::create => DISPATCHERS_PROGRAMS Changes;
         // Before the orders by id: it is a name where those have a number.
         "/api/v1/admin/orders/batches": post operators_orders::assign_batch => DISPATCHERS_PROGRAMS Changes;

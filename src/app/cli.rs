@@ -1,6 +1,8 @@
 //! The command line.
 
+use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::role::Role;
+use crate::operations::people::Person;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -37,6 +39,11 @@ pub enum Command {
         #[command(subcommand)]
         people: Import,
     },
+    /// Show all that is held of a person, or take them out of it
+    Person {
+        #[command(subcommand)]
+        command: PersonCommand,
+    },
     /// Remove what has been kept longer than its retention
     Prune,
     /// Copy the SQLite database to a new file, also beside a running server
@@ -51,6 +58,43 @@ pub enum Command {
         #[arg(value_name = "BACKUP")]
         backup: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PersonCommand {
+    /// Print all that is held of a person, as JSON
+    Export {
+        #[command(flatten)]
+        whom: Whom,
+    },
+    /// Take a person out of the database, with no server running on it; their jobs stay, without them
+    Erase {
+        #[command(flatten)]
+        whom: Whom,
+        /// It can't be undone
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Whom {
+    /// A customer's id
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    customer: Option<i64>,
+    /// A driver's id
+    #[arg(long, value_name = "ID")]
+    driver: Option<i64>,
+}
+
+impl Whom {
+    pub fn person(self) -> Person {
+        match (self.customer, self.driver) {
+            (_, Some(id)) => Person::Driver(DriverId(id)),
+            (id, None) => Person::Customer(CustomerId(id.unwrap_or_default())),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -178,6 +222,17 @@ mod tests {
         for wrong in wrong.into_iter().chain(["--service shop --role admin", "--service shop --role driver"])
         {
             assert!(!parses(&format!("fleetwire token {wrong}")), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_person_is_one_customer_or_one_driver() {
+        let parses = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
+        for line in ["export --customer 7", "erase --driver 7 --yes", "export --customer -12"] {
+            assert!(parses(&format!("fleetwire person {line}")), "{line}");
+        }
+        for wrong in ["export", "export --customer 7 --driver 7", "erase --yes"] {
+            assert!(!parses(&format!("fleetwire person {wrong}")), "{wrong}");
         }
     }
 

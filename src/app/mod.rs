@@ -7,6 +7,7 @@ mod copies;
 mod guard;
 mod import;
 mod logging;
+mod people;
 mod push;
 mod serve;
 mod signals;
@@ -77,6 +78,7 @@ async fn run(command: Command, settings: Settings) -> Outcome {
         Command::Import { people: cli::Import::Drivers(options) } => {
             import::import(&settings, People::Drivers, options).await
         }
+        Command::Person { command } => people::person(&settings, command).await,
         Command::Prune => commands::prune(&settings).await,
         Command::Backup { copy } => copies::back_up(&settings, &copy),
         Command::Restore { backup } => copies::restore(&settings, &backup),

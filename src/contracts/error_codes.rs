@@ -90,6 +90,7 @@ error_codes! {
     NoDrivers, "no_drivers", 409, Later, "No available driver was found";
     UsernameTaken, "username_taken", 409, No, "The user name is taken";
     PhoneNumberTaken, "phone_number_taken", 409, No, "The phone number is taken";
+    OpenJobs, "open_jobs", 409, No, "The person has open jobs";
     ExternalIdTaken, "external_id_taken", 409, No, "The external id is taken";
     NoPickupPosition, "no_pickup_position", 422, No, "The order has no pickup position to search from";
     PaymentMismatch, "payment_mismatch", 422, No, "Amount or currency are not the job's";

@@ -151,6 +151,14 @@ pub struct OrderItem {
     pub reason: Option<String>,
 }
 
+/// Nothing is left of whom this was.
+#[derive(Clone, Debug, Serialize)]
+pub struct PersonErased {
+    /// `customer:7` or `driver:7`, which is nobody now.
+    pub person: String,
+    pub erased: bool,
+}
+
 /// Who did or read what, of whom.
 #[derive(Clone, Debug, Serialize)]
 pub struct AuditItem {

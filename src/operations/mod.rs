@@ -16,6 +16,7 @@ mod jobs;
 pub mod orders;
 pub mod passwords;
 pub mod payments;
+pub mod people;
 pub mod push;
 pub mod retention;
 pub mod rides;

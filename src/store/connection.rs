@@ -2,12 +2,14 @@
 
 use crate::store::checkpoint;
 use crate::store::error::StoreError;
+use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
-use diesel::pg::PgConnection;
+use diesel::deserialize::QueryableByName;
+use diesel::pg::{Pg, PgConnection};
 use diesel::r2d2::{
     ConnectionManager, CustomizeConnection, Error as ConnectionError, Pool, PooledConnection,
 };
-use diesel::sqlite::SqliteConnection;
+use diesel::sqlite::{Sqlite, SqliteConnection};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,6 +31,25 @@ impl<'a> Conn<'a> {
             Conn::Postgres(conn) => conn.batch_execute(sql),
         }
         .map_err(StoreError::from)
+    }
+
+    /// A statement that is made of our own words and numbers. Says how many rows it changed.
+    pub(super) fn run(&mut self, sql: &str) -> Result<usize, StoreError> {
+        match self {
+            Conn::Sqlite(conn) => diesel::sql_query(sql).execute(*conn).map_err(StoreError::from),
+            Conn::Postgres(conn) => diesel::sql_query(sql).execute(*conn).map_err(StoreError::of_postgres),
+        }
+    }
+
+    /// The same of one that reads.
+    pub(super) fn load<T>(&mut self, sql: &str) -> Result<Vec<T>, StoreError>
+    where
+        T: QueryableByName<Sqlite> + QueryableByName<Pg> + 'static,
+    {
+        match self {
+            Conn::Sqlite(conn) => diesel::sql_query(sql).load(*conn).map_err(StoreError::from),
+            Conn::Postgres(conn) => diesel::sql_query(sql).load(*conn).map_err(StoreError::of_postgres),
+        }
     }
 }
 
@@ -100,12 +121,13 @@ struct SqlitePragmas {
 
 impl CustomizeConnection<SqliteConnection, ConnectionError> for SqlitePragmas {
     fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), ConnectionError> {
+        // What was in a row that is changed or removed is zeroed in its page, which costs nothing but that.
         // busy_timeout first: switching to WAL may itself have to wait for another process. Checkpoints are the business of
         // `checkpoint`.
         let (busy_ms, log_bytes_max) = (self.busy_timeout.as_millis(), checkpoint::FILE_BYTES_MAX);
         conn.batch_execute(&format!(
             "PRAGMA busy_timeout = {busy_ms}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-             PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; \
+             PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; \
              PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {log_bytes_max};",
         ))
         .and_then(|()| match self.query_only {

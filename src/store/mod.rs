@@ -22,6 +22,7 @@ mod payment_rows;
 mod people_changes;
 mod people_ids;
 mod people_search;
+pub mod personal;
 pub(crate) mod postgres;
 mod probe;
 mod push_rows;

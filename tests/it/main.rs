@@ -15,6 +15,7 @@ mod currencies;
 mod customer_orders;
 mod doors;
 mod earnings;
+mod erasing;
 mod external_ids;
 mod frames;
 mod hailing;

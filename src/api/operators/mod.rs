@@ -6,6 +6,7 @@ pub mod demo;
 pub mod drivers;
 mod locations;
 pub mod orders;
+pub mod people;
 pub mod traces;
 
 use crate::api::fields::Fields;
