@@ -10,14 +10,29 @@ use crate::store::rows::{LivePosition, NewCandidate, NewLocation};
 use crate::store::schema::{
     driver_locations, drivers, events, notification_history as history, search_candidates,
 };
+use crate::store::sqlite::time_text::TimeText;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 pub fn insert_locations(conn: &mut SqliteConnection, rows: &[NewLocation]) -> QueryResult<usize> {
     for row in rows {
-        diesel::insert_into(driver_locations::table).values(row).execute(conn)?;
+        insert_location(conn, row)?;
     }
     Ok(rows.len())
+}
+
+fn insert_location(conn: &mut SqliteConnection, row: &NewLocation) -> QueryResult<usize> {
+    let columns = (
+        driver_locations::driver_id.eq(row.driver_id),
+        driver_locations::latitude.eq(row.latitude),
+        driver_locations::longitude.eq(row.longitude),
+        driver_locations::accuracy.eq(row.accuracy),
+        driver_locations::heading.eq(row.heading),
+        driver_locations::speed.eq(row.speed),
+        driver_locations::battery_level.eq(row.battery_level),
+        driver_locations::created_at.eq(TimeText(row.created_at)),
+    );
+    diesel::insert_into(driver_locations::table).values(columns).execute(conn)
 }
 
 /// The same but for those that are there. A look into the index, at the place where the row would be written.
@@ -26,11 +41,11 @@ pub fn insert_late_locations(conn: &mut SqliteConnection, rows: &[NewLocation]) 
     for row in rows {
         let same = driver_locations::table
             .filter(driver_locations::driver_id.eq(row.driver_id))
-            .filter(driver_locations::created_at.eq(row.created_at))
+            .filter(driver_locations::created_at.eq(TimeText(row.created_at)))
             .filter(driver_locations::latitude.eq(row.latitude))
             .filter(driver_locations::longitude.eq(row.longitude));
         if !diesel::select(diesel::dsl::exists(same)).get_result(conn)? {
-            inserted += diesel::insert_into(driver_locations::table).values(row).execute(conn)?;
+            inserted += insert_location(conn, row)?;
         }
     }
     Ok(inserted)
@@ -45,7 +60,8 @@ pub fn update_live_positions(
 ) -> QueryResult<usize> {
     let mut updated = 0;
     for row in rows {
-        let is_older = drivers::position_at.le(row.measured_at).or(drivers::position_at.gt(trusted_until));
+        let is_older =
+            drivers::position_at.le(TimeText(row.measured_at)).or(drivers::position_at.gt(trusted_until));
         let older = drivers::position_measured
             .eq(false)
             .or(drivers::position_at.is_null().or(is_older).assume_not_null());
@@ -55,7 +71,7 @@ pub fn update_live_positions(
                 drivers::longitude.eq(row.longitude),
                 drivers::heading.eq(row.heading),
                 drivers::speed.eq(row.speed),
-                drivers::position_at.eq(row.measured_at),
+                drivers::position_at.eq(TimeText(row.measured_at)),
                 drivers::position_measured.eq(true),
             ))
             .returning(drivers::id)

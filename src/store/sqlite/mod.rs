@@ -3,6 +3,7 @@
 #![expect(clippy::duplicate_mod, reason = "one set of queries, compiled for each database's connection")]
 
 pub mod bulk;
+mod time_text;
 
 /// The connection that the query files below are compiled for.
 pub type Db = diesel::SqliteConnection;
