@@ -8,8 +8,9 @@ use crate::actors::positions::phone_clock::PhoneClock;
 use crate::actors::positions::plausible::{Limits, Sighting, Trail, Verdict};
 use crate::clock::Moment;
 use crate::domain::ids::DriverId;
-use crate::domain::position::Fix;
+use crate::domain::position::{Fix, Position};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,6 +18,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const SHARDS: usize = 16;
 /// A phone may be as much ahead of the server that ran before: what it stored then has such a time at most.
 const AHEAD_MAX: TimeDelta = TimeDelta::seconds(60);
+
+/// Positions of one second that are told apart without a look into the store: drivers' apps tell five in a second at most.
+const PLACES: usize = 6;
 
 /// What has become of a position.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,13 +49,21 @@ struct Track {
     doubt: Option<Verdict>,
     /// When anything came last, believed or not.
     heard_ms: i64,
-    /// The newest measurement, by the phone's clock.
-    measured_ms: Option<i64>,
+    newest: Newest,
     /// The last of those without a time of their own: no two are of the same moment.
     untimed_ms: i64,
     /// What the matcher has not fetched.
     seen: Option<Sighting>,
     is_news: bool,
+}
+
+/// The newest measurement by the phone's clock, and marks of where it was: apps that write whole seconds tell several positions
+/// of one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Newest {
+    measured_ms: Option<i64>,
+    places: [u32; PLACES],
+    count: usize,
 }
 
 #[derive(Default)]
@@ -155,6 +167,34 @@ fn lag_ms(fix: &Fix, now: Moment) -> i64 {
     now.steady.timestamp_millis() - fix.measured_at.timestamp_millis()
 }
 
+impl Newest {
+    /// Whether no position of this moment has been at this place, for sure.
+    fn is_first(&mut self, at_ms: i64, position: Position) -> bool {
+        let place = mark(position);
+        match Some(at_ms).cmp(&self.measured_ms) {
+            Ordering::Less => return false,
+            Ordering::Equal if self.places[..self.count].contains(&place) => return false,
+            Ordering::Equal => {}
+            Ordering::Greater => (self.measured_ms, self.count) = (Some(at_ms), 0),
+        }
+        let Some(free) = self.places.get_mut(self.count) else { return false };
+        *free = place;
+        self.count += 1;
+        true
+    }
+}
+
+/// Two places rarely have the same one.
+fn mark(position: Position) -> u32 {
+    /// 2^64 divided by the golden ratio: its product spreads near numbers far apart.
+    const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+    // There are two zeros.
+    let [latitude, longitude] =
+        [position.latitude(), position.longitude()].map(|degrees| (degrees + 0.0).to_bits());
+    let bits = latitude ^ longitude.rotate_left(32);
+    (bits.wrapping_mul(SPREAD) >> 32) as u32
+}
+
 impl Track {
     /// Of positions that come together the newest tells of the clock.
     fn learn(&mut self, fixes: &[Fix], now: Moment) {
@@ -168,8 +208,8 @@ impl Track {
     fn judge(&mut self, fix: &Fix, now: Moment, limits: &Limits, new_since_ms: i64) -> Judged {
         let sighting = self.sighting(fix, now);
         let measured_ms = is_timed(fix, now).then_some(fix.measured_at.timestamp_millis());
-        let may_repeat = measured_ms.is_some_and(|at| at <= new_since_ms || Some(at) <= self.measured_ms);
-        self.measured_ms = self.measured_ms.max(measured_ms);
+        let may_repeat =
+            measured_ms.is_some_and(|at| !self.newest.is_first(at, fix.position) || at <= new_since_ms);
         let verdict = self.trail.judge(sighting, limits);
         match self.trail.believed() {
             _ if verdict.enters() => (self.seen, self.doubt) = (Some(sighting), None),

@@ -190,6 +190,23 @@ fn what_may_have_been_sent_before_is_known_and_what_comes_live_is_new() {
     assert!(!world.tell(&fix(HERE, world.clock.now())).may_repeat, "without a time of its own");
 }
 
+/// Most apps write whole seconds, so each position but the first of a second cost a look into the store.
+#[test]
+fn of_one_second_each_place_is_new_once_as_far_as_can_be_remembered() {
+    let world = World::with_phone(secs(0));
+    world.clock.advance(secs(61));
+    let at = world.clock.now() - secs(1);
+    let repeats = |latitude: f64, at| world.tell(&fix(latitude, at)).may_repeat;
+    for latitude in (0..PLACES).map(|index| index as f64) {
+        assert_eq!((repeats(latitude, at), repeats(latitude, at)), (false, true), "{latitude}");
+    }
+    assert!(repeats(-0.0, at), "the same place as zero");
+    assert!(repeats(50.0, at), "no room to remember one more");
+    world.clock.advance(secs(1));
+    assert!(!repeats(0.0, at + secs(1)), "of the next second");
+    assert!(repeats(51.0, at), "of a second that is over");
+}
+
 #[test]
 fn whoever_tells_anything_is_heard_of() {
     let world = World::with_phone(secs(0));
