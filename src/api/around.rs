@@ -37,7 +37,9 @@ pub async fn around(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = RequestId::of(req.headers());
     let header = id.header();
-    match request_id::within(id, audited::within(answered(req, next))).await {
+    // In a box, since the framework keeps room for what is written here with each connection, for as long as that lasts: a
+    // kilobyte, of which a socket has nothing once it is open.
+    match Box::pin(request_id::within(id, audited::within(answered(req, next)))).await {
         Ok(mut response) => {
             response.headers_mut().insert(X_REQUEST_ID, header);
             Ok(response)

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 const WAITING_BYTES_MAX: usize = 1 << 20;
 /// How often the thread looks round although nothing was logged.
 const LOOK: Duration = Duration::from_secs(1);
+/// For so long lines are gathered before they are written: under load most of them find the thread at work, and cost no wake-up.
+const GATHER: Duration = Duration::from_millis(50);
 /// A descriptor that does not block, and is full, is tried again after this.
 const FULL_PAUSE: Duration = Duration::from_millis(20);
 
@@ -29,6 +31,8 @@ struct State {
     /// Since it was last written how many.
     dropped: u64,
     is_writing: bool,
+    /// The thread sleeps until there are lines.
+    is_asleep: bool,
 }
 
 impl Writer {
@@ -41,8 +45,10 @@ impl Writer {
             return;
         }
         state.waiting.extend_from_slice(lines);
-        drop(state);
-        self.has_lines.notify_one();
+        if std::mem::take(&mut state.is_asleep) {
+            drop(state);
+            self.has_lines.notify_one();
+        }
     }
 
     /// Lines dropped since the start.
@@ -84,7 +90,12 @@ impl Writer {
     fn take(&self) -> (Vec<u8>, u64) {
         let mut state = self.state();
         if state.waiting.is_empty() {
+            state.is_asleep = true;
             state = self.has_lines.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+            state.is_asleep = false;
+            drop(state);
+            std::thread::sleep(GATHER);
+            state = self.state();
         }
         state.is_writing = true;
         (std::mem::take(&mut state.waiting), std::mem::take(&mut state.dropped))
