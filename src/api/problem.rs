@@ -179,10 +179,10 @@ impl From<StoreError> for Problem {
             | StoreError::Transient(_)
             | StoreError::Repeat => {
                 log::warn!("a request was put off: {}", Chain(&error));
-                Self::new(
-                    ErrorCode::Unavailable,
-                    "The database is busy; nothing was changed or it can be repeated.",
-                )
+                // Where the answer to a commit is lost nobody knows what came of it.
+                let detail = "The database can't do it now, or did not answer in time. Try again in some seconds; with an \
+                              Idempotency-Key it is done once.";
+                Self::new(ErrorCode::Unavailable, detail)
             }
             StoreError::Taken { .. } | StoreError::Database(_) | StoreError::UnreadableEvent { .. } => {
                 Self::internal(&error)
