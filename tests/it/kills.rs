@@ -1,5 +1,5 @@
-//! The server is killed at random moments under load, and afterwards the books are compared: what was acknowledged, what
-//! the database has, and what reached the drivers. `KILLS` says how often.
+//! The server is killed, or its machine loses power, at random moments under load, and afterwards the books are compared: what
+//! was acknowledged, what the database has, and what reached the drivers. `KILLS` and `POWER_CUTS` say how often.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Door, Heard, NewOrder, Operator, Reply, Server, api, rounds, wait_until};
+use crate::support::server::Builder;
+use crate::support::{Door, Fault, Heard, NewOrder, Operator, Reply, Server, api, rounds, wait_until};
 
 const DRIVERS: usize = 20;
 const OPERATORS: usize = 4;
 const BETWEEN_KILLS_MS: std::ops::Range<u64> = 200..1200;
+/// An order that is made and assigned takes a dozen.
+const CALLS_TO_POWER_CUT: std::ops::Range<u32> = 1..2000;
 /// A restart takes a second or two, on a loaded machine more; then whoever still gets no answer has found a bug.
 const ATTEMPTS_MAX: usize = 1500;
 const PAUSE: Duration = Duration::from_millis(20);
@@ -34,7 +37,34 @@ struct Acknowledged {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_at_random_moments_lose_nothing() {
-    let builder = Server::builder().stable_port().setting("MAX_DELIVERIES_PER_DRIVER", 1000);
+    let kill = async |server: &mut Server| {
+        tokio::time::sleep(Duration::from_millis(rand::random_range(BETWEEN_KILLS_MS))).await;
+        server.kill();
+    };
+    survive(builder(), rounds("KILLS", 3), kill).await;
+}
+
+/// Of what was not synced some is on the disk, some is not, and some pages are torn. PostgreSQL's disk is its own business.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn power_cuts_at_random_moments_lose_nothing() {
+    let cut = async |server: &mut Server| {
+        let (calls, seed) = (rand::random_range(CALLS_TO_POWER_CUT), rand::random());
+        eprintln!("the power goes after {calls} calls; seed {seed}");
+        server.disk().order(Fault::PowerCut { calls, seed });
+        server.ended().await;
+        server.disk().mend();
+    };
+    if !Server::is_on_postgres() {
+        survive(builder().on_faulty_disk(), rounds("POWER_CUTS", 4), cut).await;
+    }
+}
+
+fn builder() -> Builder {
+    Server::builder().stable_port().setting("MAX_DELIVERIES_PER_DRIVER", 1000)
+}
+
+/// Operators and drivers at work on a server that is ended so often.
+async fn survive(builder: Builder, rounds: usize, mut end: impl AsyncFnMut(&mut Server)) {
     let mut server = builder.start().await;
     let operator = server.operator().await;
     let driver_ids = server.more_drivers(DRIVERS).await;
@@ -52,9 +82,8 @@ async fn kills_at_random_moments_lose_nothing() {
     for _ in 0..OPERATORS {
         operators.spawn(work(operator.clone(), driver_ids.clone(), acknowledged.clone(), stopping.clone()));
     }
-    for _ in 0..rounds("KILLS", 3) {
-        tokio::time::sleep(Duration::from_millis(rand::random_range(BETWEEN_KILLS_MS))).await;
-        server.kill();
+    for _ in 0..rounds {
+        end(&mut server).await;
         server.restart().await;
     }
     tokio::time::sleep(PAUSE * 10).await;
@@ -71,6 +100,10 @@ async fn kills_at_random_moments_lose_nothing() {
     let acknowledged = std::mem::take(&mut *acknowledged.lock().expect("unpoisoned"));
     assert!(acknowledged.assigned.len() >= OPERATORS, "the operators got something done");
     check_numbers(&server);
+    if !Server::is_on_postgres() {
+        let check = "SELECT integrity_check AS value FROM pragma_integrity_check";
+        assert_eq!(server.database().words(check), ["ok"]);
+    }
     check_apps(&seen, &acknowledged);
     check_orders(&operator, &acknowledged).await;
 }
@@ -138,7 +171,7 @@ async fn work(
                 _ => drop(reply.expect(409)),
             }
         }
-        if rand::random_ratio(1, 4) {
+        if rand::random_ratio(1, 2) {
             let path = format!("admin/orders/{own}/cancel");
             insist(&operator, &path, &json!({"reason": "Customer cancelled"})).await.expect(200);
             note(&|books| books.cancelled.push(own));

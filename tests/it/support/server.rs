@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use super::app::Door;
 use super::database::Database;
 use super::driver_app::DriverApp;
+use super::faulty_disk::FaultyDisk;
 use super::hailing_app::HailingApp;
+use super::link::Link;
 use super::matching_app::RideDoor;
 use super::operator::Operator;
 use super::process::{self, Process, Settings, Start};
@@ -25,6 +27,7 @@ pub struct Server {
     expected_errors: Vec<&'static str>,
     process: Option<Process>,
     port: u16,
+    disk: Option<FaultyDisk>,
     /// Declared last, so that it is dropped after the process that uses it.
     database: Database,
 }
@@ -32,6 +35,9 @@ pub struct Server {
 pub struct Builder {
     settings: Settings,
     expected_errors: Vec<&'static str>,
+    has_faulty_disk: bool,
+    /// The address in the database's URL, and the one that takes its place.
+    detour: Option<[String; 2]>,
 }
 
 impl Builder {
@@ -62,13 +68,29 @@ impl Builder {
         self
     }
 
+    /// On a disk that can be given faults, which is sound at first. For SQLite.
+    pub fn on_faulty_disk(mut self) -> Builder {
+        self.has_faulty_disk = true;
+        self
+    }
+
+    /// The server reaches its database by this way.
+    pub fn through(mut self, link: &Link) -> Builder {
+        self.detour = Some(link.detour());
+        self
+    }
+
     pub async fn start(self) -> Server {
         let directory = new_directory();
         let database = Database::create(&directory);
         let mut settings = self.settings;
-        settings.insert("DATABASE_URL".to_owned(), database.url().to_owned());
+        let [its_own, instead] = self.detour.unwrap_or_default();
+        settings.insert("DATABASE_URL".to_owned(), database.url().replacen(&its_own, &instead, 1));
+        let file = database.file().filter(|_| self.has_faulty_disk);
+        let disk = file.map(|file| FaultyDisk::new(&directory, &file, &mut settings));
         let expected_errors = self.expected_errors;
-        let mut server = Server { directory, settings, expected_errors, process: None, port: 0, database };
+        let mut server =
+            Server { directory, settings, expected_errors, process: None, port: 0, disk, database };
         server.start().await;
         server
     }
@@ -89,7 +111,12 @@ impl Server {
     /// Limits that protect a server from strangers would only get in the way of a test that is about something
     /// else; a test about a limit sets it.
     pub fn builder() -> Builder {
-        let builder = Builder { settings: Settings::new(), expected_errors: Vec::new() };
+        let builder = Builder {
+            settings: Settings::new(),
+            expected_errors: Vec::new(),
+            has_faulty_disk: false,
+            detour: None,
+        };
         builder
             .setting("BIND", "127.0.0.1:0")
             .setting("JWT_SECRET", tokens::SECRET)
@@ -102,6 +129,11 @@ impl Server {
             .setting("MESSAGES_PER_SECOND", 1_000_000)
             .setting("FIND_DRIVER_PER_MINUTE", 1_000_000)
             .setting("ANONYMOUS_RIDES_PER_MINUTE", 1_000_000)
+    }
+
+    /// On which of the databases the scenarios run.
+    pub fn is_on_postgres() -> bool {
+        std::env::var_os("FLEETWIRE_TEST_POSTGRES").is_some()
     }
 
     pub async fn start_default() -> Server {
@@ -214,6 +246,10 @@ impl Server {
 
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    pub fn disk(&self) -> &FaultyDisk {
+        self.disk.as_ref().expect("it was started on a faulty disk")
     }
 
     pub fn port(&self) -> u16 {
