@@ -6,6 +6,7 @@ pub mod app;
 pub mod clock;
 pub mod config;
 pub mod contracts;
+pub mod current_request;
 pub mod domain;
 pub mod metrics;
 pub mod operations;

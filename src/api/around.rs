@@ -165,6 +165,7 @@ pub fn cors(settings: &Settings) -> Cors {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::current_request;
     use actix_web::middleware::from_fn;
     use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
     use actix_web::{App, web};
@@ -249,7 +250,7 @@ mod tests {
         let app = App::new()
             .wrap(cors(&settings))
             .wrap(from_fn(around))
-            .service(web::resource("/ids").get(async || request_id::current().unwrap().as_str().to_owned()));
+            .service(web::resource("/ids").get(async || current_request::id().unwrap().to_string()));
         let app = init_service(app).await;
         let req = TestRequest::get().uri("/ids").insert_header((X_REQUEST_ID, "from-a-proxy"));
         let response = call_service(&app, req.to_request()).await;
@@ -257,7 +258,7 @@ mod tests {
         assert_eq!(actix_web::test::read_body(response).await, "from-a-proxy");
         let refused = call_service(&app, TestRequest::get().uri("/nowhere").to_request()).await;
         assert!(refused.headers().contains_key(X_REQUEST_ID));
-        assert!(request_id::current().is_none());
+        assert!(current_request::id().is_none());
     }
 
     /// The console posts with its own origin, which no list of other origins has.

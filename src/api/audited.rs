@@ -3,10 +3,10 @@
 //! without being handed it, and what was only read is noted once it is answered.
 
 use crate::api::problem::Problem;
-use crate::api::request_id;
 use crate::api::routes::{self, Recorded};
 use crate::api::{Context, client_address};
 use crate::contracts::error_codes::ErrorCode;
+use crate::current_request;
 use crate::domain::audit::{Actor, Subject};
 use crate::domain::role::Role;
 use crate::operations::audit::Call;
@@ -55,7 +55,7 @@ pub fn begin(req: &HttpRequest, ctx: &Context, who: &Principal) -> Result<(), Pr
         action: route.to_string(),
         subject: id.and_then(|id| Subject::of_path(route.path, id)),
         address: Some(client_address(req, &ctx.settings.listen)),
-        request_id: request_id::current().map(|id| id.as_str().to_owned()),
+        request_id: current_request::id().map(|id| id.to_string()),
     };
     let under_way =
         UnderWay { call: Arc::new(call), recorded: route.recorded, subjects: Vec::new(), is_written: false };

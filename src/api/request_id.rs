@@ -1,7 +1,9 @@
 //! A request's id, by which its answer and its lines in the log are found: the one that a proxy or an app gave it, or one of
-//! ours. It is known to whatever runs within the request's future, without being handed on.
+//! ours. `current_request` knows it while the request is worked on.
 
+use crate::current_request;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use bytestring::ByteString;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::Uuid;
@@ -10,10 +12,6 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Whoever gives longer ones, or other signs, is given one of ours: it goes into the log.
 const BYTES_MAX: usize = 128;
-
-tokio::task_local! {
-    static CURRENT: RequestId;
-}
 
 /// 1 to 128 letters, digits, `.`, `_` and `-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,12 +51,7 @@ fn is_sane(id: &[u8]) -> bool {
 
 /// Runs `work` as the request of this id.
 pub async fn within<F: Future>(id: RequestId, work: F) -> F::Output {
-    CURRENT.scope(id, work).await
-}
-
-/// The id of the request that is being worked on here, if any.
-pub fn current() -> Option<RequestId> {
-    CURRENT.try_with(RequestId::clone).ok()
+    current_request::within(ByteString::from(id.as_str()), work).await
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@
 mod gather;
 mod writer;
 
-use crate::api::request_id;
 use crate::config;
 use crate::contracts::time::WireTime;
+use crate::current_request;
 use gather::{Gather, Place};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -161,8 +161,8 @@ fn format(out: &mut env_logger::fmt::Formatter, record: &Record<'_>) -> std::io:
     let style = out.default_level_style(level);
     let text = record.args().to_string();
     write!(out, "{time} {style}{level:<5}{style:#} [{place}] {}", one_line(&text))?;
-    match request_id::current() {
-        Some(id) => writeln!(out, " request={}", id.as_str()),
+    match current_request::id() {
+        Some(id) => writeln!(out, " request={id}"),
         None => writeln!(out),
     }
 }

@@ -5,6 +5,7 @@
 //! not the caller still waits: a request's future may be dropped at any await.
 
 use crate::clock::SharedClock;
+use crate::current_request;
 use crate::domain::event::Announcement;
 use crate::domain::ids::AccountId;
 use crate::metrics::Metrics;
@@ -14,6 +15,7 @@ use crate::store::decision::{Attempted, BACK_OFF, Decision, Durability, repeat, 
 use crate::store::error::{OperationError, StoreError};
 use crate::store::queue::{NotTaken, Queue, Task, Urgency};
 use crate::store::tx::{PushDue, Tx};
+use bytestring::ByteString;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -224,7 +226,8 @@ impl Database {
     {
         let (reply, answer) = oneshot::channel();
         let inner = self.inner.clone();
-        let decision = Asked { inner, durability, operation, reply, began: None, decided: None };
+        let request = current_request::id();
+        let decision = Asked { inner, request, durability, operation, reply, began: None, decided: None };
         self.run(queue, urgency, Task::Decide(Box::new(decision)), patience, answer).await
     }
 
@@ -342,6 +345,8 @@ impl Database {
 /// A decision that was asked for, and who waits for it.
 struct Asked<T, E, F> {
     inner: Arc<Inner>,
+    /// The request that it is asked for, if any.
+    request: Option<ByteString>,
     durability: Durability,
     operation: F,
     reply: oneshot::Sender<Result<T, E>>,
@@ -366,7 +371,7 @@ where
     /// A caller that went away meanwhile asked for it all the same; it is done.
     fn answer(self, decided: Result<(T, Vec<Announcement>), E>) {
         let outcome = decided.map(|(value, announcements)| {
-            self.inner.publish(announcements);
+            current_request::on_behalf_of(self.request, || self.inner.publish(announcements));
             value
         });
         if let Some(began) = self.began {

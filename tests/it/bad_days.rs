@@ -186,6 +186,15 @@ async fn a_request_is_found_in_the_log_by_the_id_of_its_answer() {
         let field = format!(" request={id}");
         wait_until("its line has it", async || server.log().lines().any(|line| line.ends_with(&field))).await;
     }
+    // What a thread of the database says of it has it, too.
+    let operator = server.operator().await;
+    let reply = operator.api().post("admin/orders", NewOrder::default().body()).await.expect(201);
+    let (job, id) = (reply.id("order_id"), reply.header("x-request-id").to_owned());
+    let told = format!("order requested job={job} since_ms=");
+    wait_until("its story has it", async || {
+        server.logged(&told).iter().any(|line| line.ends_with(&format!(" request={id}")))
+    })
+    .await;
 }
 
 /// A supervisor stopped reading: all workers hung in a write of a line.

@@ -1,0 +1,25 @@
+//! The request that is being worked on, by its id. It is known to whatever runs within the request's future without being handed
+//! on, and taken along by what works for it on another thread; so each line of the log that is written for it can have it.
+
+use bytestring::ByteString;
+
+tokio::task_local! {
+    static CURRENT: ByteString;
+}
+
+/// Runs `work` as the request of this id.
+pub async fn within<F: Future>(id: ByteString, work: F) -> F::Output {
+    CURRENT.scope(id, work).await
+}
+
+/// Runs `work` for the request that asked for it, where there was one.
+pub fn on_behalf_of<T>(id: Option<ByteString>, work: impl FnOnce() -> T) -> T {
+    match id {
+        Some(id) => CURRENT.sync_scope(id, work),
+        None => work(),
+    }
+}
+
+pub fn id() -> Option<ByteString> {
+    CURRENT.try_with(ByteString::clone).ok()
+}
