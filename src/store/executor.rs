@@ -9,12 +9,12 @@ use crate::current_request;
 use crate::domain::event::Announcement;
 use crate::domain::ids::AccountId;
 use crate::metrics::Metrics;
-use crate::store::checkpoint;
-use crate::store::connection::{Conn, Connections, Pooled};
-use crate::store::decision::{Attempted, BACK_OFF, Decision, Durability, repeat, together, transaction};
+use crate::store::connection::{Conn, Connections};
+use crate::store::decision::{Attempted, BACK_OFF, Decision, Durability, repeat, transaction};
 use crate::store::error::{OperationError, StoreError};
 use crate::store::queue::{NotTaken, Queue, Task, Urgency};
 use crate::store::tx::{PushDue, Tx};
+use crate::store::worker::{carry_out, start_checkpoints, unless_it_panics, work};
 use bytestring::ByteString;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use std::path::PathBuf;
@@ -72,6 +72,8 @@ struct Inner {
     publish: OnceLock<Publish>,
     push_due: OnceLock<Box<PushDue>>,
     metrics: Arc<Metrics>,
+    /// Where there are no threads: whoever asks does the work with these.
+    on_the_spot: Option<Connections>,
     /// Something was given up since it was last seen to work.
     doubted: AtomicBool,
     /// Why it is not to be relied on any more.
@@ -117,20 +119,21 @@ impl Database {
             Where::Sqlite(path) => Some(start_checkpoints(path.clone(), writes.clone(), timeout)),
             Where::Postgres(_) => None,
         };
-        let inner = Inner {
-            clock,
-            options,
-            writes,
-            reads,
-            bulk,
-            publish: OnceLock::new(),
-            push_due: OnceLock::new(),
-            metrics,
-            doubted: AtomicBool::new(false),
-            lost: OnceLock::new(),
-            threads: Mutex::new(threads),
-            checkpoints: Mutex::new(checkpoints),
+        let mut inner = Inner::new(options, clock, metrics, [writes, reads, bulk]);
+        (inner.threads, inner.checkpoints) = (Mutex::new(threads), Mutex::new(checkpoints));
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The same without threads: each call does its work before it returns, on one connection, so that whoever calls decides
+    /// what happens after what. For one caller at a time, and not for a server, whose threads must not wait for SQL.
+    pub fn on_the_spot(at: &Where, options: Options, clock: SharedClock, metrics: Arc<Metrics>) -> Self {
+        let (queue, timeout) = (Arc::new(Queue::new(options.queue_max)), options.timeout);
+        let connections = match at {
+            Where::Sqlite(path) => Connections::sqlite(path, 1, timeout, false),
+            Where::Postgres(url) => Connections::postgres(url, 1, timeout, Some(timeout)),
         };
+        let mut inner = Inner::new(options, clock, metrics, [queue.clone(), queue.clone(), queue]);
+        inner.on_the_spot = Some(connections);
         Self { inner: Arc::new(inner) }
     }
 
@@ -247,7 +250,13 @@ impl Database {
                 return Err(StoreError::Unavailable("too many operations are waiting").into());
             }
         }
+        if let Some(connections) = &self.inner.on_the_spot
+            && let Some(queued) = queue.pop()
+        {
+            carry_out(queued, queue, connections, self.inner.options.timeout);
+        }
         let answered = match patience {
+            _ if self.inner.on_the_spot.is_some() => Ok(answer.await),
             // The queue, the connection, the locks and each statement have this time-out of their own; a little more lets their
             // better reason come first.
             Patience::TimeOut => tokio::time::timeout(self.inner.options.timeout * 6 / 5, answer).await,
@@ -427,6 +436,29 @@ where
 }
 
 impl Inner {
+    fn new(
+        options: Options,
+        clock: SharedClock,
+        metrics: Arc<Metrics>,
+        [writes, reads, bulk]: [Arc<Queue>; 3],
+    ) -> Self {
+        Self {
+            clock,
+            options,
+            writes,
+            reads,
+            bulk,
+            publish: OnceLock::new(),
+            push_due: OnceLock::new(),
+            metrics,
+            on_the_spot: None,
+            doubted: AtomicBool::new(false),
+            lost: OnceLock::new(),
+            threads: Mutex::default(),
+            checkpoints: Mutex::default(),
+        }
+    }
+
     fn publish(&self, announcements: Vec<Announcement>) {
         if !announcements.is_empty()
             && let Some(publish) = self.publish.get()
@@ -438,57 +470,6 @@ impl Inner {
     fn push_due(&self) -> &PushDue {
         self.push_due.get().map_or(&|_, now| now + UNKNOWN_PRESENCE, |due| &**due)
     }
-}
-
-fn start_checkpoints(path: PathBuf, writes: Arc<Queue>, timeout: Duration) -> (Sender<()>, JoinHandle<()>) {
-    let (alive, ended) = std::sync::mpsc::channel();
-    let connections = Connections::sqlite(&path, 1, timeout, false);
-    let thread = std::thread::Builder::new()
-        .name("db-checkpoint".to_owned())
-        .spawn(move || checkpoint::watch(&path, &connections, &writes, timeout, &ended))
-        .expect("a thread can be started at start-up");
-    (alive, thread)
-}
-
-/// The life of a database thread.
-fn work(queue: &Queue, connections: &Connections, timeout: Duration) {
-    while let Some(queued) = queue.pop() {
-        let is_late = |since: Instant| since.elapsed() > timeout;
-        let begin = || {
-            if is_late(queued.since) {
-                queued.task.run(Err(StoreError::Unavailable("waited too long in the queue")));
-                return Vec::new();
-            }
-            match (queued.task, connections.take()) {
-                (Task::Decide(first), Ok(Pooled::Sqlite(mut conn))) => {
-                    let durability = first.durability();
-                    let joins = |other: &dyn Decision, since: Instant| {
-                        !is_late(since)
-                            && (durability == Durability::Full || other.durability() == durability)
-                    };
-                    return together(&mut conn, first, || queue.next_decision(joins));
-                }
-                (task, Ok(mut connection)) => task.run(Ok(connection.conn())),
-                (task, Err(error)) => task.run(Err(error)),
-            }
-            Vec::new()
-        };
-        for decision in unless_it_panics(begin).unwrap_or_default() {
-            unless_it_panics(|| match connections.take() {
-                Ok(mut connection) => decision.alone(Ok(connection.conn())),
-                Err(error) => decision.alone(Err(error)),
-            });
-        }
-    }
-}
-
-/// The panic's message is in the log already; the caller hears that its operation was dropped.
-fn unless_it_panics<T>(operation: impl FnOnce() -> T) -> Option<T> {
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(operation));
-    if outcome.is_err() {
-        log::error!("a database operation panicked");
-    }
-    outcome.ok()
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ mod schema;
 mod sql_types;
 pub(crate) mod sqlite;
 mod tx;
+mod worker;
 
 pub use amounts::settle_currency;
 pub use audit_rows::*;
