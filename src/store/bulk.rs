@@ -51,7 +51,7 @@ pub fn record(
 }
 
 /// Why a push that was about to be tried is not: as the history says it.
-const CONFIRMED: &str = "confirmed over the socket";
+pub const CONFIRMED: &str = "confirmed over the socket";
 
 /// Marks events as sent, confirmed or processed. Any confirmation counts, so the first one stays; of the times of sending
 /// the last. What of confirmed events waits to be pushed is called off: the customer has it.

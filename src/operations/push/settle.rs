@@ -8,12 +8,14 @@ use crate::domain::notification::NotificationStatus;
 use crate::domain::push::PushService;
 use crate::operations::push::devices::{change, device_of, slot};
 use crate::operations::push::preferences::Preferences;
+use crate::store::bulk::CONFIRMED;
 use crate::store::{Conn, NotificationRow, ReceiptDue, Settled, StoreError, Tx, sql};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use std::collections::HashMap;
 
-/// Takes the notifications that are due longest for an attempt through a service, for at most `lease`.
+/// Takes the notifications that are due longest for an attempt through a service, for at most `lease`. What was confirmed while an
+/// earlier attempt was under way ends here. Empty only where nothing is due.
 pub fn claim(
     tx: &mut Tx<'_>,
     service: PushService,
@@ -21,7 +23,30 @@ pub fn claim(
     limit: i64,
 ) -> Result<Vec<NotificationRow>, StoreError> {
     let now = tx.at();
-    sql!(tx, bulk::claim_notifications(service, now, now + lease, limit))
+    loop {
+        let due = sql!(tx, bulk::claim_notifications(service, now, now + lease, limit))?;
+        let is_any = !due.is_empty();
+        let mut claimed = Vec::with_capacity(due.len());
+        for row in due {
+            match is_confirmed(tx, &row)? {
+                true => {
+                    sql!(tx, notifications::end(row.id, row.attempts - 1, CONFIRMED))?;
+                }
+                false => claimed.push(row),
+            }
+        }
+        if !is_any || !claimed.is_empty() {
+            return Ok(claimed);
+        }
+    }
+}
+
+/// A confirmation calls off what is not under way; this is what was.
+fn is_confirmed(tx: &mut Tx<'_>, row: &NotificationRow) -> Result<bool, StoreError> {
+    match row.event() {
+        Some((account, event)) => Ok(sql!(tx, events::is_confirmed(account, event))?),
+        None => Ok(false),
+    }
 }
 
 /// When the next attempt through a service is due.

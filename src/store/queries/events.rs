@@ -147,6 +147,11 @@ pub fn confirm(
         .execute(conn)
 }
 
+pub fn is_confirmed(conn: &mut Db, account: AccountId, id: EventId) -> QueryResult<bool> {
+    let confirmed = events::table.find((account.0, id.0)).filter(events::confirmed_at.is_not_null());
+    diesel::select(diesel::dsl::exists(confirmed)).get_result(conn)
+}
+
 /// Notes that an event was handed to a device's socket.
 pub fn send(conn: &mut Db, account: AccountId, id: EventId, at: NaiveDateTime) -> QueryResult<usize> {
     diesel::update(events::table.find((account.0, id.0)))

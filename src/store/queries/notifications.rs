@@ -51,6 +51,19 @@ pub fn call_off(
         .execute(conn)
 }
 
+/// Ends one that is claimed, without an attempt.
+pub fn end(conn: &mut Db, id: i64, attempts: i64, reason: &str) -> QueryResult<usize> {
+    diesel::update(history::table.find(id))
+        .set((
+            history::status.eq(NotificationStatus::NotSent.as_str()),
+            history::reason.eq(reason),
+            history::attempts.eq(attempts),
+            history::due_at.eq(None::<NaiveDateTime>),
+            history::leased_until.eq(None::<NaiveDateTime>),
+        ))
+        .execute(conn)
+}
+
 /// Gives an attempt that was not made back to the queue.
 pub fn release(conn: &mut Db, id: i64, attempt: i64, now: NaiveDateTime) -> QueryResult<usize> {
     diesel::update(history::table.find(id).filter(history::attempts.eq(attempt)))
