@@ -189,7 +189,9 @@ impl Searches {
 
     /// A driver can be matched from now on.
     pub fn came_online(&mut self, now: DateTime<Utc>, driver: DriverId, fleet: &Fleet) {
-        let jobs: Vec<JobId> = self.running.keys().copied().collect();
+        // In the order in which they were asked for, and the same each time.
+        let mut jobs: Vec<JobId> = self.running.keys().copied().collect();
+        jobs.sort_unstable();
         for job in jobs {
             let Some(running) = self.running.get(&job) else { continue };
             let wanted = self.wanted(running, 1, fleet);
@@ -229,7 +231,9 @@ impl Searches {
         for job in forgotten {
             self.forget(job);
         }
-        open.iter().copied().filter(|job| !self.knows(*job)).collect()
+        let mut unknown: Vec<JobId> = open.iter().copied().filter(|job| !self.knows(*job)).collect();
+        unknown.sort_unstable();
+        unknown
     }
 
     /// The next thing to carry out, of whichever search; its outcome goes to [`Searches::done`].
