@@ -25,8 +25,6 @@ use tokio::time::{Sleep, sleep};
 
 use super::{flood::Pace, reaper::now_ms, reassembly::Fault};
 
-/// RFC 6455 5.5.
-const CONTROL_BYTES_MAX: u64 = 125;
 /// A buffer larger than this is given back when it is empty.
 const BUFFER_BYTES_KEPT: usize = 1024;
 
@@ -145,7 +143,8 @@ impl Header {
         let control = matches!(self.opcode, OpCode::Close | OpCode::Ping | OpCode::Pong);
         let length_bytes = self.bytes - 2 - if self.masked { 4 } else { 0 };
         let is_padded = self.length.is_some_and(|length| length_bytes > shortest_length_bytes(length));
-        let long = self.length.is_none_or(|length| length > CONTROL_BYTES_MAX);
+        // RFC 6455 5.5: 125 bytes, so there is no more of a length to wait for.
+        let long = length_bytes > 0;
         if self.reserved {
             Err(Fault::Protocol("reserved bit set"))
         } else if !self.masked {
