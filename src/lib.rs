@@ -8,6 +8,8 @@ pub mod config;
 pub mod contracts;
 pub mod current_request;
 pub mod domain;
+#[cfg(test)]
+mod fuzzing;
 pub mod metrics;
 pub mod operations;
 pub mod providers;

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 /// Small modules that know nothing of the others; everything but the pure ones may use them.
-const LEAVES: [&str; 5] = ["clock", "config", "current_request", "metrics", "rate_limit"];
+const LEAVES: [&str; 6] = ["clock", "config", "current_request", "fuzzing", "metrics", "rate_limit"];
 
 /// No I/O, no clock, no settings: these use only what the table says.
 const PURE: [&str; 2] = ["domain", "contracts"];

@@ -26,6 +26,8 @@ mod console;
 mod driver_app;
 pub mod extract;
 mod fields;
+#[cfg(test)]
+mod fuzz_tests;
 mod health;
 pub mod import;
 mod input;

@@ -100,6 +100,19 @@ mod tests {
     }
 
     #[test]
+    fn any_file_is_read_or_refused_with_its_line() {
+        let good = [
+            "A=1\n# b\nexport B='x y'\nC=\"a\\n\\\"\\$\"\n",
+            "\u{feff}A = b # c\r\n",
+            "A='-----BEGIN\nKEY-----'",
+        ];
+        crate::fuzzing::each_text("env files", &good, |text| match parse(text) {
+            Ok(variables) => assert!(variables.keys().all(|name| text.contains(name.as_str()))),
+            Err(error) => assert!((1..=text.matches('\n').count() + 1).contains(&error.line)),
+        });
+    }
+
+    #[test]
     fn values_with_and_without_quotes() {
         assert_eq!(one("A=b"), "b");
         assert_eq!(one("  export A = b c \r\n"), "b c");

@@ -495,6 +495,24 @@ mod tests {
                "exp": now().timestamp() + 60, "jti": Uuid::from_u128(9), "driver_id": 123})
     }
 
+    /// Nothing but what we signed is good, and whatever is signed is read or refused.
+    #[test]
+    fn any_text_is_no_token_but_ours() {
+        let token = signed(Algorithm::HS256, &good());
+        let outside = signed(Algorithm::ES256, &good());
+        let keys = keys_with(ES256_PUBLIC, None, None);
+        crate::fuzzing::each_text("tokens", &[&token, "e30.e30.e30", "a.b.c"], |text| {
+            assert!(text == token || keys.verify(text, Use::Access, now()).is_err(), "{text}");
+        });
+        // A signature of this kind takes milliseconds to look at.
+        assert!(keys.verify(&outside, Use::Refresh, now()).is_err());
+        crate::fuzzing::each_text("claims", &[&good().to_string()], |text| {
+            if let Ok(claims) = serde_json::from_str::<Value>(text) {
+                let _ = own_keys().verify(&signed(Algorithm::HS256, &claims), Use::Access, now());
+            }
+        });
+    }
+
     fn without(claim: &str) -> Value {
         let mut claims = good();
         claims.as_object_mut().unwrap().remove(claim).unwrap();

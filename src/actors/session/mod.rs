@@ -24,6 +24,8 @@ pub mod client;
 mod connections;
 mod flood;
 mod frames;
+#[cfg(test)]
+mod fuzz_tests;
 mod handle;
 pub mod handshake;
 mod limits;

@@ -213,6 +213,20 @@ fn row(record: &Record, columns: &[String], wrong: &mut Vec<Wrong>) -> Option<Ro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzzing::each_bytes;
+
+    #[test]
+    fn any_file_is_read_or_refused_with_the_lines_that_are_wrong() {
+        let good: [&[u8]; 3] = [
+            b"name,phone_number\r\n\"Anna, the \"\"first\"\"\",+49\r\nBert,\r\n",
+            b"\xef\xbb\xbfName;Phone_Number\nAnna;+49\n",
+            b"name\tcity\n\"two\nlines\"\tx\n",
+        ];
+        each_bytes("sheets", &good, |bytes| match read(bytes) {
+            Ok(sheet) => assert!(sheet.rows.iter().all(|row| row.cells.len() <= sheet.columns.len())),
+            Err(wrong) => assert!(!wrong.is_empty() && wrong.iter().all(|wrong| wrong.line > 0)),
+        });
+    }
 
     fn names(text: &str) -> Vec<(u64, String)> {
         let sheet = read(text.as_bytes()).expect(text);

@@ -225,6 +225,21 @@ mod tests {
         read(&format!("t={NOW},v1={}", signature(SECRET, NOW, &body)), &body)
     }
 
+    #[test]
+    fn nothing_is_believed_that_was_not_signed() {
+        let body = r#"{"id":"n-1","type":"payment.paid","order_id":5,"amount":12.5,"currency":"EUR"}"#;
+        let header = format!("t={NOW},v1={}", signature(SECRET, NOW, body));
+        let right = bytes(&signature(SECRET, NOW, body)).expect("hexadecimal");
+        crate::fuzzing::each_text("signatures", &[&header], |bent| {
+            let is_whole = parts(bent).is_some_and(|(_, given)| given.contains(&right));
+            assert!(is_whole || matches!(read(bent, body), Err(NotTaken::Unsigned)), "{bent}");
+        });
+        crate::fuzzing::each_text("notices", &[body], |bent| {
+            assert!(bent == body || matches!(read(&header, bent), Err(NotTaken::Unsigned)));
+            let _ = understood(bent.as_bytes());
+        });
+    }
+
     /// The example of RFC 4231, so that the hash is the one that others compute.
     #[test]
     fn the_signature_is_hmac_sha_256() {
