@@ -52,3 +52,4 @@ mod support;
 mod traces;
 mod vectors;
 mod who_sees_what;
+mod wire;
