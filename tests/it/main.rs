@@ -27,6 +27,7 @@ mod imports;
 mod kills;
 mod links;
 mod matching;
+mod model;
 mod orders;
 mod payments;
 mod people;

@@ -98,7 +98,8 @@ pub async fn start(
     Ok(MatcherHandle::new(receipts, of_handle, matcher))
 }
 
-fn read_searches(conn: &mut Conn<'_>) -> Result<Vec<OpenSearch>, StoreError> {
+/// The open searches, to go on with.
+pub fn read_searches(conn: &mut Conn<'_>) -> Result<Vec<OpenSearch>, StoreError> {
     let open = searches::open_jobs(conn)?;
     searches::find_among(conn, &open)
 }
@@ -120,7 +121,8 @@ async fn read_fleet(database: &Database, now: Moment) -> Result<Fleet, StoreErro
     }
 }
 
-fn standing(Matchable { driver, account, is_carrying }: Matchable, now: Moment) -> Standing {
+/// A driver as the fleet has them.
+pub fn standing(Matchable { driver, account, is_carrying }: Matchable, now: Moment) -> Standing {
     let position = driver.position().zip(driver.position_at).map(|(position, at)| Sighted {
         position,
         at_ms: now.steady_of(at.and_utc()).timestamp_millis(),

@@ -17,4 +17,4 @@ mod verdict;
 
 pub use actor::{PushHandle, start};
 pub use shared::PushOptions;
-pub use verdict::Retrying;
+pub use verdict::{Admission, Attempt, Circumstances, Instead, Retrying, admit, verdict, without_sending};

@@ -1,0 +1,40 @@
+//! Faults that are planted on purpose, to see that the model finds such. Each breaks what the world does for the server, or a
+//! rule of its database, in the way that a mistake in the product would; the product's code has no switch for it.
+
+/// `MODEL_FAULT` names one for a run by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    None,
+    /// A ride that another driver took can be taken: the check of its status is skipped.
+    TakenRideIsTakenAgain,
+    /// One event in so many is announced and never written.
+    EventIsNotWritten,
+    /// Announcements and answers go out before the commit: a crash loses what they said.
+    AnnouncedBeforeTheCommit,
+    /// A session marks an event when it is sent, not when the device has answered.
+    ConfirmedWhenSent,
+    /// Pushes are decided without the confirmations under way.
+    DecidedWithoutTheMarks,
+    /// Searches that were open before a crash are not gone on with.
+    SearchIsForgotten,
+    /// A session sends what it hears of and does not read what it missed.
+    GapIsNotRead,
+}
+
+impl Fault {
+    pub const ALL: [(&'static str, Fault); 7] = [
+        ("taken_ride_is_taken_again", Fault::TakenRideIsTakenAgain),
+        ("event_is_not_written", Fault::EventIsNotWritten),
+        ("announced_before_the_commit", Fault::AnnouncedBeforeTheCommit),
+        ("confirmed_when_sent", Fault::ConfirmedWhenSent),
+        ("decided_without_the_marks", Fault::DecidedWithoutTheMarks),
+        ("search_is_forgotten", Fault::SearchIsForgotten),
+        ("gap_is_not_read", Fault::GapIsNotRead),
+    ];
+
+    pub fn from_environment() -> Self {
+        let Ok(name) = std::env::var("MODEL_FAULT") else { return Fault::None };
+        let known = Self::ALL.iter().find(|(known, _)| *known == name);
+        known.unwrap_or_else(|| panic!("MODEL_FAULT is none of {:?}", Self::ALL.map(|(name, _)| name))).1
+    }
+}

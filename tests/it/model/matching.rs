@@ -1,0 +1,208 @@
+//! The matcher: the product's searches and fleet, with the mailbox, the timer and the work under way taken apart.
+
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroUsize;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetwire::actors::matcher::{
+    Done, Fleet, Searches, Shift, Work, by_steady, carry_out, read_searches, standing, work_by_wall,
+};
+use fleetwire::clock::{Clock, Manual};
+use fleetwire::domain::ids::{AccountId, DriverId, EventId, JobId};
+use fleetwire::domain::search::{OpenSearch, SearchNews};
+use fleetwire::domain::search_policy::{Mode, Policy, Radii};
+use fleetwire::store::reads::{self, Matchable};
+use fleetwire::store::{Database, StoreError};
+
+use super::faults::Fault;
+use super::place::DRIVERS;
+use super::world::{Checked, World, at_once};
+
+/// As the matcher has it.
+const TRANSACTION_MAX: TimeDelta = TimeDelta::seconds(30);
+
+/// What waits for the matcher.
+pub enum Letter {
+    News(Vec<SearchNews>),
+    Changed(Vec<DriverId>),
+    Seen { job: JobId, driver: DriverId },
+    Done { job: JobId, done: Done },
+}
+
+pub struct Matching {
+    fleet: Fleet,
+    pub searches: Searches,
+    pub inbox: VecDeque<Letter>,
+    pub under_way: Vec<(JobId, Work)>,
+    /// Offers whose confirmation is awaited.
+    pub receipts: HashMap<(AccountId, EventId), JobId>,
+    looked_at: DateTime<Utc>,
+}
+
+impl Matching {
+    /// As the matcher starts: with the fleet and the open searches of the store.
+    pub fn start(database: &Database, clock: &Manual, mode: Mode, fault: Fault) -> Self {
+        let now = clock.moment();
+        let rows = at_once(database.read(|conn| reads::matchable_drivers(conn, DriverId(0), DRIVERS)));
+        let mut fleet = Fleet::default();
+        fleet.at(now.steady);
+        for row in rows.unwrap_or_else(|error: StoreError| panic!("{error}")) {
+            fleet.set(standing(row, now));
+        }
+        let policy = move |patience| Policy {
+            mode,
+            patience,
+            batch_size: NonZeroUsize::new(2).expect("not zero"),
+            window: TimeDelta::seconds(15),
+            receipt: TimeDelta::seconds(2),
+            radii: Radii::new(vec![300.0, 10_000.0]).expect("they ascend"),
+            driver_offers_max: NonZeroUsize::new(2).expect("not zero"),
+            look_every: TimeDelta::seconds(3),
+        };
+        let mut matching = Self {
+            fleet,
+            searches: Searches::new(policy, TimeDelta::seconds(120)),
+            inbox: VecDeque::new(),
+            under_way: Vec::new(),
+            receipts: HashMap::new(),
+            looked_at: now.wall,
+        };
+        let open = at_once(database.read(read_searches));
+        for search in open.unwrap_or_else(|error: StoreError| panic!("{error}")) {
+            if fault != Fault::SearchIsForgotten {
+                matching.searches.open(now.steady, by_steady(search, now), &matching.fleet);
+            }
+        }
+        matching.follow_up();
+        matching
+    }
+
+    fn follow_up(&mut self) {
+        while let Some(work) = self.searches.next_work() {
+            self.under_way.push(work);
+        }
+    }
+
+    fn take_over(&mut self, rows: Vec<Matchable>, clock: &Manual) {
+        let moment = clock.moment();
+        self.fleet.at(moment.steady);
+        for row in rows {
+            let standing = standing(row, moment);
+            let driver = standing.driver;
+            match self.fleet.set(standing) {
+                Shift::Entered => self.searches.came_online(moment.steady, driver, &self.fleet),
+                Shift::Left => self.searches.gone(moment.steady, driver, &self.fleet),
+                Shift::Same => {}
+            }
+        }
+    }
+}
+
+impl World<'_> {
+    /// The matcher takes its next letter. False where there is none.
+    pub fn match_one(&mut self) -> Checked<bool> {
+        let moment = self.clock.moment();
+        let now = moment.steady;
+        let Some(letter) = self.server.matching.inbox.pop_front() else { return Ok(false) };
+        let rows = match &letter {
+            Letter::Changed(drivers) => {
+                let drivers = drivers.clone();
+                self.read::<_, StoreError>(move |conn| reads::matchable_among(conn, &drivers))?
+            }
+            _ => Vec::new(),
+        };
+        let matching = &mut self.server.matching;
+        matching.fleet.at(self.clock.steady());
+        match letter {
+            Letter::News(news) => {
+                for one in news {
+                    match one {
+                        SearchNews::Opened(search) => {
+                            matching.searches.open(now, by_steady(*search, moment), &matching.fleet);
+                        }
+                        other => matching.searches.heard(now, other, &matching.fleet),
+                    }
+                }
+            }
+            Letter::Changed(_) => matching.take_over(rows, &self.clock),
+            Letter::Seen { job, driver } => matching.searches.confirmed(now, job, driver, &matching.fleet),
+            Letter::Done { job, done } => matching.searches.done(now, job, done, &matching.fleet),
+        }
+        matching.follow_up();
+        // Who was looked at is there to explain, and nothing depends on it.
+        drop(matching.searches.take_looks());
+        Ok(true)
+    }
+
+    /// One of the pieces of work under way is carried out. The model says what comes of it.
+    pub fn work(&mut self, nth: usize) -> Checked<bool> {
+        let under_way = &mut self.server.matching.under_way;
+        if under_way.is_empty() {
+            return Ok(false);
+        }
+        let (job, work) = under_way.remove(nth % under_way.len());
+        let work = work_by_wall(work, self.clock.moment());
+        let (id, model) = (job.0, &mut self.model);
+        let expected = match &work {
+            Work::Offer { drivers, expires_at } => {
+                let drivers: Vec<i64> = drivers.iter().map(|driver| driver.0).collect();
+                let told = model.offer(id, &drivers, *expires_at);
+                Done::Offered(told.into_iter().map(DriverId).collect())
+            }
+            Work::Claim(driver) => match model.claim(id, driver.0) {
+                Ok(()) => Done::Carried,
+                Err(_) => Done::ClaimLost(*driver),
+            },
+            Work::Close { driver, .. } => {
+                model.close_offer(id, driver.0);
+                Done::Carried
+            }
+            Work::Widen(_) => Done::Carried,
+            Work::GiveUp => {
+                model.give_up(id);
+                Done::Carried
+            }
+        };
+        let what = format!("{work:?} of {job}");
+        let (database, rules) = (self.server.database.clone(), self.rules);
+        let done = at_once(carry_out(database, rules, job, work, None));
+        if done != expected {
+            return Err(format!("{what}: the server says {done:?}, the model {expected:?}"));
+        }
+        self.hear().map_err(|wrong| format!("{what}: {wrong}"))?;
+        self.server.matching.inbox.push_back(Letter::Done { job, done });
+        Ok(true)
+    }
+
+    pub fn tick(&mut self) {
+        let now = self.clock.steady();
+        let matching = &mut self.server.matching;
+        matching.fleet.at(now);
+        if matching.searches.wake_at().is_some_and(|at| at <= now) {
+            matching.searches.tick(now, &matching.fleet);
+        }
+        matching.follow_up();
+    }
+
+    /// The matcher's regular look.
+    pub fn look_at_store(&mut self) -> Checked {
+        let (now, since) = (self.now(), self.server.matching.looked_at - TRANSACTION_MAX);
+        let changed = self.read(move |conn| reads::drivers_changed_since(conn, since))?;
+        let open = self.read(read_searches)?;
+        let unknown = self.server.matching.searches.compare(&open.iter().map(|search| search.job).collect());
+        let matching = &mut self.server.matching;
+        let is_unknown = |search: &OpenSearch| unknown.contains(&search.job);
+        for search in open.into_iter().filter(is_unknown).filter(|_| self.fault != Fault::SearchIsForgotten) {
+            let moment = self.clock.moment();
+            matching.searches.open(moment.steady, by_steady(search, moment), &matching.fleet);
+        }
+        let matching = &self.server.matching;
+        let is_news = |(driver, at): &(DriverId, _)| !matching.fleet.is_current(*driver, *at);
+        let changed: Vec<DriverId> = changed.into_iter().filter(is_news).map(|(driver, _)| driver).collect();
+        let rows = self.read::<_, StoreError>(move |conn| reads::matchable_among(conn, &changed))?;
+        self.server.matching.take_over(rows, &self.clock);
+        self.server.matching.looked_at = now;
+        self.server.matching.follow_up();
+        Ok(())
+    }
+}

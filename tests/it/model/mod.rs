@@ -1,0 +1,162 @@
+//! A model of the server, and the server held against it: random commands of operators, customers, drivers, phones, networks, push
+//! services, clocks and the machine, on the product's own operations, store, delivery, searches and push decisions, without
+//! threads, sockets or real time. What each command leads to is said by a small pure reference; a difference ends the run, is
+//! made short, and is printed with the seed.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `reference` | what is right |
+//! | `commands` | what may happen |
+//! | `world` | the server's memory and how a decision is compared |
+//! | `deciding`, `sockets`, `matching`, `pushing` | its parts |
+//! | `settling` | the end of a run, and the books |
+//! | `place` | the database and the people in it |
+//! | `faults` | mistakes that are made on purpose |
+//! | `shrinker` | the shortest list that fails |
+//!
+//! By hand: `MODEL_STEPS` commands in all, in runs that begin anew, from `MODEL_SEED` on; `MODEL_FAULT` plants a fault;
+//! `MODEL_GO_ON=1` goes on after a failure and says of each kind how often it was. A failure's seed replays it:
+//! `MODEL_SEED=… MODEL_STEPS=1`.
+
+mod commands;
+mod deciding;
+mod faults;
+mod matching;
+mod place;
+mod pushing;
+mod reference;
+mod settling;
+mod shrinker;
+mod sockets;
+mod world;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use chrono::DateTime;
+use fleetwire::clock::Manual;
+use fleetwire::domain::search_policy::Mode;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use crate::support::rounds;
+use commands::Command;
+use faults::Fault;
+use place::Place;
+use world::{Checked, World};
+
+/// Commands from one fresh database on.
+const STEPS_OF_A_RUN: usize = 1_000;
+/// In CI, on each database; some seconds.
+const STEPS: usize = 12_000;
+/// A planted fault is to be found within a minute.
+const FOUND_WITHIN: Duration = Duration::from_secs(60);
+
+#[test]
+fn whatever_happens_the_server_does_what_the_model_says() {
+    let steps = rounds("MODEL_STEPS", STEPS);
+    let first = seed();
+    let (fault, goes_on) = (Fault::from_environment(), rounds("MODEL_GO_ON", 0) > 0);
+    let began = Instant::now();
+    let mut place = place();
+    // Of each kind the first one, and how many there were.
+    let mut failures: BTreeMap<String, (String, usize)> = BTreeMap::new();
+    for run in 0..steps.div_ceil(STEPS_OF_A_RUN) {
+        let seed = first + run as u64;
+        if let Err(failure) = replay(&mut place, seed, &commands_of(seed), fault) {
+            let kind = failure.chars().filter(|c| !c.is_ascii_digit()).collect();
+            let known = failures.entry(kind);
+            known.or_insert_with(|| (made_short(&mut place, seed, failure, fault), 0)).1 += 1;
+        }
+        if !failures.is_empty() && !goes_on {
+            break;
+        }
+        if run % 100 == 99 {
+            let done = (run + 1) * STEPS_OF_A_RUN;
+            println!("{done} steps, {:.0} a second", done as f64 / began.elapsed().as_secs_f64());
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{steps} steps from seed {first} in {seconds:.1} s");
+    let failures: Vec<String> =
+        failures.values().map(|(text, count)| format!("{count} times: {text}")).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// What finds nothing proves nothing.
+#[test]
+fn faults_that_are_planted_are_found() {
+    let mut place = place();
+    if !place.is_sqlite() {
+        // Some of them are a rule or a file of SQLite's.
+        return;
+    }
+    for (name, fault) in Fault::ALL {
+        let began = Instant::now();
+        let mut runs = 0;
+        let found = loop {
+            let run = commands_of(runs);
+            if let Err(failure) = replay(&mut place, runs, &run, fault) {
+                break failure;
+            }
+            runs += 1;
+            assert!(began.elapsed() < FOUND_WITHIN, "{name} was not found in {runs} runs");
+        };
+        println!("{name} was found in run {runs} after {:.2} s: {found}", began.elapsed().as_secs_f64());
+    }
+}
+
+/// The same seed does the same, or a failure could not be looked into.
+#[test]
+fn a_run_can_be_replayed() {
+    let mut place = place();
+    let mut told = || {
+        let mut world = World::begin(&mut place, mode_of(7), Fault::None);
+        for command in commands_of(7) {
+            world.run(command).expect("as the model says");
+        }
+        format!("{:?} {:?}", world.model.log, world.model.pushes.len())
+    };
+    assert_eq!(told(), told());
+}
+
+fn place() -> Place {
+    Place::create(&Manual::new(DateTime::from_timestamp(1_800_000_000, 0).expect("a time")))
+}
+
+/// The same each day, so that CI is; by hand another.
+fn seed() -> u64 {
+    rounds("MODEL_SEED", 1) as u64
+}
+
+fn commands_of(seed: u64) -> Vec<Command> {
+    commands::commands(&mut StdRng::seed_from_u64(seed), STEPS_OF_A_RUN)
+}
+
+fn mode_of(seed: u64) -> Mode {
+    if seed.is_multiple_of(4) { Mode::Auto } else { Mode::Offer }
+}
+
+/// The shortest list of commands that shows what is wrong with the run of a seed.
+fn made_short(place: &mut Place, seed: u64, failure: String, fault: Fault) -> String {
+    let (shortest, why) =
+        shrinker::shrink(commands_of(seed), failure, |commands| replay(place, seed, commands, fault).err());
+    let list: Vec<String> = shortest.iter().map(|command| format!("  {command:?}")).collect();
+    let count = list.len();
+    format!("{why}\nMODEL_SEED={seed} MODEL_STEPS=1, made short to {count} commands:\n{}", list.join("\n"))
+}
+
+fn replay(place: &mut Place, seed: u64, commands: &[Command], fault: Fault) -> Checked {
+    let run = AssertUnwindSafe(|| {
+        let mut world = World::begin(place, mode_of(seed), fault);
+        for (number, command) in commands.iter().enumerate() {
+            world.run(*command).map_err(|wrong| format!("at command {number}, {command:?}: {wrong}"))?;
+        }
+        world.settle().map_err(|wrong| format!("at the end: {wrong}"))
+    });
+    catch_unwind(run).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        Err(text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default())
+    })
+}
