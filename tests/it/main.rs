@@ -31,6 +31,7 @@ mod model;
 mod orders;
 mod payments;
 mod people;
+mod plans;
 mod positions;
 mod providers;
 mod push;

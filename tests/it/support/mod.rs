@@ -13,6 +13,7 @@ pub mod link;
 pub mod matching_app;
 pub mod operator;
 pub mod payment_service;
+pub mod plans;
 pub mod process;
 pub mod push;
 pub mod push_double;
