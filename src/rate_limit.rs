@@ -1,11 +1,15 @@
-//! Limits on how often: a token bucket ([`Bucket`]), and many of them under keys ([`KeyedLimiter`]). The caller gives the
-//! time, so nothing here waits or reads a clock. Handshakes and log-ins are limited by address and by account, searches by
-//! ride and by address, a session's messages by a bucket of its own.
+//! Limits on how often: a token bucket ([`Bucket`]), many of them under keys ([`KeyedLimiter`]), and guesses at passwords
+//! ([`Guesses`]). The caller gives the time, so nothing here waits or reads a clock.
 //!
 //! Invariants: within any stretch of time a bucket lets through at most its burst and what the rate has refilled;
 //! a limiter never holds more keys than it was told.
 
-use std::collections::HashMap;
+mod guesses;
+mod recent;
+
+pub use guesses::{Guess, Guesses};
+
+use recent::{Fades, Recent};
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -44,6 +48,10 @@ impl Rate {
 pub struct RetryAfter(Duration);
 
 impl RetryAfter {
+    pub(crate) const fn new(wait: Duration) -> Self {
+        Self(wait)
+    }
+
     /// Whole seconds, rounded up and at least 1, as the header `Retry-After` wants it.
     pub fn as_secs(self) -> u64 {
         (self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0)).max(1)
@@ -90,94 +98,51 @@ impl Bucket {
     }
 }
 
-/// One bucket for each key, all of one rate, for use from any thread.
-///
-/// Keys live in two generations. A key that is used moves to the young one; once in the time that an empty bucket takes to
-/// fill up, the old generation is dropped and the young one becomes old. What is dropped was not used for at least that
-/// long, so it is full and says nothing: no search for full buckets, no timer. When the young generation is half the keys
-/// allowed before that time is over, the generations turn early and the limits of the keys longest unused are forgotten:
-/// a flood of new keys is let in rather than allowed to lock out everybody else, and [`KeyedLimiter::forgotten`] counts it.
+impl Fades for Bucket {
+    fn matters(&self, now: Instant) -> bool {
+        !self.is_full(now)
+    }
+}
+
+/// One bucket for each key, all of one rate, for use from any thread. A key that was not used in the time that an empty bucket
+/// takes to fill up has a full one, which says nothing and is dropped.
 #[derive(Debug)]
 pub struct KeyedLimiter<K> {
     rate: Rate,
-    generation_keys_max: usize,
-    generations: Mutex<Generations<K>>,
-}
-
-#[derive(Debug)]
-struct Generations<K> {
-    young: HashMap<K, Bucket>,
-    old: HashMap<K, Bucket>,
-    turned_at: Option<Instant>,
-    forgotten: u64,
+    buckets: Mutex<Recent<K, Bucket>>,
 }
 
 impl<K: Hash + Eq> KeyedLimiter<K> {
     /// `keys_max` bounds the memory: a key and its bucket take about 48 bytes beside what the key itself points to.
     pub fn new(rate: Rate, keys_max: usize) -> Self {
-        let generations =
-            Generations { young: HashMap::new(), old: HashMap::new(), turned_at: None, forgotten: 0 };
-        KeyedLimiter {
-            rate,
-            generation_keys_max: (keys_max / 2).max(1),
-            generations: Mutex::new(generations),
-        }
+        KeyedLimiter { rate, buckets: Mutex::new(Recent::new(rate.refill, keys_max)) }
     }
 
     /// Takes a token from the key's bucket.
     pub fn check(&self, key: K, now: Instant) -> Result<(), RetryAfter> {
-        let mut generations = self.generations();
-        generations.turn_if_due(self.rate.refill, now);
-        if let Some(bucket) = generations.young.get_mut(&key) {
-            return bucket.take(self.rate, now);
-        }
-        let mut bucket = generations.old.remove(&key).unwrap_or(Bucket::full(now));
-        if generations.young.len() >= self.generation_keys_max {
-            generations.turn(now);
-        }
-        let outcome = bucket.take(self.rate, now);
-        generations.young.insert(key, bucket);
-        outcome
+        self.buckets().entry(key, || Bucket::full(now), now).take(self.rate, now)
     }
 
     /// Gives back a token that was taken: what was limited turned out to be harmless.
     pub fn give_back(&self, key: &K) {
-        let generations = &mut *self.generations();
-        if let Some(bucket) = generations.young.get_mut(key).or_else(|| generations.old.get_mut(key)) {
+        if let Some(bucket) = self.buckets().get_mut(key) {
             bucket.give_back(self.rate);
         }
     }
 
     /// Keys held at present, never more than allowed.
     pub fn keys(&self) -> usize {
-        let generations = self.generations();
-        generations.young.len() + generations.old.len()
+        self.buckets().len()
     }
 
     /// Keys whose limit was forgotten because there were too many of them.
     pub fn forgotten(&self) -> u64 {
-        self.generations().forgotten
+        self.buckets().forgotten()
     }
 
     // Every state in between is a valid one, so a poisoned lock is taken all the same.
-    fn generations(&self) -> MutexGuard<'_, Generations<K>> {
-        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<K: Hash + Eq> Generations<K> {
-    fn turn_if_due(&mut self, refill: Duration, now: Instant) {
-        match self.turned_at {
-            None => self.turned_at = Some(now),
-            Some(turned_at) if now.saturating_duration_since(turned_at) >= refill => self.turn(now),
-            Some(_) => {}
-        }
-    }
-
-    fn turn(&mut self, now: Instant) {
-        self.forgotten += self.old.values().filter(|bucket| !bucket.is_full(now)).count() as u64;
-        self.old = std::mem::take(&mut self.young);
-        self.turned_at = Some(now);
+    fn buckets(&self) -> MutexGuard<'_, Recent<K, Bucket>> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

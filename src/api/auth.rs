@@ -11,13 +11,17 @@ use crate::contracts::error_codes::ErrorCode;
 use crate::domain::ids::AccountId;
 use crate::domain::phone_number::PhoneNumber;
 use crate::operations::authentication::{self, Issue, Login, Principal, Refreshed};
+use crate::operations::log_ins::{self, Door, Place};
 use crate::operations::passwords::Password;
 use crate::operations::push::NamedDevice;
 use crate::operations::tokens::{Subject, Use};
 use crate::operations::{Refusal, accounts};
+use crate::rate_limit::Guess;
+use crate::store::Tx;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
+use std::net::IpAddr;
 use std::time::Instant;
 use uuid::Uuid;
 
@@ -32,29 +36,38 @@ pub async fn login(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Ans
     let Credentials { login, password } = credentials(&body)?;
     limit_address(&ctx, &req)?;
     let (one_form, expected) = (login.one_form(), expected_number(&login));
-    let account = ctx.read(move |conn| authentication::find_login(conn, &login)).await?;
-    let key = account.as_ref().map_or(LoginKey::Nobody(one_form), |account| LoginKey::Account(account.id));
-    limit_account(&ctx, key.clone())?;
+    let (address, now) = (limited_address(&ctx, &req), ctx.clock.now());
+    let place = Place::of(&ctx.tokens, address);
+    let from = place.clone();
+    let door = ctx.read(move |conn| log_ins::door(conn, &login, &from, now)).await?;
+    let guess = begin_guess(&ctx, one_form, door.as_ref(), address)?;
+    let account = door.map(|door| door.account);
     let stored = account.as_ref().filter(|account| !account.is_suspended);
     let stored = stored.and_then(|account| account.password_hash.clone());
     let is_right = ctx.passwords.matches(password, stored).await?;
     let Some(account) = account.filter(|_| is_right) else {
+        guess.was_wrong();
         // Not the name: people write their password there.
         let address = client_address(&req, &ctx.settings.listen);
         log::info!("log-in refused address={address}");
         return Err(expected.unwrap_or_else(|| Refusal::WrongCredentials.into()));
     };
     // No guess: an app or a script that logs in often is nobody to be locked out.
-    ctx.limiters.logins_by_account.give_back(&key);
+    drop(guess);
     let (id, lifetime) = (Uuid::new_v4(), refresh_lifetime(&ctx));
-    let issue = ctx.write(move |tx| authentication::log_in(tx, &account, id, lifetime)).await?;
+    let logging_in = move |tx: &mut Tx<'_>| {
+        let issue = authentication::log_in(tx, &account, id, lifetime)?;
+        log_ins::remember(tx, account.id, &place)?;
+        Ok(issue)
+    };
+    let issue = ctx.write(logging_in).await?;
     let who = &issue.principal;
     log::info!("logged in account={} user_id={} role={}", who.account, who.public_id, who.role);
     Ok(logged_in(&ctx, issue))
 }
 
 /// `POST auth/refresh`.
-pub async fn refresh(ctx: web::Data<Context>, body: Body) -> Answered {
+pub async fn refresh(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Answered {
     let token = refresh_token(&body)?;
     let claims = ctx.tokens.verify(&token, Use::Refresh, ctx.clock.now()).map_err(|reason| {
         log::debug!("a refresh token was refused reason=\"{reason}\"");
@@ -62,7 +75,16 @@ pub async fn refresh(ctx: web::Data<Context>, body: Body) -> Answered {
     })?;
     let user = claims.sub;
     let (id, lifetime) = (Uuid::new_v4(), refresh_lifetime(&ctx));
-    match ctx.write(move |tx| authentication::refresh(tx, &claims, id, lifetime)).await? {
+    // A phone changes its address all the time, and where it has its token it is at home.
+    let place = Place::of(&ctx.tokens, limited_address(&ctx, &req));
+    let refreshing = move |tx: &mut Tx<'_>| {
+        let refreshed = authentication::refresh(tx, &claims, id, lifetime)?;
+        if let Refreshed::Issued(issue) = &refreshed {
+            log_ins::remember(tx, issue.principal.account, &place)?;
+        }
+        Ok(refreshed)
+    };
+    match ctx.write(refreshing).await? {
         Refreshed::Issued(issue) => Ok(logged_in(&ctx, issue)),
         Refreshed::Revoked => {
             log::warn!("a refresh token was used twice: its family is revoked user_id={user}");
@@ -77,7 +99,7 @@ pub async fn logout(ctx: web::Data<Context>, body: Body) -> Answered {
     let (token, device) = log_out(&body)?;
     if let Ok(claims) = ctx.tokens.verify(&token, Use::Refresh, ctx.clock.now()) {
         let user = claims.sub;
-        if let Some(account) = ctx.write(move |tx| authentication::log_out(tx, &claims, &device)).await? {
+            if let Some(account) = ctx.write(move |tx| authentication::log_out(tx, &claims, &device)).await? {
             log::info!("logged out account={account} user_id={user}");
         }
     }
@@ -142,18 +164,30 @@ fn limit_address(ctx: &Context, req: &HttpRequest) -> Result<(), Problem> {
     })
 }
 
-fn limit_account(ctx: &Context, key: LoginKey) -> Result<(), Problem> {
-    ctx.limiters.logins_by_account.check(key, Instant::now()).map_err(|wait| {
+/// What could not be compared, a 503 among it, is no guess.
+fn begin_guess<'a>(
+    ctx: &'a Context,
+    name: String,
+    door: Option<&Door>,
+    address: IpAddr,
+) -> Result<Guess<'a, LoginKey, IpAddr>, Problem> {
+    let (key, is_known) = match door {
+        Some(Door { account, unlocks, is_known_place }) => {
+            (LoginKey::Account { id: account.id, unlocks: *unlocks }, *is_known_place)
+        }
+        None => (LoginKey::Nobody(name), false),
+    };
+    ctx.limiters.guesses.begin(key, address, is_known, Instant::now()).map_err(|wait| {
         ctx.metrics.logins_limited.increment(1);
         Problem::limited(wait)
     })
 }
 
-/// What guesses are counted by: one account has one budget, by name and by number, in whatever form they are written; and what
-/// nobody has is limited alike, so that the limit doesn't tell.
+/// What guesses are counted by: one account has one budget, by name and by number, in whatever form they are written, and a new
+/// one when it was unlocked; what nobody has is limited alike, so that the limit doesn't tell.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LoginKey {
-    Account(AccountId),
+    Account { id: AccountId, unlocks: i64 },
     Nobody(String),
 }
 

@@ -65,7 +65,7 @@ use crate::operations;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
 use crate::providers::payments::PaymentService;
-use crate::rate_limit::{KeyedLimiter, Rate};
+use crate::rate_limit::{Guesses, KeyedLimiter, Rate};
 use crate::store::{Conn, Database, Probe, StoreError, Tx};
 use actix_web::{HttpRequest, web};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -159,8 +159,8 @@ impl Context {
 
 /// How often an account or an address may log in or connect.
 pub struct Limiters {
-    /// Whether there is such an account or not. Only wrong passwords count.
-    pub logins_by_account: KeyedLimiter<auth::LoginKey>,
+    /// Whether there is such an account or not.
+    pub guesses: Guesses<auth::LoginKey, IpAddr>,
     pub logins_by_address: KeyedLimiter<IpAddr>,
     pub handshakes_by_account: KeyedLimiter<AccountId>,
     pub handshakes_by_address: KeyedLimiter<IpAddr>,
@@ -179,7 +179,7 @@ impl Limiters {
         Self {
             push_by_caller: KeyedLimiter::new(by(push.calls_per_minute_per_caller), LIMITER_KEYS_MAX),
             push_by_customer: KeyedLimiter::new(by(push.sends_per_minute_per_customer), LIMITER_KEYS_MAX),
-            logins_by_account: KeyedLimiter::new(by(limits.logins_per_minute_per_account), LIMITER_KEYS_MAX),
+            guesses: Guesses::new(limits.logins_per_minute_per_account, LIMITER_KEYS_MAX),
             logins_by_address: KeyedLimiter::new(by(limits.logins_per_minute_per_address), LIMITER_KEYS_MAX),
             handshakes_by_account: KeyedLimiter::new(
                 by(limits.handshakes_per_minute_per_account),

@@ -13,6 +13,7 @@ pub mod guests;
 pub mod idempotency;
 pub mod import;
 mod jobs;
+pub mod log_ins;
 pub mod orders;
 pub mod passwords;
 pub mod payments;

@@ -62,6 +62,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    log_in_places (account_id, place) {
+        account_id -> BigInt,
+        place -> Text,
+        used_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    log_in_unlocks (account_id) {
+        account_id -> BigInt,
+        unlocks -> BigInt,
+    }
+}
+
+diesel::table! {
     jobs (id) {
         id -> BigInt,
         public_id -> Text,

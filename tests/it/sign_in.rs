@@ -1,7 +1,9 @@
 //! Logging in, refreshing and logging out.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::support::api::send;
 use crate::support::{Api, DRIVER, Reply, Server, tokens};
 
 async fn log_in(api: &Api) -> Value {
@@ -152,6 +154,45 @@ async fn too_many_logins_of_an_account_are_refused_for_a_while() {
         reply.expect_problem(401);
     }
     panic!("twenty guesses in a row and nobody stopped them");
+}
+
+/// Two wrong guesses a second for a name, each from another address, kept its owner out from everywhere.
+#[tokio::test]
+async fn an_owner_logs_in_from_where_they_were_before_however_much_is_guessed() {
+    let builder = Server::builder().setting("LOGINS_PER_MINUTE_PER_ACCOUNT", 3);
+    let mut server = builder.setting("TRUSTED_PROXIES", "127.0.0.1").start().await;
+    const HOME: &str = "203.0.113.1";
+    let log_in = async |server: &Server, from: &str, password: &str| {
+        let request = server.anonymous().request(Method::POST, "auth/login").header("X-Forwarded-For", from);
+        send(request.json(&json!({"username": "driver123", "password": password}))).await
+    };
+    // From where the account was used before guesses are not held up, but they count: nine of them, and the delay is half a minute.
+    let guess = async |server: &Server| {
+        for host in 0..9 {
+            let from = format!("198.51.100.{}", host / 3);
+            log_in(server, &from, "a guess").await.expect_problem(401);
+        }
+    };
+    for host in 0..3 {
+        log_in(&server, &format!("198.51.100.{host}"), "password123").await.expect(200);
+    }
+    log_in(&server, HOME, "password123").await.expect(200);
+    guess(&server).await;
+    log_in(&server, "192.0.2.1", "password123").await.expect_problem(429);
+    log_in(&server, HOME, "password123").await.expect(200);
+    // Where they were before is known to the next process, too, and so it is after a refresh from elsewhere.
+    server.restart().await;
+    let login = log_in(&server, HOME, "password123").await.expect(200).body;
+    const NETWORK: &str = "192.0.2.77";
+    let refresh = server.anonymous().request(Method::POST, "auth/refresh").header("X-Forwarded-For", NETWORK);
+    send(refresh.json(&json!({ "refresh_token": login["refresh_token"] }))).await.expect(200);
+    guess(&server).await;
+    log_in(&server, NETWORK, "password123").await.expect(200);
+    log_in(&server, "192.0.2.2", "password123").await.expect_problem(429);
+    // As an operator's unlocking does.
+    let unlock = "INSERT INTO log_in_unlocks (account_id, unlocks) SELECT id, 1 FROM accounts WHERE username = 'driver123'";
+    server.database().execute(unlock);
+    log_in(&server, "192.0.2.2", "password123").await.expect(200);
 }
 
 /// A refresh under way has written a successor that the revocation did not see when it began.

@@ -43,8 +43,9 @@ pub(super) const SETTINGS: &[Setting] = &[
         Limits,
         "LOGINS_PER_MINUTE_PER_ACCOUNT",
         "10",
-        "Log-ins to one name with a wrong password, whoever tries; over it 429. Makes guessing a password hopeless, and a \
-         typing error no harm.",
+        "Wrong passwords for one account from one address; over it 429. As many from wherever they come are free, then the account \
+         waits 1 s, 2 s, 4 s and so on up to 15 minutes between two guesses, but not for an address that it was logged in from in \
+         the last 90 days. Makes guessing a password hopeless, and keeps no owner out.",
     )
     .unit("log-ins a minute"),
     new(

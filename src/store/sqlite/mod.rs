@@ -47,6 +47,8 @@ pub mod idempotency;
 pub mod jobs;
 #[path = "../queries/locations.rs"]
 pub mod locations;
+#[path = "../queries/log_ins.rs"]
+pub mod log_ins;
 #[path = "../queries/notifications.rs"]
 pub mod notifications;
 #[path = "../queries/offers.rs"]

@@ -1,0 +1,2 @@
+DROP TABLE log_in_unlocks;
+DROP TABLE log_in_places;

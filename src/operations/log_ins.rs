@@ -1,0 +1,73 @@
+//! From where accounts are logged in to, and what clears the guesses that were counted. Guesses themselves are counted in memory
+//! (`rate_limit::guesses`): what they hold up for minutes need not outlive a restart. That somebody logged in from a place does: the
+//! owner of an account that is being guessed at is let in there.
+
+use crate::domain::ids::AccountId;
+use crate::operations::authentication::{self, Login};
+use crate::operations::error::Error;
+use crate::operations::tokens::TokenKeys;
+use crate::store::{Account, Conn, StoreError, Tx, sql};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::net::IpAddr;
+
+/// Places that are kept of an account: those of a phone on several networks, a tablet and a browser.
+const PLACES_MAX: usize = 20;
+/// After so long a place is as good as new: the address is somebody else's by then.
+const KNOWN_FOR: TimeDelta = TimeDelta::days(90);
+/// A place that is used all the time is written once in so long.
+const WRITTEN_EVERY: TimeDelta = TimeDelta::days(1);
+
+/// Where somebody comes from. What is kept of it is a keyed hash, so that the database alone tells no addresses; with another
+/// JWT_SECRET all places are new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place(String);
+
+impl Place {
+    /// `address` as limits count it.
+    pub fn of(tokens: &TokenKeys, address: IpAddr) -> Self {
+        Self(tokens.fingerprint(format!("log-in from:{address}").as_bytes()))
+    }
+}
+
+/// An account at whose door somebody is.
+pub struct Door {
+    pub account: Account,
+    /// How often it was unlocked: guesses from before the last time do not count.
+    pub unlocks: i64,
+    /// Whether somebody has logged in to it from there before.
+    pub is_known_place: bool,
+}
+
+pub fn door(
+    conn: &mut Conn<'_>,
+    login: &Login,
+    place: &Place,
+    now: DateTime<Utc>,
+) -> Result<Option<Door>, StoreError> {
+    let Some(account) = authentication::find_login(conn, login)? else { return Ok(None) };
+    let unlocks = sql!(conn, log_ins::unlocks(account.id))?;
+    let used_at = sql!(conn, log_ins::used_at(account.id, &place.0))?;
+    let is_known_place = used_at.is_some_and(|at| at > (now - KNOWN_FOR).naive_utc());
+    Ok(Some(Door { account, unlocks, is_known_place }))
+}
+
+/// Somebody has shown at this place that the account is theirs.
+pub fn remember(tx: &mut Tx<'_>, account: AccountId, place: &Place) -> Result<(), Error> {
+    let now = tx.at();
+    let used_at = sql!(tx, log_ins::used_at(account, &place.0))?;
+    if used_at.is_some_and(|at| now - at < WRITTEN_EVERY) {
+        return Ok(());
+    }
+    sql!(tx, log_ins::use_place(account, &place.0, now))?;
+    if used_at.is_none() {
+        sql!(tx, log_ins::keep_newest(account, PLACES_MAX))?;
+    }
+    Ok(())
+}
+
+/// Guesses that were counted for the account until now hold nobody up any more. For the operator's unlocking, over REST or
+/// beside the server.
+pub fn unlock(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    sql!(tx, log_ins::unlock(account))?;
+    Ok(())
+}
