@@ -2,11 +2,11 @@
 //! with an empty body. Paths are logged without their query: that of a socket has a token in it.
 
 use crate::actors::session;
-use crate::api::Context;
 use crate::api::problem::Problem;
 use crate::api::request_id::{self, RequestId, X_REQUEST_ID};
-use crate::api::{audited, push};
+use crate::api::{Context, audited, limited_address, push};
 use crate::config::Settings;
+use crate::store::Party;
 use actix_cors::Cors;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -64,10 +64,12 @@ async fn answered(
         ask_as_get(&mut req);
     }
     let context = req.app_data::<web::Data<Context>>().cloned();
+    // Until it is known better: what is asked before the token is read is asked for the address.
+    let party = context.as_ref().map(|ctx| Party::Address(limited_address(ctx, req.request())));
     let is_draining = || context.as_ref().is_some_and(|ctx| ctx.draining.load(Ordering::Relaxed));
     let mut response = match is_draining() && !MAY_STILL_LOOK.contains(&req.path()) {
         true => req.into_response(Problem::stopping().error_response()),
-        false => with_problem(next.call(req).await?.map_into_boxed_body()),
+        false => with_problem(Party::within(party, next.call(req)).await?.map_into_boxed_body()),
     };
     // The next request must not meet a connection that ends that very moment.
     if is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {

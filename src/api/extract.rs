@@ -9,6 +9,7 @@ use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::role::Role;
 use crate::operations::authentication::{self, Principal};
 use crate::operations::tokens::Use;
+use crate::store::Party;
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
@@ -96,15 +97,16 @@ async fn known(req: &HttpRequest) -> Result<Principal, Problem> {
         Problem::unauthorized()
     })?;
     req.extensions_mut().insert(LogIn(claims.session));
-    let began = match ctx.principals.find(claims.sub, Instant::now()) {
-        Ok(recent) => {
-            return Some(recent).filter(|who| who.is_meant_by(&claims)).ok_or_else(Problem::unauthorized);
+    let principal = match ctx.principals.find(claims.sub, Instant::now()) {
+        Ok(recent) => Some(recent).filter(|who| who.is_meant_by(&claims)),
+        Err(began) => {
+            Party::Bearer(claims.sub).is_known();
+            let read = ctx.read(move |conn| authentication::principal(conn, &claims)).await?;
+            read.inspect(|principal| ctx.principals.keep(principal, began, Instant::now()))
         }
-        Err(began) => began,
     };
-    let principal = ctx.read(move |conn| authentication::principal(conn, &claims)).await?;
     let principal = principal.ok_or_else(Problem::unauthorized)?;
-    ctx.principals.keep(&principal, began, Instant::now());
+    Party::Account(principal.account).is_known();
     Ok(principal)
 }
 

@@ -21,6 +21,7 @@ use crate::domain::whole;
 use crate::operations::authentication::{self, Principal};
 use crate::operations::tokens::{Use, VerifiedClaims};
 use crate::rate_limit::address_key;
+use crate::store::Party;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
@@ -126,6 +127,7 @@ impl Door {
         // A role that has no part in this contract is as good as nobody.
         let admitted = principal.filter(|principal| routes::admits(&self.req, principal.role));
         Ok(admitted.map(|principal| Known { principal, claims }))
+        Party::Bearer(claims.sub).is_known();
     }
 
     /// Whether the account does not connect too often.

@@ -98,7 +98,7 @@ fn by_the_writer(writes: &Queue, pragma: &'static str, timeout: Duration) {
     };
     let task = Task::Run(Box::new(move |conn| warn_of(conn.and_then(checkpoint))));
     // Where the queue is full or closed the next look does it.
-    let _ = writes.push(Urgency::High, task);
+    let _ = writes.push(Urgency::High, None, task);
 }
 
 fn warn_of(done: Result<(), StoreError>) {
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(log_bytes(&log).expect("read"), file_bytes, "all of it");
         assert!(file_bytes > 2_000_000, "{file_bytes}");
 
-        let writes = Queue::new(1);
+        let writes = Queue::new(1, 1);
         by_the_writer(&writes, PASSIVE, Duration::from_secs(10));
         let queued = writes.pop().expect("it waits for the writer");
         queued.task.run(connections.take().as_mut().map(Pooled::conn).map_err(|_| StoreError::Closed));

@@ -12,6 +12,7 @@ use crate::metrics::Metrics;
 use crate::store::connection::{Conn, Connections};
 use crate::store::decision::{Attempted, BACK_OFF, Decision, Durability, repeat, transaction};
 use crate::store::error::{OperationError, StoreError};
+use crate::store::party::Party;
 use crate::store::queue::{NotTaken, Queue, Task, Urgency};
 use crate::store::tx::{PushDue, Tx};
 use crate::store::worker::{carry_out, start_checkpoints, unless_it_panics, work};
@@ -87,7 +88,7 @@ impl Database {
     /// Starts the threads. The schema must be there already: see `migrations`.
     pub fn open(at: &Where, options: Options, clock: SharedClock, metrics: Arc<Metrics>) -> Self {
         let size = options.connections.max(2);
-        let queue = || Arc::new(Queue::new(options.queue_max));
+        let queue = |threads: u32| Arc::new(Queue::new(options.queue_max, threads as usize));
         let timeout = options.timeout;
         let mut threads = Vec::new();
         let mut start = |name: &str, count: u32, queue: &Arc<Queue>, connections: Connections| {
@@ -102,13 +103,13 @@ impl Database {
         };
         let (writes, reads, bulk) = match at {
             Where::Sqlite(path) => {
-                let (writes, reads) = (queue(), queue());
+                let (writes, reads) = (queue(1), queue(size));
                 start("db-write", 1, &writes, Connections::sqlite(path, 1, timeout, false));
                 start("db-read", size, &reads, Connections::sqlite(path, size, timeout, true));
                 (writes.clone(), reads, writes)
             }
             Where::Postgres(url) => {
-                let (shared, bulk) = (queue(), queue());
+                let (shared, bulk) = (queue(size), queue(1));
                 let connections = Connections::postgres(url, size + 1, timeout, Some(timeout));
                 start("db", size, &shared, connections.clone());
                 start("db-bulk", 1, &bulk, connections);
@@ -127,7 +128,7 @@ impl Database {
     /// The same without threads: each call does its work before it returns, on one connection, so that whoever calls decides
     /// what happens after what. For one caller at a time, and not for a server, whose threads must not wait for SQL.
     pub fn on_the_spot(at: &Where, options: Options, clock: SharedClock, metrics: Arc<Metrics>) -> Self {
-        let (queue, timeout) = (Arc::new(Queue::new(options.queue_max)), options.timeout);
+        let (queue, timeout) = (Arc::new(Queue::new(options.queue_max, 1)), options.timeout);
         let connections = match at {
             Where::Sqlite(path) => Connections::sqlite(path, 1, timeout, false),
             Where::Postgres(url) => Connections::postgres(url, 1, timeout, Some(timeout)),
@@ -242,12 +243,16 @@ impl Database {
         patience: Patience,
         answer: oneshot::Receiver<Result<T, E>>,
     ) -> Result<T, E> {
-        match queue.push(urgency, task) {
+        match queue.push(urgency, Party::current(), task) {
             Ok(()) => {}
             Err(NotTaken::Closed) => return Err(StoreError::Closed.into()),
             Err(NotTaken::Full) => {
                 self.inner.metrics.database_refused.increment(1);
                 return Err(StoreError::Unavailable("too many operations are waiting").into());
+            }
+            Err(NotTaken::TooManyOfOne) => {
+                self.inner.metrics.database_refused.increment(1);
+                return Err(StoreError::Unavailable("too many operations of one account are waiting").into());
             }
         }
         if let Some(connections) = &self.inner.on_the_spot
@@ -584,6 +589,41 @@ mod tests {
         database.close();
         let outcome: Result<(), StoreError> = database.read(|_| Ok(())).await;
         assert!(matches!(outcome, Err(StoreError::Closed)), "{outcome:?}");
+        remove(&path);
+    }
+
+    /// One account with a hundred connections slowed another's reads from 1 to 126 ms. Its reads here do not end before the other's
+    /// was answered, so that only the order decides.
+    #[tokio::test]
+    async fn a_crowd_of_one_account_does_not_hold_up_the_reads_of_another() {
+        let (path, database, mut other) = held_by_another(LONG);
+        other.batch_execute("COMMIT").expect("it was begun");
+        let (answered, wait) = std::sync::mpsc::channel::<()>();
+        let wait = Arc::new(Mutex::new(wait));
+        let of = |account: i64| Some(Party::Account(AccountId(account)));
+        let crowd = (0..5).map(|_| {
+            let (database, wait) = (database.clone(), wait.clone());
+            let reading = move |_: &mut Conn<'_>| {
+                // Ends when the sender is gone.
+                let _ = wait.lock().expect("not poisoned").recv();
+                Ok(())
+            };
+            tokio::spawn(Party::within(of(1), async move { database.read(reading).await }))
+        });
+        let crowd: Vec<_> = crowd.collect();
+        while database.waiting() < 4 {
+            tokio::time::sleep(TIMEOUT / 10).await;
+        }
+        let read = Party::within(of(2), database.read(|_| Ok(2)));
+        let outcome: Result<i32, StoreError> =
+            tokio::time::timeout(LONG, read).await.expect("its turn comes");
+        assert_eq!(outcome.expect("read"), 2);
+        drop(answered);
+        for one in crowd {
+            let outcome: Result<(), StoreError> = one.await.expect("no panic");
+            assert!(outcome.is_ok(), "{outcome:?}");
+        }
+        database.close();
         remove(&path);
     }
 

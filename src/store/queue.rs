@@ -1,9 +1,13 @@
-//! A bounded queue of work for database threads, with two urgencies.
+//! A bounded queue of work for database threads, with two urgencies. Within each the parties take turns.
+//!
+//! Invariants: no party has all the threads, where there are several, nor all the places.
 
 use crate::store::connection::Conn;
 use crate::store::decision::Decision;
 use crate::store::error::StoreError;
-use std::collections::VecDeque;
+use crate::store::lane::Lane;
+use crate::store::party::Party;
+use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -28,6 +32,8 @@ impl Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotTaken {
     Full,
+    /// As much of this party waits as may.
+    TooManyOfOne,
     Closed,
 }
 
@@ -40,6 +46,13 @@ pub enum Urgency {
 pub struct Queued {
     pub task: Task,
     pub since: Instant,
+    /// Where it is one that [`Queue::done`] is to be told of.
+    pub party: Option<Party>,
+}
+
+struct Waiting {
+    task: Task,
+    since: Instant,
 }
 
 pub struct Queue {
@@ -47,22 +60,30 @@ pub struct Queue {
     wake: Condvar,
     /// Of each urgency.
     max: usize,
+    /// Of one party in each urgency.
+    of_one_max: usize,
+    /// Threads that may work for one party at a time.
+    threads_for_one: usize,
 }
 
 #[derive(Default)]
 struct State {
-    high: VecDeque<Queued>,
-    low: VecDeque<Queued>,
+    high: Lane<Waiting>,
+    low: Lane<Waiting>,
+    /// For how many threads each party is busy.
+    running: HashMap<Party, usize>,
     closed: bool,
 }
 
 impl Queue {
-    pub fn new(max: usize) -> Self {
-        Self { state: Mutex::default(), wake: Condvar::new(), max }
+    /// For so many threads.
+    pub fn new(max: usize, threads: usize) -> Self {
+        let (of_one_max, threads_for_one) = ((max / 2).max(1), threads.saturating_sub(1).max(1));
+        Self { state: Mutex::default(), wake: Condvar::new(), max, of_one_max, threads_for_one }
     }
 
     /// A task that is not taken is dropped.
-    pub fn push(&self, urgency: Urgency, task: Task) -> Result<(), NotTaken> {
+    pub fn push(&self, urgency: Urgency, party: Option<Party>, task: Task) -> Result<(), NotTaken> {
         let mut state = self.state();
         let closed = state.closed;
         let lane = match urgency {
@@ -75,7 +96,10 @@ impl Queue {
         if lane.len() >= self.max {
             return Err(NotTaken::Full);
         }
-        lane.push_back(Queued { task, since: Instant::now() });
+        if party.is_some_and(|party| lane.of(party) >= self.of_one_max) {
+            return Err(NotTaken::TooManyOfOne);
+        }
+        lane.push(party, Waiting { task, since: Instant::now() });
         drop(state);
         self.wake.notify_one();
         Ok(())
@@ -85,16 +109,34 @@ impl Queue {
     pub fn pop(&self) -> Option<Queued> {
         let mut state = self.state();
         loop {
-            if let Some(queued) = state.high.pop_front() {
-                return Some(queued);
+            let State { high, low, running, closed } = &mut *state;
+            let is_busy = |party| running.get(&party).is_some_and(|threads| *threads >= self.threads_for_one);
+            if let Some((party, Waiting { task, since })) = high.pop(is_busy).or_else(|| low.pop(is_busy)) {
+                if let Some(party) = party {
+                    *running.entry(party).or_default() += 1;
+                }
+                return Some(Queued { task, since, party });
             }
-            if let Some(queued) = state.low.pop_front() {
-                return Some(queued);
-            }
-            if state.closed {
+            if *closed && high.is_empty() && low.is_empty() {
                 return None;
             }
             state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A thread is free again of what it was given.
+    pub fn done(&self, party: Option<Party>) {
+        let Some(party) = party else { return };
+        let state = &mut *self.state();
+        if let Some(threads) = state.running.get_mut(&party) {
+            *threads -= 1;
+            if *threads == 0 {
+                state.running.remove(&party);
+            }
+        }
+        // Somebody may have passed over what waits of it.
+        if state.high.of(party) + state.low.of(party) > 0 || state.closed {
+            self.wake.notify_all();
         }
     }
 
@@ -105,10 +147,10 @@ impl Queue {
     ) -> Option<Box<dyn Decision>> {
         let mut state = self.state();
         match state.high.front() {
-            Some(Queued { task: Task::Decide(decision), since }) if is_wanted(&**decision, *since) => {}
+            Some(Waiting { task: Task::Decide(decision), since }) if is_wanted(&**decision, *since) => {}
             _ => return None,
         }
-        match state.high.pop_front()?.task {
+        match state.high.pop(|_| false)?.1.task {
             Task::Decide(decision) => Some(decision),
             Task::Run(_) => None,
         }
@@ -134,6 +176,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::AccountId;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -144,15 +187,15 @@ mod tests {
 
     #[test]
     fn decisions_go_before_bulk_and_closing_loses_nothing() {
-        let queue = Queue::new(10);
+        let queue = Queue::new(10, 1);
         let order = Arc::new(Mutex::new(Vec::new()));
         for (urgency, number) in
             [(Urgency::Low, 3), (Urgency::High, 1), (Urgency::Low, 4), (Urgency::High, 2)]
         {
-            assert_eq!(queue.push(urgency, note(&order, number)), Ok(()));
+            assert_eq!(queue.push(urgency, None, note(&order, number)), Ok(()));
         }
         queue.close();
-        assert_eq!(queue.push(Urgency::High, note(&order, 5)), Err(NotTaken::Closed));
+        assert_eq!(queue.push(Urgency::High, None, note(&order, 5)), Err(NotTaken::Closed));
         while let Some(queued) = queue.pop() {
             queued.task.run(Err(StoreError::Unavailable("none is needed")));
         }
@@ -161,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_full_lane_refuses_and_leaves_the_other_open() {
-        let queue = Queue::new(1);
+        let queue = Queue::new(1, 1);
         let done = Arc::new(AtomicUsize::new(0));
         let task = || -> Task {
             let done = done.clone();
@@ -169,9 +212,30 @@ mod tests {
                 done.fetch_add(1, Ordering::SeqCst);
             }))
         };
-        assert_eq!(queue.push(Urgency::Low, task()), Ok(()));
-        assert_eq!(queue.push(Urgency::Low, task()), Err(NotTaken::Full));
-        assert_eq!(queue.push(Urgency::High, task()), Ok(()));
+        assert_eq!(queue.push(Urgency::Low, None, task()), Ok(()));
+        assert_eq!(queue.push(Urgency::Low, None, task()), Err(NotTaken::Full));
+        assert_eq!(queue.push(Urgency::High, None, task()), Ok(()));
         assert_eq!(queue.len(), 2);
+    }
+
+    /// One account's crowd had all the places and all the threads.
+    #[test]
+    fn one_party_has_neither_all_places_nor_all_threads() {
+        let queue = Queue::new(10, 2);
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let [crowd, other] = [1, 2].map(|id| Some(Party::Account(AccountId(id))));
+        let taken = (0..10).filter(|number| {
+            let taken = queue.push(Urgency::High, crowd, note(&order, *number));
+            assert!(taken.is_ok() || taken == Err(NotTaken::TooManyOfOne), "{taken:?}");
+            taken.is_ok()
+        });
+        assert_eq!(taken.count(), 5);
+        assert_eq!(queue.push(Urgency::Low, other, note(&order, 100)), Ok(()));
+        let first = queue.pop().expect("the crowd's first");
+        // While a thread works for the crowd, the other thread is not given more of it, however urgent.
+        let second = queue.pop().expect("the other's");
+        assert_eq!((first.party, second.party), (crowd, other));
+        queue.done(first.party);
+        assert_eq!(queue.pop().expect("the crowd's second").party, crowd);
     }
 }

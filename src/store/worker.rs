@@ -35,6 +35,7 @@ pub fn work(queue: &Queue, connections: &Connections, timeout: Duration) {
 
 /// Does what was taken from the queue, and the decisions that wait behind it and may share its transaction.
 pub fn carry_out(queued: Queued, queue: &Queue, connections: &Connections, timeout: Duration) {
+    let party = queued.party;
     let is_late = |since: Instant| since.elapsed() > timeout;
     let begin = || {
         if is_late(queued.since) {
@@ -60,6 +61,7 @@ pub fn carry_out(queued: Queued, queue: &Queue, connections: &Connections, timeo
             Err(error) => decision.alone(Err(error)),
         });
     }
+    queue.done(party);
 }
 
 /// The panic's message is in the log already; the caller hears that its operation was dropped.

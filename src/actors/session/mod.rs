@@ -20,6 +20,7 @@
 //! | `limits` | settings and counters |
 //! | `client` | the conversation: commands in, events out; what differs by contract in its folder |
 
+mod caught;
 pub mod client;
 mod connections;
 mod flood;

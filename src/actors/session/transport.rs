@@ -9,10 +9,8 @@
 use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
     rc::Rc,
     sync::Arc,
-    task::{Context, Poll},
 };
 
 use actix::{
@@ -25,6 +23,7 @@ use bytestring::ByteString;
 use uuid::Uuid;
 
 use super::{
+    caught::{CatchUnwind, Panicked},
     flood::{Pace, Paced, Rate, TokenBucket},
     frames::{Frame, FrameStream},
     handle::{Ended, KillReason, SessionHandle, Shared, Task},
@@ -34,6 +33,7 @@ use super::{
     reassembly::{Fault, MessageLimits, Reassembly},
 };
 use crate::contracts::close_codes::CloseCode;
+use crate::store::Party;
 
 /// The payload of the transport's own pings. Their pongs are not passed on; a conversation's pings carry anything else.
 const HEARTBEAT: &[u8] = b"hb";
@@ -109,6 +109,11 @@ impl<C: Conversation> Link<'_, C> {
         self.line.shared.id
     }
 
+    /// What the conversation asks of the database from now on is on behalf of this one.
+    pub fn act_for(&mut self, party: Party) {
+        self.line.party = Some(party);
+    }
+
     /// Whether sending still makes sense: neither side has closed.
     pub fn is_open(&self) -> bool {
         self.line.phase == Phase::Open
@@ -120,6 +125,7 @@ impl<C: Conversation> Link<'_, C> {
         F: Future + 'static,
         T: FnOnce(&mut C, F::Output, &mut Link<'_, C>) + 'static,
     {
+        let future = Party::within(self.line.party, future);
         let future = wrap_future::<_, Session<C>>(CatchUnwind(Box::pin(future)));
         self.ctx.spawn(future.map(|output, session, ctx| session.resume(output, then, ctx)));
     }
@@ -131,6 +137,7 @@ impl<C: Conversation> Link<'_, C> {
         T: FnOnce(&mut C, F::Output, &mut Link<'_, C>) + 'static,
     {
         self.line.waits += 1;
+        let future = Party::within(self.line.party, future);
         let future = wrap_future::<_, Session<C>>(CatchUnwind(Box::pin(future)));
         self.ctx.wait(future.map(|output, session, ctx| {
             session.line.waits -= 1;
@@ -151,6 +158,8 @@ enum Phase {
 struct Line<C: Conversation> {
     shared: Arc<Shared<C>>,
     reaper: Reaper,
+    /// Whose the conversation is, once that is known.
+    party: Option<Party>,
     phase: Phase,
     /// Set where the end was decided; what is left open is told apart by `Line::verdict`.
     ended: Option<Ended>,
@@ -173,6 +182,7 @@ impl<C: Conversation> Line<C> {
             bad_messages: TokenBucket::full(Rate::per_minute(limits.bad_messages_per_minute), now),
             shared,
             reaper,
+            party: None,
             phase: Phase::Open,
             ended: None,
             waits: 0,
@@ -479,21 +489,4 @@ impl<C: Conversation> StreamHandler<Result<ws::Message, ws::ProtocolError>> for 
 
     /// Of the payload that was over from the start; the default would stop the actor.
     fn finished(&mut self, _: &mut Self::Context) {}
-}
-
-struct Panicked;
-
-/// A future whose panic is an output. Boxed already, so it costs one indirection and no unsafe pinning.
-struct CatchUnwind<F>(Pin<Box<F>>);
-
-impl<F: Future> Future for CatchUnwind<F> {
-    type Output = Result<F::Output, Panicked>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let future = self.0.as_mut();
-        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(_) => Poll::Ready(Err(Panicked)),
-        }
-    }
 }

@@ -8,7 +8,7 @@ use crate::contracts::close_codes::CloseCode;
 use crate::domain::delivery::{self, Page, Read, Standing, Step};
 use crate::domain::ids::EventId;
 use crate::operations::tokens::VerifiedClaims;
-use crate::store::{Mark, MarkKind, StoreError, page_of};
+use crate::store::{Mark, MarkKind, Party, StoreError, page_of};
 use bytestring::ByteString;
 
 /// Whether the recipient had a connection before.
@@ -34,6 +34,10 @@ impl Client {
         let context = self.context.clone();
         let opening = self.part.open(recipient, context.clone());
         let opening = async move {
+        // Guests are as many as anybody likes: those of one address are one party.
+        if recipient.claims.is_some() {
+            link.act_for(Party::Account(recipient.account));
+        }
             if context.dispatcher.send(register).await.is_err() {
                 return Err(StoreError::Unavailable("the dispatcher is gone").into());
             }

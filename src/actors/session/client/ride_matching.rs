@@ -23,8 +23,8 @@ use crate::operations::guests::{self, Opening, Passenger};
 use crate::operations::rides::{self, Asker, Request, UnderWay};
 use crate::operations::{self, Refusal};
 use crate::rate_limit::RetryAfter;
-use crate::store::StoreError;
 use crate::store::reads::RideStanding;
+use crate::store::{Party, StoreError};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -77,7 +77,8 @@ impl Client {
 }
 
 /// Before anything is read.
-pub(super) fn opened(app: &RideMatching, link: &Link<'_, Client>) -> String {
+pub(super) fn opened(app: &RideMatching, link: &mut Link<'_, Client>) -> String {
+    link.act_for(Party::Address(app.address));
     app.admission.seated(link.handle());
     let key = app.admission.key.as_ref().map(|key| &*key.text);
     ride_matching::connection_established(&app.ride, key)
