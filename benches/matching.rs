@@ -26,6 +26,11 @@ use server::{Failure, Socket, command, connect, next, start};
 const SETTINGS: &[(&str, &str)] = &[
     ("MATCH_MODE", "auto"),
     ("HANDSHAKES_PER_MINUTE_PER_ADDRESS", "1000000"),
+    ("MAX_OPEN_RIDES_PER_ADDRESS", "1000000"),
+    ("MAX_SOCKETS_PER_ADDRESS", "1000000"),
+    ("MAX_OPEN_RIDES_PER_CUSTOMER", "1000000"),
+    ("JOBS_PER_MINUTE_PER_CUSTOMER", "1000000"),
+    ("REQUESTS_PER_MINUTE_PER_ACCOUNT", "1000000"),
     ("ANONYMOUS_RIDES_PER_MINUTE", "1000000"),
 ];
 /// Where `seed` puts its fleets.

@@ -12,6 +12,13 @@ pub fn request_refused(code: &'static str) {
     counter!(REQUESTS_REFUSED, "code" => code).increment(1);
 }
 
+const LIMITED: &str = "fleetwire_limited_total";
+
+/// Counts something over a limit, by the limit's name of `rate_limit::Limit`.
+pub fn limited(limit: &'static str) {
+    counter!(LIMITED, "limit" => limit).increment(1);
+}
+
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])+ $field:ident: $kind:ident = $make:ident, $describe:ident, $name:literal;)+) => {
         /// Handles to every metric. Made once, after the recorder is installed.
@@ -24,6 +31,7 @@ macro_rules! metrics {
             pub fn new() -> Self {
                 $($describe!($name, concat!($($doc),+));)+
                 describe_counter!(REQUESTS_REFUSED, "REST requests answered with a problem, by its code.");
+                describe_counter!(LIMITED, "What was over a limit, by the limit.");
                 Self { $($field: $make!($name),)+ }
             }
         }

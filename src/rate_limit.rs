@@ -1,13 +1,20 @@
-//! Limits on how often: a token bucket ([`Bucket`]), many of them under keys ([`KeyedLimiter`]), and guesses at passwords
-//! ([`Guesses`]). The caller gives the time, so nothing here waits or reads a clock.
+//! Limits: the one table of them ([`TABLE`]), and what they are made of: a token bucket ([`Bucket`]), many of them under keys
+//! ([`KeyedLimiter`]), a number at a time for each key ([`Census`]), and guesses at passwords ([`Guesses`]). The caller gives the
+//! time, so nothing here waits or reads a clock.
 //!
 //! Invariants: within any stretch of time a bucket lets through at most its burst and what the rate has refilled;
 //! a limiter never holds more keys than it was told.
 
+mod accounts;
+mod census;
 mod guesses;
 mod recent;
+mod table;
 
+pub use accounts::AccountLimits;
+pub use census::{Census, Counted};
 pub use guesses::{Guess, Guesses};
+pub use table::{Bound, Limit, Row, TABLE};
 
 use recent::{Fades, Recent};
 use std::hash::Hash;
@@ -87,6 +94,13 @@ impl Bucket {
         }
     }
 
+    /// Takes as many as `count`, if there is one: what is missing is owed.
+    pub fn charge(&mut self, rate: Rate, count: u32, now: Instant) -> Result<(), RetryAfter> {
+        self.take(rate, now)?;
+        self.full_at += rate.interval.saturating_mul(count.saturating_sub(1));
+        Ok(())
+    }
+
     /// Undoes a `take`.
     pub fn give_back(&mut self, rate: Rate) {
         self.full_at = self.full_at.checked_sub(rate.interval).unwrap_or(self.full_at);
@@ -121,6 +135,11 @@ impl<K: Hash + Eq> KeyedLimiter<K> {
     /// Takes a token from the key's bucket.
     pub fn check(&self, key: K, now: Instant) -> Result<(), RetryAfter> {
         self.buckets().entry(key, || Bucket::full(now), now).take(self.rate, now)
+    }
+
+    /// Takes as many tokens, if there is one.
+    pub fn charge(&self, key: K, count: u32, now: Instant) -> Result<(), RetryAfter> {
+        self.buckets().entry(key, || Bucket::full(now), now).charge(self.rate, count, now)
     }
 
     /// Gives back a token that was taken: what was limited turned out to be harmless.
@@ -201,6 +220,15 @@ mod tests {
         assert_eq!(taken, 50);
         assert!(!bucket.is_full(later));
         assert!(bucket.is_full(later + 4 * SECOND));
+    }
+
+    #[test]
+    fn what_is_owed_is_waited_for() {
+        let limiter = KeyedLimiter::new(Rate::per_minute(count(60)), 100);
+        let start = Instant::now();
+        assert_eq!(limiter.charge("driver", 100, start), Ok(()), "there was one");
+        assert_eq!(limiter.check("driver", start).unwrap_err().as_secs(), 41);
+        assert_eq!(limiter.check("driver", start + 41 * SECOND), Ok(()));
     }
 
     #[test]

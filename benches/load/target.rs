@@ -19,8 +19,11 @@ const POLL: Duration = Duration::from_millis(20);
 /// The fields of the CPU time of a process's children that have ended and of theirs, user and system.
 const ENDED: Range<usize> = 13..15;
 /// Limits that protect a server from strangers, of which this fleet has the looks: all from one address.
-const LIMITS_OUT_OF_THE_WAY: [(&str, &str); 4] = [
+const LIMITS_OUT_OF_THE_WAY: [(&str, &str); 7] = [
     ("HANDSHAKES_PER_MINUTE_PER_ADDRESS", "1000000"),
+    ("REQUESTS_PER_MINUTE_PER_ACCOUNT", "1000000"),
+    ("OPERATOR_REQUESTS_PER_MINUTE", "1000000"),
+    ("MAX_SOCKETS_PER_ACCOUNT", "1000000"),
     ("HANDSHAKES_PER_MINUTE_PER_ACCOUNT", "1000000"),
     ("MESSAGES_PER_SECOND", "1000000"),
     ("MAX_DELIVERIES_PER_DRIVER", "1000"),

@@ -12,6 +12,7 @@ use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::event::{Announcement, Event};
 use crate::domain::ids::{AccountId, DriverId, EventId};
+use crate::rate_limit::Limit;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -40,6 +41,8 @@ pub struct Registered {
     pub driver: Option<DriverId>,
     /// When its token ends, leeway included, by the steady clock once it is let in; `None` for a guest's, who has none.
     pub expires_at: Option<DateTime<Utc>>,
+    /// Of the account's sessions, this one among them.
+    pub sessions_max: usize,
 }
 
 /// What a repair found.
@@ -85,14 +88,20 @@ impl Registry {
         }
     }
 
-    /// Lets a session in, and returns those that have to go for it.
+    /// Lets a session in, and returns those that have to go for it: the older one of a contract that has one at a time, and the oldest
+    /// of too many.
     pub(super) fn enter(&self, account: AccountId, new: Registered) -> Vec<Registered> {
         let mut accounts = self.accounts();
         let connected = accounts.entry(account).or_default();
         let is_ghost = |older: &mut Registered| new.contract.is_exclusive() && older.contract == new.contract;
-        let ghosts = connected.sessions.extract_if(.., is_ghost).collect();
+        let mut gone: Vec<Registered> = connected.sessions.extract_if(.., is_ghost).collect();
+        let excess = (connected.sessions.len() + 1).saturating_sub(new.sessions_max.max(1));
+        if excess > 0 {
+            Limit::SocketsOfAccount.exceeded();
+            gone.extend(connected.sessions.drain(..excess));
+        }
         connected.sessions.push(new);
-        ghosts
+        gone
     }
 
     /// Lets a session out. Returns it where it was the account's last.
@@ -100,7 +109,8 @@ impl Registry {
         let mut accounts = self.accounts();
         let connected = accounts.get_mut(&account)?;
         let index = connected.sessions.iter().position(|other| other.handle.session_id() == session)?;
-        let left = connected.sessions.swap_remove(index);
+        // They stay in the order of their coming.
+        let left = connected.sessions.remove(index);
         if !connected.sessions.is_empty() {
             return None;
         }

@@ -13,8 +13,12 @@ use crate::domain::ride::ride_word;
 use crate::operations::Refusal;
 use crate::operations::orders;
 use crate::operations::rides::{self, Viewer};
+use crate::rate_limit::Limit;
 use crate::store::Job;
 use crate::store::reads::RideStanding;
+
+/// When to ask again who has as many jobs open as may be: nobody knows when one of them ends.
+pub const OPEN_JOBS_RETRY_SECS: u64 = 60;
 
 /// Orders as the driver who holds them sees them.
 pub fn orders_held(held: Vec<(Job, Contact)>) -> AssignedOrders {
@@ -102,7 +106,14 @@ pub fn refusal(refusal: Refusal) -> BadMessage {
         Refusal::PaymentState(state) => format!("the payment is {}", state.as_str()),
         other => other.to_string(),
     };
-    BadMessage::new(code_of(refusal), message)
+    let bad = BadMessage::new(code_of(refusal), message);
+    match refusal {
+        Refusal::TooManyOpenJobs => {
+            Limit::OpenJobs.exceeded();
+            bad.again_after(OPEN_JOBS_RETRY_SECS)
+        }
+        _ => bad,
+    }
 }
 
 pub fn code_of(refusal: Refusal) -> ErrorCode {
@@ -120,6 +131,7 @@ pub fn code_of(refusal: Refusal) -> ErrorCode {
         Refusal::DriverSuspended => ErrorCode::DriverSuspended,
         Refusal::DriverBusy => ErrorCode::DriverBusy,
         Refusal::DriverFull => ErrorCode::DriverFull,
+        Refusal::TooManyOpenJobs => ErrorCode::TooManyOpenJobs,
         Refusal::NoDrivers => ErrorCode::NoDrivers,
         Refusal::NoPickupPosition => ErrorCode::NoPickupPosition,
         Refusal::UsernameTaken => ErrorCode::UsernameTaken,

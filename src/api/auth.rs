@@ -17,7 +17,7 @@ use crate::operations::push::NamedDevice;
 use crate::operations::tokens::{Subject, Use};
 use crate::operations::{Refusal, accounts};
 use crate::rate_limit::Guess;
-use crate::store::Tx;
+use crate::store::{Party, Tx};
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
@@ -74,6 +74,7 @@ pub async fn refresh(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> A
         Problem::from(Refusal::InvalidRefreshToken)
     })?;
     let user = claims.sub;
+    limit_refresh(&ctx, user)?;
     let (id, lifetime) = (Uuid::new_v4(), refresh_lifetime(&ctx));
     // A phone changes its address all the time, and where it has its token it is at home.
     let place = Place::of(&ctx.tokens, limited_address(&ctx, &req));
@@ -99,7 +100,8 @@ pub async fn logout(ctx: web::Data<Context>, body: Body) -> Answered {
     let (token, device) = log_out(&body)?;
     if let Ok(claims) = ctx.tokens.verify(&token, Use::Refresh, ctx.clock.now()) {
         let user = claims.sub;
-            if let Some(account) = ctx.write(move |tx| authentication::log_out(tx, &claims, &device)).await? {
+        limit_refresh(&ctx, user)?;
+        if let Some(account) = ctx.write(move |tx| authentication::log_out(tx, &claims, &device)).await? {
             log::info!("logged out account={account} user_id={user}");
         }
     }
@@ -162,6 +164,12 @@ fn limit_address(ctx: &Context, req: &HttpRequest) -> Result<(), Problem> {
         ctx.metrics.logins_limited.increment(1);
         Problem::limited(wait)
     })
+}
+
+/// Each token that is presented is a decision of the account that it names.
+fn limit_refresh(ctx: &Context, user: Uuid) -> Result<(), Problem> {
+    Party::Bearer(user).is_known();
+    ctx.account_limits.refresh(user, Instant::now()).map_err(Problem::limited)
 }
 
 /// What could not be compared, a 503 among it, is no guess.

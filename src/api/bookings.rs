@@ -26,6 +26,7 @@ use crate::store::reads::{self, BookingStanding, BookingsOf};
 use crate::store::{Conn, StoreError, Tx};
 use actix_web::web;
 use serde_json::Value;
+use std::time::Instant;
 
 /// `POST bookings`: an operator books for a customer, a customer for themself.
 pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once, body: Body) -> Answered {
@@ -34,11 +35,18 @@ pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once,
         return Err(forbidden(caller.role));
     }
     let (customer, request) = request(&body.object()?, party)?;
-    let currency = ctx.currency();
+    let (currency, open_max) = (ctx.currency(), ctx.settings.limits.open.bookings_of_customer_max);
+    if let Party::Customer(_) = party {
+        ctx.account_limits.job(caller.account, Instant::now()).map_err(Problem::limited)?;
+    }
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, CREATED, move |tx| {
         let named = accounts::customer_named(tx.conn(), &customer)?.ok_or(Refusal::NotFound("customer"))?;
-        Ok(shown(bookings::create(tx, named, &request, currency)?, party))
+        let made = match party {
+            Party::Customer(_) => bookings::ask_for(tx, named, &request, currency, open_max),
+            Party::Operator | Party::Technician(_) => bookings::create(tx, named, &request, currency),
+        };
+        Ok(shown(made?, party))
     })
     .await
 }

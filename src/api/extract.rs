@@ -88,7 +88,7 @@ fn context(req: &HttpRequest) -> &Context {
     req.app_data::<web::Data<Context>>().expect("the server is built with its context")
 }
 
-/// Checks the token and reads the account.
+/// Checks the token, reads the account, and counts the request.
 async fn known(req: &HttpRequest) -> Result<Principal, Problem> {
     let ctx = context(req);
     let token = bearer(req).ok_or_else(Problem::unauthorized)?;
@@ -107,6 +107,8 @@ async fn known(req: &HttpRequest) -> Result<Principal, Problem> {
     };
     let principal = principal.ok_or_else(Problem::unauthorized)?;
     Party::Account(principal.account).is_known();
+    let within = ctx.account_limits.request(principal.account, principal.role, Instant::now());
+    within.map_err(Problem::limited)?;
     Ok(principal)
 }
 

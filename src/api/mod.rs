@@ -65,7 +65,7 @@ use crate::operations;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
 use crate::providers::payments::PaymentService;
-use crate::rate_limit::{Guesses, KeyedLimiter, Rate};
+use crate::rate_limit::{AccountLimits, Guesses, KeyedLimiter, Rate};
 use crate::store::{Conn, Database, Probe, StoreError, Tx};
 use actix_web::{HttpRequest, web};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -90,6 +90,8 @@ pub struct Context {
     pub tokens: Arc<TokenKeys>,
     pub passwords: Passwords,
     pub limiters: Limiters,
+    /// Of each account, the same for its sockets.
+    pub account_limits: Arc<AccountLimits>,
     pub registry: Arc<Registry>,
     pub recorder: RecorderHandle,
     pub push: PushHandle,

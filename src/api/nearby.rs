@@ -9,10 +9,12 @@ use crate::api::answer::{Answered, json};
 use crate::api::extract::Caller;
 use crate::api::fields::Fields;
 use crate::api::input::Query;
+use crate::api::problem::Problem;
 use crate::api::{Context, rules};
 use crate::contracts::nearby::{NearbyDriver, NearbyDrivers};
 use crate::domain::position::Position;
 use actix_web::web;
+use std::time::Instant;
 
 /// Metres looked around by default, and at most: a passenger has no use for more, and a search stays short.
 const RADIUS_M: f64 = 10_000.0;
@@ -30,6 +32,8 @@ const ROUNDED_MAX: usize = 1_000;
 /// `GET drivers/nearby?latitude&longitude&radius_m&limit&vehicle_type`.
 pub async fn nearby(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
     let is_coarse = !caller.role.is_operator();
+    let within = ctx.account_limits.nearby(caller.account, caller.role, Instant::now());
+    within.map_err(Problem::limited)?;
     let mut fields = Fields::of(&query.0);
     let latitude = fields.required("latitude", rules::in_query(rules::latitude));
     let longitude = fields.required("longitude", rules::in_query(rules::longitude));

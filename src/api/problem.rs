@@ -10,7 +10,7 @@ use crate::domain::ride::ride_word;
 use crate::metrics;
 use crate::operations::passwords::PasswordError;
 use crate::operations::{self, Refusal};
-use crate::rate_limit::RetryAfter;
+use crate::rate_limit::{Limit, RetryAfter};
 use crate::store::{Chain, StoreError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -213,6 +213,11 @@ impl From<Refusal> for Problem {
             Refusal::PaymentState(state) => {
                 let detail = format!("The payment is {}.", state.as_str());
                 Self { state: Some(state.as_str()), ..Self::new(ErrorCode::PaymentState, detail) }
+            }
+            Refusal::TooManyOpenJobs => {
+                Limit::OpenJobs.exceeded();
+                let retry_after_secs = Some(words::OPEN_JOBS_RETRY_SECS);
+                Self { retry_after_secs, ..Self::new(ErrorCode::TooManyOpenJobs, sentence) }
             }
             other => Self::new(words::code_of(other), sentence),
         }

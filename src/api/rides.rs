@@ -29,6 +29,7 @@ use crate::store::{Conn, StoreError, Tx};
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use std::time::Instant;
 
 /// A ride's statuses as lists are filtered by them.
 const STATUSES: [(&str, &[JobStatus]); 7] = [
@@ -44,6 +45,7 @@ const STATUSES: [(&str, &[JobStatus]); 7] = [
 /// `POST rides`: a passenger asks for one.
 pub async fn create(ctx: web::Data<Context>, caller: PassengerCaller, once: Once, body: Body) -> Answered {
     let request = request(&body.object()?)?;
+    ctx.account_limits.job(caller.principal.account, Instant::now()).map_err(Problem::limited)?;
     let (passenger, rules) = (caller.customer, ctx.settings.ride_rules());
     let key = once.key(&ctx, &caller.principal, &body);
     decide(&ctx, key, CREATED, move |tx| Ok(words::ride(rides::request(tx, passenger, &request, &rules)?)))
@@ -301,6 +303,9 @@ pub async fn set_location(ctx: web::Data<Context>, caller: DriverCaller, body: B
     let read = ride_rest::positions(body.json_text()?, now);
     let Positions { fixes, rejected, adjusted } =
         read.map_err(|wrong| Problem::new(wrong.code, wrong.message))?;
+    let count = fixes.len() + rejected.len();
+    let within = ctx.account_limits.positions(caller.principal.account, count, Instant::now());
+    within.map_err(Problem::limited)?;
     let outcomes = ctx.positions.tell_all(caller.driver, &fixes, now);
     let taken = PositionsTaken { adjusted, ..taken(&outcomes, rejected) };
     Ok(HttpResponse::build(StatusCode::ACCEPTED).json(taken))

@@ -22,6 +22,7 @@ use crate::operations::passwords::{Password, Passwords, hash_now};
 use crate::operations::push::Rules;
 use crate::operations::tokens::{Subject, TokenKeys, TokenLifetimes};
 use crate::operations::{self, Error, seed};
+use crate::rate_limit::AccountLimits;
 use crate::store::{Database, Durability, NewLocation, Options, Tx, Where, migrate, sql};
 use actix_web::http::header::{ALLOW, AUTHORIZATION, ETAG, HeaderMap, LINK, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::middleware::from_fn;
@@ -155,6 +156,7 @@ impl Server {
             matcher,
             clock: Arc::new(clock.clone()),
             limiters: Limiters::new(&settings),
+            account_limits: Arc::new(AccountLimits::new(&settings.limits)),
             tokens: Arc::new(TokenKeys::new(b"thirty-two bytes for these tests", lifetimes, None)),
             passwords: Passwords::default(),
             registry: Arc::new(Registry::default()),
@@ -320,6 +322,41 @@ async fn who_knows_the_password_may_log_in_as_often_as_they_like() {
     for _ in 0..5 {
         let body = json!({"username": "driver123", "password": seed::DEMO_PASSWORD});
         server.post("", "/api/v1/auth/login", body).await.expect(200);
+    }
+}
+
+/// A passenger could ask without end for rides, for who is nearby, for anything at all.
+#[actix_web::test]
+async fn an_account_asks_only_so_often_and_an_operator_more() {
+    let limits = [
+        ("REQUESTS_PER_MINUTE_PER_ACCOUNT", "5"),
+        ("NEARBY_PER_MINUTE", "1"),
+        ("JOBS_PER_MINUTE_PER_CUSTOMER", "1"),
+        ("POSITIONS_PER_MINUTE_BY_REST", "3"),
+    ];
+    let server = Server::start(&limits).await;
+    let (passenger, driver) = (server.token("passenger1").await, server.token("driver123").await);
+    let nearby = "/api/v1/drivers/nearby?latitude=3.848&longitude=11.5021";
+    server.get(&passenger, nearby).await.expect(200);
+    let limited = server.get(&passenger, nearby).await.expect(429);
+    assert_eq!(
+        (limited.code(), limited.headers.get(RETRY_AFTER).unwrap()),
+        ("too_many_requests", &"60".parse().unwrap())
+    );
+    let ride = json!({"ride_type": "moto", "pickup_latitude": 3.848, "pickup_longitude": 11.5021,
+        "dropoff_latitude": 3.858, "dropoff_longitude": 11.5121});
+    server.post(&passenger, "/api/v1/rides", ride.clone()).await.expect(201);
+    server.post(&passenger, "/api/v1/rides", ride).await.expect(429);
+    server.get(&passenger, "/api/v1/rides").await.expect(200);
+    server.get(&passenger, "/api/v1/rides").await.expect(429);
+    // As many positions as came count, and the last request may bring more than are left.
+    let positions = json!([{"latitude": 1.0, "longitude": 1.0}, {"latitude": 1.0, "longitude": 1.1}]);
+    for expected in [202, 202, 429] {
+        server.put(&driver, "/api/v1/driver/location", positions.clone()).await.expect(expected);
+    }
+    let admin = server.token("admin").await;
+    for _ in 0..20 {
+        server.get(&admin, "/api/v1/admin/rides").await.expect(200);
     }
 }
 

@@ -20,18 +20,21 @@ use crate::domain::ids::{DriverId, EventId};
 use crate::domain::whole;
 use crate::operations::authentication::{self, Principal};
 use crate::operations::tokens::{Use, VerifiedClaims};
-use crate::rate_limit::address_key;
+use crate::rate_limit::{Census, Counted, Limit, RetryAfter, address_key};
 use crate::store::Party;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Said to a request that is none.
 const HANDSHAKE: &str = "This address wants a WebSocket handshake: a GET without a body, with Connection: Upgrade, \
     Upgrade: websocket, Sec-WebSocket-Version: 13 and a Sec-WebSocket-Key of 16 bytes in base64.";
+
+/// When to come again where as many sockets of an address are open as may be: some of them will have been found dead by then.
+const STRANGERS_RETRY_AFTER: RetryAfter = RetryAfter::new(Duration::from_secs(10));
 
 /// What the doors share.
 pub struct Sockets {
@@ -40,6 +43,8 @@ pub struct Sockets {
     /// Of the ride apps, which need not send anything while they follow a ride.
     pub ride_limits: Arc<TransportLimits>,
     pub entrance: Entrance,
+    /// Sockets of those who have no account, or are refused, by where they come from.
+    pub strangers: Census<IpAddr>,
     pub reaper: Reaper,
 }
 
@@ -122,12 +127,12 @@ impl Door {
                 return Ok(None);
             }
         };
+        Party::Bearer(claims.sub).is_known();
         let asked = claims.clone();
         let principal = self.context.read(move |conn| authentication::principal(conn, &asked)).await?;
         // A role that has no part in this contract is as good as nobody.
         let admitted = principal.filter(|principal| routes::admits(&self.req, principal.role));
         Ok(admitted.map(|principal| Known { principal, claims }))
-        Party::Bearer(claims.sub).is_known();
     }
 
     /// Whether the account does not connect too often.
@@ -163,9 +168,18 @@ impl Door {
         code: CloseCode,
         reason: &str,
     ) -> Result<HttpResponse, actix_web::Error> {
+        let place = self.stranger_enters()?;
         log::info!("{} code={} reason=\"{reason}\"", self.refused(), code.number());
         let (limits, reaper) = (&self.sockets.driver_limits, &self.sockets.reaper);
-        self.answered(session::refuse(&self.req, payload, code, reason, limits, reaper))
+        self.answered(session::refuse(&self.req, payload, code, reason, place, limits, reaper))
+    }
+
+    /// A place for the socket of somebody who has no account, or is refused, among those of their address.
+    fn stranger_enters(&self) -> Result<Counted<IpAddr>, Problem> {
+        self.sockets.strangers.enter(address_key(self.address())).ok_or_else(|| {
+            Limit::SocketsOfAddress.exceeded();
+            Problem::limited(STRANGERS_RETRY_AFTER)
+        })
     }
 
     /// What sessions and the framework say with a bare status is said as everywhere.

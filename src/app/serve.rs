@@ -30,6 +30,7 @@ use crate::metrics::Metrics;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
 use crate::providers::payments::{PaymentService, SignedWebhook};
+use crate::rate_limit::{AccountLimits, Census};
 use crate::store::{Chain, Database, Probe, ServeLock};
 use actix::prelude::*;
 use actix_web::dev::{Server, ServerHandle};
@@ -144,10 +145,12 @@ async fn run(
         push: parts.push.clone(),
     };
     publish(&foundation.database, hearers);
-    let sockets = sockets(&settings, &foundation, &parts, &matcher, &rooms, &tokens);
+    let account_limits = Arc::new(AccountLimits::new(&settings.limits));
+    let sockets = sockets(&settings, &foundation, &parts, &matcher, &rooms, &tokens, &account_limits);
     let matching = matcher.matcher.clone();
     let context = Context {
         limiters: Limiters::new(&settings),
+        account_limits,
         settings: settings.clone(),
         probe: Probe::new(foundation.database.clone()),
         database: foundation.database,
@@ -336,6 +339,7 @@ fn sockets(
     matcher: &MatcherHandle,
     rooms: &Rooms,
     tokens: &Arc<TokenKeys>,
+    account_limits: &Arc<AccountLimits>,
 ) -> Sockets {
     let clients = ClientContext {
         database: foundation.database.clone(),
@@ -353,6 +357,8 @@ fn sockets(
         replay_events_max: settings.delivery.replay_events_max.get(),
         replay_age_max: time_delta(settings.delivery.replay_age_max),
         rides_joined_max: settings.rides.joined_max.get(),
+        sockets_max: settings.limits.sockets_per_account_max.get(),
+        account_limits: account_limits.clone(),
         search_limits: SearchLimits::new(
             settings.limits.find_driver_per_minute,
             settings.limits.anonymous_rides_per_minute,
@@ -364,6 +370,7 @@ fn sockets(
         driver_limits: Arc::new(limits(settings, Activity::TextOrPing)),
         ride_limits: Arc::new(limits(settings, Activity::AnyFrame)),
         entrance: Entrance::new(rides.key, rides.rides_held_max.get(), parts.metrics.clone()),
+        strangers: Census::new(settings.limits.sockets_per_address_max.get()),
         reaper: parts.reaper.clone(),
     }
 }

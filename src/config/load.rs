@@ -22,7 +22,7 @@ use super::{
 };
 use crate::domain::currency::Currency;
 use crate::domain::money::Amount;
-use crate::domain::ride::{Tariff, Travel};
+use crate::domain::ride::{OpenJobs, Tariff, Travel};
 use crate::domain::ride_book::RideKeyRule;
 use crate::domain::search_policy::{Mode, Radii};
 
@@ -236,6 +236,19 @@ fn limits(reader: &mut Reader<'_>) -> LimitSettings {
             .value("HANDSHAKES_PER_MINUTE_PER_ACCOUNT", count(COUNT_MAX)),
         logins_per_minute_per_address: reader.value("LOGINS_PER_MINUTE_PER_ADDRESS", count(COUNT_MAX)),
         logins_per_minute_per_account: reader.value("LOGINS_PER_MINUTE_PER_ACCOUNT", count(COUNT_MAX)),
+        sockets_per_account_max: reader.value("MAX_SOCKETS_PER_ACCOUNT", count_usize(COUNT_MAX)),
+        sockets_per_address_max: reader.value("MAX_SOCKETS_PER_ADDRESS", count_usize(COUNT_MAX)),
+        requests_per_minute_per_account: reader.value("REQUESTS_PER_MINUTE_PER_ACCOUNT", count(COUNT_MAX)),
+        operator_requests_per_minute: reader.value("OPERATOR_REQUESTS_PER_MINUTE", count(COUNT_MAX)),
+        jobs_per_minute_per_customer: reader.value("JOBS_PER_MINUTE_PER_CUSTOMER", count(COUNT_MAX)),
+        open: OpenJobs {
+            rides_of_customer_max: reader.value("MAX_OPEN_RIDES_PER_CUSTOMER", whole(1..=COUNT_MAX)),
+            bookings_of_customer_max: reader.value("MAX_OPEN_BOOKINGS_PER_CUSTOMER", whole(1..=COUNT_MAX)),
+            rides_of_address_max: reader.value("MAX_OPEN_RIDES_PER_ADDRESS", whole(1..=COUNT_MAX)),
+        },
+        chat_per_minute: reader.value("CHAT_PER_MINUTE", count(COUNT_MAX)),
+        nearby_per_minute: reader.value("NEARBY_PER_MINUTE", count(COUNT_MAX)),
+        positions_per_minute_by_rest: reader.value("POSITIONS_PER_MINUTE_BY_REST", count(COUNT_MAX)),
         message_bytes_max: reader.value("MESSAGE_BYTES_MAX", whole(1024..=1 << 20)),
         messages_per_second: reader.value("MESSAGES_PER_SECOND", count(COUNT_MAX)),
         held_back_max: reader.value("HELD_BACK_MAX_SECS", secs(1..=DAY_SECS)),

@@ -30,7 +30,7 @@ use self::notifications::NotificationSettings;
 use self::payments::PaymentSettings;
 use self::push::{FcmCredentials, PrivateKey, PushSettings};
 use crate::domain::currency::Currency;
-use crate::domain::ride::{Rules, Tariff, Travel};
+use crate::domain::ride::{OpenJobs, Rules, Tariff, Travel};
 use crate::domain::ride_book::RideKeyRule;
 use crate::domain::search_policy::{Mode, Patience, Policy, Radii};
 
@@ -143,6 +143,18 @@ pub struct LimitSettings {
     pub handshakes_per_minute_per_account: NonZeroU32,
     pub logins_per_minute_per_address: NonZeroU32,
     pub logins_per_minute_per_account: NonZeroU32,
+    /// Of a driver or customer; the oldest goes.
+    pub sockets_per_account_max: NonZeroUsize,
+    /// Without an account.
+    pub sockets_per_address_max: NonZeroUsize,
+    pub requests_per_minute_per_account: NonZeroU32,
+    /// Of an operator or a program.
+    pub operator_requests_per_minute: NonZeroU32,
+    pub jobs_per_minute_per_customer: NonZeroU32,
+    pub open: OpenJobs,
+    pub chat_per_minute: NonZeroU32,
+    pub nearby_per_minute: NonZeroU32,
+    pub positions_per_minute_by_rest: NonZeroU32,
     pub message_bytes_max: usize,
     pub messages_per_second: NonZeroU32,
     pub held_back_max: Duration,
@@ -273,6 +285,7 @@ impl Settings {
             travel: self.rides.travel,
             search_span: self.matching.search_span,
             deliveries_max: self.deliveries_max(),
+            open: self.limits.open,
         }
     }
 }

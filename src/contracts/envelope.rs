@@ -58,8 +58,11 @@ pub fn error(bad: &BadMessage, now: DateTime<Utc>) -> String {
     struct Error<'a> {
         code: &'a str,
         message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u64>,
     }
-    text("error", &Error { code: bad.code.as_str(), message: &bad.message }, now)
+    let (code, retry_after) = (bad.code.as_str(), bad.retry_after);
+    text("error", &Error { code, message: &bad.message, retry_after }, now)
 }
 
 pub fn resume_failed(oldest: EventId, newest: EventId, now: DateTime<Utc>) -> String {

@@ -59,7 +59,7 @@ error_codes! {
     UnknownType, "unknown_type", 400, No, "The message has an unknown type";
     InvalidPosition, "invalid_position", 422, No, "The position is not on earth";
     PositionAdjusted, "position_adjusted", 422, No, "The position was taken without what can't be read of it";
-    RateLimited, "rate_limited", 429, Later, "Drivers are looked for too often";
+    RateLimited, "rate_limited", 429, Later, "Asked too often";
     Busy, "busy", 503, Later, "The server can't take it over just now";
 
     // Who asks.
@@ -70,6 +70,7 @@ error_codes! {
     Forbidden, "forbidden", 403, No, "This account may not do that";
     RegistrationDisabled, "registration_disabled", 403, No, "Accounts are made by the operator here";
     TooManyRequests, "too_many_requests", 429, Later, "Too many attempts";
+    TooManyOpenJobs, "too_many_open_jobs", 429, Later, "As many jobs are open as may be";
 
     // What is asked for.
     NotFound, "not_found", 404, No, "There is no such thing";

@@ -52,6 +52,13 @@ pub enum Inbound {
     CancelRide,
 }
 
+impl Inbound {
+    /// What costs the server no more than its reading, and comes all the time.
+    pub fn is_light(&self) -> bool {
+        matches!(self, Inbound::Position(_) | Inbound::Ping { .. } | Inbound::Ack(_))
+    }
+}
+
 /// A position, and the names of those of its fields that could not be read.
 #[derive(Debug, PartialEq)]
 pub struct Reading {
@@ -90,10 +97,16 @@ pub struct FindDriver {
 pub struct BadMessage {
     pub code: ErrorCode,
     pub message: String,
+    /// Seconds after which the same may be sent again, where that is known.
+    pub retry_after: Option<u64>,
 }
 
 impl BadMessage {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), retry_after: None }
+    }
+
+    pub fn again_after(self, secs: u64) -> Self {
+        Self { retry_after: Some(secs), ..self }
     }
 }

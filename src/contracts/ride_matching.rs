@@ -254,8 +254,11 @@ pub fn error(bad: &BadMessage) -> String {
     struct Error<'a> {
         message: &'a str,
         code: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u64>,
     }
-    flat("error", None, &Error { message: &bad.message, code: bad.code.as_str() })
+    let (code, retry_after) = (bad.code.as_str(), bad.retry_after);
+    flat("error", None, &Error { message: &bad.message, code, retry_after })
 }
 
 pub fn resume_failed(oldest: EventId, newest: EventId) -> String {

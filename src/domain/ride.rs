@@ -273,6 +273,16 @@ pub struct Rules {
     pub search_span: TimeDelta,
     /// Deliveries that make a driver busy.
     pub deliveries_max: i64,
+    pub open: OpenJobs,
+}
+
+/// How many open jobs those who ask may have, by their own asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenJobs {
+    pub rides_of_customer_max: u32,
+    pub bookings_of_customer_max: u32,
+    /// Of all who have no account and come from one address.
+    pub rides_of_address_max: u32,
 }
 
 impl Rules {

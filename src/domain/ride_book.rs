@@ -153,9 +153,9 @@ impl<H: Clone> RideBook<H> {
         let seat = Seat(self.next_seat);
         let (key, is_key_new) = match self.rides.get(ride) {
             Some(held) => (held.owner.admits(applicant, held.open.is_empty(), self.rule)?, false),
-            None if self.rides.len() >= self.held_max => return Err(NotAdmitted::Full),
             None => {
                 let (owner, key, is_key_new) = Owner::of(applicant, claim, fresh, self.rule)?;
+                self.make_room()?;
                 self.rides.insert(ride.clone(), Held { owner, open: Vec::new(), left: None });
                 (key, is_key_new)
             }
@@ -210,6 +210,17 @@ impl<H: Clone> RideBook<H> {
 
     pub fn is_empty(&self) -> bool {
         self.rides.is_empty()
+    }
+
+    /// Where as many rides are held as may be, the one whose last socket has gone longest ago is held no longer: what was asked for
+    /// the store knows, and of what was not nothing is lost but a key. So sockets that come and go fill no book.
+    fn make_room(&mut self) -> Result<(), NotAdmitted> {
+        if self.rides.len() < self.held_max {
+            return Ok(());
+        }
+        let first = self.left.first_entry().ok_or(NotAdmitted::Full)?;
+        self.rides.remove(&first.remove());
+        Ok(())
     }
 
     fn forget_the_expired(&mut self, now: Instant) {

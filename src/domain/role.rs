@@ -50,6 +50,11 @@ impl Role {
         matches!(self, Role::Admin | Role::Dispatcher | Role::Viewer)
     }
 
+    /// One of those who use the fleet's apps; the others run the fleet.
+    pub const fn is_user(self) -> bool {
+        matches!(self, Role::Driver | Role::Customer)
+    }
+
     /// Whether this role is shown how others are reached, and the names that they log in with.
     pub const fn sees_contacts(self) -> bool {
         !matches!(self, Role::Viewer)

@@ -13,7 +13,7 @@ use crate::domain::position::Position;
 use crate::domain::story::What;
 use crate::operations::error::{Error, Refusal, external_id_taken};
 use crate::operations::jobs::{advance, note, tell_customer, tell_driver};
-use crate::operations::{drivers, payments};
+use crate::operations::{drivers, payments, rides};
 use crate::store::reads::{self, BookingStanding};
 use crate::store::{Booking, Conn, Driver, Job, JobChange, NewBooking, NewJob, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
@@ -53,6 +53,21 @@ impl Party {
 pub struct Capacity {
     pub deliveries_max: i64,
     pub bookings_max: i64,
+}
+
+/// What a customer asks for themself, of which they may have `open_max` open; the same as [`create`] otherwise.
+pub fn ask_for(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    request: &Request,
+    currency: Currency,
+    open_max: u32,
+) -> Result<BookingStanding, Error> {
+    // Or two requests at once would both be the last one.
+    sql!(tx, customers::lock(customer))?;
+    let open = sql!(tx, jobs::open_of(customer, JobKind::Service))?;
+    rides::within(open, open_max)?;
+    create(tx, customer, request, currency)
 }
 
 /// All amounts of the booking are in `currency`, the installation's.

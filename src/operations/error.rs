@@ -45,6 +45,8 @@ pub enum Refusal {
     DriverBusy,
     #[error("the driver holds as many jobs as allowed")]
     DriverFull,
+    #[error("as many jobs are open as may be; wait until one has ended, or cancel one")]
+    TooManyOpenJobs,
     #[error("no available driver was found")]
     NoDrivers,
     #[error("the order has no pickup position to search from")]

@@ -103,7 +103,7 @@ pub const OF_CUSTOMER: &[Held] = &[
         Emptied(
             "restaurant_name = '', pickup_address = '', pickup_latitude = NULL, pickup_longitude = NULL, \
              dropoff_address = '', dropoff_latitude = NULL, dropoff_longitude = NULL, cancel_reason = NULL, \
-             passenger_phone = NULL, payment_reference = NULL, external_id = NULL",
+             passenger_phone = NULL, payment_reference = NULL, external_id = NULL, asked_from = NULL",
         ),
     ),
     held("guests", "account_id = {account}", "account_id", Deleted),
@@ -123,6 +123,7 @@ const OF_THE_CUSTOMER: &[&str] = &[
     "passenger_phone",
     "payment_reference",
     "external_id",
+    "asked_from",
 ];
 
 /// The same of a driver. Their customers' addresses are their customers'.
@@ -130,9 +131,9 @@ pub const OF_DRIVER: &[Held] = &[
     held("audit_log", "subject IN ('driver:{id}', 'account:{account}')", "at, id", Kept),
     held("idempotency_keys", "account_id = {account}", "created_at", Deleted),
     held("refresh_tokens", "account_id = {account}", "issued_at, id", Deleted),
-    held("events", "account_id = {account}", "event_id", Deleted),
     held("log_in_places", "account_id = {account}", "used_at, place", Deleted),
     held("log_in_unlocks", "account_id = {account}", "account_id", Deleted),
+    held("events", "account_id = {account}", "event_id", Deleted),
     held("search_candidates", "driver_id = {id}", "search_id", Deleted),
     held("offers", "driver_id = {id}", "job_id", Kept),
     held("job_declines", "driver_id = {id}", "job_id", Kept),
@@ -183,7 +184,7 @@ pub const COLUMNS: &[Columns] = &[
          assigned_at, set_out_at, arrived_at, started_at, completed_at, cancelled_at, cancelled_by, cancel_reason, \
          rejected_by, is_demo, ride_type, passenger_phone, estimated_fare_minor, final_fare_minor, scheduled_at, \
          driver_lost_at, estimated_duration_minutes, currency, amount_minor, payment_method, payment_status, \
-         payment_reference, paid_at, external_id",
+         payment_reference, paid_at, external_id, asked_from",
         "",
     ),
     columns(
@@ -234,9 +235,9 @@ pub const COLUMNS: &[Columns] = &[
         "family, issued_at, expires_at, used_at, revoked_at",
         "id, account_id, successor",
     ),
-    columns(
     columns("log_in_places", "used_at", "account_id, place"),
     columns("log_in_unlocks", "unlocks", "account_id"),
+    columns(
         "idempotency_keys",
         "route, status, response, created_at",
         "account_id, idempotency_key, request_hash",

@@ -340,6 +340,8 @@ pub struct NewRide<'a> {
     pub estimated_fare_minor: i64,
     pub estimated_duration_minutes: Option<i64>,
     pub scheduled_at: Option<NaiveDateTime>,
+    /// From where somebody without an account asks.
+    pub asked_from: Option<String>,
 }
 
 #[derive(Debug, Insertable)]

@@ -118,6 +118,7 @@ diesel::table! {
         payment_reference -> Nullable<Text>,
         paid_at -> Nullable<Timestamp>,
         external_id -> Nullable<Text>,
+        asked_from -> Nullable<Text>,
     }
 }
 

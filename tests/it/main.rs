@@ -25,6 +25,7 @@ mod http;
 mod idempotency;
 mod imports;
 mod kills;
+mod limits;
 mod links;
 mod matching;
 mod model;

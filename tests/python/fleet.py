@@ -47,6 +47,11 @@ class Server:
             "DRAIN_SECS": "1",
             "HANDSHAKES_PER_MINUTE_PER_ADDRESS": "1000000",
             "HANDSHAKES_PER_MINUTE_PER_ACCOUNT": "1000000",
+            "REQUESTS_PER_MINUTE_PER_ACCOUNT": "1000000",
+            "MAX_OPEN_RIDES_PER_CUSTOMER": "1000000",
+            "JOBS_PER_MINUTE_PER_CUSTOMER": "1000000",
+            "MAX_SOCKETS_PER_ADDRESS": "1000000",
+            "MAX_OPEN_RIDES_PER_ADDRESS": "1000000",
             "MAX_DELIVERIES_PER_DRIVER": "1000",
             **settings,
         }

@@ -4,11 +4,13 @@
 //!
 //! | file | owns |
 //! | --- | --- |
+//! | `asking` | how much an account may ask for |
 //! | `delivering` | delivery, the same for all |
 //! | `driver_app`, `ride_hailing`, `ride_matching` | the contract's part |
 //! | `riding` | what is said of a ride on more than one contract's socket |
 //! | `search_limits` | how often the matching app may ask |
 
+mod asking;
 mod delivering;
 mod driver_app;
 mod ride_hailing;
@@ -41,6 +43,7 @@ use crate::operations::authentication::{self, Principal};
 use crate::operations::guests::Passenger;
 use crate::operations::rides::{self, UnderWay};
 use crate::operations::tokens::{TokenKeys, Use, VerifiedClaims};
+use crate::rate_limit::AccountLimits;
 use crate::store::{Chain, Conn, Database, StoreError, standing};
 use actix::Addr;
 use bytestring::ByteString;
@@ -81,6 +84,9 @@ pub struct ClientContext {
     /// Rides that one connection may follow.
     pub rides_joined_max: usize,
     pub search_limits: SearchLimits,
+    pub account_limits: Arc<AccountLimits>,
+    /// Sockets of a driver or customer.
+    pub sockets_max: usize,
 }
 
 impl ClientContext {
@@ -291,6 +297,9 @@ impl Conversation for Client {
                 return link.bad_message();
             }
         };
+        if let Err(wait) = self.within_limits(&inbound) {
+            return self.too_often(wait, link);
+        }
         match inbound {
             Inbound::Position(reading) => self.position(&reading, now, link),
             Inbound::Ping { timestamp } => {

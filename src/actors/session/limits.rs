@@ -85,6 +85,8 @@ pub struct TransportMetrics {
     pub floods: Counter,
     /// Conversations that panicked.
     pub panics: Counter,
+    /// Sockets closed because nothing came from the client for too long.
+    pub idle: Counter,
     /// Sockets shut down from outside: the client had vanished.
     pub killed_vanished: Counter,
     /// Sockets shut down from outside: no answer to our Close in time.
@@ -107,6 +109,7 @@ impl TransportMetrics {
         describe_counter!("fleetwire_ws_protocol_errors_total", "Sockets closed for what was on the wire.");
         describe_counter!("fleetwire_ws_held_back_total", "Sockets read from slowly: they sent too fast.");
         describe_counter!("fleetwire_ws_floods_total", "Sockets closed with 1008.");
+        describe_counter!("fleetwire_ws_idle_total", "Sockets closed with 4008.");
         describe_counter!("fleetwire_ws_panics_total", "Conversations that panicked.");
         describe_counter!(KILLED, "Sockets shut down from outside, by reason.");
         Self {
@@ -117,6 +120,7 @@ impl TransportMetrics {
             held_back: counter!("fleetwire_ws_held_back_total"),
             floods: counter!("fleetwire_ws_floods_total"),
             panics: counter!("fleetwire_ws_panics_total"),
+            idle: counter!("fleetwire_ws_idle_total"),
             killed_vanished: counter!(KILLED, "reason" => "vanished"),
             killed_unclosed: counter!(KILLED, "reason" => "close_timeout"),
             killed_slow: counter!(KILLED, "reason" => "slow_consumer"),

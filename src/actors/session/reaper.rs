@@ -160,6 +160,7 @@ impl Inner {
                         session.request_ping();
                     }
                     Verdict::Idle => {
+                        self.metrics.idle.increment(1);
                         session.request_close(CloseCode::IdleTimeout, CloseCode::IdleTimeout.reason());
                     }
                     Verdict::Kill(reason) => session.kill(reason),

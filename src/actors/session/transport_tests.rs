@@ -243,7 +243,7 @@ async fn refused_route(
     shared: Shared,
 ) -> actix_web::Result<HttpResponse> {
     let (limits, reaper, _) = shared.get_ref();
-    refuse(&req, body, CloseCode::AuthenticationFailed, "token expired", limits, reaper)
+    refuse(&req, body, CloseCode::AuthenticationFailed, "token expired", (), limits, reaper)
 }
 
 // ---- a client that can do wrong

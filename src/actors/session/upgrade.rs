@@ -64,7 +64,7 @@ pub fn upgrade<C: Conversation>(
     Ok(response.map_body(|_, frames| BoxBody::new(Outgoing { frames, shared })))
 }
 
-/// Completes the handshake and closes at once: an app can't see a code on a refused handshake.
+/// Completes the handshake and closes at once: an app can't see a code on a refused handshake. `held` lives as long as the socket.
 ///
 /// # Errors
 ///
@@ -74,19 +74,21 @@ pub fn refuse(
     payload: web::Payload,
     code: CloseCode,
     reason: &str,
+    held: impl Unpin + 'static,
     limits: &Arc<TransportLimits>,
     reaper: &Reaper,
 ) -> Result<HttpResponse, actix_web::Error> {
-    upgrade(req, payload, Refusal { code, reason: reason.into() }, limits, reaper)
+    upgrade(req, payload, Refusal { code, reason: reason.into(), _held: held }, limits, reaper)
 }
 
 /// Says nothing but why.
-struct Refusal {
+struct Refusal<T> {
     code: CloseCode,
     reason: ByteString,
+    _held: T,
 }
 
-impl Conversation for Refusal {
+impl<T: Unpin + 'static> Conversation for Refusal<T> {
     type Message = Infallible;
 
     fn opened(&mut self, link: &mut Link<'_, Self>) {

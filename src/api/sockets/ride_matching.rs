@@ -47,17 +47,23 @@ pub async fn ride(
         }
         None => None,
     };
+    let place = match &account {
+        Some(_) => None,
+        None => Some(door.stranger_enters()?),
+    };
     let applicant = match &account {
         Some((passenger, _)) => Applicant::Account(passenger.account),
         None => door.stranger(&query),
     };
     let Some((admission, guest)) = door.enter_ride(&ride, &applicant).await? else {
+        drop(place);
         return door.refuse_unknown(payload);
     };
     let guest = guest.map(|guest| (guest, Recipient { account: guest.account, claims: None }));
     let arrival = Arrival {
         ride,
         address: address_key(door.address()),
+        place,
         admission,
         passenger: account.or(guest),
         last_event_id: last_event_id(&query),

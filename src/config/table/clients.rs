@@ -23,6 +23,22 @@ pub(super) const SETTINGS: &[Setting] = &[
     .unit("connections"),
     new(
         Limits,
+        "MAX_SOCKETS_PER_ACCOUNT",
+        "20",
+        "Sockets of one driver or customer at a time, ten times as many of an operator; for one more the oldest is closed with \
+         4003. A phone on a bad network leaves some behind until they are found dead.",
+    )
+    .unit("sockets"),
+    new(
+        Limits,
+        "MAX_SOCKETS_PER_ADDRESS",
+        "500",
+        "Sockets of passengers without an account, and of those who are refused, from one address (IPv6: one /64) at a time; \
+         over it 429. High, since many phones share one carrier's address, and far below MAX_CONNECTIONS.",
+    )
+    .unit("sockets"),
+    new(
+        Limits,
         "HANDSHAKES_PER_MINUTE_PER_ADDRESS",
         "600",
         "Socket handshakes from one address (IPv6: one /64); over it 429 with Retry-After. High, since many phones share \
@@ -48,6 +64,78 @@ pub(super) const SETTINGS: &[Setting] = &[
          the last 90 days. Makes guessing a password hopeless, and keeps no owner out.",
     )
     .unit("log-ins a minute"),
+    new(
+        Limits,
+        "REQUESTS_PER_MINUTE_PER_ACCOUNT",
+        "1200",
+        "Requests of one driver or customer, by REST and over sockets (positions, pings and acks there do not count); over it 429 \
+         with Retry-After, on sockets the error rate_limited. Twenty a second: an app that sends each position by REST needs \
+         one or two.",
+    )
+    .unit("requests a minute"),
+    new(
+        Limits,
+        "OPERATOR_REQUESTS_PER_MINUTE",
+        "60000",
+        "The same of one operator or program. A thousand a second: consoles poll, and programs send bursts of orders. It stops \
+         a program that has gone mad.",
+    )
+    .unit("requests a minute"),
+    new(
+        Limits,
+        "JOBS_PER_MINUTE_PER_CUSTOMER",
+        "30",
+        "Rides and bookings that one customer asks for, also of those that are cancelled at once; over it 429 or rate_limited. \
+         Drivers' phones hear of each.",
+    )
+    .unit("jobs a minute"),
+    new(
+        Limits,
+        "MAX_OPEN_RIDES_PER_CUSTOMER",
+        "10",
+        "Rides that one customer may have open at a time, those for later included; one more is 429 too_many_open_jobs. Each \
+         may bind a driver. More where a hotel orders for its guests by one account.",
+    )
+    .unit("rides"),
+    new(
+        Limits,
+        "MAX_OPEN_BOOKINGS_PER_CUSTOMER",
+        "50",
+        "Bookings that one customer may have open and make themself; one more is 429 too_many_open_jobs. Operators book for \
+         them without it.",
+    )
+    .unit("bookings"),
+    new(
+        Limits,
+        "MAX_OPEN_RIDES_PER_ADDRESS",
+        "100",
+        "Open rides that were asked for without an account from one address (IPv6: one /64); one more is the error \
+         too_many_open_jobs. Many phones share one carrier's address, and nobody should bind a whole fleet from one.",
+    )
+    .unit("rides"),
+    new(
+        Limits,
+        "CHAT_PER_MINUTE",
+        "60",
+        "Messages that one account may write in rides' chats; over it the error rate_limited. Each is an event, and a push where \
+         the other is not there.",
+    )
+    .unit("messages a minute"),
+    new(
+        Limits,
+        "NEARBY_PER_MINUTE",
+        "120",
+        "How often one customer may ask who is nearby; over it 429. A map that is moved about asks once or twice a second.",
+    )
+    .unit("requests a minute"),
+    new(
+        Limits,
+        "POSITIONS_PER_MINUTE_BY_REST",
+        "12000",
+        "Positions that one driver may send by REST; over it 429. What a phone measures in a whole day, each 10 s, may come \
+         at once.",
+    )
+    .unit("positions a minute"),
     new(
         Limits,
         "MESSAGE_BYTES_MAX",

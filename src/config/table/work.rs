@@ -61,8 +61,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         Rides,
         "RIDES_HELD_MAX",
         "50000",
-        "Ride ids held in memory for matching sockets: while one is open and 5 minutes longer. With so many held, a socket of one \
-         more ride gets 503. About 400 bytes each.",
+        "Ride ids held in memory for matching sockets: while one is open and 5 minutes longer. For one more the ride whose last socket \
+         has gone longest ago is held no longer; where all have sockets, it gets 503. About 400 bytes each.",
     )
     .unit("rides"),
     new(

@@ -1,7 +1,7 @@
 //! A ride asked for over its own socket, under an id that the app chose. The id names the newest job under it: once that has
 //! ended, the same passenger may ask again, and a new job is made.
 
-use super::{Canceller, Request, cancel, lock, make};
+use super::{Canceller, Request, cancel, lock, make, may_open_one, may_open_one_from};
 use crate::domain::ids::CustomerId;
 use crate::domain::job::JobStatus;
 use crate::domain::recap::{Part, Told};
@@ -48,13 +48,23 @@ pub fn find_driver(
     if let Some(open) = newest.filter(|job| job.status.is_open()) {
         return Err(Refusal::RideState(open.status).into());
     }
+    let asked_from = match asker {
+        Asker::Account(passenger) => {
+            may_open_one(tx, passenger.customer, rules)?;
+            None
+        }
+        Asker::Anonymous(opening) => {
+            may_open_one_from(tx, opening.from, rules)?;
+            Some(opening.from)
+        }
+    };
     let passenger = match (owner, asker) {
         (Some((customer, account)), _) => Passenger { customer: customer.id, account: account.id },
         (None, Asker::Account(passenger)) => *passenger,
         (None, Asker::Anonymous(opening)) => guests::create(tx, opening)?,
     };
     let asked = Request { ride_id: Some(ride_id.clone()), ..asked.clone() };
-    make(tx, passenger.customer, &asked, rules)?;
+    make(tx, passenger.customer, &asked, asked_from, rules)?;
     Ok(passenger)
 }
 

@@ -35,6 +35,7 @@ use crate::operations::{drivers, payments, searches};
 use crate::store::reads::{self, RideStanding};
 use crate::store::{Account, Conn, Driver, Job, JobChange, NewJob, NewRide, Ride, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
+use std::net::IpAddr;
 use uuid::Uuid;
 
 /// What a passenger asks for. What they did not say of fare and way is estimated.
@@ -94,11 +95,36 @@ pub fn request(
     request: &Request,
     rules: &Rules,
 ) -> Result<RideStanding, Error> {
-    let ride = make(tx, passenger, request, rules)?;
+    may_open_one(tx, passenger, rules)?;
+    let ride = make(tx, passenger, request, None, rules)?;
     Ok(reads::with_its_people(tx.conn(), ride)?)
 }
 
-fn make(tx: &mut Tx<'_>, passenger: CustomerId, request: &Request, rules: &Rules) -> Result<Ride, Error> {
+/// Within what one customer may have open. Their row is kept from others, or two requests at once would both be the last one.
+fn may_open_one(tx: &mut Tx<'_>, passenger: CustomerId, rules: &Rules) -> Result<(), Error> {
+    sql!(tx, customers::lock(passenger))?;
+    let open = sql!(tx, jobs::open_of(passenger, JobKind::Ride))?;
+    within(open, rules.open.rides_of_customer_max)
+}
+
+/// Within what all who have no account and come from one address may have open. Where several ask at the very same time, it may
+/// become as many more as the database decides at once.
+fn may_open_one_from(tx: &mut Tx<'_>, address: IpAddr, rules: &Rules) -> Result<(), Error> {
+    let open = sql!(tx, jobs::open_asked_from(&address.to_string()))?;
+    within(open, rules.open.rides_of_address_max)
+}
+
+pub(super) fn within(open: i64, max: u32) -> Result<(), Error> {
+    if open < i64::from(max) { Ok(()) } else { Err(Refusal::TooManyOpenJobs.into()) }
+}
+
+fn make(
+    tx: &mut Tx<'_>,
+    passenger: CustomerId,
+    request: &Request,
+    asked_from: Option<IpAddr>,
+    rules: &Rules,
+) -> Result<Ride, Error> {
     let found = sql!(tx, customers::find(passenger))?;
     let (_, account) = found.ok_or(Refusal::NotFound("customer"))?;
     let estimated_km = rules.travel.distance_m(request.pickup, request.dropoff) / 1000.0;
@@ -132,6 +158,7 @@ fn make(tx: &mut Tx<'_>, passenger: CustomerId, request: &Request, rules: &Rules
         estimated_fare_minor: fare.minor(),
         estimated_duration_minutes: request.duration_minutes.map(i64::from),
         scheduled_at: request.scheduled_at.map(|at| at.naive_utc()),
+        asked_from: asked_from.map(|address| address.to_string()),
     };
     let ride = sql!(tx, rides::insert(&row)).map_err(|error| match external_id_taken(error) {
         // Another socket asked under the same id at the same time: once more, to find its ride.

@@ -47,7 +47,11 @@ pub fn prune(conn: &mut Db, before: NaiveDateTime, limit: i64) -> QueryResult<us
         for customer in theirs {
             // The ride stays for its driver's sake, as nobody's; what identifies the passenger goes with them.
             diesel::update(jobs::table.filter(jobs::customer_id.eq(customer)))
-                .set((jobs::customer_id.eq(None::<i64>), jobs::passenger_phone.eq(None::<String>)))
+                .set((
+                    jobs::customer_id.eq(None::<i64>),
+                    jobs::passenger_phone.eq(None::<String>),
+                    jobs::asked_from.eq(None::<String>),
+                ))
                 .execute(conn)?;
             diesel::delete(customers::table.find(customer)).execute(conn)?;
         }

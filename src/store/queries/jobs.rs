@@ -9,7 +9,9 @@ use crate::store::payment_rows::CompletedJob;
 use crate::store::rows::{Job, JobChange, NewJob};
 use crate::store::schema::{customers, drivers, job_declines, jobs};
 use chrono::NaiveDateTime;
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 /// A list of values would make a statement for each length, and diesel keeps none of those prepared: parsing it took
 /// longer than running it.
@@ -90,8 +92,10 @@ pub fn lock(conn: &mut Db, id: JobId) -> QueryResult<Option<Job>> {
 /// Moves a job on from the status it has to `to`; changes nothing where it is in another status by now. What the row
 /// is then follows from what it was.
 pub fn advance(conn: &mut Db, job: &Job, to: JobStatus, change: &JobChange<'_>) -> QueryResult<Updated<Job>> {
+    // From where somebody asked is nobody's business once it has ended.
+    let forgotten = (!to.is_open()).then(|| jobs::asked_from.eq(None::<String>));
     let updated = diesel::update(jobs::table.find(job.id.0).filter(jobs::status.eq(job.status.as_str())))
-        .set((jobs::status.eq(to.as_str()), change))
+        .set((jobs::status.eq(to.as_str()), change, forgotten))
         .returning(jobs::id)
         .kept()
         .execute(conn)?;
@@ -103,6 +107,24 @@ pub fn advance(conn: &mut Db, job: &Job, to: JobStatus, change: &JobChange<'_>) 
             Ok(Updated::Updated(moved))
         }
     }
+}
+
+/// Open jobs of a kind that a customer has: a walk over these alone. Written out, or neither database would see that the index has
+/// them.
+pub fn open_of(conn: &mut Db, customer: CustomerId, kind: JobKind) -> QueryResult<i64> {
+    let is_open =
+        sql::<Bool>("jobs.status IN ('requested', 'assigned', 'en_route', 'arrived', 'in_progress')");
+    jobs::table
+        .filter(jobs::customer_id.eq(customer.0))
+        .filter(jobs::kind.eq(kind.as_str()))
+        .filter(is_open)
+        .count()
+        .get_result(conn)
+}
+
+/// Open rides that were asked for without an account from this address.
+pub fn open_asked_from(conn: &mut Db, address: &str) -> QueryResult<i64> {
+    jobs::table.filter(jobs::asked_from.eq(address)).count().get_result(conn)
 }
 
 /// Newest first, before the id `before`; of a customer or of all.

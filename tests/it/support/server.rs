@@ -129,6 +129,13 @@ impl Server {
             .setting("MESSAGES_PER_SECOND", 1_000_000)
             .setting("FIND_DRIVER_PER_MINUTE", 1_000_000)
             .setting("ANONYMOUS_RIDES_PER_MINUTE", 1_000_000)
+            .setting("REQUESTS_PER_MINUTE_PER_ACCOUNT", 1_000_000)
+            .setting("JOBS_PER_MINUTE_PER_CUSTOMER", 1_000_000)
+            .setting("MAX_OPEN_RIDES_PER_CUSTOMER", 1_000_000)
+            .setting("MAX_OPEN_BOOKINGS_PER_CUSTOMER", 1_000_000)
+            .setting("MAX_OPEN_RIDES_PER_ADDRESS", 1_000_000)
+            .setting("MAX_SOCKETS_PER_ADDRESS", 1_000_000)
+            .setting("NEARBY_PER_MINUTE", 1_000_000)
     }
 
     /// On which of the databases the scenarios run.

@@ -28,16 +28,21 @@ impl Client {
             contract: self.contract(),
             handle: link.handle(),
             expires_at: recipient.claims.as_ref().map(VerifiedClaims::session_ends_at),
+            sessions_max: match self.part.role().is_user() {
+                true => self.context.sockets_max,
+                // Consoles in several windows, and on a wall.
+                false => self.context.sockets_max * 10,
+            },
         };
+        // Guests are as many as anybody likes: those of one address are one party.
+        if recipient.claims.is_some() {
+            link.act_for(Party::Account(recipient.account));
+        }
         let register = Register { account: recipient.account, session };
         self.recipient = Some(recipient.clone());
         let context = self.context.clone();
         let opening = self.part.open(recipient, context.clone());
         let opening = async move {
-        // Guests are as many as anybody likes: those of one address are one party.
-        if recipient.claims.is_some() {
-            link.act_for(Party::Account(recipient.account));
-        }
             if context.dispatcher.send(register).await.is_err() {
                 return Err(StoreError::Unavailable("the dispatcher is gone").into());
             }

@@ -9,8 +9,7 @@ use crate::actors::entrance::Admission;
 use crate::actors::room::{Follower, Member, Membership, Seen};
 use crate::actors::session::{Lane, Link};
 use crate::contracts::close_codes::CloseCode;
-use crate::contracts::error_codes::ErrorCode;
-use crate::contracts::{BadMessage, Contract, FindDriver, Inbound, ride_matching};
+use crate::contracts::{Contract, FindDriver, Inbound, ride_matching};
 use crate::domain::delivery::{Read, Selection, Step};
 use crate::domain::event::{Event, EventBody, RideAssignment};
 use crate::domain::ids::{EventId, JobId};
@@ -22,7 +21,7 @@ use crate::operations::authentication;
 use crate::operations::guests::{self, Opening, Passenger};
 use crate::operations::rides::{self, Asker, Request, UnderWay};
 use crate::operations::{self, Refusal};
-use crate::rate_limit::RetryAfter;
+use crate::rate_limit::Counted;
 use crate::store::reads::RideStanding;
 use crate::store::{Party, StoreError};
 use std::net::IpAddr;
@@ -36,6 +35,8 @@ pub(super) struct RideMatching {
     // identity
     pub ride: RideId,
     address: IpAddr,
+    /// Among the sockets of its address, where it has no account.
+    _place: Option<Counted<IpAddr>>,
     admission: Admission,
     /// None while the ride is nobody's.
     pub passenger: Option<Passenger>,
@@ -52,6 +53,8 @@ pub(super) struct RideMatching {
 pub struct Arrival {
     pub ride: RideId,
     pub address: IpAddr,
+    /// Among the sockets of this address, for those without a token.
+    pub place: Option<Counted<IpAddr>>,
     pub admission: Admission,
     /// With a token, or of a ride that is a guest's already.
     pub passenger: Option<(Passenger, Recipient)>,
@@ -61,11 +64,12 @@ pub struct Arrival {
 
 impl Client {
     pub fn ride_matching(arrival: Arrival, context: Arc<ClientContext>) -> Self {
-        let Arrival { ride, address, admission, passenger, last_event_id } = arrival;
+        let Arrival { ride, address, place, admission, passenger, last_event_id } = arrival;
         let (passenger, recipient) = passenger.unzip();
         let part = RideMatching {
             ride,
             address,
+            _place: place,
             admission,
             passenger,
             recap: None,
@@ -289,7 +293,8 @@ fn find_driver(client: &mut Client, asked: FindDriver, link: &mut Link<'_, Clien
     };
     let stranger = app.admission.key.as_ref().map(|_| app.address);
     if let Err(wait) = client.context.search_limits.check(&app.ride, stranger, Instant::now()) {
-        return too_often(client, wait, link);
+        client.context.metrics.searches_limited.increment(1);
+        return client.too_often(wait, link);
     }
     let (context, ride) = (client.context.clone(), app.ride.clone());
     let (request, rules) = (request(asked), context.rides);
@@ -304,12 +309,6 @@ fn find_driver(client: &mut Client, asked: FindDriver, link: &mut Link<'_, Clien
         }
         Err(error) => client.not_done(&error, link),
     });
-}
-
-fn too_often(client: &mut Client, wait: RetryAfter, link: &mut Link<'_, Client>) {
-    client.context.metrics.searches_limited.increment(1);
-    let message = format!("too many searches; send it again in {} s", wait.as_secs());
-    client.refuse(&BadMessage::new(ErrorCode::RateLimited, message), link);
 }
 
 fn request(asked: FindDriver) -> Request {
