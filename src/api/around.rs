@@ -4,7 +4,7 @@
 use crate::actors::session;
 use crate::api::problem::Problem;
 use crate::api::request_id::{self, RequestId, X_REQUEST_ID};
-use crate::api::{Context, audited, limited_address, push};
+use crate::api::{Context, audited, host, limited_address, push};
 use crate::config::Settings;
 use crate::store::Party;
 use actix_cors::Cors;
@@ -13,7 +13,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::{InternalError, PathError};
 use actix_web::http::header::{
     ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, LINK,
-    PRAGMA, RETRY_AFTER, UPGRADE,
+    PRAGMA, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, UPGRADE,
 };
 use actix_web::http::uri::{PathAndQuery, Uri};
 use actix_web::http::{ConnectionType, Method, StatusCode};
@@ -67,10 +67,20 @@ async fn answered(
     // Until it is known better: what is asked before the token is read is asked for the address.
     let party = context.as_ref().map(|ctx| Party::Address(limited_address(ctx, req.request())));
     let is_draining = || context.as_ref().is_some_and(|ctx| ctx.draining.load(Ordering::Relaxed));
-    let mut response = match is_draining() && !MAY_STILL_LOOK.contains(&req.path()) {
-        true => req.into_response(Problem::stopping().error_response()),
-        false => with_problem(Party::within(party, next.call(req)).await?.map_into_boxed_body()),
+    let listen = context.as_ref().map(|ctx| &ctx.settings.listen);
+    let strict_transport = listen.and_then(|listen| host::strict_transport(req.request(), listen));
+    let allowed_hosts = listen.and_then(|listen| listen.allowed_hosts.as_ref());
+    let refusal = match is_draining() && !MAY_STILL_LOOK.contains(&req.path()) {
+        true => Err(Problem::stopping()),
+        false => host::check(req.request(), allowed_hosts),
     };
+    let mut response = match refusal {
+        Err(problem) => req.into_response(problem.error_response()),
+        Ok(()) => with_problem(Party::within(party, next.call(req)).await?.map_into_boxed_body()),
+    };
+    if let Some(header) = strict_transport {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, header);
+    }
     // The next request must not meet a connection that ends that very moment.
     if is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);

@@ -12,6 +12,7 @@ use crate::operations::seed::DEMO_PASSWORD;
 use crate::store::{Conn, StoreError, reads};
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -19,7 +20,9 @@ use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 /// `'self'` is the sockets' address, too. Whoever wants another server opens that one's console.
-const POLICY: &str = "default-src 'self'; connect-src 'self'";
+/// Nobody may put the page into a frame of theirs, so that a click meant for them is none of ours.
+const POLICY: &str = "default-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
+    frame-ancestors 'none'";
 
 /// An address of documentation (RFC 5737), which is nobody's.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -55,6 +58,7 @@ fn file(req: &HttpRequest, path: &str) -> Answered {
         .insert_header((CACHE_CONTROL, "no-cache"))
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((X_FRAME_OPTIONS, "DENY"))
         .insert_header((REFERRER_POLICY, "no-referrer"));
     match is_known {
         true => Ok(response.finish()),

@@ -12,6 +12,7 @@
 //! | `problem` | what a refused request is answered with |
 //! | `around` | what is the same for every request: the log line, CORS, what the framework refuses |
 //! | `audited` | what operators' requests leave in the audit |
+//! | `host` | under which name and over what a request came |
 //! | `request_id` | by what a request is found in the log |
 //! | `sockets` | the doors of the sockets |
 //! | `auth`, `driver_app`, `orders`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `payments`, `push`, `health`, `console` | the handlers |
@@ -29,6 +30,7 @@ mod fields;
 #[cfg(test)]
 mod fuzz_tests;
 mod health;
+mod host;
 pub mod import;
 mod input;
 mod nearby;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
+use super::hosts::AllowedHosts;
 use super::notifications::notifications;
 use super::payments::payments;
 use super::push::push;
@@ -112,6 +113,10 @@ fn listen(reader: &mut Reader<'_>, bind: Vec<SocketAddr>) -> ListenSettings {
         keep_alive: reader.value("KEEP_ALIVE_SECS", secs(1..=HOUR_SECS)),
         cors_allowed_origins: reader.value("CORS_ALLOWED_ORIGINS", |text| {
             if text.is_empty() { Ok(AllowedOrigins::default()) } else { AllowedOrigins::parse(text) }
+        }),
+        allowed_hosts: reader.value("ALLOWED_HOSTS", |text| match text {
+            "" => Ok(None),
+            list => AllowedHosts::parse(list).map(Some),
         }),
         console: reader.value("CONSOLE", flag),
         metrics_public: reader.value("METRICS_PUBLIC", flag),

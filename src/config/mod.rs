@@ -6,6 +6,7 @@
 
 pub mod env_file;
 mod example;
+mod hosts;
 mod load;
 pub mod notifications;
 pub mod payments;
@@ -35,6 +36,7 @@ use crate::domain::ride_book::RideKeyRule;
 use crate::domain::search_policy::{Mode, Patience, Policy, Radii};
 
 pub use self::example::env_example;
+pub use self::hosts::{AllowedHosts, Host};
 pub use self::reader::{Problem, SettingsProblems};
 pub use self::secret::{SecretError, SecretSource};
 pub use self::table::{SETTINGS, Section, Setting};
@@ -76,6 +78,8 @@ pub struct ListenSettings {
     /// Of a connection between two requests.
     pub keep_alive: Duration,
     pub cors_allowed_origins: AllowedOrigins,
+    /// `None` for any.
+    pub allowed_hosts: Option<AllowedHosts>,
     pub console: bool,
     pub metrics_public: bool,
 }

@@ -50,6 +50,7 @@ error_codes! {
     InvalidIdempotencyKey, "invalid_idempotency_key", 400, No, "The Idempotency-Key can't be used";
     BodyTooSlow, "body_too_slow", 408, Later, "The body did not come in time";
     BodyTooLarge, "body_too_large", 413, No, "The body is too large";
+    MisdirectedRequest, "misdirected_request", 421, No, "The server does not answer under this name";
     UnsupportedMediaType, "unsupported_media_type", 415, No, "The body has another media type than application/json";
     InvalidFields, "invalid_fields", 422, No, "Fields are missing or wrong";
     IdempotencyKeyReused, "idempotency_key_reused", 422, No, "The Idempotency-Key was used with another request";

@@ -21,6 +21,7 @@ mod faults;
 mod frames;
 mod hailing;
 mod hailing_vectors;
+mod hosts;
 mod http;
 mod idempotency;
 mod imports;

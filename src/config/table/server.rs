@@ -61,6 +61,17 @@ pub(super) const SETTINGS: &[Setting] = &[
     .otherwise("no browser app of another origin"),
     new(
         Listening,
+        "ALLOWED_HOSTS",
+        "localhost,*.localhost,*.internal,ip-literals,single-words",
+        "Comma-separated names under which the server answers; a request for another one is refused with 421. A web page whose \
+         name is made to lead to this machine could otherwise read what is open to it. *.example.com is every name below one, \
+         ip-literals every address (emulators and phones in the same network), single-words every name without a dot (this \
+         machine's own, a container's), * every name. With a tunnel or a proxy in front, add the name that apps use.",
+    )
+    .production("")
+    .otherwise("any name"),
+    new(
+        Listening,
         "CONSOLE",
         "true",
         "The operator's console at /. Demo log-ins stand on it in development only, and only on loopback.",
