@@ -22,6 +22,7 @@ use super::{
     RideSettings, SessionSettings, Settings, TlsFiles, TokenSettings, are_loopback,
 };
 use crate::domain::currency::Currency;
+use crate::domain::fare_source::FareSource;
 use crate::domain::money::Amount;
 use crate::domain::ride::{OpenJobs, Tariff, Travel};
 use crate::domain::ride_book::RideKeyRule;
@@ -317,6 +318,7 @@ fn rides(reader: &mut Reader<'_>, currency: Currency) -> RideSettings {
     let travel = Travel::new(detour_factor, speed_kmh).expect("both are within Travel's own bounds");
     RideSettings {
         tariff,
+        fare_source: fare_source(reader),
         travel,
         final_fare: reader
             .value("FINAL_FARE", one_of(&[("estimated", FinalFare::Estimated), ("track", FinalFare::Track)])),
@@ -326,6 +328,16 @@ fn rides(reader: &mut Reader<'_>, currency: Currency) -> RideSettings {
         members_max: reader.value("ROOM_MEMBERS_MAX", count_usize(COUNT_MAX)),
         joined_max: reader.value("RIDES_JOINED_MAX", count_usize(COUNT_MAX)),
     }
+}
+
+fn fare_source(reader: &mut Reader<'_>) -> FareSource {
+    let percent = reader.value("FARE_BAND_PERCENT", whole(0..=1000));
+    let within = FareSource::AppWithin { percent };
+    let sources = [("app", FareSource::App), ("server", FareSource::Server), ("app_within", within)];
+    reader.value("FARE_SOURCE", |text| {
+        let found = sources.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
+        found.map(|(_, source)| *source).ok_or_else(|| "app or server or app_within".to_owned())
+    })
 }
 
 fn matching(reader: &mut Reader<'_>) -> MatchSettings {

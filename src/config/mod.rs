@@ -31,6 +31,7 @@ use self::notifications::NotificationSettings;
 use self::payments::PaymentSettings;
 use self::push::{FcmCredentials, PrivateKey, PushSettings};
 use crate::domain::currency::Currency;
+use crate::domain::fare_source::FareSource;
 use crate::domain::ride::{OpenJobs, Rules, Tariff, Travel};
 use crate::domain::ride_book::RideKeyRule;
 use crate::domain::search_policy::{Mode, Patience, Policy, Radii};
@@ -213,6 +214,7 @@ pub struct RecorderSettings {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RideSettings {
     pub tariff: Tariff,
+    pub fare_source: FareSource,
     pub travel: Travel,
     /// Without a position of its driver.
     pub stale_after: Duration,
@@ -286,6 +288,7 @@ impl Settings {
     pub fn ride_rules(&self) -> Rules {
         Rules {
             tariff: self.rides.tariff,
+            fare_source: self.rides.fare_source,
             travel: self.rides.travel,
             search_span: self.matching.search_span,
             deliveries_max: self.deliveries_max(),

@@ -10,6 +10,7 @@ pub mod device;
 pub mod driver;
 pub mod event;
 pub mod external_id;
+pub mod fare_source;
 pub mod ids;
 pub mod job;
 pub mod money;

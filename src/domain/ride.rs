@@ -2,6 +2,7 @@
 //! what it costs and how long a driver needs. Pure: operations and contracts ask, nothing here remembers.
 
 use crate::domain::currency::Currency;
+use crate::domain::fare_source::FareSource;
 use crate::domain::job::JobStatus;
 use crate::domain::money::{Amount, Money};
 use crate::domain::position::Position;
@@ -268,6 +269,7 @@ impl Travel {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rules {
     pub tariff: Tariff,
+    pub fare_source: FareSource,
     pub travel: Travel,
     /// How long a ride's driver is looked for.
     pub search_span: TimeDelta,

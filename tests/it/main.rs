@@ -17,6 +17,7 @@ mod doors;
 mod earnings;
 mod erasing;
 mod external_ids;
+mod fares;
 mod faults;
 mod frames;
 mod hailing;

@@ -82,6 +82,22 @@ pub(super) const SETTINGS: &[Setting] = &[
     .unit("CURRENCY a kilometre"),
     new(
         Rides,
+        "FARE_SOURCE",
+        "app",
+        "Whose word the fare of a ride is. app: what the app names, 0 included, else the tariff. server: the tariff for the way \
+         as the server estimates it, whatever the app names. app_within: what the app names, as long as it differs from the \
+         server's by no more than FARE_BAND_PERCENT; otherwise the server's. The answer shows the fare that holds.",
+    ),
+    new(
+        Rides,
+        "FARE_BAND_PERCENT",
+        "20",
+        "With FARE_SOURCE=app_within, how much the app's fare may differ from the server's, up or down. Routes by street and \
+         the estimate from the great circle differ by some 20 %.",
+    )
+    .unit("per cent"),
+    new(
+        Rides,
         "DETOUR_FACTOR",
         "1.3",
         "How much longer streets are than the great circle, from 1 to 10, for fares and arrival times while no routing service \

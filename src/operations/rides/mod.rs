@@ -20,7 +20,7 @@ use crate::domain::event::{DriverCard, EventBody};
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
-use crate::domain::money::Amount;
+use crate::domain::money::{Amount, Money};
 use crate::domain::offer::Offer;
 use crate::domain::payment::Terms;
 use crate::domain::position::Position;
@@ -129,8 +129,7 @@ fn make(
     let (_, account) = found.ok_or(Refusal::NotFound("customer"))?;
     let estimated_km = rules.travel.distance_m(request.pickup, request.dropoff) / 1000.0;
     let distance_km = request.distance_km.unwrap_or(estimated_km);
-    let named = request.fare.map(|fare| fare.in_currency(rules.currency()));
-    let fare = named.unwrap_or_else(|| rules.tariff.fare(distance_km * 1000.0));
+    let fare = fare(request, estimated_km, rules);
     let ride_id = request.ride_id.clone().unwrap_or_else(|| Uuid::new_v4().into());
     let job = NewJob {
         public_id: ride_id.as_str().to_owned(),
@@ -170,6 +169,18 @@ fn make(
         searches::open(tx, &ride, request.patience, rules.search_span)?;
     }
     Ok(ride)
+}
+
+/// What a ride costs, as far as that is known before it. Where the app's word does not count, its word about the way does not either.
+fn fare(request: &Request, estimated_km: f64, rules: &Rules) -> Money {
+    let said_km = request.distance_km.filter(|_| rules.fare_source.trusts_the_way());
+    let own = rules.tariff.fare(said_km.unwrap_or(estimated_km) * 1000.0);
+    let named = request.fare.map(|fare| fare.in_currency(rules.currency()));
+    let fare = rules.fare_source.fare(named, own);
+    if let Some(named) = named.filter(|named| *named != fare) {
+        log::debug!("ride costs fare=\"{fare}\" and not named=\"{named}\"");
+    }
+    fare
 }
 
 /// The ride as `viewer` may see it: who takes part in it or could take it, and admins.
