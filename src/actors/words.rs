@@ -6,16 +6,19 @@ use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::payment::PaymentFields;
 use crate::contracts::ride_rest::{Ride, RideDriver, RidePeople};
 use crate::domain::booking::BookingStatus;
-use crate::domain::contact::Contact;
+use crate::domain::contact::{Contact, NUMBER_KEPT};
 use crate::domain::event::DriverCard;
 use crate::domain::job::JobStatus;
+use crate::domain::offer_detail::OfferDetail;
+use crate::domain::position::Position;
 use crate::domain::ride::ride_word;
 use crate::operations::Refusal;
 use crate::operations::orders;
 use crate::operations::rides::{self, Viewer};
 use crate::rate_limit::Limit;
-use crate::store::Job;
 use crate::store::reads::RideStanding;
+use crate::store::{self, Job};
+use chrono::{DateTime, Utc};
 
 /// When to ask again who has as many jobs open as may be: nobody knows when one of them ends.
 pub const OPEN_JOBS_RETRY_SECS: u64 = 60;
@@ -39,25 +42,59 @@ pub fn payment(job: &Job) -> PaymentFields {
     }
 }
 
+/// Who looks at a ride, and what of it is for them.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight {
+    pub viewer: Viewer,
+    /// Now; `None` for an answer that is kept, and given again when who may see what is different.
+    pub at: Option<DateTime<Utc>>,
+    /// What drivers see who do not have it.
+    pub detail: OfferDetail,
+}
+
+impl Sight {
+    /// A passenger has the driver's number while the ride lasts, and a little longer.
+    fn shows_number(&self, ride: &store::Ride) -> bool {
+        let is_passengers = matches!(self.viewer, Viewer::Passenger(_));
+        !is_passengers
+            || ride.job.status.is_held()
+            || self.at.is_some_and(|now| ride.job.ended_after(now - NUMBER_KEPT))
+    }
+
+    /// What is shown of where a ride goes, and whose it is.
+    fn detail_of(&self, ride: &store::Ride) -> OfferDetail {
+        match self.viewer {
+            Viewer::Driver(driver) if ride.job.driver_id != Some(driver) => self.detail,
+            _ => OfferDetail::Full,
+        }
+    }
+}
+
 /// A ride as this one sees it, by REST and in `ride_joined`: the driver who has it sees whom to call, too.
-pub fn ride_for(viewer: Viewer, standing: RideStanding) -> Ride {
-    let contact = match viewer {
+pub fn ride_for(sight: Sight, standing: RideStanding) -> Ride {
+    let contact = match sight.viewer {
         Viewer::Driver(driver) if standing.is_held_by(driver) => Some(standing.contact()),
         _ => None,
     };
-    let people = (viewer == Viewer::Admin).then(|| RidePeople {
+    let people = (sight.viewer == Viewer::Admin).then(|| RidePeople {
         passenger_external_id: standing.passenger_external_id.clone(),
         driver_external_id: standing.driver.as_ref().and_then(|(driver, _)| driver.external_id.clone()),
     });
-    Ride { passenger: contact.map(Into::into), people, ..ride(standing) }
+    Ride { passenger: contact.map(Into::into), people, ..ride(sight, standing) }
 }
 
-/// A ride as all see it who may.
-pub fn ride(standing: RideStanding) -> Ride {
+/// The same without whom the driver calls.
+pub fn ride(sight: Sight, standing: RideStanding) -> Ride {
     let RideStanding { ride, passenger, driver, .. } = standing;
+    let (shows_number, detail) = (sight.shows_number(&ride), sight.detail_of(&ride));
+    let driver = driver.map(|(driver, account)| rides::card(&driver, &account));
+    let driver = driver.map(|card| DriverCard { phone: card.phone.filter(|_| shows_number), ..card });
     let (estimated_fare, final_fare, amount) = (ride.estimated_fare(), ride.final_fare(), ride.payable());
     let job = ride.job;
     let passenger_id = passenger.and_then(|account| account.public_id.parse().ok()).unwrap_or_default();
+    let passenger_id = detail.passenger(passenger_id, job.id);
+    let dropoff = job.dropoff().map(|exact| detail.dropoff(exact));
+    let dropoff_address = if detail == OfferDetail::Full { job.dropoff_address } else { String::new() };
     Ride {
         ride_id: ride.ride_id,
         external_id: job.external_id,
@@ -66,10 +103,10 @@ pub fn ride(standing: RideStanding) -> Ride {
         passenger_id,
         pickup_latitude: job.pickup_latitude,
         pickup_longitude: job.pickup_longitude,
-        dropoff_latitude: job.dropoff_latitude,
-        dropoff_longitude: job.dropoff_longitude,
+        dropoff_latitude: dropoff.map(Position::latitude),
+        dropoff_longitude: dropoff.map(Position::longitude),
         pickup_address: job.pickup_address,
-        dropoff_address: job.dropoff_address,
+        dropoff_address,
         estimated_fare,
         currency: amount.currency(),
         distance_km: job.distance_km,
@@ -79,7 +116,7 @@ pub fn ride(standing: RideStanding) -> Ride {
         payment_method: job.payment.payment_method,
         payment_status: job.payment.payment_status,
         amount,
-        driver: driver.map(|(driver, account)| ride_driver(rides::card(&driver, &account), job.status)),
+        driver: driver.map(|card| ride_driver(card, job.status)),
         passenger: None,
         people: None,
         requested_at: job.requested_at.into(),

@@ -12,8 +12,11 @@ use crate::api::input::Query;
 use crate::api::problem::Problem;
 use crate::api::{Context, rules};
 use crate::contracts::nearby::{NearbyDriver, NearbyDrivers};
+use crate::domain::ids::DriverId;
 use crate::domain::position::Position;
+use crate::operations::tokens::TokenKeys;
 use actix_web::web;
+use chrono::NaiveDate;
 use std::time::Instant;
 
 /// Metres looked around by default, and at most: a passenger has no use for more, and a search stays short.
@@ -22,9 +25,7 @@ const RADIUS_M_MAX: f64 = 50_000.0;
 const DRIVERS: usize = 5;
 const DRIVERS_MAX: usize = 50;
 
-/// Places that passengers are shown, in a degree: about 111 m apart.
-const PLACES_IN_A_DEGREE: f64 = 1e3;
-/// No position is further from where it is shown: half of such a step in both directions is 78.7 m.
+/// No position is further from where it is shown, see [`Position::rounded`].
 const ROUNDING_M: f64 = 80.0;
 /// Of so many who are nearest those are chosen who are shown to be nearest. Those in the places next to each other are fewer.
 const ROUNDED_MAX: usize = 1_000;
@@ -47,6 +48,10 @@ pub async fn nearby(ctx: web::Data<Context>, Caller(caller): Caller, query: Quer
     let search = Nearest { at, radius_m: searched_m, count: among, vehicle_type, except: Vec::new() };
     let mut found = ctx.search(search).await?;
     if is_coarse {
+        let day = ctx.clock.now().date_naive();
+        for candidate in &mut found {
+            candidate.driver = of_the_day(&ctx.tokens, candidate.driver, day);
+        }
         found = rounded(found, at, radius_m, count);
     }
     // A passenger's distances are no finer than the places.
@@ -54,10 +59,22 @@ pub async fn nearby(ctx: web::Data<Context>, Caller(caller): Caller, query: Quer
     Ok(json(&NearbyDrivers { items: found.into_iter().map(|candidate| item(candidate, metres)).collect() }))
 }
 
+/// By what passengers know a driver on this day, so that an app moves what it has drawn: a number as drivers' own are, greater
+/// than any of them, and exact in JavaScript. With the same number for good, whoever asks often would know where somebody lives.
+fn of_the_day(tokens: &TokenKeys, driver: DriverId, day: NaiveDate) -> DriverId {
+    const BIT: u64 = 1 << 52;
+    let secret = tokens.fingerprint(format!("nearby:{driver}:{day}").as_bytes());
+    // FNV-1a. What it folds can't be guessed, and it need not hide anything itself.
+    let folded = secret.bytes().fold(0xcbf2_9ce4_8422_2325, |folded: u64, byte| {
+        (folded ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    DriverId((folded % BIT | BIT) as i64)
+}
+
 /// The same drivers where passengers are shown them: those within the radius, the nearest first, at most `count`.
 fn rounded(found: Vec<Candidate>, at: Position, radius_m: f64, count: usize) -> Vec<Candidate> {
     let shown = found.into_iter().map(|candidate| {
-        let position = place(candidate.position);
+        let position = candidate.position.rounded();
         Candidate { position, distance_m: at.distance_m(position), ..candidate }
     });
     let mut shown: Vec<Candidate> = shown.filter(|candidate| candidate.distance_m <= radius_m).collect();
@@ -66,12 +83,6 @@ fn rounded(found: Vec<Candidate>, at: Position, radius_m: f64, count: usize) -> 
     });
     shown.truncate(count);
     shown
-}
-
-fn place(position: Position) -> Position {
-    let round = |degrees: f64| (degrees * PLACES_IN_A_DEGREE).round() / PLACES_IN_A_DEGREE;
-    let place = Position::new(round(position.latitude()), round(position.longitude()));
-    place.expect("the ends of both ranges are places themselves")
 }
 
 fn item(candidate: Candidate, metres: f64) -> NearbyDriver {
@@ -90,8 +101,9 @@ fn item(candidate: Candidate, metres: f64) -> NearbyDriver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::DriverId;
+    use crate::operations::tokens::TokenLifetimes;
     use proptest::prelude::*;
+    use std::time::Duration;
 
     fn at(latitude: f64, longitude: f64) -> Position {
         Position::new(latitude, longitude).expect("in range")
@@ -132,11 +144,30 @@ mod tests {
         assert_eq!(ids(1).collect::<Vec<_>>(), [2]);
     }
 
+    #[test]
+    fn a_driver_has_another_number_on_another_day_and_with_another_secret() {
+        let (access, refresh) = (Duration::from_secs(3600), Duration::from_secs(86_400));
+        let keys = |secret: &[u8; 32]| TokenKeys::new(secret, TokenLifetimes { access, refresh }, None);
+        let (ours, others) = (keys(&[1; 32]), keys(&[2; 32]));
+        let day = NaiveDate::from_ymd_opt(2026, 12, 1).expect("a day");
+        let number = of_the_day(&ours, DriverId(1), day);
+        assert_eq!(number, of_the_day(&ours, DriverId(1), day));
+        let next = day.succ_opt().expect("a day");
+        for other in [
+            of_the_day(&ours, DriverId(1), next),
+            of_the_day(&ours, DriverId(2), day),
+            of_the_day(&others, DriverId(1), day),
+        ] {
+            assert_ne!(number, other);
+            assert!((1 << 52..1 << 53).contains(&other.0), "{other}");
+        }
+    }
+
     proptest! {
         #[test]
         fn nobody_is_shown_further_away_than_the_margin(latitude in -90.0f64..=90.0, longitude in -180.0f64..=180.0) {
             let position = at(latitude, longitude);
-            prop_assert!(position.distance_m(place(position)) < ROUNDING_M);
+            prop_assert!(position.distance_m(position.rounded()) < ROUNDING_M);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::actors::driven::driven_m;
 use crate::actors::recorder::Full;
-use crate::actors::words;
+use crate::actors::words::{self, Sight};
 use crate::api::answer::{Answered, CREATED, OK, decide, decide_and_add, json, page, page_limit};
 use crate::api::extract::{Caller, DriverCaller, PassengerCaller, forbidden};
 use crate::api::fields::{Fields, Object};
@@ -48,8 +48,10 @@ pub async fn create(ctx: web::Data<Context>, caller: PassengerCaller, once: Once
     ctx.account_limits.job(caller.principal.account, Instant::now()).map_err(Problem::limited)?;
     let (passenger, rules) = (caller.customer, ctx.settings.ride_rules());
     let key = once.key(&ctx, &caller.principal, &body);
-    decide(&ctx, key, CREATED, move |tx| Ok(words::ride(rides::request(tx, passenger, &request, &rules)?)))
-        .await
+    let sight = kept(&ctx, Viewer::Passenger(passenger));
+    let create =
+        move |tx: &mut Tx<'_>| Ok(words::ride(sight, rides::request(tx, passenger, &request, &rules)?));
+    decide(&ctx, key, CREATED, create).await
 }
 
 fn request(object: &Object) -> Result<Request, Problem> {
@@ -99,14 +101,16 @@ pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query)
         Viewer::Driver(driver) => RidesOf::Driver(driver),
         Viewer::Admin => return Err(forbidden(caller.role)),
     };
-    list_of(&ctx, of, &query, |standing| words::ride_for(viewer, standing)).await
+    let sight = sight(&ctx, viewer);
+    list_of(&ctx, of, &query, |standing| words::ride_for(sight, standing)).await
 }
 
 /// `GET admin/rides`: everybody's, newest first.
 pub async fn list_all(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
+    let sight = sight(&ctx, Viewer::Admin);
     let item = |standing: RideStanding| RideItem {
         job_id: standing.ride.job.id,
-        ride: words::ride_for(Viewer::Admin, standing).as_seen_by(caller.role),
+        ride: words::ride_for(sight, standing).as_seen_by(caller.role),
     };
     list_of(&ctx, RidesOf::Everybody, &query, item).await
 }
@@ -134,8 +138,8 @@ async fn list_of<T: Serialize>(
 pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<RideId>) -> Answered {
     let (id, viewer, now) = (id.into_inner(), viewer(&caller)?, ctx.clock.now());
     let found = ctx.read(move |conn| rides::view(conn, &id, viewer, now)).await?;
-    let ride = words::ride_for(viewer, found.ok_or_else(|| Problem::not_found("ride"))?);
-    Ok(json(&ride.as_seen_by(caller.role)))
+    let found = found.ok_or_else(|| Problem::not_found("ride"))?;
+    Ok(json(&words::ride_for(sight(&ctx, viewer), found).as_seen_by(caller.role)))
 }
 
 /// `POST rides/{ride_id}/accept`.
@@ -149,7 +153,8 @@ pub async fn accept(
     let (id, driver, rules) = (id.into_inner(), caller.driver, ctx.settings.ride_rules());
     let key = once.key(&ctx, &caller.principal, &body);
     let theirs = id.clone();
-    let accept = move |tx: &mut Tx<'_>| Ok(words::ride(rides::accept(tx, &id, driver, &rules)?));
+    let sight = kept(&ctx, Viewer::Driver(driver));
+    let accept = move |tx: &mut Tx<'_>| Ok(words::ride(sight, rides::accept(tx, &id, driver, &rules)?));
     decide_and_add(&ctx, key, OK, accept, move |conn| passenger(conn, &theirs, driver)).await
 }
 
@@ -173,8 +178,9 @@ pub async fn decline(
     let reason = reason(&body)?;
     let (id, driver, deliveries_max) = (id.into_inner(), caller.driver, ctx.deliveries_max());
     let key = once.key(&ctx, &caller.principal, &body);
+    let sight = kept(&ctx, Viewer::Driver(driver));
     decide(&ctx, key, OK, move |tx| {
-        Ok(words::ride(rides::decline(tx, &id, driver, &reason, deliveries_max)?))
+        Ok(words::ride(sight, rides::decline(tx, &id, driver, &reason, deliveries_max)?))
     })
     .await
 }
@@ -232,13 +238,13 @@ async fn step(
         }
         _ => None,
     };
-    let theirs = id.clone();
+    let (theirs, sight) = (id.clone(), kept(ctx, Viewer::Driver(driver)));
     let step = move |tx: &mut Tx<'_>| {
         let mut standing = rides::step(tx, &id, driver, step, driven_m, &rules)?;
         if is_paid {
             standing.ride.job = payments::take_cash(tx, standing.ride.job.id, driver)?;
         }
-        Ok(words::ride(standing))
+        Ok(words::ride(sight, standing))
     };
     decide_and_add(ctx, key, OK, step, move |conn| passenger(conn, &theirs, driver)).await
 }
@@ -262,6 +268,7 @@ pub async fn cancel(
     let reason = reason(&body)?;
     let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
     let key = once.key(&ctx, &caller, &body);
+    let sight = kept(&ctx, by);
     decide(&ctx, key, OK, move |tx| {
         let cancelled = match by {
             Viewer::Driver(driver) => rides::give_back(tx, &id, driver, &reason, deliveries_max),
@@ -270,7 +277,7 @@ pub async fn cancel(
             }
             Viewer::Admin => rides::cancel(tx, &id, Canceller::Admin, &reason, deliveries_max),
         };
-        Ok(words::ride(cancelled?))
+        Ok(words::ride(sight, cancelled?))
     })
     .await
 }
@@ -291,8 +298,9 @@ pub async fn rate(
     let stars = fields.finish(|| stars)?;
     let (id, passenger) = (id.into_inner(), caller.customer);
     let key = once.key(&ctx, &caller.principal, &body);
+    let sight = kept(&ctx, Viewer::Passenger(passenger));
     decide(&ctx, key, OK, move |tx| {
-        Ok(words::ride(rides::rate(tx, &id, passenger, stars, comment.as_deref())?))
+        Ok(words::ride(sight, rides::rate(tx, &id, passenger, stars, comment.as_deref())?))
     })
     .await
 }
@@ -330,6 +338,16 @@ fn places(count: usize, rejected: &[Rejected]) -> Vec<usize> {
 /// As whom somebody has to do with rides. Programs of the operator's have no part in one.
 fn viewer(principal: &Principal) -> Result<Viewer, Problem> {
     Viewer::of(principal).ok_or_else(|| forbidden(principal.role))
+}
+
+/// How one sees rides now.
+fn sight(ctx: &Context, viewer: Viewer) -> Sight {
+    Sight { viewer, at: Some(ctx.clock.now()), detail: ctx.settings.matching.offer_detail }
+}
+
+/// The same in an answer that is kept for its `Idempotency-Key`.
+fn kept(ctx: &Context, viewer: Viewer) -> Sight {
+    Sight { at: None, ..sight(ctx, viewer) }
 }
 
 /// Why somebody does not want the ride; they need not say.

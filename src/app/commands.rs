@@ -222,6 +222,9 @@ pub fn retention(settings: &Settings) -> Retention {
         events: time_delta(settings.retention.events),
         locations: time_delta(settings.retention.locations),
         audit: time_delta(settings.retention.audit),
+        traces: time_delta(settings.retention.traces),
+        jobs: settings.retention.jobs.map(time_delta),
+        zone: settings.region.time_zone,
     }
 }
 

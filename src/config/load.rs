@@ -24,6 +24,7 @@ use super::{
 use crate::domain::currency::Currency;
 use crate::domain::fare_source::FareSource;
 use crate::domain::money::Amount;
+use crate::domain::offer_detail::OfferDetail;
 use crate::domain::ride::{OpenJobs, Tariff, Travel};
 use crate::domain::ride_book::RideKeyRule;
 use crate::domain::search_policy::{Mode, Radii};
@@ -358,6 +359,8 @@ fn matching(reader: &mut Reader<'_>) -> MatchSettings {
         search_span: longer_than_receipt("SEARCH_DEADLINE_SECS"),
         offer_receipt,
         mode: reader.value("MATCH_MODE", one_of(&[("auto", Mode::Auto), ("offer", Mode::Offer)])),
+        offer_detail: reader
+            .value("OFFER_DETAIL", one_of(&[("full", OfferDetail::Full), ("rounded", OfferDetail::Rounded)])),
         offer_batch_size: reader.value("OFFER_BATCH_SIZE", count_usize(100)),
         offers_per_driver_max: reader.value("MAX_OFFERS_PER_DRIVER", count_usize(100)),
         radii: reader.value("SEARCH_RADIUS_M", radii),
@@ -415,15 +418,20 @@ fn number(bounds: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, String> {
 }
 
 fn retention(reader: &mut Reader<'_>) -> RetentionSettings {
-    let mut days = |name| {
-        let days: u64 = reader.value(name, whole(1..=3650));
-        Duration::from_secs(days * DAY_SECS)
-    };
+    let jobs = reader.optional("JOB_RETENTION_DAYS", days);
+    let mut of = |name| reader.value(name, days);
     RetentionSettings {
-        events: days("EVENT_RETENTION_DAYS"),
-        locations: days("LOCATION_RETENTION_DAYS"),
-        audit: days("AUDIT_RETENTION_DAYS"),
+        events: of("EVENT_RETENTION_DAYS"),
+        locations: of("LOCATION_RETENTION_DAYS"),
+        audit: of("AUDIT_RETENTION_DAYS"),
+        traces: of("TRACE_RETENTION_DAYS"),
+        jobs,
     }
+}
+
+fn days(text: &str) -> Result<Duration, String> {
+    let days: u64 = whole(1..=3650)(text)?;
+    Ok(Duration::from_secs(days * DAY_SECS))
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {

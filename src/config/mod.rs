@@ -32,6 +32,7 @@ use self::payments::PaymentSettings;
 use self::push::{FcmCredentials, PrivateKey, PushSettings};
 use crate::domain::currency::Currency;
 use crate::domain::fare_source::FareSource;
+use crate::domain::offer_detail::OfferDetail;
 use crate::domain::ride::{OpenJobs, Rules, Tariff, Travel};
 use crate::domain::ride_book::RideKeyRule;
 use crate::domain::search_policy::{Mode, Patience, Policy, Radii};
@@ -241,6 +242,7 @@ pub enum FinalFare {
 #[derive(Debug, Clone, PartialEq)]
 pub struct MatchSettings {
     pub mode: Mode,
+    pub offer_detail: OfferDetail,
     pub offer_batch_size: NonZeroUsize,
     /// More than `offer_receipt`.
     pub offer_window: TimeDelta,
@@ -289,6 +291,7 @@ impl Settings {
         Rules {
             tariff: self.rides.tariff,
             fare_source: self.rides.fare_source,
+            offer_detail: self.matching.offer_detail,
             travel: self.rides.travel,
             search_span: self.matching.search_span,
             deliveries_max: self.deliveries_max(),
@@ -311,6 +314,10 @@ pub struct RetentionSettings {
     pub events: Duration,
     pub locations: Duration,
     pub audit: Duration,
+    /// Whom searches looked at, and why they were not asked.
+    pub traces: Duration,
+    /// Ended ones; none for ever.
+    pub jobs: Option<Duration>,
 }
 
 /// The settings of this process: its environment, and below that `.env` in the working directory, if there is one. A variable

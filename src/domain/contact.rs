@@ -1,6 +1,11 @@
 //! How the person whom a job is for can be reached.
 
+use chrono::TimeDelta;
 use std::fmt;
+
+/// How long after a ride's end its passenger still sees the driver's number: somebody may have left something behind. It is a
+/// day at most, and the driver's the passenger's not at all.
+pub const NUMBER_KEPT: TimeDelta = TimeDelta::hours(24);
 
 /// For the driver who has the job, while they have it, and for nobody else. It is read when something is sent and is part of
 /// no event's row and of no kept answer, which outlive the job.

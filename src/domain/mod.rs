@@ -16,6 +16,7 @@ pub mod job;
 pub mod money;
 pub mod notification;
 pub mod offer;
+pub mod offer_detail;
 pub mod payment;
 pub mod phone_number;
 pub mod position;

@@ -5,6 +5,7 @@ use crate::domain::currency::Currency;
 use crate::domain::fare_source::FareSource;
 use crate::domain::job::JobStatus;
 use crate::domain::money::{Amount, Money};
+use crate::domain::offer_detail::OfferDetail;
 use crate::domain::position::Position;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -270,6 +271,8 @@ impl Travel {
 pub struct Rules {
     pub tariff: Tariff,
     pub fare_source: FareSource,
+    /// Shown of a ride that is only offered.
+    pub offer_detail: OfferDetail,
     pub travel: Travel,
     /// How long a ride's driver is looked for.
     pub search_span: TimeDelta,

@@ -1,10 +1,10 @@
-//! What a driver earned: completed jobs, by the day of the configured time zone.
+//! What a driver earned: completed jobs, by the day of the configured time zone. Of jobs that are no longer kept the sums are.
 
 use crate::domain::currency::Currency;
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobKind;
 use crate::domain::money::Money;
-use crate::store::{CompletedJob, Conn, StoreError, sql};
+use crate::store::{CompletedJob, Conn, KeptEarnings, StoreError, Tx, sql};
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
@@ -38,6 +38,10 @@ pub struct Books {
 
 /// Completed jobs read at a time.
 const PAGE_JOBS: i64 = 1000;
+/// With so many jobs read a page of days ends early, but not within its first day: a courier company's account has thousands a day.
+const READ_JOBS_MAX: usize = 20_000;
+/// Rows of kept sums read for each day that is asked for: one for each currency that was ever set.
+const KEPT_OF_A_DAY: usize = 8;
 
 impl Books {
     /// The day that `now` falls on, with or without work.
@@ -56,39 +60,124 @@ impl Books {
         to: NaiveDate,
         limit: usize,
     ) -> Result<(Vec<Day>, bool), StoreError> {
+        let of_jobs = self.of_jobs(conn, from, to, limit)?;
+        let kept = self.kept(conn, from, to, limit)?;
+        Ok(WorkDays::together(of_jobs, kept, limit))
+    }
+
+    /// The days of the jobs that there are; the last of several may be a part of its day where more follow.
+    fn of_jobs(
+        &self,
+        conn: &mut Conn<'_>,
+        from: NaiveDate,
+        to: NaiveDate,
+        limit: usize,
+    ) -> Result<WorkDays, StoreError> {
         let begin = start_of(from, self.zone);
         let mut before = (start_of(next_day(to), self.zone), JobId(0));
         let mut days: Vec<Day> = Vec::new();
+        let mut read = 0;
         loop {
             let jobs = sql!(conn, jobs::completed_by(self.driver, begin, before, PAGE_JOBS))?;
             for job in &jobs {
                 self.add(&mut days, job);
             }
+            read += jobs.len();
             match jobs.last() {
-                // A day more than asked for has begun, so the last one asked for is whole.
-                Some(last) if jobs.len() as i64 == PAGE_JOBS && days.len() <= limit => {
-                    before = (last.completed_at, last.id);
-                }
-                _ => break,
+                Some(last) if jobs.len() as i64 == PAGE_JOBS => before = (last.completed_at, last.id),
+                _ => return Ok(WorkDays { days, are_cut: false }),
+            }
+            // A day more than asked for has begun, so the last one asked for is whole.
+            if days.len() > limit || days.len() > 1 && read >= READ_JOBS_MAX {
+                return Ok(WorkDays { days, are_cut: true });
             }
         }
-        let more = days.len() > limit;
-        days.truncate(limit);
-        Ok((days, more))
     }
 
-    fn add(&self, days: &mut Vec<Day>, job: &CompletedJob) {
-        let date = local_date(job.completed_at, self.zone);
+    /// The days of the jobs that are no longer kept.
+    fn kept(
+        &self,
+        conn: &mut Conn<'_>,
+        from: NaiveDate,
+        to: NaiveDate,
+        limit: usize,
+    ) -> Result<WorkDays, StoreError> {
+        let rows_max = (limit + 1) * KEPT_OF_A_DAY;
+        let rows = sql!(conn, earnings::within(self.driver, from, to, rows_max as i64))?;
+        let are_cut = rows.len() == rows_max;
+        let mut days: Vec<Day> = Vec::new();
+        for row in rows {
+            let day = self.day(&mut days, row.day);
+            let currency = Currency::new(&row.currency).unwrap_or(Currency::UNKNOWN);
+            let money = |minor| Money::from_minor(minor, currency);
+            day.earn(money(row.total_minor), Some(money(row.cash_minor)));
+            day.orders += row.orders;
+            day.rides += row.rides;
+        }
+        Ok(WorkDays { days, are_cut })
+    }
+
+    /// The day to which something is added, in the order from the newest on.
+    fn day<'a>(&self, days: &'a mut Vec<Day>, date: NaiveDate) -> &'a mut Day {
         if days.last().is_none_or(|day| day.date != date) {
             days.push(Day::without_work(date, self.currency));
         }
-        let Some(day) = days.last_mut() else { return };
+        days.last_mut().expect("one was added where there was none")
+    }
+
+    fn add(&self, days: &mut Vec<Day>, job: &CompletedJob) {
+        let day = self.day(days, local_date(job.completed_at, self.zone));
         day.earn(job.earnings(), job.cash());
         match job.kind {
             JobKind::Delivery => day.orders += 1,
             JobKind::Ride => day.rides += 1,
             JobKind::Service => {}
         }
+    }
+}
+
+/// Keeps what a driver earned with a job that is about to be removed.
+pub fn keep(tx: &mut Tx<'_>, driver: DriverId, job: &CompletedJob, zone: Tz) -> Result<(), StoreError> {
+    let (earned, cash) = (job.earnings(), job.cash());
+    let kept = KeptEarnings {
+        driver_id: driver.0,
+        day: local_date(job.completed_at, zone),
+        currency: earned.currency().as_str().to_owned(),
+        total_minor: earned.minor(),
+        cash_minor: cash.map_or(0, Money::minor),
+        orders: i64::from(job.kind == JobKind::Delivery),
+        rides: i64::from(job.kind == JobKind::Ride),
+    };
+    sql!(tx, earnings::add(&kept))?;
+    Ok(())
+}
+
+/// Days with work, newest first.
+#[derive(Debug, PartialEq)]
+struct WorkDays {
+    days: Vec<Day>,
+    /// There are more, and the last one may be a part of its day.
+    are_cut: bool,
+}
+
+impl WorkDays {
+    /// The days of both, at most `limit`, and whether there are more. A day may be in both: its jobs are removed one by one.
+    fn together(one: WorkDays, other: WorkDays, limit: usize) -> (Vec<Day>, bool) {
+        // What is older than a part of a day, and that part itself, is for the next page.
+        let cut = |days: &WorkDays| days.days.last().filter(|_| days.are_cut).map(|day| day.date);
+        let cut = cut(&one).max(cut(&other));
+        let mut days = one.days;
+        for day in other.days {
+            match days.iter_mut().find(|known| known.date == day.date) {
+                Some(known) => known.add(day),
+                None => days.push(day),
+            }
+        }
+        days.retain(|day| cut.is_none_or(|cut| day.date > cut));
+        days.sort_unstable_by_key(|day| std::cmp::Reverse(day.date));
+        let more = cut.is_some() || days.len() > limit;
+        days.truncate(limit);
+        (days, more)
     }
 }
 
@@ -116,6 +205,14 @@ impl Account {
 impl Day {
     fn without_work(date: NaiveDate, currency: Currency) -> Self {
         Self { date, account: Account::empty(currency), others: Vec::new(), orders: 0, rides: 0 }
+    }
+
+    fn add(&mut self, other: Day) {
+        for account in std::iter::once(other.account).chain(other.others) {
+            self.earn(account.total, Some(account.cash_collected));
+        }
+        self.orders += other.orders;
+        self.rides += other.rides;
     }
 
     fn earn(&mut self, earned: Money, cash: Option<Money>) {
@@ -166,6 +263,37 @@ mod tests {
             (money(3000, "XAF"), money(10_500, "XAF"))
         );
         assert_eq!(day.account.owed(), money(-7500, "XAF"));
+    }
+
+    fn day(date: u32, minor: i64) -> Day {
+        let date = NaiveDate::from_ymd_opt(2026, 11, date).expect("a day of November");
+        let mut day = Day::without_work(date, Currency::new("XAF").expect("a currency"));
+        day.earn(money(minor, "XAF"), Some(money(10, "XAF")));
+        Day { orders: 1, ..day }
+    }
+
+    fn together(one: (Vec<Day>, bool), other: (Vec<Day>, bool), limit: usize) -> (Vec<(String, i64)>, bool) {
+        let days = |(days, are_cut)| WorkDays { days, are_cut };
+        let (days, more) = WorkDays::together(days(one), days(other), limit);
+        let shown = |day: &Day| (day.date.format("%d").to_string(), day.account.total.minor());
+        (days.iter().map(shown).collect(), more)
+    }
+
+    #[test]
+    fn a_day_of_which_a_part_is_kept_as_a_sum_is_one_day() {
+        let (jobs, kept) = (vec![day(20, 1), day(18, 2)], vec![day(18, 40), day(3, 500)]);
+        let shown = |days: &[(&str, i64)]| {
+            days.iter().map(|(day, sum)| ((*day).to_owned(), *sum)).collect::<Vec<_>>()
+        };
+        let all = together((jobs.clone(), false), (kept.clone(), false), 30);
+        assert_eq!(all, (shown(&[("20", 1), ("18", 42), ("03", 500)]), false));
+        assert_eq!(
+            together((jobs.clone(), false), (kept.clone(), false), 2),
+            (shown(&[("20", 1), ("18", 42)]), true)
+        );
+        // Of the 18th there may be more jobs, so it is for the next page, and so is what is older.
+        assert_eq!(together((jobs.clone(), true), (kept.clone(), false), 30), (shown(&[("20", 1)]), true));
+        assert_eq!(together((jobs, false), (kept, true), 30), (shown(&[("20", 1), ("18", 42)]), true));
     }
 
     #[test]

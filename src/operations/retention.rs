@@ -1,11 +1,14 @@
 //! Removing what has been kept long enough, in small steps, so that nothing waits for it.
 
-use crate::operations::{guests, idempotency};
+use crate::operations::{earnings, guests, idempotency};
 use crate::store::{StoreError, Tx, sql};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 /// Rows looked at in one step: about a millisecond.
 const STEP_ROWS: i64 = 200;
+/// Jobs and searches removed in one step: each takes some ten rows with it.
+const STEP_JOBS: i64 = 20;
 
 /// How long things are kept.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +16,11 @@ pub struct Retention {
     pub events: TimeDelta,
     pub locations: TimeDelta,
     pub audit: TimeDelta,
+    pub traces: TimeDelta,
+    /// From their end; for ever where there is none.
+    pub jobs: Option<TimeDelta>,
+    /// In which days removed jobs' earnings are counted.
+    pub zone: Tz,
 }
 
 /// One small step over every table that has a retention. Returns how many rows went; 0 when there is nothing to do. `steady` is
@@ -20,7 +28,8 @@ pub struct Retention {
 pub fn prune_step(tx: &mut Tx<'_>, retention: Retention, steady: DateTime<Utc>) -> Result<usize, StoreError> {
     let now = trusted(tx.at(), steady);
     let mut removed = sql!(tx, events::prune(now - retention.events, STEP_ROWS))?;
-    removed += sql!(tx, traces::prune(now - retention.events, STEP_ROWS))?;
+    removed += sql!(tx, traces::prune(now - retention.traces, STEP_ROWS))?;
+    removed += prune_searches(tx, now - retention.traces.max(retention.events))?;
     removed += guests::prune(tx, now - retention.events, STEP_ROWS)?;
     removed += sql!(tx, notifications::prune(now - retention.events, STEP_ROWS))?;
     removed += sql!(tx, devices::prune(now - retention.events, STEP_ROWS))?;
@@ -28,6 +37,35 @@ pub fn prune_step(tx: &mut Tx<'_>, retention: Retention, steady: DateTime<Utc>) 
     removed += sql!(tx, audit::prune(now - retention.audit, STEP_ROWS))?;
     removed += sql!(tx, refresh_tokens::prune(now, STEP_ROWS))?;
     removed += sql!(tx, idempotency::prune(now - idempotency::KEPT_FOR, STEP_ROWS))?;
+    if let Some(jobs) = retention.jobs {
+        removed += prune_jobs(tx, now - jobs, retention.zone)?;
+    }
+    Ok(removed)
+}
+
+/// Not before the events that tell of their offers: what is replayed of an offer follows from its row.
+fn prune_searches(tx: &mut Tx<'_>, before: NaiveDateTime) -> Result<usize, StoreError> {
+    let mut removed = 0;
+    for search in sql!(tx, ended::searches_before(before, STEP_JOBS))? {
+        removed += sql!(tx, ended::remove_search(search))?;
+    }
+    Ok(removed)
+}
+
+/// Ended jobs of which no event is kept, with all that is of them. What their drivers earned stays as a sum.
+fn prune_jobs(tx: &mut Tx<'_>, before: NaiveDateTime, zone: Tz) -> Result<usize, StoreError> {
+    let mut removed = 0;
+    for job in sql!(tx, ended::jobs_before(before, STEP_JOBS))? {
+        // Another process may prune, too, and an operator may just have said that it was paid.
+        let locked = sql!(tx, jobs::lock(job))?;
+        if locked.is_none() || sql!(tx, ended::has_events(job))? {
+            continue;
+        }
+        if let Some((driver, completed)) = sql!(tx, ended::completed(job))? {
+            earnings::keep(tx, driver, &completed, zone)?;
+        }
+        removed += sql!(tx, ended::remove_job(job))?;
+    }
     Ok(removed)
 }
 

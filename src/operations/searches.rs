@@ -10,6 +10,7 @@ use crate::domain::event::{Announcement, EventBody, RideOffer};
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
 use crate::domain::offer::{Offer, Outcome};
+use crate::domain::offer_detail::OfferDetail;
 use crate::domain::ride::{ANY_VEHICLE, CancelCode, CancelledBy, Unavailable, takes};
 use crate::domain::search::{End, OpenSearch, SearchNews, SearchRow};
 use crate::domain::search_policy::Patience;
@@ -142,9 +143,10 @@ pub fn offer(
     job: JobId,
     drivers: &[DriverId],
     expires_at: DateTime<Utc>,
+    detail: OfferDetail,
 ) -> Result<Vec<DriverId>, Error> {
     let Some((ride, search)) = lock_searched(tx, job)? else { return Ok(Vec::new()) };
-    let Some(body) = proposal(tx.conn(), &ride, expires_at)? else { return Ok(Vec::new()) };
+    let Some(body) = proposal(tx.conn(), &ride, expires_at, detail)? else { return Ok(Vec::new()) };
     let refused = sql!(tx, jobs::declined_by(job))?;
     let mut told = Vec::with_capacity(drivers.len());
     for &driver in drivers {
@@ -266,7 +268,7 @@ pub(super) fn record_claim(
         outcome: Some(Outcome::Accepted.as_str()),
     };
     sql!(tx, offers::insert(&new))?;
-    if let Some(body) = proposal(tx.conn(), ride, search.deadline.and_utc())? {
+    if let Some(body) = proposal(tx.conn(), ride, search.deadline.and_utc(), OfferDetail::Full)? {
         tx.record(account.id, Some(job), body);
     }
     Ok(())
@@ -303,6 +305,7 @@ fn proposal(
     conn: &mut Conn<'_>,
     ride: &Ride,
     expires_at: DateTime<Utc>,
+    detail: OfferDetail,
 ) -> Result<Option<EventBody>, StoreError> {
     let job = &ride.job;
     let Some(pickup) = job.pickup() else { return Ok(None) };
@@ -312,10 +315,10 @@ fn proposal(
     };
     Ok(Some(EventBody::RideRequested(RideOffer {
         ride_id: ride.ride_id.clone(),
-        passenger: passenger.as_ref().map(rides::public_id).unwrap_or_default(),
+        passenger: detail.passenger(passenger.as_ref().map(rides::public_id).unwrap_or_default(), job.id),
         ride_type: ride.ride_type.clone().unwrap_or_else(|| ANY_VEHICLE.to_owned()),
         pickup,
-        dropoff: job.dropoff().unwrap_or(pickup),
+        dropoff: detail.dropoff(job.dropoff().unwrap_or(pickup)),
         estimated_fare: ride.estimated_fare(),
         payment_method: job.payment.payment_method,
         expires_at,

@@ -1,5 +1,6 @@
 //! Reading an account's events for delivery: where the history stands, and pages of it.
 
+use crate::domain::contact::NUMBER_KEPT;
 use crate::domain::delivery::{Page, Read, Selection, Standing};
 use crate::domain::event::{Event, EventBody};
 use crate::domain::ids::{AccountId, EventId, JobId};
@@ -38,7 +39,7 @@ pub fn standing(
 }
 
 /// The page that a session asked for. Offers that are over by `now` read so, and a ride's acceptance says whom to call to the
-/// driver who has it still.
+/// driver who has it still, and the driver's number to the passenger while that is theirs to see.
 pub fn page_of(
     conn: &mut Conn<'_>,
     account: AccountId,
@@ -72,12 +73,29 @@ fn as_it_is_now(conn: &mut Conn<'_>, event: Event, now: DateTime<Utc>) -> Result
             let driver = sql!(conn, drivers::by_account(event.account))?;
             let contact = match driver {
                 Some(driver) => reads::contact(conn, job, driver.id)?,
-                None => None,
+                None => return without_number(conn, event, job, now),
             };
             Ok(Event { contact: contact.map(Box::new), ..event })
         }
         _ => Ok(event),
     }
+}
+
+/// To the passenger, the number of a driver who has the ride no longer, or had it until some time ago, is not said again.
+fn without_number(
+    conn: &mut Conn<'_>,
+    event: Event,
+    job: JobId,
+    now: DateTime<Utc>,
+) -> Result<Event, StoreError> {
+    let EventBody::RideAccepted(assignment) = &event.body else { return Ok(event) };
+    let job = sql!(conn, jobs::find(job))?.filter(|job| job.driver_id == Some(assignment.driver.id));
+    if job.is_some_and(|job| job.status.is_held() || job.ended_after(now - NUMBER_KEPT)) {
+        return Ok(event);
+    }
+    let mut assignment = assignment.clone();
+    assignment.driver.phone = None;
+    Ok(Event { body: EventBody::RideAccepted(assignment), ..event })
 }
 
 fn offer_as_it_is(

@@ -6,7 +6,7 @@ use crate::domain::job::JobKind;
 use crate::domain::money::Money;
 use crate::domain::payment::{PaymentMethod, PaymentStatus};
 use crate::store::schema::*;
-use chrono::NaiveDateTime;
+use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
 
 /// How a job is paid, and in which currency all amounts of its row are.
@@ -69,6 +69,20 @@ impl CompletedJob {
         let is_in_hand = method == Some(PaymentMethod::Cash) && status == PaymentStatus::Paid;
         is_in_hand.then(|| self.payment.money(payable))
     }
+}
+
+/// What a driver earned on a day with jobs that are no longer kept, in one currency.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = earnings_kept)]
+pub struct KeptEarnings {
+    pub driver_id: i64,
+    pub day: NaiveDate,
+    /// An ISO 4217 code.
+    pub currency: String,
+    pub total_minor: i64,
+    pub cash_minor: i64,
+    pub orders: i64,
+    pub rides: i64,
 }
 
 /// How a new job is paid; see [`Payment`].

@@ -106,7 +106,8 @@ fn with_jobs(
         jobs.entry(driver).or_default().push(job);
     }
     let standing = |(driver, account): (Driver, Account)| {
-        let held = jobs.remove(&driver.id).unwrap_or_default();
+        let mut held = jobs.remove(&driver.id).unwrap_or_default();
+        held.sort_unstable();
         (driver, account, held)
     };
     Ok(drivers.into_iter().map(standing).collect())
@@ -302,7 +303,14 @@ pub fn rides(
         RidesOf::Driver(driver) => (None, Some(driver)),
         RidesOf::Everybody => (None, None),
     };
-    let page = sql!(conn, rides::page(passenger, driver, statuses, external_id, before, limit))?;
+    // In several statuses by a walk for each: one of them all would sort whatever is in any.
+    let statuses = statuses.map_or(vec![None], |statuses| statuses.iter().copied().map(Some).collect());
+    let mut page: Vec<Ride> = Vec::new();
+    for status in statuses {
+        page.extend(sql!(conn, rides::page(passenger, driver, status, external_id, before, limit))?);
+    }
+    page.sort_unstable_by_key(|ride| std::cmp::Reverse(ride.job.id));
+    page.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     with_people(conn, page)
 }
 

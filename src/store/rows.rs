@@ -15,7 +15,7 @@ use crate::domain::search::SearchRow;
 use crate::domain::search_policy::Patience;
 use crate::store::payment_rows::{NewPayment, Payment};
 use crate::store::schema::*;
-use chrono::NaiveDateTime;
+use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -154,6 +154,11 @@ impl Job {
 
     pub fn dropoff(&self) -> Option<Position> {
         position(self.dropoff_latitude, self.dropoff_longitude)
+    }
+
+    /// Whether it was completed or cancelled later than that.
+    pub fn ended_after(&self, at: DateTime<Utc>) -> bool {
+        self.completed_at.or(self.cancelled_at).is_some_and(|ended_at| ended_at > at.naive_utc())
     }
 }
 

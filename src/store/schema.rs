@@ -137,6 +137,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    earnings_kept (driver_id, day, currency) {
+        driver_id -> BigInt,
+        day -> Date,
+        currency -> Text,
+        total_minor -> BigInt,
+        cash_minor -> BigInt,
+        orders -> BigInt,
+        rides -> BigInt,
+    }
+}
+
+diesel::table! {
     bookings (job_id) {
         job_id -> BigInt,
         service -> Text,

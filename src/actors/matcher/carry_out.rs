@@ -57,7 +57,7 @@ fn decide(
 ) -> Result<Done, Error> {
     match work {
         Work::Offer { drivers, expires_at } => {
-            return searches::offer(tx, job, drivers, *expires_at).map(Done::Offered);
+            return searches::offer(tx, job, drivers, *expires_at, rules.offer_detail).map(Done::Offered);
         }
         Work::Claim(driver) => rides::claim(tx, job, *driver, seen_at, rules)?,
         Work::Close { driver, reason } => searches::close_offer(tx, job, *driver, *reason)?,

@@ -27,7 +27,7 @@ use crate::actors::positions::Positions;
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::room::Rooms;
 use crate::actors::session::{Conversation, Ended, Link, Sent};
-use crate::actors::words;
+use crate::actors::words::{self, Sight};
 use crate::clock::SharedClock;
 use crate::contracts::close_codes::CloseCode;
 use crate::contracts::error_codes::ErrorCode;
@@ -41,7 +41,7 @@ use crate::metrics::Metrics;
 use crate::operations;
 use crate::operations::authentication::{self, Principal};
 use crate::operations::guests::Passenger;
-use crate::operations::rides::{self, UnderWay};
+use crate::operations::rides::{self, UnderWay, Viewer};
 use crate::operations::tokens::{TokenKeys, Use, VerifiedClaims};
 use crate::rate_limit::AccountLimits;
 use crate::store::{Chain, Conn, Database, StoreError, standing};
@@ -90,6 +90,11 @@ pub struct ClientContext {
 }
 
 impl ClientContext {
+    /// How one sees rides now.
+    fn sight(&self, viewer: Viewer) -> Sight {
+        Sight { viewer, at: Some(self.clock.now()), detail: self.rides.offer_detail }
+    }
+
     /// Where an account's events stand. Marks must have been flushed.
     fn standing(
         &self,

@@ -162,6 +162,14 @@ pub(super) const SETTINGS: &[Setting] = &[
     .production("offer"),
     new(
         Matching,
+        "OFFER_DETAIL",
+        "full",
+        "What a driver sees of a ride that is only offered to them. full: all but whom to call, as the apps' contract shows it. \
+         rounded: the pickup as it is, the drop-off to some 100 m without its address, and in the passenger's place an id that is \
+         good for this ride alone. Whoever takes the ride sees all of it, by REST.",
+    ),
+    new(
+        Matching,
         "OFFER_BATCH_SIZE",
         "5",
         "Drivers who are asked at a time, the nearest first. More find somebody sooner, and disappoint more who lose.",
@@ -240,4 +248,22 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How long it is kept which operator or program changed or read what of whom: long enough for a question that comes late.",
     )
     .unit("days"),
+    new(
+        Retention,
+        "TRACE_RETENTION_DAYS",
+        "30",
+        "How long it is kept whom searches looked at and why they were not asked; who was asked, and what became of it, for as \
+         long as events at least.",
+    )
+    .unit("days"),
+    new(
+        Retention,
+        "JOB_RETENTION_DAYS",
+        "",
+        "How long orders, rides and bookings are kept after their end, with ratings and what payment services told of them, and \
+         not before their events have gone. Of what drivers earned with them the sums of each day stay. Set it to what your \
+         books demand.",
+    )
+    .unit("days")
+    .otherwise("for ever"),
 ];

@@ -177,12 +177,11 @@ pub fn held(conn: &mut Db, driver: DriverId) -> QueryResult<Vec<(JobId, JobKind,
         .load(conn)
 }
 
-/// Which job ids of these drivers are open, for a list of drivers.
+/// Which job ids of these drivers are open, for a list of drivers, in no order.
 pub fn held_by_any(conn: &mut Db, drivers: &[i64]) -> QueryResult<Vec<(DriverId, JobId)>> {
     jobs::table
         .filter(jobs::driver_id.eq_any(drivers))
         .filter(is_held!())
-        .order(jobs::id)
         .select((jobs::driver_id.assume_not_null(), jobs::id))
         .load(conn)
 }
@@ -208,7 +207,8 @@ pub fn open_demo(conn: &mut Db) -> QueryResult<Vec<Job>> {
         .load(conn)
 }
 
-/// What a driver completed since `from` and before the job `before` (its time and id), newest first.
+/// What a driver completed since `from` and before the job `before` (its time and id), newest first. Only what was completed has
+/// the time of it.
 pub fn completed_by(
     conn: &mut Db,
     driver: DriverId,
@@ -221,8 +221,8 @@ pub fn completed_by(
         jobs::completed_at.lt(time).or(jobs::completed_at.eq(time).and(jobs::id.lt(id.0).nullable()));
     jobs::table
         .filter(jobs::driver_id.eq(driver.0))
-        .filter(jobs::status.eq(JobStatus::Completed.as_str()))
-        .filter(jobs::completed_at.ge(from))
+        // Both bounds are the index's: without the second each page would be read from the newest on.
+        .filter(jobs::completed_at.ge(from).and(jobs::completed_at.le(time)))
         .filter(earlier)
         .order((jobs::completed_at.desc(), jobs::id.desc()))
         .limit(limit)

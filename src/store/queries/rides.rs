@@ -38,12 +38,12 @@ pub fn lock(conn: &mut Db, id: JobId) -> QueryResult<Option<Ride>> {
     for_update!(ride.select(Ride::as_select())).first(conn).optional()
 }
 
-/// Newest first, before the id `before`; of a passenger, of a driver or of all, in one of `statuses` or in any.
+/// Newest first, before the id `before`; of a passenger, of a driver or of all, in one status or in any.
 pub fn page(
     conn: &mut Db,
     passenger: Option<CustomerId>,
     driver: Option<DriverId>,
-    statuses: Option<&[JobStatus]>,
+    status: Option<JobStatus>,
     external_id: Option<&str>,
     before: JobId,
     limit: i64,
@@ -61,8 +61,8 @@ pub fn page(
     if let Some(driver) = driver {
         query = query.filter(jobs::driver_id.eq(driver.0));
     }
-    if let Some(statuses) = statuses {
-        query = query.filter(jobs::status.eq_any(statuses.iter().map(|status| status.as_str())));
+    if let Some(status) = status {
+        query = query.filter(jobs::status.eq(status.as_str()));
     }
     if let Some(external_id) = external_id {
         query = query.filter(jobs::external_id.eq(external_id));

@@ -37,6 +37,10 @@ pub mod customers;
 pub mod devices;
 #[path = "../queries/drivers.rs"]
 pub mod drivers;
+#[path = "../queries/earnings.rs"]
+pub mod earnings;
+#[path = "../queries/ended.rs"]
+pub mod ended;
 #[path = "../queries/events.rs"]
 pub mod events;
 #[path = "../queries/guests.rs"]

@@ -1,200 +1,219 @@
-//! How a database carries out what the store asks of it: a database with the server's tables and without a server, and the plans of
-//! the statements that a function of the store runs on it, out of the database's own mouth.
-//!
-//! For a list that must be one index walk: [`Store::new`], [`Store::add_jobs`] (among few rows PostgreSQL finds any way as good),
-//! [`Store::plans`] with a function of `fleetwire::store::reads`, and [`Plan::is_walk_of`] for the statement that matters.
+//! Which statements a read sends, and how the database would carry them out. For lists: each must end with its page, however
+//! much there is.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
-use diesel::deserialize::QueryableByName;
+use diesel::connection::{InstrumentationEvent, SimpleConnection};
+use diesel::pg::PgConnection;
 use diesel::sql_types::Text;
-use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, sql_query};
+use diesel::sqlite::SqliteConnection;
+use diesel::{Connection, QueryableByName, RunQueryDsl};
 use fleetwire::store::{self, Conn, StoreError, Where};
 
 use super::database::Database;
+use super::server::new_directory;
 
-pub struct Store {
+/// A database of its own with the schema and some rows, asked without a server.
+pub struct Plans {
+    // Dropped after the connection.
+    connection: Either,
+    said: Arc<Mutex<Vec<String>>>,
+    _database: Database,
     directory: PathBuf,
-    database: Database,
 }
 
-/// One statement, and how the database carries it out.
-pub struct Plan {
-    sql: String,
-    steps: Vec<String>,
+enum Either {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
 }
 
 #[derive(QueryableByName)]
-struct SqliteStep {
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
+}
+
+#[derive(QueryableByName)]
+struct SqliteLine {
     #[diesel(sql_type = Text)]
     detail: String,
 }
 
-#[derive(QueryableByName)]
-struct PostgresStep {
-    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
-    line: String,
-}
+/// What a read of a page must not do: look at all there is, or sort it.
+const NO_WALKS: [&str; 4] = ["SCAN ", "TEMP B-TREE", "Seq Scan", "Sort  ("];
 
-impl Store {
-    pub fn new() -> Store {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("plans.{}.{number}", std::process::id());
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("it").join(name);
-        std::fs::create_dir_all(&directory).expect("the target directory is writable");
+impl Plans {
+    /// `rows` are statements that both databases understand.
+    pub fn with(rows: &[&str]) -> Plans {
+        let directory = new_directory();
         let database = Database::create(&directory);
-        let place = match database.file() {
+        let at = match database.file() {
             Some(file) => Where::Sqlite(file),
             None => Where::Postgres(database.url().to_owned()),
         };
-        store::migrate(&place, Duration::from_secs(20)).expect("a new database takes the server's tables");
-        Store { directory, database }
-    }
-
-    /// Adds `count` jobs of a kind, a thousandth of them of each of the customers `from` to `from + 999`, made here, too; all are
-    /// over but one in fifty.
-    pub fn add_jobs(&self, kind: &str, from: i64, count: u32) {
-        let n = |count: u32| {
-            format!("WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count})")
+        store::migrate(&at, Duration::from_secs(20)).expect("the schema");
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let mut connection = match &at {
+            Where::Sqlite(file) => {
+                Either::Sqlite(SqliteConnection::establish(&file.to_string_lossy()).expect("a file"))
+            }
+            Where::Postgres(url) => Either::Postgres(PgConnection::establish(url).expect("a server")),
         };
-        let (accounts, jobs) = (n(1_000), n(count));
-        self.database.execute(&format!(
-            "INSERT INTO accounts (id, public_id, username, role, name, created_at) {accounts} \
-             SELECT {from} + i, 'account-' || ({from} + i), 'customer-' || ({from} + i), 'customer', 'C', CURRENT_TIMESTAMP FROM n; \
-             INSERT INTO customers (id, account_id) {accounts} SELECT {from} + i, {from} + i FROM n; \
-             INSERT INTO jobs (public_id, kind, status, customer_id, restaurant_name, pickup_address, dropoff_address, \
-                earnings_minor, distance_km, requested_at, payment_status) {jobs} \
-             SELECT '{kind}-' || i, '{kind}', CASE WHEN i % 50 = 0 THEN 'requested' ELSE 'completed' END, {from} + i % 1000, \
-                'R', 'P', 'D', 100, 1, CURRENT_TIMESTAMP, 'pending' FROM n;"
-        ));
-        // PostgreSQL does so by itself after a while; the server never asks SQLite to.
-        if self.database.file().is_none() {
-            self.database.execute("ANALYZE");
+        for rows in rows {
+            connection.execute(rows);
         }
-    }
-
-    /// The plan of each statement that `read` runs, in their order.
-    pub fn plans<T>(&self, read: impl FnOnce(&mut Conn<'_>) -> Result<T, StoreError>) -> Vec<Plan> {
-        let asked = Asked::default();
-        let done = match self.database.file() {
-            Some(file) => {
-                let mut conn = SqliteConnection::establish(&file.to_string_lossy()).expect("a file");
-                conn.set_instrumentation(asked.clone());
-                read(&mut Conn::Sqlite(&mut conn)).map(drop)
-            }
-            None => {
-                let mut conn = PgConnection::establish(self.database.url()).expect("a database");
-                conn.set_instrumentation(asked.clone());
-                read(&mut Conn::Postgres(&mut conn)).map(drop)
+        if let Either::Postgres(_) = connection {
+            // Few rows are sorted faster than an index is walked; of many it must be able to walk.
+            connection.execute("ANALYZE; SET enable_seqscan = off; SET enable_sort = off");
+        }
+        let heard = said.clone();
+        let listen = move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::StartQuery { query, .. } = event {
+                heard.lock().unwrap().push(query.to_string());
             }
         };
-        done.expect("the read succeeds");
-        asked.statements().iter().map(|statement| self.plan(statement)).collect()
+        match &mut connection {
+            Either::Sqlite(conn) => conn.set_instrumentation(listen),
+            Either::Postgres(conn) => conn.set_instrumentation(listen),
+        }
+        Plans { connection, said, _database: database, directory }
     }
 
-    fn plan(&self, statement: &str) -> Plan {
-        let (sql, binds) = statement.split_once(" -- binds: ").unwrap_or((statement, "[]"));
-        let steps = match self.database.file() {
-            // Of its parameters SQLite knows no value when it plans.
-            Some(_) => {
-                let steps = self.database.rows::<SqliteStep>(&format!("EXPLAIN QUERY PLAN {sql}"));
-                steps.into_iter().map(|step| step.detail).collect()
-            }
-            // In a small table a bitmap and a sort are as good; which index is walked in a large one shows without them.
-            None => {
-                let mut conn = PgConnection::establish(self.database.url()).expect("a database");
-                conn.batch_execute("SET enable_bitmapscan = off").expect("anybody may");
-                let explain = format!("EXPLAIN (COSTS OFF) {}", with_values(sql, &values(binds)));
-                let steps = sql_query(explain).load::<PostgresStep>(&mut conn).expect("a plan");
-                steps.into_iter().map(|step| step.line).collect()
-            }
+    /// The plan of each statement that `read` sends.
+    pub fn of<T>(&mut self, read: impl FnOnce(&mut Conn<'_>) -> Result<T, StoreError>) -> Vec<String> {
+        self.said.lock().unwrap().clear();
+        read(&mut self.connection.conn()).expect("the read succeeds");
+        let said = std::mem::take(&mut *self.said.lock().unwrap());
+        // Diesel's word for being in an empty list: nothing is looked at.
+        let sent = said.iter().filter(|statement| !statement.contains("0=1"));
+        sent.map(|statement| self.connection.plan(&with_values(statement))).collect()
+    }
+
+    /// Fails unless the first statement that `read` sends walks `index`, and none looks at more than belongs to the page.
+    pub fn expect_walk<T>(
+        &mut self,
+        list: &str,
+        index: &str,
+        read: impl FnOnce(&mut Conn<'_>) -> Result<T, StoreError>,
+    ) {
+        let index = match (&self.connection, index) {
+            (Either::Sqlite(_), index) if index.ends_with("_pkey") => "PRIMARY KEY",
+            (_, index) => index,
         };
-        Plan { sql: sql.to_owned(), steps }
+        let plans = self.of(read);
+        assert!(plans[0].contains(index), "{list} does not walk {index}:\n{}", plans[0]);
+        for plan in &plans {
+            for sign in NO_WALKS {
+                assert!(
+                    !without_increments(plan).contains(sign),
+                    "{list} looks at all there is ({sign}):\n{plan}"
+                );
+            }
+        }
+        // SQLite does not say what it filters; there the index tells.
+        assert!(!plans[0].contains("Filter:"), "{list} walks past what is not on its page:\n{}", plans[0]);
     }
 }
 
-impl Drop for Store {
+impl Drop for Plans {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n{}", self.sql, self.steps.join("\n"))
-    }
+/// A sort of those alone that are equal by the index is none.
+fn without_increments(plan: &str) -> String {
+    plan.replace("Incremental Sort  (", "")
 }
 
-impl Plan {
-    /// Whether it walks this index once, in the order that is asked for, and looks at nothing else: no table is scanned and nothing
-    /// sorted.
-    pub fn is_walk_of(&self, index: &str) -> bool {
-        self.is_search_of(index) && !self.has(&["TEMP B-TREE", "Sort"])
+impl Either {
+    fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Either::Sqlite(conn) => Conn::Sqlite(conn),
+            Either::Postgres(conn) => Conn::Postgres(conn),
+        }
     }
 
-    /// The same where what is found is so little that it may be sorted.
-    pub fn is_search_of(&self, index: &str) -> bool {
-        let searches = |step: &&String| {
-            step.contains(&format!("USING INDEX {index} ("))
-                || step.contains("Index Scan") && step.contains(&format!("using {index} "))
+    fn execute(&mut self, sql: &str) {
+        let done = match self {
+            Either::Sqlite(conn) => conn.batch_execute(sql),
+            Either::Postgres(conn) => conn.batch_execute(sql),
         };
-        let is_one = self.steps.iter().filter(searches).count() == 1;
-        is_one && !self.has(&["SCAN", "MULTI-INDEX", "Seq Scan", "Bitmap"])
+        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    fn has(&self, words: &[&str]) -> bool {
-        self.steps.iter().any(|step| words.iter().any(|word| step.contains(word)))
-    }
-}
-
-/// What a connection was asked, as diesel shows it: each statement with its values.
-#[derive(Clone, Default)]
-struct Asked(Arc<Mutex<Vec<String>>>);
-
-impl Asked {
-    fn statements(&self) -> Vec<String> {
-        self.0.lock().expect("nobody panics under it").clone()
-    }
-}
-
-impl Instrumentation for Asked {
-    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
-        if let InstrumentationEvent::StartQuery { query, .. } = event {
-            self.0.lock().expect("nobody panics under it").push(query.to_string());
-        }
+    fn plan(&mut self, sql: &str) -> String {
+        let lines: Vec<String> = match self {
+            Either::Sqlite(conn) => {
+                let asked = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}"));
+                let lines: Vec<SqliteLine> =
+                    asked.load(conn).unwrap_or_else(|error| panic!("{sql}: {error}"));
+                lines.into_iter().map(|line| line.detail).collect()
+            }
+            Either::Postgres(conn) => {
+                let asked = diesel::sql_query(format!("EXPLAIN {sql}"));
+                let lines: Vec<Line> = asked.load(conn).unwrap_or_else(|error| panic!("{sql}: {error}"));
+                lines.into_iter().map(|line| line.line).collect()
+            }
+        };
+        format!("{}\n{sql}", lines.join("\n"))
     }
 }
 
-/// The values of a statement as SQL writes them, out of a list such as `["delivery", 7, [1, 2]]`.
-fn values(binds: &str) -> Vec<String> {
-    let (mut values, mut value, mut is_text, mut depth) = (Vec::new(), String::new(), false, 0);
-    for c in binds.trim().chars() {
+/// A statement as diesel shows it, `… WHERE id < ? LIMIT ? -- binds: [7, 51]`, with its values in their places.
+fn with_values(statement: &str) -> String {
+    let (sql, binds) = statement.rsplit_once(" -- binds: ").expect("diesel says the values");
+    let values: Vec<String> = items(binds).into_iter().map(literal).collect();
+    let mut whole = String::new();
+    let mut next = 0;
+    let mut rest = sql;
+    while let Some(at) = rest.find(['?', '$']) {
+        whole.push_str(&rest[..at]);
+        let digits = rest[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
+        let number = rest[at + 1..at + 1 + digits].parse::<usize>().map_or(next, |number| number - 1);
+        whole.push_str(&values[number]);
+        next += 1;
+        rest = &rest[at + 1 + digits..];
+    }
+    whole + rest
+}
+
+/// The items of `[…]`, as Rust shows a list.
+fn items(list: &str) -> Vec<&str> {
+    let inner = list.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).expect("a list");
+    let (mut items, mut start, mut depth, mut quoted) = (Vec::new(), 0, 0, false);
+    for (at, c) in inner.char_indices() {
         match c {
-            '"' => is_text = !is_text,
-            '[' if !is_text => {
-                depth += 1;
-                value.extend((depth > 1).then_some('{'));
+            '"' => quoted = !quoted,
+            '[' | '(' if !quoted => depth += 1,
+            ']' | ')' if !quoted => depth -= 1,
+            ',' if !quoted && depth == 0 => {
+                items.push(inner[start..at].trim());
+                start = at + 1;
             }
-            ']' if !is_text => {
-                value.extend((depth > 1).then_some('}'));
-                depth -= 1;
-            }
-            ',' if !is_text && depth == 1 => values.push(std::mem::take(&mut value)),
-            _ => value.push(c),
+            _ => {}
         }
     }
-    values.push(value);
-    values.into_iter().map(|value| format!("'{}'", value.trim().replace('\'', "''"))).collect()
+    items.push(inner[start..].trim());
+    items.retain(|item| !item.is_empty());
+    items
 }
 
-/// From the last on, so that `$1` is not found in `$12`.
-fn with_values(sql: &str, values: &[String]) -> String {
-    let numbered = values.iter().enumerate().rev();
-    numbered.fold(sql.to_owned(), |sql, (index, value)| sql.replace(&format!("${}", index + 1), value))
+fn literal(value: &str) -> String {
+    match value.chars().next() {
+        Some('[') if items(value).is_empty() => "'{}'".to_owned(),
+        Some('[') => {
+            format!("ARRAY[{}]", items(value).into_iter().map(literal).collect::<Vec<_>>().join(", "))
+        }
+        Some('"') => format!("'{}'", value.trim_matches('"')),
+        // A time.
+        Some(c) if c.is_ascii_digit() && value.contains(['T', ':']) => {
+            format!("'{}'", value.replace('T', " "))
+        }
+        // A day.
+        Some(c) if c.is_ascii_digit() && value.contains('-') => format!("'{value}'"),
+        _ => value.to_owned(),
+    }
 }

@@ -96,7 +96,7 @@ impl Builder {
     }
 }
 
-fn new_directory() -> PathBuf {
+pub fn new_directory() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("test").replace("::", ".");

@@ -68,8 +68,8 @@ const RIDES_TO_ADMIN: (Role, &[&str]) = (
         "guest.place",
     ],
 );
-/// How the two customers see their drivers. The one of the ride that has ended sees no position.
-const RIDE_TO_PAST: (Role, &[&str]) = (Role::Past, &["holder.name", "holder.phone", "holder.plate"]);
+/// How the two customers see their drivers. The one of the ride that ended more than a day ago sees neither position nor number.
+const RIDE_TO_PAST: (Role, &[&str]) = (Role::Past, &["holder.name", "holder.plate"]);
 const RIDE_TO_OWN: (Role, &[&str]) = (Role::Own, &["holder.*", "offered.*"]);
 /// Whom the driver of a ride calls, and where; of the ride that has ended only where it went.
 const RIDE_TO_HOLDER: (Role, &[&str]) = (Role::Holder, &["own.*", "past.place", "past.address"]);

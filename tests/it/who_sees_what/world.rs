@@ -137,6 +137,8 @@ impl World {
         for action in ["start", "complete"] {
             holder.ride(&past, action).await.expect(200);
         }
+        let ended = "UPDATE jobs SET completed_at = '2026-01-02 12:00:00' WHERE completed_at IS NOT NULL";
+        self.server.database().execute(ended);
         let held = self.ask(Role::Own, 10.111_777_1, "own.address").await;
         holder.offered(&held).await;
         self.follow(&held).await;

@@ -162,7 +162,8 @@ async fn enter(
     if found.ride.job.id != job {
         return Err(NotJoined::refused(ErrorCode::Unavailable, "the ride has just begun anew; join again"));
     }
-    Ok(Joined { membership, seen, ride: words::ride_for(viewer, found) })
+    let ride = words::ride_for(context.sight(viewer), found);
+    Ok(Joined { membership, seen, ride })
 }
 
 async fn follow(
@@ -212,8 +213,9 @@ pub(super) fn snapshot(client: &mut Client, rest: Vec<Step>, link: &mut Link<'_,
     link.wait(reading, move |client, outcome: Result<_, StoreError>, link| match outcome {
         Ok((open, held)) => {
             let now = client.context.clock.now();
+            let sight = client.context.sight(viewer);
             let rides: Vec<Ride> =
-                open.into_iter().map(|standing| words::ride_for(viewer, standing)).collect();
+                open.into_iter().map(|standing| words::ride_for(sight, standing)).collect();
             client.send(ride_hailing::rides(&rides, now), link);
             if !held.is_empty() {
                 client.send(driver_app::orders(&words::orders_held(held), now), link);
