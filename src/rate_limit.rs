@@ -54,6 +54,12 @@ impl Rate {
 #[error("over the limit, again in {} s", self.as_secs())]
 pub struct RetryAfter(Duration);
 
+impl From<Duration> for RetryAfter {
+    fn from(wait: Duration) -> Self {
+        RetryAfter(wait)
+    }
+}
+
 impl RetryAfter {
     pub(crate) const fn new(wait: Duration) -> Self {
         Self(wait)
@@ -147,6 +153,13 @@ impl<K: Hash + Eq> KeyedLimiter<K> {
         if let Some(bucket) = self.buckets().get_mut(key) {
             bucket.give_back(self.rate);
         }
+    }
+
+    /// Forgets what was taken: the key's bucket is full again.
+    pub fn forget(&self, key: &K) {
+        let mut generations = self.generations();
+        generations.young.remove(key);
+        generations.old.remove(key);
     }
 
     /// Keys held at present, never more than allowed.

@@ -1,5 +1,5 @@
 //! The dispatcher: who comes and goes. Lets sessions into the registry and out of it, ends what has expired, looks for
-//! announcements that got lost and for drivers who are not heard of any more.
+//! announcements that got lost, for drivers who are not heard of any more, and for what another process has revoked.
 //!
 //! It owns no event: those are handed from the database's thread to the sessions by the registry itself.
 
@@ -13,8 +13,9 @@ use crate::domain::driver::DriverStatus;
 use crate::domain::ids::{AccountId, DriverId};
 use crate::metrics::Metrics;
 use crate::operations::rides::{self, Waiting};
-use crate::operations::{self, drivers};
-use crate::store::{Chain, Database, StoreError, newest_events};
+use crate::operations::tokens::VerifiedClaims;
+use crate::operations::{self, authentication, drivers, grants};
+use crate::store::{Chain, Conn, Database, StoreError, newest_events};
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
@@ -114,6 +115,7 @@ impl Actor for Dispatcher {
             dispatcher.registry.close_expired(now);
             dispatcher.registry.forget_left(now - LEFT_FOR);
             dispatcher.repair_look(ctx);
+            dispatcher.look_for_revoked(ctx);
         });
         ctx.run_interval(SILENCE_INTERVAL, |dispatcher, ctx| {
             dispatcher.look_for_lost_drivers(ctx);
@@ -176,15 +178,15 @@ impl Handler<Deregister> for Dispatcher {
 pub struct Renewed {
     pub account: AccountId,
     pub session: Uuid,
-    pub expires_at: DateTime<Utc>,
+    pub claims: VerifiedClaims,
 }
 
 impl Handler<Renewed> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, renewed: Renewed, _: &mut Self::Context) {
-        let expires_at = self.clock.moment().steady_until(renewed.expires_at);
-        self.registry.renew(renewed.account, renewed.session, expires_at);
+        let expires_at = self.clock.moment().steady_until(renewed.claims.session_ends_at());
+        self.registry.renew(renewed.account, renewed.session, &renewed.claims, expires_at);
     }
 }
 
@@ -207,6 +209,39 @@ impl Dispatcher {
             }
             Err(StoreError::Closed) => {}
             Err(error) => log::warn!("the repair look failed: {}", Chain(&error)),
+        }));
+    }
+
+    /// Closes what came with what another process has revoked: `fleetwire admin`, or another server.
+    fn look_for_revoked(&self, ctx: &mut Context<Self>) {
+        if self.registry.is_empty() {
+            return;
+        }
+        let (database, registry) = (self.database.clone(), self.registry.clone());
+        let since = self.clock.now() - REPAIR_WINDOW;
+        let look = async move {
+            let revoked = database.read(move |conn| grants::revoked_since(conn, since)).await?;
+            let connected = registry.claims_of(&revoked);
+            if connected.is_empty() {
+                return Ok(());
+            }
+            let still_good = move |conn: &mut Conn<'_>| {
+                let mut gone = Vec::new();
+                for (account, session, claims) in &connected {
+                    if authentication::principal(conn, claims)?.is_none() {
+                        gone.push((*account, *session));
+                    }
+                }
+                Ok::<_, StoreError>(gone)
+            };
+            for (account, session) in database.read(still_good).await? {
+                registry.close_revoked(account, session);
+            }
+            Ok(())
+        };
+        ctx.spawn(look.into_actor(self).map(|looked, _, _| match looked {
+            Ok(()) | Err(StoreError::Closed) => {}
+            Err(error) => log::warn!("revoked sessions not looked for: {}", Chain(&error)),
         }));
     }
 

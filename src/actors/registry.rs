@@ -12,9 +12,10 @@ use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::event::{Announcement, Event};
 use crate::domain::ids::{AccountId, DriverId, EventId};
+use crate::operations::tokens::VerifiedClaims;
 use crate::rate_limit::Limit;
 use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
@@ -43,6 +44,18 @@ pub struct Registered {
     pub expires_at: Option<DateTime<Utc>>,
     /// Of the account's sessions, this one among them.
     pub sessions_max: usize,
+    /// What its token says.
+    pub claims: Option<Box<VerifiedClaims>>,
+}
+
+impl Registered {
+    fn log_in(&self) -> Option<Uuid> {
+        self.claims.as_ref().and_then(|claims| claims.session)
+    }
+
+    fn revoke(&self) {
+        self.handle.close(CloseCode::AuthenticationFailed, "access revoked");
+    }
 }
 
 /// What a repair found.
@@ -77,7 +90,12 @@ impl Registry {
         for announcement in announcements {
             match announcement {
                 Announcement::Event(event) => self.deliver(event),
-                Announcement::AccessRevoked(account) => self.close_all_of(*account),
+                Announcement::AccessRevoked { account, but } => {
+                    self.close_those(*account, |session| but.is_none() || session.log_in() != *but);
+                }
+                Announcement::GrantRevoked { account, log_in } => {
+                    self.close_those(*account, |session| session.log_in() == Some(*log_in));
+                }
                 // The matcher's.
                 Announcement::DriverChanged(_) | Announcement::Search(_) => {}
                 // The push queue's.
@@ -125,11 +143,18 @@ impl Registry {
     }
 
     /// A session has brought a fresh token.
-    pub(super) fn renew(&self, account: AccountId, session: Uuid, expires_at: DateTime<Utc>) {
+    pub(super) fn renew(
+        &self,
+        account: AccountId,
+        session: Uuid,
+        claims: &VerifiedClaims,
+        expires_at: DateTime<Utc>,
+    ) {
         let mut accounts = self.accounts();
         let sessions = accounts.get_mut(&account).into_iter().flat_map(|connected| &mut connected.sessions);
         for registered in sessions.filter(|other| other.handle.session_id() == session) {
             registered.expires_at = Some(expires_at);
+            registered.claims = Some(Box::new(claims.clone()));
         }
     }
 
@@ -176,10 +201,36 @@ impl Registry {
         }
     }
 
-    fn close_all_of(&self, account: AccountId) {
-        for session in self.accounts().get(&account).into_iter().flat_map(|connected| &connected.sessions) {
-            session.handle.close(CloseCode::AuthenticationFailed, "access revoked");
-        }
+    fn close_those(&self, account: AccountId, which: impl Fn(&Registered) -> bool) {
+        let accounts = self.accounts();
+        let sessions = accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions);
+        sessions.filter(|session| which(session)).for_each(Registered::revoke);
+    }
+
+    /// Whether a socket is open that came with this log-in.
+    pub fn is_log_in_connected(&self, account: AccountId, log_in: Uuid) -> bool {
+        let accounts = self.accounts();
+        let mut sessions = accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions);
+        sessions.any(|session| session.log_in() == Some(log_in))
+    }
+
+    /// What the sessions of these accounts came with, each by its session.
+    pub(super) fn claims_of(&self, revoked: &BTreeSet<AccountId>) -> Vec<(AccountId, Uuid, VerifiedClaims)> {
+        let accounts = self.accounts();
+        let of = |account: &AccountId| {
+            let account = *account;
+            let sessions = accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions);
+            sessions.filter_map(move |session| {
+                let claims = session.claims.as_deref()?.clone();
+                Some((account, session.handle.session_id(), claims))
+            })
+        };
+        revoked.iter().flat_map(of).collect()
+    }
+
+    /// Closes one session, which came with what is no good any more.
+    pub(super) fn close_revoked(&self, account: AccountId, session: Uuid) {
+        self.close_those(account, |other| other.handle.session_id() == session);
     }
 
     // What stands under the lock is whole at every moment, so a poisoned one is, too.

@@ -177,6 +177,13 @@ pub fn code_of(refusal: Refusal) -> ErrorCode {
         Refusal::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
         Refusal::OrderTwice => ErrorCode::OrderTwice,
         Refusal::WrongCredentials => ErrorCode::WrongCredentials,
+        Refusal::WrongPassword => ErrorCode::WrongPassword,
+        Refusal::OwnPassword => ErrorCode::OwnPassword,
+        Refusal::OwnFactor => ErrorCode::OwnFactor,
+        Refusal::NewPasswordRequired => ErrorCode::NewPasswordRequired,
+        Refusal::CodeRequired => ErrorCode::CodeRequired,
+        Refusal::NoEnrolment => ErrorCode::NoEnrolment,
+        Refusal::LastAdmin => ErrorCode::LastAdmin,
         Refusal::InvalidRefreshToken => ErrorCode::InvalidRefreshToken,
         Refusal::LoggedOut => ErrorCode::Unauthorized,
     }

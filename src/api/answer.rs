@@ -10,6 +10,7 @@ use crate::operations::idempotency::{self, Answer, IdempotencyKey};
 use crate::store::{Conn, StoreError, Tx};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use serde::Serialize;
 
 /// What a handler returns.
@@ -21,6 +22,12 @@ pub const CREATED: StatusCode = StatusCode::CREATED;
 /// 200 with JSON.
 pub fn json(body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().json(body)
+}
+
+/// An answer that nobody keeps: there is a secret in it.
+pub fn secret(mut answer: HttpResponse) -> HttpResponse {
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
 }
 
 /// Runs a decision once for each key, and answers with what it wrote down: the answer is made and kept inside the change's

@@ -1,39 +1,48 @@
 //! Logging in, refreshing, logging out, registering. No token and no password reaches a log or an error's text.
 
-use crate::api::answer::{Answered, json};
+use crate::api::answer::{Answered, json, secret};
 use crate::api::fields::{FieldProblem, Fields};
 use crate::api::input::Body;
 use crate::api::operators::customers::{NewCustomer, created, new_customer};
 use crate::api::problem::Problem;
-use crate::api::{Context, client_address, limited_address, push, rules};
-use crate::contracts::driver_rest::{LoggedIn, User};
+use crate::api::{Context, client_address, limited_address, push, rules, second_factor};
+use crate::contracts::driver_rest::{self, User};
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::ids::AccountId;
 use crate::domain::phone_number::PhoneNumber;
-use crate::operations::authentication::{self, Issue, Login, Principal, Refreshed};
+use crate::operations::authentication::{self, Issue, LoggedIn, Login, NewLogIn, Principal, Refreshed};
 use crate::operations::log_ins::{self, Door, Place};
 use crate::operations::passwords::Password;
 use crate::operations::push::NamedDevice;
 use crate::operations::tokens::{Subject, Use};
-use crate::operations::{Refusal, accounts};
+use crate::operations::{Refusal, accounts, grants};
 use crate::rate_limit::Guess;
 use crate::store::{Party, Tx};
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::http::header::USER_AGENT;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
 use std::net::IpAddr;
 use std::time::Instant;
 use uuid::Uuid;
 
+/// Of what software calls itself: enough to tell a phone from a browser.
+const DEVICE_CHARS_MAX: usize = 100;
+
 /// The user name or the phone number, and the password.
 struct Credentials {
     login: Login,
     password: Password,
+    /// Takes the place of a password for one time.
+    new_password: Option<Password>,
+    /// What the device is called.
+    device_name: Option<String>,
+    /// Of the second factor.
+    code: Option<String>,
 }
 
 /// `POST auth/login`. A name that nobody has costs the same as one with a wrong password, and gets the same answer.
 pub async fn login(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Answered {
-    let Credentials { login, password } = credentials(&body)?;
+    let Credentials { login, password, new_password, device_name, code } = credentials(&body)?;
     limit_address(&ctx, &req)?;
     let (one_form, expected) = (login.one_form(), expected_number(&login));
     let (address, now) = (limited_address(&ctx, &req), ctx.clock.now());
@@ -54,16 +63,29 @@ pub async fn login(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Ans
     };
     // No guess: an app or a script that logs in often is nobody to be locked out.
     drop(guess);
-    let (id, lifetime) = (Uuid::new_v4(), refresh_lifetime(&ctx));
-    let logging_in = move |tx: &mut Tx<'_>| {
-        let issue = authentication::log_in(tx, &account, id, lifetime)?;
-        log_ins::remember(tx, account.id, &place)?;
-        Ok(issue)
+    let password_hash = match new_password.filter(|_| account.password_once_until.is_some()) {
+        Some(password) => Some(ctx.passwords.hash(password).await?),
+        None => None,
     };
-    let issue = ctx.write(logging_in).await?;
+    let name = device_name.unwrap_or_else(|| device_of(&req));
+    let (id, lifetime) = (Uuid::new_v4(), refresh_lifetime(&ctx));
+    let needs_factor = ctx.settings.tokens.operators_need_second_factor;
+    let new = NewLogIn { id, lifetime, name, password_hash, code, needs_factor };
+    let logging_in = move |tx: &mut Tx<'_>| {
+        let outcome = authentication::log_in(tx, &account, &new)?;
+        if matches!(outcome, LoggedIn::Issued(..)) {
+            log_ins::remember(tx, account.id, &place)?;
+        }
+        Ok(outcome)
+    };
+    let (issue, recovery_codes) = match ctx.write(logging_in).await? {
+        LoggedIn::Issued(issue, recovery_codes) => (*issue, recovery_codes),
+        LoggedIn::NotWith(checked) => return Err(second_factor::not_with(&ctx, checked)),
+        LoggedIn::Enrol(enrolment) => return Ok(second_factor::to_enrol(enrolment)),
+    };
     let who = &issue.principal;
     log::info!("logged in account={} user_id={} role={}", who.account, who.public_id, who.role);
-    Ok(logged_in(&ctx, issue))
+    Ok(logged_in(&ctx, issue, recovery_codes))
 }
 
 /// `POST auth/refresh`.
@@ -78,15 +100,16 @@ pub async fn refresh(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> A
     let (id, lifetime) = (Uuid::new_v4(), refresh_lifetime(&ctx));
     // A phone changes its address all the time, and where it has its token it is at home.
     let place = Place::of(&ctx.tokens, limited_address(&ctx, &req));
+    let needs_factor = ctx.settings.tokens.operators_need_second_factor;
     let refreshing = move |tx: &mut Tx<'_>| {
-        let refreshed = authentication::refresh(tx, &claims, id, lifetime)?;
+        let refreshed = authentication::refresh(tx, &claims, id, lifetime, needs_factor)?;
         if let Refreshed::Issued(issue) = &refreshed {
             log_ins::remember(tx, issue.principal.account, &place)?;
         }
         Ok(refreshed)
     };
     match ctx.write(refreshing).await? {
-        Refreshed::Issued(issue) => Ok(logged_in(&ctx, issue)),
+        Refreshed::Issued(issue) => Ok(logged_in(&ctx, issue, Vec::new())),
         Refreshed::Revoked => {
             log::warn!("a refresh token was used twice: its family is revoked user_id={user}");
             Err(Refusal::InvalidRefreshToken.into())
@@ -137,11 +160,22 @@ fn credentials(body: &Body) -> Result<Credentials, Problem> {
     let username = fields.optional("username", rules::name);
     let phone_number = fields.optional("phone_number", rules::name);
     let password = fields.required("password", rules::claimed_password);
+    let new_password = fields.optional("new_password", rules::password);
+    let device_name = fields.optional("device_name", rules::name);
+    let code = fields.optional("code", rules::unless_empty(rules::name)).flatten();
     let login = username.map(Login::Username).or(phone_number.map(Login::PhoneNumber));
     if !fields.has("username") && !fields.has("phone_number") {
         fields.refuse("username", "is missing, and so is phone_number");
     }
-    fields.finish(|| Some(Credentials { login: login?, password: password? }))
+    fields
+        .finish(|| Some(Credentials { login: login?, password: password?, new_password, device_name, code }))
+}
+
+/// What a log-in is called where the app says no name: as its software calls itself.
+fn device_of(req: &HttpRequest) -> String {
+    let agent = req.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let name: String = agent.chars().take(DEVICE_CHARS_MAX).collect();
+    if name.trim().is_empty() { grants::UNNAMED.to_owned() } else { name }
 }
 
 fn refresh_token(body: &Body) -> Result<String, Problem> {
@@ -158,7 +192,7 @@ fn expected_number(login: &Login) -> Option<Problem> {
     Some(Problem::fields(vec![FieldProblem { field: "phone_number".to_owned(), message }]))
 }
 
-fn limit_address(ctx: &Context, req: &HttpRequest) -> Result<(), Problem> {
+pub(super) fn limit_address(ctx: &Context, req: &HttpRequest) -> Result<(), Problem> {
     let address = limited_address(ctx, req);
     ctx.limiters.logins_by_address.check(address, Instant::now()).map_err(|wait| {
         ctx.metrics.logins_limited.increment(1);
@@ -173,7 +207,7 @@ fn limit_refresh(ctx: &Context, user: Uuid) -> Result<(), Problem> {
 }
 
 /// What could not be compared, a 503 among it, is no guess.
-fn begin_guess<'a>(
+pub(super) fn begin_guess<'a>(
     ctx: &'a Context,
     name: String,
     door: Option<&Door>,
@@ -204,20 +238,19 @@ fn refresh_lifetime(ctx: &Context) -> TimeDelta {
 }
 
 /// The refresh token is signed with what its row says, so whoever asks again after a lost reply gets the very same one.
-fn logged_in(ctx: &Context, issue: Issue) -> HttpResponse {
+fn logged_in(ctx: &Context, issue: Issue, recovery_codes: Vec<String>) -> HttpResponse {
     let Issue { id, session, issued_at, principal } = issue;
     let subject = Subject { session, ..principal.subject() };
     let now = principal.issue_time(ctx.clock.now());
-    let answer = LoggedIn {
+    let answer = driver_rest::LoggedIn {
         access_token: ctx.tokens.issue_access(&subject, now, Uuid::new_v4()).text,
         refresh_token: ctx.tokens.issue_refresh(&subject, issued_at, id).text,
         token_type: "bearer",
         expires_in: ctx.settings.tokens.access_ttl.as_secs(),
         user: user(principal),
+        recovery_codes,
     };
-    let mut response = json(&answer);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    secret(json(&answer))
 }
 
 fn user(principal: Principal) -> User {

@@ -97,12 +97,13 @@ async fn known(req: &HttpRequest) -> Result<Principal, Problem> {
         Problem::unauthorized()
     })?;
     req.extensions_mut().insert(LogIn(claims.session));
-    let principal = match ctx.principals.find(claims.sub, Instant::now()) {
+    let principal = match ctx.principals.find(&claims, Instant::now()) {
         Ok(recent) => Some(recent).filter(|who| who.is_meant_by(&claims)),
         Err(began) => {
             Party::Bearer(claims.sub).is_known();
-            let read = ctx.read(move |conn| authentication::principal(conn, &claims)).await?;
-            read.inspect(|principal| ctx.principals.keep(principal, began, Instant::now()))
+            let asked = claims.clone();
+            let read = ctx.read(move |conn| authentication::principal(conn, &asked)).await?;
+            read.inspect(|principal| ctx.principals.keep(&claims, principal, began, Instant::now()))
         }
     };
     let principal = principal.ok_or_else(Problem::unauthorized)?;
@@ -150,6 +151,7 @@ mod tests {
             customer: None,
             external_id: None,
             tokens_valid_from: 0,
+            log_in: None,
         }
     }
 

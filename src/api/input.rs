@@ -219,6 +219,7 @@ impl Once {
             route: self.route.clone(),
             key: self.key.clone()?,
             request_hash: ctx.tokens.fingerprint(&body.bytes),
+            previous_hash: ctx.tokens.previous_fingerprint(&body.bytes),
         })
     }
 }

@@ -15,7 +15,7 @@
 //! | `host` | under which name and over what a request came |
 //! | `request_id` | by what a request is found in the log |
 //! | `sockets` | the doors of the sockets |
-//! | `auth`, `driver_app`, `orders`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `payments`, `push`, `health`, `console` | the handlers |
+//! | `auth`, `own_access`, `second_factor`, `driver_app`, `orders`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `payments`, `push`, `health`, `console` | the handlers |
 
 mod answer;
 mod around;
@@ -36,6 +36,7 @@ mod input;
 mod nearby;
 mod operators;
 mod orders;
+mod own_access;
 mod payments;
 mod principals;
 pub mod problem;
@@ -46,6 +47,7 @@ mod rides;
 mod route_tests;
 pub mod routes;
 mod rules;
+mod second_factor;
 pub mod sockets;
 mod stats;
 

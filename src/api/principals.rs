@@ -6,7 +6,8 @@
 
 use crate::domain::ids::AccountId;
 use crate::operations::authentication::Principal;
-use std::collections::HashMap;
+use crate::operations::tokens::VerifiedClaims;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -14,17 +15,24 @@ use uuid::Uuid;
 const KEPT_FOR: Duration = Duration::from_secs(1);
 /// Some 2 MB; past it all are forgotten, which costs each a read.
 const KEPT_MAX: usize = 10_000;
+/// Log-ins whose use is noted between two writes: some 3 MB.
+const USED_MAX: usize = 100_000;
 
 #[derive(Default)]
 pub struct Principals {
     state: Mutex<State>,
 }
 
+/// Whom a token names, and by which log-in.
+type Key = (Uuid, Option<Uuid>);
+
 #[derive(Default)]
 struct State {
-    recent: HashMap<Uuid, (Principal, Instant)>,
+    recent: HashMap<Key, (Principal, Instant)>,
     /// Rises with each account that is forgotten.
     forgotten: u64,
+    /// Log-ins that were used since it was last written down.
+    used: HashSet<Uuid>,
 }
 
 /// When a read began. What was forgotten since makes it worthless.
@@ -32,24 +40,35 @@ struct State {
 pub struct Began(u64);
 
 impl Principals {
-    pub fn find(&self, public_id: Uuid, now: Instant) -> Result<Principal, Began> {
+    pub fn find(&self, claims: &VerifiedClaims, now: Instant) -> Result<Principal, Began> {
         let state = self.state();
-        match state.recent.get(&public_id) {
+        match state.recent.get(&(claims.sub, claims.session)) {
             Some((principal, read_at)) if now.duration_since(*read_at) < KEPT_FOR => Ok(principal.clone()),
             _ => Err(Began(state.forgotten)),
         }
     }
 
     /// Keeps what was read, unless an account was forgotten since the read began: it may be this one.
-    pub fn keep(&self, principal: &Principal, began: Began, now: Instant) {
+    pub fn keep(&self, claims: &VerifiedClaims, principal: &Principal, began: Began, now: Instant) {
         let mut state = self.state();
+        state.note_use(principal);
         if state.forgotten != began.0 {
             return;
         }
         if state.recent.len() >= KEPT_MAX {
             state.recent.clear();
         }
-        state.recent.insert(principal.public_id, (principal.clone(), now));
+        state.recent.insert((claims.sub, claims.session), (principal.clone(), now));
+    }
+
+    /// Somebody was let in otherwise than by a request, with a socket.
+    pub fn note_use(&self, principal: &Principal) {
+        self.state().note_use(principal);
+    }
+
+    /// The log-ins that were used since this was asked last.
+    pub fn take_used(&self) -> HashSet<Uuid> {
+        std::mem::take(&mut self.state().used)
     }
 
     pub fn forget(&self, account: AccountId) {
@@ -58,16 +77,42 @@ impl Principals {
         state.recent.retain(|_, (principal, _)| principal.account != account);
     }
 
-    // A map and a number, whole at every moment.
+    // Maps and a number, whole at every moment.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// What is past the bound is not noted: of so many log-ins nobody looks through the times.
+    fn note_use(&mut self, principal: &Principal) {
+        if let Some(log_in) = principal.log_in.filter(|_| self.used.len() < USED_MAX) {
+            self.used.insert(log_in);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::role::Role;
+    use crate::domain::role::{Role, Roles};
+    use crate::operations::tokens::Issuer;
+    use chrono::DateTime;
+
+    fn claims() -> VerifiedClaims {
+        VerifiedClaims {
+            issuer: Issuer::Own,
+            sub: Uuid::from_u128(7),
+            role: None,
+            driver_id: None,
+            customer_id: None,
+            jti: None,
+            issued_at: 0,
+            expires_at: DateTime::UNIX_EPOCH,
+            session: Some(Uuid::from_u128(5)),
+            may_be: Roles::ALL,
+        }
+    }
 
     fn principal() -> Principal {
         Principal {
@@ -80,25 +125,38 @@ mod tests {
             customer: None,
             external_id: None,
             tokens_valid_from: 0,
+            log_in: Some(Uuid::from_u128(5)),
         }
     }
 
     #[test]
     fn who_asked_a_moment_ago_is_known_for_a_moment() {
         let (principals, now) = (Principals::default(), Instant::now());
-        let began = principals.find(principal().public_id, now).expect_err("nobody asked yet");
-        principals.keep(&principal(), began, now);
-        assert_eq!(principals.find(principal().public_id, now), Ok(principal()));
-        assert!(principals.find(principal().public_id, now + KEPT_FOR).is_err());
+        let began = principals.find(&claims(), now).expect_err("nobody asked yet");
+        principals.keep(&claims(), &principal(), began, now);
+        assert_eq!(principals.find(&claims(), now), Ok(principal()));
+        assert!(principals.find(&claims(), now + KEPT_FOR).is_err());
+        let other = VerifiedClaims { session: Some(Uuid::from_u128(6)), ..claims() };
+        assert!(principals.find(&other, now).is_err(), "by another log-in, which may be revoked");
+    }
+
+    #[test]
+    fn the_use_of_a_log_in_is_told_once() {
+        let principals = Principals::default();
+        principals.note_use(&principal());
+        principals.note_use(&principal());
+        principals.note_use(&Principal { log_in: None, ..principal() });
+        assert_eq!(principals.take_used().into_iter().collect::<Vec<_>>(), [Uuid::from_u128(5)]);
+        assert!(principals.take_used().is_empty());
     }
 
     /// The account is read, then suspended, then the read is kept: it would have been let in for another second.
     #[test]
     fn a_read_that_an_account_was_forgotten_during_is_not_kept() {
         let (principals, now) = (Principals::default(), Instant::now());
-        let began = principals.find(principal().public_id, now).expect_err("nobody asked yet");
+        let began = principals.find(&claims(), now).expect_err("nobody asked yet");
         principals.forget(AccountId(7));
-        principals.keep(&principal(), began, now);
-        assert!(principals.find(principal().public_id, now).is_err());
+        principals.keep(&claims(), &principal(), began, now);
+        assert!(principals.find(&claims(), now).is_err());
     }
 }

@@ -16,6 +16,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::error::Error;
 use std::fmt;
 
@@ -33,6 +34,8 @@ pub struct Problem {
     state: Option<&'static str>,
     errors: Vec<FieldProblem>,
     retry_after_secs: Option<u64>,
+    /// What only this one says.
+    more: Map<String, Value>,
 }
 
 #[derive(Serialize)]
@@ -46,6 +49,8 @@ struct Body<'a> {
     state: Option<&'static str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldProblem],
+    #[serde(flatten)]
+    more: &'a Map<String, Value>,
 }
 
 impl Problem {
@@ -53,7 +58,14 @@ impl Problem {
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         let retry_after_secs =
             (code.retry() == Retry::Later && code.status() != 409).then_some(RETRY_AFTER_SECS);
-        Self { code, detail: detail.into(), state: None, errors: Vec::new(), retry_after_secs }
+        Self {
+            code,
+            detail: detail.into(),
+            state: None,
+            errors: Vec::new(),
+            retry_after_secs,
+            more: Map::new(),
+        }
     }
 
     /// All fields that are wrong, at once.
@@ -81,6 +93,12 @@ impl Problem {
         let retry_after_secs = Some(wait.as_secs());
         let detail = format!("Come again in {} s.", wait.as_secs());
         Self { retry_after_secs, ..Self::new(ErrorCode::TooManyRequests, detail) }
+    }
+
+    /// With further fields, those of an object.
+    pub fn with_more(self, more: &impl Serialize) -> Self {
+        let Ok(Value::Object(more)) = serde_json::to_value(more) else { return self };
+        Self { more, ..self }
     }
 
     /// For a request that came while the server stops.
@@ -155,6 +173,7 @@ impl ResponseError for Problem {
             code: code.as_str(),
             state: self.state,
             errors: &self.errors,
+            more: &self.more,
         };
         let text = serde_json::to_string(&body).expect("a problem is plain JSON");
         response.content_type("application/problem+json").body(text)
@@ -246,7 +265,6 @@ mod tests {
     use super::*;
     use crate::domain::job::JobStatus;
     use actix_web::body::to_bytes;
-    use serde_json::Value;
 
     async fn body(problem: &Problem) -> Value {
         let bytes = to_bytes(problem.error_response().into_body()).await.unwrap();

@@ -2,9 +2,12 @@
 //! router is made from the rows and each path knows its own, so that a route without a row does not exist, and whoever
 //! asks for an account on one that was made in another way is refused.
 
-use super::operators::{audit, customers, demo, drivers, orders as operators_orders, people, traces};
+use super::operators::{
+    access, audit, customers, demo, drivers, orders as operators_orders, people, staff, traces,
+};
 use super::{
-    auth, bookings, console, driver_app, health, nearby, orders, payments, push, rides, sockets, stats,
+    auth, bookings, console, driver_app, health, nearby, orders, own_access, payments, push, rides,
+    second_factor, sockets, stats,
 };
 use crate::domain::role::Role;
 use actix_web::http::Method;
@@ -87,6 +90,9 @@ macro_rules! method {
     (patch) => {
         "PATCH"
     };
+    (delete) => {
+        "DELETE"
+    };
 }
 
 /// `"/path": get handler => WHO RECORDED, post …;` in groups that are there or not as a whole. Of two paths that a request may
@@ -123,6 +129,8 @@ use Role::{Admin, Customer, Dispatcher, Driver, Service, Viewer};
 
 const ANYBODY: Who = Who::Anybody;
 const ALL_OR_NOBODY: Who = Who::RolesOrNobody(&Role::ALL);
+/// The own account.
+const EVERYBODY: Who = Who::Roles(&Role::ALL);
 const DRIVERS: Who = Who::Roles(&[Driver]);
 const CUSTOMERS: Who = Who::Roles(&[Customer]);
 /// On the matching app's socket: guests, where they are allowed.
@@ -166,6 +174,11 @@ routes! {
         "/api/v1/auth/refresh": post auth::refresh => ANYBODY Nothing;
         "/api/v1/auth/logout": post auth::logout => ANYBODY Nothing;
         "/api/v1/auth/register": post auth::register => ANYBODY Nothing;
+        "/api/v1/auth/password": post own_access::change_password => EVERYBODY Changes;
+        "/api/v1/auth/totp": get second_factor::show => OPERATORS Nothing, post second_factor::enrol => OPERATORS Changes;
+        "/api/v1/auth/totp/confirm": post second_factor::confirm => OPERATORS Changes;
+        "/api/v1/auth/sessions": get own_access::sessions => EVERYBODY Nothing;
+        "/api/v1/auth/sessions/{session_id}": delete own_access::revoke => EVERYBODY Changes;
 
         "/api/v1/ws/driver/{driver_id}": get sockets::driver => DRIVERS Nothing;
         "/api/v1/ws/connect": get sockets::connect => PARTIES_DISPATCHERS Reads;
@@ -235,6 +248,16 @@ routes! {
         "/api/v1/admin/customers/{id}": get customers::show => OPERATORS Reads, patch customers::change => ADMINS Changes;
         "/api/v1/admin/customers/{id}/export": get people::export_customer => ADMINS Reads;
         "/api/v1/admin/customers/{id}/erase": post people::erase_customer => ADMINS Changes;
+        "/api/v1/admin/operators": get staff::list => ADMINS Reads, post staff::create => ADMINS Changes;
+        "/api/v1/admin/operators/{user_id}": get staff::show => ADMINS Reads, patch staff::change => ADMINS Changes;
+        "/api/v1/admin/programs": get staff::list_programs => ADMINS Reads, post staff::create_program => ADMINS Changes;
+        "/api/v1/admin/programs/{user_id}": get staff::show_program => ADMINS Reads, patch staff::change_program => ADMINS Changes;
+        "/api/v1/admin/programs/{user_id}/tokens": post staff::make_token => ADMINS Changes;
+        "/api/v1/admin/accounts/{user_id}/unlock": post access::unlock => ADMINS Changes;
+        "/api/v1/admin/accounts/{user_id}/password": post access::reset_password => ADMINS Changes;
+        "/api/v1/admin/accounts/{user_id}/totp": delete second_factor::reset => ADMINS Changes;
+        "/api/v1/admin/accounts/{user_id}/sessions": get access::sessions => ADMINS Reads, delete access::revoke_all => ADMINS Changes;
+        "/api/v1/admin/accounts/{user_id}/sessions/{session_id}": delete access::revoke => ADMINS Changes;
         "/api/v1/admin/orders": get operators_orders::list => OPERATORS_PROGRAMS Reads, post operators_orders::create => DISPATCHERS_PROGRAMS Changes;
         // Before the orders by id: it is a name where those have a number.
         "/api/v1/admin/orders/batches": post operators_orders::assign_batch => DISPATCHERS_PROGRAMS Changes;
@@ -282,9 +305,13 @@ mod tests {
     #[test]
     fn a_viewer_changes_nothing_and_a_dispatcher_no_account() {
         for route in ROUTES.iter().filter(|route| route.who != ANYBODY && route.method != "GET") {
+            // But of their own account.
+            if route.path.starts_with("/api/v1/auth/") {
+                continue;
+            }
             assert!(!route.who.has(Viewer), "{route}");
-            let is_account =
-                ["/admin/drivers", "/admin/customers"].iter().any(|part| route.path.contains(part));
+            let accounts = ["drivers", "customers", "operators", "programs", "accounts"];
+            let is_account = accounts.iter().any(|part| route.path.contains(&format!("/admin/{part}")));
             assert!(!(is_account && route.who.has(Dispatcher)), "{route}");
         }
     }

@@ -222,6 +222,15 @@ pub fn paid(value: &Value) -> Result<PaymentStatus, String> {
     word(&[(PaymentStatus::Paid.as_str(), PaymentStatus::Paid)])(value)
 }
 
+/// A whole number in a body.
+pub fn whole_in(range: RangeInclusive<usize>) -> impl Fn(&Value) -> Result<usize, String> {
+    move |value| {
+        let number = integer(value).and_then(|number| usize::try_from(number).ok());
+        let number = number.filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
+    }
+}
+
 /// A number in a query string.
 pub fn number_in(range: RangeInclusive<usize>) -> impl Fn(&Value) -> Result<usize, String> {
     move |value| {

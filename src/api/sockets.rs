@@ -132,7 +132,10 @@ impl Door {
         let principal = self.context.read(move |conn| authentication::principal(conn, &asked)).await?;
         // A role that has no part in this contract is as good as nobody.
         let admitted = principal.filter(|principal| routes::admits(&self.req, principal.role));
-        Ok(admitted.map(|principal| Known { principal, claims }))
+        Ok(admitted.map(|principal| {
+            self.context.principals.note_use(&principal);
+            Known { principal, claims }
+        }))
     }
 
     /// Whether the account does not connect too often.

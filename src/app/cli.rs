@@ -5,6 +5,7 @@ use crate::domain::role::Role;
 use crate::operations::people::Person;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::path::PathBuf;
+use uuid::Uuid;
 
 /// A realtime dispatch server for small fleets.
 #[derive(Debug, Parser)]
@@ -29,7 +30,7 @@ pub enum Command {
     Seed(Seed),
     /// Print an access token for testing, alone on its line
     Token(Token),
-    /// Manage operators
+    /// Manage operators, and let anybody in again or no longer; takes effect on a running server within seconds
     Admin {
         #[command(subcommand)]
         command: Admin,
@@ -147,6 +148,9 @@ pub struct Token {
     /// What the program may do, where that is not what programs do: a dispatcher or a viewer
     #[arg(long, value_name = "ROLE", conflicts_with_all = ["driver", "customer", "admin"], value_parser = program_role)]
     pub role: Option<Role>,
+    /// How a program's or an operator's token is called where it is listed
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["driver", "customer"])]
+    pub name: Option<String>,
     /// How long the token is good for
     #[arg(long, value_name = "N")]
     pub ttl_secs: Option<u32>,
@@ -163,6 +167,55 @@ pub enum Admin {
         #[arg(long, value_name = "ROLE", default_value = "admin", value_parser = operator_role)]
         role: Role,
     },
+    /// Suspend an account: its sessions end, its tokens are refused
+    Suspend(Account),
+    /// Lift an account's suspension
+    Unlock(Account),
+    /// Give an account another password, read from standard input; its sessions end
+    Password {
+        #[command(flatten)]
+        of: Account,
+        /// Make one up instead and print it: it is good for one time, to set another one
+        #[arg(long)]
+        one_time: bool,
+    },
+    /// Take an operator's second factor away; their sessions end
+    TotpReset(Account),
+    /// What an account is let in with: its log-ins
+    Sessions {
+        #[command(subcommand)]
+        command: Sessions,
+    },
+    /// What a program is let in with: the tokens that were made for it
+    Tokens {
+        #[command(subcommand)]
+        command: Sessions,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Sessions {
+    /// One on each line: id, when it began, when it was last used, until when it is good, name
+    List(Account),
+    /// End one of them, or all
+    #[command(group(ArgGroup::new("which").args(["id", "all"]).required(true)))]
+    Revoke {
+        #[command(flatten)]
+        of: Account,
+        /// As the list has it
+        #[arg(value_name = "ID")]
+        id: Option<Uuid>,
+        /// And every other token of the account
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Account {
+    /// What they log in with: a user name or a phone number; of a program its name, as service:NAME where it may be anybody's
+    #[arg(value_name = "NAME")]
+    pub name: String,
 }
 
 fn operator_role(word: &str) -> Result<Role, &'static str> {
@@ -233,6 +286,19 @@ mod tests {
         }
         for wrong in ["export", "export --customer 7 --driver 7", "erase --yes"] {
             assert!(!parses(&format!("fleetwire person {wrong}")), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn one_session_is_revoked_or_all() {
+        let parses = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
+        let id = Uuid::nil();
+        for of in ["sessions", "tokens"] {
+            assert!(parses(&format!("fleetwire admin {of} revoke anna {id}")), "{of}");
+            assert!(parses(&format!("fleetwire admin {of} revoke anna --all")), "{of}");
+            for wrong in ["anna", &format!("anna {id} --all"), "anna first"] {
+                assert!(!parses(&format!("fleetwire admin {of} revoke {wrong}")), "{of} {wrong}");
+            }
         }
     }
 

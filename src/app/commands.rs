@@ -1,28 +1,31 @@
 //! The subcommands that run beside a server, or without one.
 
-use crate::app::cli::{Admin, IdRange, Seed, Token};
+use crate::app::cli::{IdRange, Seed, Token};
 use crate::app::{
     Foundation, Outcome, local_user, outside_key, place, say, settle_currency, time_delta, token_keys,
 };
 use crate::clock::SharedClock;
 use crate::config::{Profile, Settings};
-use crate::domain::audit::Subject;
+use crate::domain::audit::Subject as AuditSubject;
 use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::role::Role;
 use crate::domain::username::Username;
-use crate::operations::accounts::{self, Person};
+use crate::operations::accounts;
 use crate::operations::audit::{self, Call};
 use crate::operations::authentication::Principal;
 use crate::operations::passwords::{Password, hash_now};
 use crate::operations::retention::{Retention, prune_step};
-use crate::operations::tokens::TokenKeys;
-use crate::operations::{self, seed as seeding};
+use crate::operations::tokens::{Subject, TokenKeys};
+use crate::operations::{self, grants, seed as seeding};
 use crate::store::{self, Database, StoreError, Tx};
-use chrono::{DateTime, Utc};
+use chrono::TimeDelta;
 use std::error::Error;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::Write;
 use std::time::Duration;
 use uuid::Uuid;
+
+/// How a token is called that nobody gave a name.
+const TOKEN_NAME: &str = "fleetwire token";
 
 /// Accounts made in one transaction.
 const SEED_BATCH: usize = 500;
@@ -101,28 +104,43 @@ async fn seed_customers(database: &Database, count: usize, hash: &str) -> Outcom
 pub async fn token(settings: &Settings, options: Token) -> Outcome {
     let keys = token_keys(settings, outside_key(settings)?)?;
     let foundation = Foundation::open(settings)?;
-    let principals = principals(&foundation.database, &options).await;
+    let tokens = tokens(settings, &keys, &foundation, &options).await;
     foundation.database.close();
-    let now = foundation.clock.now();
     let mut out = std::io::stdout().lock();
-    for principal in principals? {
-        writeln!(out, "{}", access_token(&keys, &principal, now, options.ttl_secs))?;
+    for token in tokens? {
+        writeln!(out, "{token}")?;
     }
     Ok(())
 }
 
-fn access_token(
+/// Those of programs and operators are noted, so that each can be revoked by itself; a driver's or a customer's is for testing.
+async fn tokens(
+    settings: &Settings,
     keys: &TokenKeys,
-    principal: &Principal,
-    now: DateTime<Utc>,
-    ttl_secs: Option<u32>,
-) -> String {
-    let mut issued = keys.issue_access(&principal.subject(), principal.issue_time(now), Uuid::new_v4());
-    if let Some(ttl_secs) = ttl_secs {
-        issued.claims.exp = issued.claims.iat + i64::from(ttl_secs);
-        issued.text = keys.sign(&issued.claims);
+    foundation: &Foundation,
+    options: &Token,
+) -> Result<Vec<String>, Box<dyn Error>> {
+    let lifetime = options
+        .ttl_secs
+        .map_or(time_delta(settings.tokens.access_ttl), |secs| TimeDelta::seconds(i64::from(secs)));
+    let is_noted = options.driver.is_none() && options.customer.is_none();
+    let now = foundation.clock.now();
+    let mut tokens = Vec::new();
+    for principal in principals(&foundation.database, options).await? {
+        let (subject, issued_at, id) = (principal.subject(), principal.issue_time(now), Uuid::new_v4());
+        if !is_noted {
+            tokens.push(keys.issue_until(&subject, issued_at, issued_at + lifetime, id).text);
+            continue;
+        }
+        let name = options.name.clone().unwrap_or_else(|| TOKEN_NAME.to_owned());
+        let (account, until) = (principal.account, issued_at + lifetime);
+        let noted: Result<(), operations::Error> =
+            foundation.database.write(move |tx| grants::note_token(tx, account, id, &name, until)).await;
+        noted?;
+        let subject = Subject { session: Some(id), ..subject };
+        tokens.push(keys.issue_until(&subject, issued_at, until, id).text);
     }
-    issued.text
+    Ok(tokens)
 }
 
 /// Who the tokens are for; an error where one of them is not there.
@@ -148,7 +166,7 @@ async fn principals(database: &Database, options: &Token) -> Result<Vec<Principa
         let call = Call::local(local_user(), "token");
         let issue = move |tx: &mut Tx<'_>| {
             let program = accounts::service(tx, &made, role.unwrap_or(Role::Service))?;
-            tx.concerns(Subject::account(program.account));
+            tx.concerns(AuditSubject::account(program.account));
             audit::record(tx, &call)?;
             Ok::<_, operations::Error>(program)
         };
@@ -162,7 +180,8 @@ async fn principals(database: &Database, options: &Token) -> Result<Vec<Principa
     }
     let admin: Option<Principal> = database.read(accounts::first_admin).await?;
     let admin = admin.ok_or("there is no operator yet; make one with `fleetwire admin create`")?;
-    let call = Call { subject: Some(Subject::account(admin.account)), ..Call::local(local_user(), "token") };
+    let call =
+        Call { subject: Some(AuditSubject::account(admin.account)), ..Call::local(local_user(), "token") };
     let recorded: Result<(), StoreError> = database.write(move |tx| audit::record(tx, &call)).await;
     recorded?;
     Ok(vec![admin])
@@ -178,35 +197,6 @@ fn found(
         Some(missing) => Err(format!("there is no {what} with id {missing} that may log in").into()),
         None => Ok(principals.into_iter().map(|(_, principal)| principal).collect()),
     }
-}
-
-pub async fn admin(settings: &Settings, command: Admin) -> Outcome {
-    let Admin::Create { username, role } = command;
-    let username = Username::parse(&username).map_err(|error| format!("a user name {error}"))?.into_string();
-    if std::io::stdin().is_terminal() {
-        eprint!("Password of {username}: ");
-    }
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line)?;
-    let password = Password::new(line.trim_end_matches(['\r', '\n']))?;
-    let person = Person {
-        name: username.clone(),
-        username,
-        phone_number: None,
-        password_hash: Some(hash_now(&password)?),
-        is_demo: false,
-    };
-    let foundation = Foundation::open(settings)?;
-    let name = person.username.clone();
-    let call = Call::local(local_user(), "admin create");
-    let make = move |tx: &mut Tx<'_>| {
-        accounts::create_account(tx, &person, role)?;
-        audit::record(tx, &call).map_err(operations::Error::from)
-    };
-    let made: Result<(), operations::Error> = foundation.database.write(make).await;
-    foundation.database.close();
-    made?;
-    say(&format!("Operator {name} ({role}) can log in now."))
 }
 
 pub async fn prune(settings: &Settings) -> Outcome {

@@ -1,9 +1,11 @@
 //! The composition root: the command line, what each subcommand needs, and the server put together.
 
+mod admin;
 mod capacity;
 mod cli;
 mod commands;
 mod copies;
+mod grant_use;
 mod guard;
 mod import;
 mod logging;
@@ -71,7 +73,7 @@ async fn run(command: Command, settings: Settings) -> Outcome {
         Command::Migrate => commands::migrate(&settings),
         Command::Seed(options) => commands::seed(&settings, options).await,
         Command::Token(options) => commands::token(&settings, options).await,
-        Command::Admin { command } => commands::admin(&settings, command).await,
+        Command::Admin { command } => admin::admin(&settings, command).await,
         Command::Import { people: cli::Import::Customers(options) } => {
             import::import(&settings, People::Customers, options).await
         }
@@ -155,7 +157,11 @@ fn token_keys(settings: &Settings, outside: Option<OutsideKey>) -> Result<TokenK
     let secret = settings.tokens.secret.obtain()?;
     let lifetimes =
         TokenLifetimes { access: settings.tokens.access_ttl, refresh: settings.tokens.refresh_ttl };
-    Ok(TokenKeys::new(secret.as_bytes(), lifetimes, outside))
+    let keys = TokenKeys::new(secret.as_bytes(), lifetimes, outside);
+    Ok(match &settings.tokens.previous_secret {
+        Some(previous) => keys.with_previous(previous.as_bytes()),
+        None => keys,
+    })
 }
 
 /// The outside issuer's key, or what is wrong with it.
@@ -165,7 +171,8 @@ fn outside_key(settings: &Settings) -> Result<Option<OutsideKey>, String> {
         format!("JWT_PUBLIC_KEY_FILE={:?}: {error}", outside.public_key_file.display().to_string())
     };
     let pem = std::fs::read(&outside.public_key_file).map_err(|error| named(&error))?;
-    let key = OutsideKey::from_pem(&pem, outside.issuer.as_deref(), outside.audience.as_deref());
+    let key =
+        OutsideKey::from_pem(&pem, outside.issuer.as_deref(), outside.audience.as_deref(), outside.roles);
     key.map(Some).map_err(|error| named(&error))
 }
 

@@ -19,7 +19,7 @@ use crate::app::signals::{self, Hangups};
 use crate::app::start_up::{self, KeyFiles, LogIns};
 use crate::app::tls::Tls;
 use crate::app::{Foundation, Outcome, commands, place, settle_currency, time_delta, token_keys};
-use crate::app::{logging, push};
+use crate::app::{grant_use, logging, push};
 use crate::clock::SharedClock;
 use crate::config::{FinalFare, Settings};
 use crate::contracts::close_codes::CloseCode;
@@ -162,7 +162,7 @@ async fn run(
         reads: parts.reads.clone(),
         push: parts.push.clone(),
         payments: payments(&settings),
-        principals,
+        principals: principals.clone(),
         matcher,
         positions: parts.positions.clone(),
         reaper: parts.reaper.clone(),
@@ -176,7 +176,7 @@ async fn run(
     start_up::announce(&settings, &addresses, &log_ins);
     start_up::warn_of_what_is_open(&settings);
     log::info!("started addresses={addresses:?} profile={}", settings.profile);
-    keep_house(&parts, matching, connections);
+    keep_house(&parts, matching, connections, principals);
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
     signals::terminated().await?;
@@ -275,7 +275,9 @@ fn publish(database: &Database, hearers: Hearers) {
         for announcement in &announcements {
             push.heard(announcement);
             match announcement {
-                Announcement::AccessRevoked(account) => principals.forget(*account),
+                Announcement::AccessRevoked { account, .. } | Announcement::GrantRevoked { account, .. } => {
+                    principals.forget(*account);
+                }
                 Announcement::DriverChanged(driver) => changed.push(*driver),
                 Announcement::Search(one) => news.push(one.clone()),
                 Announcement::Event(event) => expect_receipt(event, &matcher),
@@ -430,7 +432,7 @@ fn bind(
 }
 
 /// What goes on beside the requests, on this thread.
-fn keep_house(parts: &Parts, matcher: Addr<Matcher>, connections: Connections) {
+fn keep_house(parts: &Parts, matcher: Addr<Matcher>, connections: Connections, principals: Arc<Principals>) {
     let (database, clock, metrics) = (parts.database.clone(), parts.clock.clone(), parts.metrics.clone());
     let retention = commands::retention(&parts.settings);
     actix_web::rt::spawn(async move {
@@ -446,6 +448,7 @@ fn keep_house(parts: &Parts, matcher: Addr<Matcher>, connections: Connections) {
             tokio::time::sleep(commands::PRUNE_INTERVAL).await;
         }
     });
+    actix_web::rt::spawn(grant_use::note(parts.database.clone(), principals));
     let (prometheus, metrics) = (parts.prometheus.clone(), parts.metrics.clone());
     actix_web::rt::spawn(async move {
         loop {

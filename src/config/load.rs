@@ -27,6 +27,7 @@ use crate::domain::money::Amount;
 use crate::domain::offer_detail::OfferDetail;
 use crate::domain::ride::{OpenJobs, Tariff, Travel};
 use crate::domain::ride_book::RideKeyRule;
+use crate::domain::role::{Role, Roles};
 use crate::domain::search_policy::{Mode, Radii};
 
 const HOUR_SECS: u64 = 3600;
@@ -195,13 +196,29 @@ fn tokens(reader: &mut Reader<'_>, profile: Profile, database: &DatabaseUrl) -> 
                         guess and that stay the same, such as the output of: openssl rand -base64 48";
         reader.problem("JWT_SECRET", None, expected);
     }
+    let previous_secret = reader.optional("JWT_SECRET_PREVIOUS", JwtSecret::parse);
+    if previous_secret.is_some()
+        && matches!(&secret, SecretSource::Given(now) if Some(now) == previous_secret.as_ref())
+    {
+        let expected = "the secret before JWT_SECRET, which is the same; leave it out where there was none";
+        reader.problem("JWT_SECRET_PREVIOUS", None, expected);
+    }
     TokenSettings {
         secret,
+        previous_secret,
         outside: outside_issuer(reader, profile),
         access_ttl: reader.value("ACCESS_TOKEN_TTL_SECS", secs(1..=TEN_YEARS_SECS)),
         refresh_ttl: reader.value("REFRESH_TOKEN_TTL_SECS", secs(1..=TEN_YEARS_SECS)),
         allow_registration: reader.value("ALLOW_REGISTRATION", flag),
+        operators_need_second_factor: reader.value("OPERATORS_NEED_SECOND_FACTOR", flag),
     }
+}
+
+fn roles(text: &str) -> Result<Roles, String> {
+    let roles: Result<Vec<Role>, _> = text.split(',').map(|word| word.trim().parse()).collect();
+    roles.map(Roles::of).map_err(|_| {
+        "some of driver, customer, admin, dispatcher, viewer, service, with commas between".to_owned()
+    })
 }
 
 fn outside_issuer(reader: &mut Reader<'_>, profile: Profile) -> Option<OutsideIssuer> {
@@ -220,7 +237,8 @@ fn outside_issuer(reader: &mut Reader<'_>, profile: Profile) -> Option<OutsideIs
             reader.problem(name, None, expected);
         }
     }
-    public_key_file.map(|public_key_file| OutsideIssuer { public_key_file, issuer, audience })
+    let roles = reader.value("JWT_ROLES", roles);
+    public_key_file.map(|public_key_file| OutsideIssuer { public_key_file, issuer, audience, roles })
 }
 
 fn region(reader: &mut Reader<'_>) -> RegionSettings {
@@ -546,6 +564,24 @@ mod tests {
         );
         let asked_for = load(&[PRODUCTION, SECRET, ("CONSOLE", "true")]).unwrap();
         assert!(asked_for.listen.console);
+    }
+
+    #[test]
+    fn the_secret_before_is_another_one_and_as_long() {
+        let (_, secret) = SECRET;
+        assert!(problem(&[SECRET, ("JWT_SECRET_PREVIOUS", secret)]).contains("the same"));
+        assert!(problem(&[SECRET, ("JWT_SECRET_PREVIOUS", "hunter2")]).contains("at least 32 bytes"));
+        let other = ("JWT_SECRET_PREVIOUS", "fedcba9876543210fedcba9876543210");
+        assert!(load(&[SECRET, other]).unwrap().tokens.previous_secret.is_some());
+    }
+
+    #[test]
+    fn an_outside_issuer_lets_in_drivers_and_customers_unless_told() {
+        let key = ("JWT_PUBLIC_KEY_FILE", "issuer.pem");
+        let roles = |settings: &[(&str, &str)]| load(settings).unwrap().tokens.outside.unwrap().roles;
+        assert_eq!(roles(&[key]), Roles::of([Role::Driver, Role::Customer]));
+        assert_eq!(roles(&[key, ("JWT_ROLES", "admin, driver")]), Roles::of([Role::Admin, Role::Driver]));
+        assert!(problem(&[key, ("JWT_ROLES", "root")]).contains("some of driver"));
     }
 
     #[test]

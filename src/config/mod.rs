@@ -35,12 +35,13 @@ use crate::domain::fare_source::FareSource;
 use crate::domain::offer_detail::OfferDetail;
 use crate::domain::ride::{OpenJobs, Rules, Tariff, Travel};
 use crate::domain::ride_book::RideKeyRule;
+use crate::domain::role::Roles;
 use crate::domain::search_policy::{Mode, Patience, Policy, Radii};
 
 pub use self::example::env_example;
 pub use self::hosts::{AllowedHosts, Host};
 pub use self::reader::{Problem, SettingsProblems};
-pub use self::secret::{SecretError, SecretSource};
+pub use self::secret::{JwtSecret, SecretError, SecretSource};
 pub use self::table::{SETTINGS, Section, Setting};
 pub use self::values::{
     AllowedOrigins, ClientAddressHeader, DatabaseUrl, Durability, Profile, TrustedProxies,
@@ -119,10 +120,13 @@ pub struct DatabaseSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenSettings {
     pub secret: SecretSource,
+    /// What was signed with it before is still good.
+    pub previous_secret: Option<JwtSecret>,
     pub outside: Option<OutsideIssuer>,
     pub access_ttl: Duration,
     pub refresh_ttl: Duration,
     pub allow_registration: bool,
+    pub operators_need_second_factor: bool,
 }
 
 /// Somebody else whose tokens are accepted.
@@ -131,6 +135,8 @@ pub struct OutsideIssuer {
     pub public_key_file: PathBuf,
     pub issuer: Option<String>,
     pub audience: Option<String>,
+    /// Whom its tokens may let in.
+    pub roles: Roles,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,6 +25,9 @@ pub struct LoggedIn {
     /// Seconds for which the access token is good.
     pub expires_in: u64,
     pub user: User,
+    /// Of a second factor that was confirmed with this log-in. Told once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recovery_codes: Vec<String>,
 }
 
 /// Tokens never reach a log.

@@ -70,6 +70,11 @@ error_codes! {
     InvalidSignature, "invalid_signature", 401, No, "The request is not signed as it must be";
     Forbidden, "forbidden", 403, No, "This account may not do that";
     RegistrationDisabled, "registration_disabled", 403, No, "Accounts are made by the operator here";
+    WrongPassword, "wrong_password", 403, No, "The old password is wrong";
+    NewPasswordRequired, "new_password_required", 403, No, "The password is for one time, to set another one";
+    CodeRequired, "code_required", 403, No, "A code of the second factor is needed";
+    WrongCode, "wrong_code", 403, No, "The code is wrong, or was used";
+    SecondFactorRequired, "second_factor_required", 403, No, "Operators need a second factor here";
     TooManyRequests, "too_many_requests", 429, Later, "Too many attempts";
     TooManyOpenJobs, "too_many_open_jobs", 429, Later, "As many jobs are open as may be";
 
@@ -94,6 +99,10 @@ error_codes! {
     PhoneNumberTaken, "phone_number_taken", 409, No, "The phone number is taken";
     OpenJobs, "open_jobs", 409, No, "The person has open jobs";
     ExternalIdTaken, "external_id_taken", 409, No, "The external id is taken";
+    OwnPassword, "own_password", 409, No, "One's own password is changed with the old one";
+    NoEnrolment, "no_enrolment", 409, No, "No second factor waits to be confirmed";
+    OwnFactor, "own_factor", 409, No, "One's own second factor is changed with a code of it";
+    LastAdmin, "last_admin", 409, No, "Nobody would be left who may administer";
     NoPickupPosition, "no_pickup_position", 422, No, "The order has no pickup position to search from";
     PaymentMismatch, "payment_mismatch", 422, No, "Amount or currency are not the job's";
     OrderTwice, "order_twice", 422, No, "An order stands twice in the batch";

@@ -1,6 +1,7 @@
 //! The wire: what clients send and see, and nothing that knows a socket, a store or an actor. One file for each
 //! contract, with its messages and the two translations: text to [`Inbound`], event to text.
 
+pub mod access;
 pub mod bookings;
 pub mod close_codes;
 pub mod contact;

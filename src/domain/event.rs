@@ -268,8 +268,16 @@ mod place {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Announcement {
     Event(Event),
-    /// The account was suspended or its password was changed: its sessions end.
-    AccessRevoked(AccountId),
+    /// The account was suspended or its password was changed: its sessions end, but those of the log-in that goes on.
+    AccessRevoked {
+        account: AccountId,
+        but: Option<Uuid>,
+    },
+    /// One log-in of an account was revoked, and its sessions end.
+    GrantRevoked {
+        account: AccountId,
+        log_in: Uuid,
+    },
     /// What decides whether a driver can be matched has changed.
     DriverChanged(DriverId),
     /// A search for a ride's driver has begun, or something has happened to it.

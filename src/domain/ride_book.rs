@@ -54,6 +54,14 @@ impl fmt::Debug for KeyHash {
 pub struct RideKey {
     pub text: String,
     pub hash: KeyHash,
+    /// As it was kept before the server's secret was changed.
+    pub previous: Option<KeyHash>,
+}
+
+impl RideKey {
+    fn opens(&self, known: &KeyHash) -> bool {
+        known.is(&self.hash) || self.previous.as_ref().is_some_and(|previous| known.is(previous))
+    }
 }
 
 impl fmt::Debug for RideKey {
@@ -296,7 +304,7 @@ impl Applicant {
         match self {
             Applicant::Account(_) => None,
             Applicant::Anonymous { key, .. } => {
-                key.as_ref().filter(|key| keys.iter().any(|known| known.is(&key.hash)))
+                key.as_ref().filter(|key| keys.iter().any(|known| key.opens(known)))
             }
         }
     }

@@ -3,9 +3,22 @@
 use super::*;
 use proptest::prelude::*;
 
+/// A guest who came before the server's secret was changed was a stranger after it.
+#[test]
+fn a_key_opens_what_was_kept_under_the_secret_before() {
+    let kept = KeyHash::new("hash of a");
+    let now = |previous: &str| RideKey {
+        text: "a".to_owned(),
+        hash: KeyHash::new("another hash of a"),
+        previous: Some(KeyHash::new(previous)),
+    };
+    assert!(now("hash of a").opens(&kept) && key("a").opens(&kept));
+    assert!(!now("hash of b").opens(&kept) && !key("b").opens(&kept));
+}
+
 /// A key whose hash is simply its text, spelt otherwise.
 fn key(text: &str) -> RideKey {
-    RideKey { text: text.to_owned(), hash: KeyHash::new(format!("hash of {text}")) }
+    RideKey { text: text.to_owned(), hash: KeyHash::new(format!("hash of {text}")), previous: None }
 }
 
 fn ride(id: &str) -> RideId {

@@ -61,6 +61,22 @@ impl Role {
     }
 }
 
+/// Some of the roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles(u8);
+
+impl Roles {
+    pub const ALL: Roles = Roles(u8::MAX);
+
+    pub fn of(roles: impl IntoIterator<Item = Role>) -> Self {
+        Roles(roles.into_iter().fold(0, |bits, role| bits | 1 << role as u8))
+    }
+
+    pub const fn contains(self, role: Role) -> bool {
+        self.0 & (1 << role as u8) != 0
+    }
+}
+
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -86,6 +102,14 @@ mod tests {
             assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
             assert_eq!(serde_json::from_value::<Role>(role.as_str().into()).unwrap(), role);
         }
+    }
+
+    #[test]
+    fn some_roles_are_those_that_were_named() {
+        let some = Roles::of([Role::Driver, Role::Service]);
+        let named: Vec<Role> = Role::ALL.into_iter().filter(|role| some.contains(*role)).collect();
+        assert_eq!(named, [Role::Driver, Role::Service]);
+        assert!(Role::ALL.into_iter().all(|role| Roles::ALL.contains(role)));
     }
 
     #[test]

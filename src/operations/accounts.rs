@@ -9,8 +9,9 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::position::Position;
 use crate::domain::role::Role;
 use crate::domain::username::Username;
-use crate::operations::authentication::{Principal, end_all_of, principal_of};
+use crate::operations::authentication::{Principal, principal_of};
 use crate::operations::error::{Error, Refusal, external_id_taken};
+use crate::operations::grants;
 use crate::store::{AccountChange, Conn, NewAccount, NewDriver, StoreError, Tx, sql};
 use chrono_tz::Tz;
 use uuid::Uuid;
@@ -193,8 +194,10 @@ pub(super) fn must_be_free(
     }
 }
 
-/// Changes an account. Suspending it and a new password end its sessions; a new password revokes its tokens, too.
+/// Changes an account. Suspending it and a new password end its sessions and revoke its tokens for good.
 pub(super) fn change(tx: &mut Tx<'_>, account: AccountId, patch: &AccountPatch) -> Result<(), Error> {
+    // Whoever logs in locks the row, too, so either they are refused or what they begin is revoked here.
+    sql!(tx, accounts::lock(account))?;
     if let Some(number) = &patch.phone_number {
         must_be_free(tx, number, Some(account))?;
     }
@@ -207,13 +210,10 @@ pub(super) fn change(tx: &mut Tx<'_>, account: AccountId, patch: &AccountPatch) 
         sql!(tx, accounts::set_suspended(account, suspended))?;
     }
     if let Some(hash) = &patch.password_hash {
-        let now = tx.now();
-        // The second that has begun is over for tokens issued in it.
-        sql!(tx, accounts::set_password(account, hash, now.timestamp() + 1))?;
-        end_all_of(tx, account)?;
+        sql!(tx, accounts::set_password(account, hash, None))?;
     }
     if patch.suspended == Some(true) || patch.password_hash.is_some() {
-        tx.announce(Announcement::AccessRevoked(account));
+        grants::revoke_all(tx, account, None)?;
     }
     Ok(())
 }

@@ -5,7 +5,9 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::role::Role;
 use crate::domain::username::Username;
 use crate::operations::error::{Error, Refusal};
+use crate::operations::grants;
 use crate::operations::push::{self, NamedDevice};
+use crate::operations::second_factors::{self, Checked, Enrolment};
 use crate::operations::tokens::{Issuer, Subject, VerifiedClaims};
 use crate::store::{Account, Conn, RefreshToken, StoreError, Tx, sql};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
@@ -28,6 +30,8 @@ pub struct Principal {
     pub external_id: Option<String>,
     /// Tokens issued from now on must not say they were issued before this (Unix seconds).
     pub tokens_valid_from: i64,
+    /// The log-in that let them in, where it has a row: that alone says whether it is revoked.
+    pub log_in: Option<Uuid>,
 }
 
 impl Principal {
@@ -43,6 +47,7 @@ impl Principal {
             customer: None,
             external_id: None,
             tokens_valid_from: account.tokens_valid_from,
+            log_in: None,
         }
     }
 
@@ -58,8 +63,10 @@ impl Principal {
 
     /// Whether a token that was verified is this account's, and was not revoked since it was issued.
     pub fn is_meant_by(&self, claims: &VerifiedClaims) -> bool {
-        let revoked = claims.issuer == Issuer::Own && claims.issued_at < self.tokens_valid_from;
-        let differs = claims.role.is_some_and(|role| role != self.role)
+        let goes_by_time = claims.issuer == Issuer::Own && self.log_in.is_none();
+        let revoked = goes_by_time && claims.issued_at < self.tokens_valid_from;
+        let differs = !claims.may_be.contains(self.role)
+            || claims.role.is_some_and(|role| role != self.role)
             || claims.driver_id.is_some_and(|id| Some(DriverId(id)) != self.driver)
             || claims.customer_id.is_some_and(|id| Some(CustomerId(id)) != self.customer);
         claims.sub == self.public_id && !revoked && !differs
@@ -72,14 +79,21 @@ impl Principal {
     }
 }
 
-/// The account behind verified claims; `None` where there is none, it is suspended or a guest's, its tokens were revoked, or
-/// the token says something else than the account.
+/// The account behind verified claims; `None` where there is none, it is suspended or a guest's, its tokens or the log-in that
+/// this one descends from were revoked, or the token says something else than the account.
 pub fn principal(conn: &mut Conn<'_>, claims: &VerifiedClaims) -> Result<Option<Principal>, StoreError> {
     let account = sql!(conn, accounts::by_public_id(&claims.sub.to_string()))?;
     let Some(account) = account.filter(|account| !account.is_suspended && !account.is_guest) else {
         return Ok(None);
     };
-    let principal = principal_of(conn, account)?;
+    let log_in = match claims.session {
+        Some(id) => sql!(conn, grants::find(&id.to_string()))?,
+        None => None,
+    };
+    if log_in.as_ref().is_some_and(|row| row.revoked_at.is_some() || row.account_id != account.id) {
+        return Ok(None);
+    }
+    let principal = Principal { log_in: log_in.and(claims.session), ..principal_of(conn, account)? };
     Ok(principal.is_meant_by(claims).then_some(principal))
 }
 
@@ -166,17 +180,89 @@ pub struct Issue {
     pub principal: Principal,
 }
 
+/// A log-in that is to begin.
+#[derive(Clone, Debug)]
+pub struct NewLogIn {
+    /// Of its first refresh token, and of itself.
+    pub id: Uuid,
+    /// What its refresh tokens are good for.
+    pub lifetime: TimeDelta,
+    /// The device, as it calls itself.
+    pub name: String,
+    /// The hash of the password that takes the place of one for one time.
+    pub password_hash: Option<String>,
+    /// Of the second factor.
+    pub code: Option<String>,
+    /// Operators without a second factor make one now.
+    pub needs_factor: bool,
+}
+
+/// What logging in with the right password led to. All of it is to be committed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LoggedIn {
+    /// With the recovery codes of the second factor that was confirmed with it.
+    Issued(Box<Issue>, Vec<String>),
+    /// The code was not good.
+    NotWith(Checked),
+    /// A second factor is to be made first, with this secret.
+    Enrol(Enrolment),
+}
+
 /// Begins a family of refresh tokens. The password was checked for `account` as it was read; if it was suspended or
 /// given another password meanwhile, nothing begins.
-pub fn log_in(tx: &mut Tx<'_>, account: &Account, id: Uuid, lifetime: TimeDelta) -> Result<Issue, Error> {
-    let current = sql!(tx, accounts::find(account.id))?.ok_or(Refusal::WrongCredentials)?;
+pub fn log_in(tx: &mut Tx<'_>, account: &Account, new: &NewLogIn) -> Result<LoggedIn, Error> {
+    let mut current = sql!(tx, accounts::lock(account.id))?.ok_or(Refusal::WrongCredentials)?;
     if current.is_suspended || current.is_guest || current.password_hash != account.password_hash {
         return Err(Refusal::WrongCredentials.into());
     }
+    let recovery_codes = match second_factor(tx, &current, new)? {
+        Ok(recovery_codes) => recovery_codes,
+        Err(not_yet) => return Ok(not_yet),
+    };
+    if let Some(until) = current.password_once_until {
+        if until <= tx.at() {
+            return Err(Refusal::WrongCredentials.into());
+        }
+        let hash = new.password_hash.as_deref().ok_or(Refusal::NewPasswordRequired)?;
+        sql!(tx, accounts::set_password(account.id, hash, None))?;
+        current.password_once_until = None;
+    }
+    let NewLogIn { id, lifetime, .. } = *new;
     let principal = principal_of(tx.conn(), current)?;
     let issued_at = principal.issue_time(tx.now());
-    write_token(tx, &principal, id, &id.to_string(), issued_at, lifetime)?;
-    Ok(Issue { id, session: Some(id), issued_at, principal })
+    let family = id.to_string();
+    let expires_at = (issued_at + lifetime).naive_utc();
+    grants::begin(tx, principal.account, &family, grants::Kind::Password, &new.name, expires_at)?;
+    write_token(tx, &principal, id, &family, issued_at, lifetime)?;
+    let issue = Issue { id, session: Some(id), issued_at, principal };
+    Ok(LoggedIn::Issued(Box::new(issue), recovery_codes))
+}
+
+/// Asks for the second factor, where there is one or must be. Recovery codes are there where it was confirmed just now.
+fn second_factor(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    new: &NewLogIn,
+) -> Result<Result<Vec<String>, LoggedIn>, Error> {
+    if !account.role.is_operator() {
+        return Ok(Ok(Vec::new()));
+    }
+    let is_confirmed = second_factors::is_confirmed(tx.conn(), account.id)?;
+    let must_enrol = !is_confirmed && new.needs_factor;
+    let waits = must_enrol && second_factors::is_waiting(tx.conn(), account.id)?;
+    let (checked, recovery_codes) = match (&new.code, must_enrol) {
+        (Some(code), true) if waits => second_factors::confirm(tx, account.id, code)?,
+        (_, true) => {
+            return Ok(Err(LoggedIn::Enrol(second_factors::enrol(tx, account.id, &account.username)?)));
+        }
+        _ if !is_confirmed => return Ok(Ok(Vec::new())),
+        (None, false) => return Err(Refusal::CodeRequired.into()),
+        (Some(code), false) => (second_factors::check(tx, account.id, code)?, Vec::new()),
+    };
+    Ok(match checked {
+        Checked::Good => Ok(recovery_codes),
+        other => Err(LoggedIn::NotWith(other)),
+    })
 }
 
 /// What presenting a refresh token led to. Revoking is a change that must be committed, so it is no error.
@@ -188,12 +274,14 @@ pub enum Refreshed {
     Invalid,
 }
 
-/// Exchanges a refresh token for its successor, `id` where it has none yet.
+/// Exchanges a refresh token for its successor, `id` where it has none yet. With `needs_factor` an operator without a second factor
+/// has to log in again, to make one.
 pub fn refresh(
     tx: &mut Tx<'_>,
     claims: &VerifiedClaims,
     id: Uuid,
     lifetime: TimeDelta,
+    needs_factor: bool,
 ) -> Result<Refreshed, Error> {
     let Some(presented) = claims.jti else { return Ok(Refreshed::Invalid) };
     let Some(token) = sql!(tx, refresh_tokens::lock(&presented.to_string()))? else {
@@ -201,6 +289,12 @@ pub fn refresh(
     };
     let Some(principal) = principal(tx.conn(), claims)? else { return Ok(Refreshed::Invalid) };
     let now = tx.at();
+    if needs_factor
+        && principal.role.is_operator()
+        && !second_factors::is_confirmed(tx.conn(), principal.account)?
+    {
+        return Ok(Refreshed::Invalid);
+    }
     if token.revoked_at.is_some() || token.expires_at < now || token.account_id != principal.account.0 {
         return Ok(Refreshed::Invalid);
     }
@@ -209,6 +303,7 @@ pub fn refresh(
             let issued_at = principal.issue_time(tx.now());
             write_token(tx, &principal, id, &token.family, issued_at, lifetime)?;
             sql!(tx, refresh_tokens::mark_used(&token.id, &id.to_string(), now))?;
+            grants::go_on(tx, principal.account, &token.family, (issued_at + lifetime).naive_utc())?;
             Ok(Refreshed::Issued(Issue { id, session: token.family.parse().ok(), issued_at, principal }))
         }
         Some(used_at) => reused(tx, &token, *used_at, principal),
@@ -234,7 +329,7 @@ fn reused(
             Ok(Refreshed::Issued(Issue { id, session, issued_at: next.issued_at.and_utc(), principal }))
         }
         _ => {
-            end_family(tx, &token.family)?;
+            grants::end(tx, principal.account, &token.family)?;
             Ok(Refreshed::Revoked)
         }
     }
@@ -252,24 +347,15 @@ pub fn log_out(
     if token.revoked_at.is_some() {
         return Ok(None);
     }
-    end_family(tx, &token.family)?;
+    let now = tx.at();
+    sql!(tx, refresh_tokens::revoke_family(&token.family, now))?;
+    push::end_session(tx, &token.family)?;
+    // It is no longer listed. Nothing was taken from anybody, so what is under way may end as its app ends it: a driver's app
+    // says goodbye over the socket, and that is what makes the driver offline.
+    sql!(tx, grants::delete(&token.family))?;
     let account = AccountId(token.account_id);
     push::end_named(tx, account, device)?;
     Ok(Some(account))
-}
-
-/// Nobody goes on with this log-in, nor hears anything by what was registered with it.
-fn end_family(tx: &mut Tx<'_>, family: &str) -> Result<(), Error> {
-    let now = tx.at();
-    sql!(tx, refresh_tokens::revoke_family(family, now))?;
-    push::end_session(tx, family)
-}
-
-/// The same for every log-in of an account: its password is another one.
-pub(super) fn end_all_of(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
-    let now = tx.at();
-    sql!(tx, refresh_tokens::revoke_account(account, now))?;
-    push::end_sessions_of(tx, account)
 }
 
 fn write_token(
@@ -292,4 +378,56 @@ fn write_token(
     };
     sql!(tx, refresh_tokens::insert(&row))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::role::Roles;
+
+    fn principal(log_in: Option<Uuid>) -> Principal {
+        Principal {
+            account: AccountId(1),
+            public_id: Uuid::nil(),
+            role: Role::Admin,
+            name: "Somebody".to_owned(),
+            phone_number: None,
+            driver: None,
+            customer: None,
+            external_id: None,
+            tokens_valid_from: 1000,
+            log_in,
+        }
+    }
+
+    fn claims(issuer: Issuer, issued_at: i64, may_be: Roles) -> VerifiedClaims {
+        VerifiedClaims {
+            issuer,
+            sub: Uuid::nil(),
+            role: None,
+            driver_id: None,
+            customer_id: None,
+            jti: None,
+            issued_at,
+            expires_at: DateTime::UNIX_EPOCH,
+            session: None,
+            may_be,
+        }
+    }
+
+    /// After a change of the password the session that changed it goes on, with tokens from before.
+    #[test]
+    fn a_token_of_a_session_goes_by_its_row_and_any_other_of_ours_by_time() {
+        let of_session = principal(Some(Uuid::nil()));
+        assert!(of_session.is_meant_by(&claims(Issuer::Own, 999, Roles::ALL)));
+        assert!(!principal(None).is_meant_by(&claims(Issuer::Own, 999, Roles::ALL)));
+        assert!(principal(None).is_meant_by(&claims(Issuer::Own, 1000, Roles::ALL)));
+    }
+
+    #[test]
+    fn an_outside_token_lets_in_the_roles_that_the_issuer_is_believed_for() {
+        let of = |roles: &[Role]| claims(Issuer::Outside, 0, Roles::of(roles.iter().copied()));
+        assert!(!principal(None).is_meant_by(&of(&[Role::Driver, Role::Customer])));
+        assert!(principal(None).is_meant_by(&of(&[Role::Driver, Role::Admin])));
+    }
 }

@@ -1,6 +1,7 @@
 //! What an operator changes of a customer.
 
 use crate::domain::audit::Subject;
+use crate::domain::event::Announcement;
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::CustomerId;
 use crate::operations::accounts::{self, AccountPatch};
@@ -28,5 +29,9 @@ pub fn patch(tx: &mut Tx<'_>, id: CustomerId, patch: &CustomerPatch) -> Result<(
     };
     sql!(tx, customers::change(id, &change)).map_err(external_id_taken)?;
     accounts::change(tx, row.account_id, &patch.account)?;
+    if patch.account.suspended.is_some() {
+        // Nothing is pushed to the devices of a suspended customer.
+        tx.announce(Announcement::DevicesChanged(id));
+    }
     Ok(reads::customer(tx.conn(), id)?.ok_or(Refusal::NotFound("customer"))?)
 }

@@ -63,6 +63,24 @@ pub enum Refusal {
     OrderTwice,
     #[error("user name, phone number or password is wrong")]
     WrongCredentials,
+    /// Of somebody who has logged in and changes it.
+    #[error("the old password is wrong")]
+    WrongPassword,
+    /// An operator who resets passwords changes the own one as everybody does, with the old one.
+    #[error("this is your own account: change its password with the old one, by auth/password")]
+    OwnPassword,
+    #[error("this is your own second factor: make another one by auth/totp, or ask another operator")]
+    OwnFactor,
+    /// The password is good for one time, and that is for setting another one.
+    #[error("this password is for one time: send new_password next to it")]
+    NewPasswordRequired,
+    /// The password was right.
+    #[error("the code of your authenticator app is needed: send it as code")]
+    CodeRequired,
+    #[error("no second factor waits to be confirmed; begin with auth/totp")]
+    NoEnrolment,
+    #[error("nobody would be left who may administer; make another operator first")]
+    LastAdmin,
     #[error("the refresh token is not valid")]
     InvalidRefreshToken,
     /// The access token is good for a while yet, the log-in that it came from has ended.

@@ -37,8 +37,10 @@ pub fn new_key(tokens: &TokenKeys) -> Result<RideKey, OsError> {
 
 /// A key as somebody presents it.
 pub fn key(tokens: &TokenKeys, text: String) -> RideKey {
-    let hash = KeyHash::new(tokens.fingerprint(format!("ride key:{text}").as_bytes()));
-    RideKey { text, hash }
+    let said = format!("ride key:{text}");
+    let hash = KeyHash::new(tokens.fingerprint(said.as_bytes()));
+    let previous = tokens.previous_fingerprint(said.as_bytes()).map(KeyHash::new);
+    RideKey { text, hash, previous }
 }
 
 /// To whom the newest job under this id belongs; `None` where there is none, or it is nobody's any more.

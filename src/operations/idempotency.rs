@@ -18,6 +18,14 @@ pub struct IdempotencyKey {
     pub key: String,
     /// Tells whether it is the same request.
     pub request_hash: String,
+    /// The same as it was written before the server's secret was changed.
+    pub previous_hash: Option<String>,
+}
+
+impl IdempotencyKey {
+    fn is_of(&self, request_hash: &str) -> bool {
+        self.request_hash == request_hash || self.previous_hash.as_deref() == Some(request_hash)
+    }
 }
 
 /// What the client gets: an HTTP status and a JSON body, kept word for word.
@@ -37,7 +45,7 @@ pub fn once(
     let Some(key) = key else { return operation(tx) };
     if let Some(known) = sql!(tx, idempotency::find(key.account, &key.route, &key.key))? {
         let is_kept = tx.at() - known.created_at < KEPT_FOR;
-        if is_kept && known.request_hash != key.request_hash {
+        if is_kept && !key.is_of(&known.request_hash) {
             return Err(Refusal::IdempotencyKeyReused.into());
         }
         if is_kept {
@@ -65,4 +73,23 @@ pub fn once(
     row.response = answer.body.clone();
     sql!(tx, idempotency::answer(&row))?;
     Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A request that was repeated after the secret was changed counted as another one.
+    #[test]
+    fn a_request_is_the_same_under_the_secret_before() {
+        let key = |previous_hash: Option<&str>| IdempotencyKey {
+            account: AccountId(1),
+            route: "POST /".to_owned(),
+            key: "k".to_owned(),
+            request_hash: "new".to_owned(),
+            previous_hash: previous_hash.map(str::to_owned),
+        };
+        assert!(key(Some("old")).is_of("old") && key(Some("old")).is_of("new") && key(None).is_of("new"));
+        assert!(!key(None).is_of("old") && !key(Some("old")).is_of("other"));
+    }
 }

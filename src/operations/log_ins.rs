@@ -44,11 +44,21 @@ pub fn door(
     place: &Place,
     now: DateTime<Utc>,
 ) -> Result<Option<Door>, StoreError> {
-    let Some(account) = authentication::find_login(conn, login)? else { return Ok(None) };
+    let account = authentication::find_login(conn, login)?;
+    account.map(|account| door_of(conn, account, place, now)).transpose()
+}
+
+/// The same of an account that is known already.
+pub fn door_of(
+    conn: &mut Conn<'_>,
+    account: Account,
+    place: &Place,
+    now: DateTime<Utc>,
+) -> Result<Door, StoreError> {
     let unlocks = sql!(conn, log_ins::unlocks(account.id))?;
     let used_at = sql!(conn, log_ins::used_at(account.id, &place.0))?;
     let is_known_place = used_at.is_some_and(|at| at > (now - KNOWN_FOR).naive_utc());
-    Ok(Some(Door { account, unlocks, is_known_place }))
+    Ok(Door { account, unlocks, is_known_place })
 }
 
 /// Somebody has shown at this place that the account is theirs.

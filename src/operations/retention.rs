@@ -36,6 +36,7 @@ pub fn prune_step(tx: &mut Tx<'_>, retention: Retention, steady: DateTime<Utc>) 
     removed += sql!(tx, locations::prune(now - retention.locations, STEP_ROWS))?;
     removed += sql!(tx, audit::prune(now - retention.audit, STEP_ROWS))?;
     removed += sql!(tx, refresh_tokens::prune(now, STEP_ROWS))?;
+    removed += sql!(tx, grants::prune(now, STEP_ROWS))?;
     removed += sql!(tx, idempotency::prune(now - idempotency::KEPT_FOR, STEP_ROWS))?;
     if let Some(jobs) = retention.jobs {
         removed += prune_jobs(tx, now - jobs, retention.zone)?;

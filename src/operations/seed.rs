@@ -13,7 +13,7 @@ use crate::domain::role::Role;
 use crate::operations::accounts::{self, CustomerDetails, DriverDetails, Person};
 use crate::operations::error::Error;
 use crate::operations::orders::{self, CancelledBy, NewOrder};
-use crate::operations::{bookings, drivers, rides};
+use crate::operations::{bookings, drivers, grants, rides};
 use crate::store::{Conn, DriverChange, Job, StoreError, Tx, sql};
 use std::f64::consts::PI;
 
@@ -232,10 +232,10 @@ pub fn remove(tx: &mut Tx<'_>, deliveries_max: i64) -> Result<usize, Error> {
         end(tx, &job, "The demo data was removed", deliveries_max)?;
     }
     let demo = sql!(tx, accounts::demo())?;
-    let valid_from = tx.now().timestamp() + 1;
     for account in &demo {
         let name = removed_name(&account.username);
-        sql!(tx, accounts::retire_demo(account.id, &name, valid_from))?;
+        sql!(tx, accounts::retire_demo(account.id, &name))?;
+        grants::revoke_all(tx, account.id, None)?;
         if let Some(driver) = sql!(tx, drivers::by_account(account.id))? {
             drivers::set_wish(tx, driver.id, Wants::Offline, deliveries_max)?;
         }
@@ -253,8 +253,8 @@ pub fn admin_hash(conn: &mut Conn<'_>) -> Result<Option<String>, StoreError> {
 pub fn set_admin_password(tx: &mut Tx<'_>, password_hash: &str) -> Result<bool, Error> {
     match sql!(tx, accounts::by_username("admin"))? {
         Some(admin) if admin.is_demo => {
-            let valid_from = tx.now().timestamp() + 1;
-            sql!(tx, accounts::set_password(admin.id, password_hash, valid_from))?;
+            sql!(tx, accounts::set_password(admin.id, password_hash, None))?;
+            grants::revoke_all(tx, admin.id, None)?;
             Ok(true)
         }
         _ => Ok(false),

@@ -10,12 +10,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::domain::role::Role;
+pub use crate::operations::keys::{KeyError, OutsideKey};
+
+use crate::domain::role::{Role, Roles};
+use crate::operations::keys::{OwnKey, keyed, signature_only};
 
 /// How long a token is still good after its `exp`, at the door and while connected: clocks differ by seconds.
 pub const EXPIRY_LEEWAY: TimeDelta = TimeDelta::seconds(5);
@@ -101,6 +104,8 @@ pub struct VerifiedClaims {
     pub expires_at: DateTime<Utc>,
     /// The log-in that one of ours descends from.
     pub session: Option<Uuid>,
+    /// Whom it may let in: an outside issuer is believed for some roles alone.
+    pub may_be: Roles,
 }
 
 impl VerifiedClaims {
@@ -135,19 +140,6 @@ pub enum TokenError {
     WrongAudience,
 }
 
-/// Why the outside issuer's key can't be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    #[error("not a public key in PEM form (BEGIN PUBLIC KEY or BEGIN RSA PUBLIC KEY)")]
-    NotPublicKeyPem,
-    #[error("a private key: give the issuer's public key, and treat this one as known to others")]
-    PrivateKey,
-    #[error("an RSA key of fewer than 2048 bits")]
-    WeakRsa,
-    #[error("neither an RSA key (RS256) nor a key on P-256 (ES256)")]
-    Unsupported,
-}
-
 /// How long tokens are good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenLifetimes {
@@ -157,82 +149,30 @@ pub struct TokenLifetimes {
 
 /// The keys with which tokens are signed and verified. Made once at start.
 pub struct TokenKeys {
-    own: EncodingKey,
-    own_verifying: DecodingKey,
+    /// Signs and verifies.
+    own: OwnKey,
+    /// What was signed with it before is still good.
+    previous: Option<OwnKey>,
     own_validation: Validation,
     lifetimes: TokenLifetimes,
     outside: Option<OutsideKey>,
-}
-
-/// The public key of an outside issuer whose tokens are accepted beside ours.
-pub struct OutsideKey {
-    key: DecodingKey,
-    algorithm: Algorithm,
-    validation: Validation,
-}
-
-impl OutsideKey {
-    /// The kind of key decides the algorithm. Issuer and audience, where given, are demanded of each token.
-    pub fn from_pem(pem: &[u8], issuer: Option<&str>, audience: Option<&str>) -> Result<Self, KeyError> {
-        let (key, algorithm) = public_key(pem)?;
-        let mut validation = signature_only(algorithm);
-        if let Some(issuer) = issuer {
-            validation.set_issuer(&[issuer]);
-            validation.required_spec_claims.insert("iss".to_owned());
-        }
-        if let Some(audience) = audience {
-            validation.validate_aud = true;
-            validation.set_audience(&[audience]);
-            validation.required_spec_claims.insert("aud".to_owned());
-        }
-        Ok(OutsideKey { key, algorithm, validation })
-    }
-}
-
-/// Reads the key and makes sure that it can verify at all: a wrong one would only show itself as wrong signatures.
-fn public_key(pem: &[u8]) -> Result<(DecodingKey, Algorithm), KeyError> {
-    let text = std::str::from_utf8(pem).map_err(|_| KeyError::NotPublicKeyPem)?;
-    if text.contains("PRIVATE KEY-----") {
-        return Err(KeyError::PrivateKey);
-    }
-    // The library takes a certificate too, and then finds the wrong bits in it.
-    if !text.contains("-----BEGIN PUBLIC KEY-----") && !text.contains("-----BEGIN RSA PUBLIC KEY-----") {
-        return Err(KeyError::NotPublicKeyPem);
-    }
-    if let Ok(key) = DecodingKey::from_ec_pem(pem) {
-        // A point on P-256 takes 1 + 32 + 32 bytes, compressed 1 + 32; on other curves more.
-        let point_bytes = key.try_get_as_bytes().map_or(0, <[u8]>::len);
-        let on_p256 = point_bytes == 65 || point_bytes == 33;
-        return if on_p256 { Ok((key, Algorithm::ES256)) } else { Err(KeyError::Unsupported) };
-    }
-    let key = DecodingKey::from_rsa_pem(pem).map_err(|_| KeyError::Unsupported)?;
-    // The modulus alone takes 256 bytes.
-    if key.try_get_as_bytes().map_or(0, <[u8]>::len) <= 256 {
-        return Err(KeyError::WeakRsa);
-    }
-    Ok((key, Algorithm::RS256))
-}
-
-/// Times are judged by us, with the caller's clock, not by the library with the ambient one.
-fn signature_only(algorithm: Algorithm) -> Validation {
-    let mut validation = Validation::new(algorithm);
-    validation.required_spec_claims.clear();
-    validation.validate_exp = false;
-    validation.validate_nbf = false;
-    validation.validate_aud = false;
-    validation
 }
 
 impl TokenKeys {
     /// `secret` is the raw bytes of our HS256 key; the settings see to it that there are at least 32.
     pub fn new(secret: &[u8], lifetimes: TokenLifetimes, outside: Option<OutsideKey>) -> Self {
         TokenKeys {
-            own: EncodingKey::from_secret(secret),
-            own_verifying: DecodingKey::from_secret(secret),
+            own: OwnKey::new(secret),
+            previous: None,
             own_validation: signature_only(Algorithm::HS256),
             lifetimes,
             outside,
         }
+    }
+
+    /// What was signed with the secret before this one stays good.
+    pub fn with_previous(self, secret: &[u8]) -> Self {
+        TokenKeys { previous: Some(OwnKey::new(secret)), ..self }
     }
 
     /// `jti` comes from the caller, as all chance does.
@@ -243,6 +183,17 @@ impl TokenKeys {
     /// The caller keeps `jti`, to know the token again.
     pub fn issue_refresh(&self, subject: &Subject, now: DateTime<Utc>, jti: Uuid) -> IssuedToken {
         self.issue(subject, Use::Refresh, now, now + self.lifetimes.refresh, jti)
+    }
+
+    /// An access token with an end of its own.
+    pub fn issue_until(
+        &self,
+        subject: &Subject,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+        jti: Uuid,
+    ) -> IssuedToken {
+        self.issue(subject, Use::Access, now, until, jti)
     }
 
     fn issue(
@@ -269,7 +220,8 @@ impl TokenKeys {
 
     /// Signs with our key whatever it is given, expired claims too.
     pub fn sign(&self, claims: &Claims) -> String {
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.own)
+        let header = Header { kid: Some(self.own.id.clone()), ..Header::new(Algorithm::HS256) };
+        jsonwebtoken::encode(&header, claims, &self.own.signing)
             .expect("claims are plain JSON and HMAC takes any key")
     }
 
@@ -283,37 +235,38 @@ impl TokenKeys {
         if header.crit.is_some() {
             return Err(TokenError::Malformed);
         }
-        let (issuer, key, validation) = self.key_for(header.alg)?;
-        let said = match issuer {
-            Issuer::Own => {
-                jsonwebtoken::decode::<SaidClaims>(token, key, validation).map_err(refusal)?.claims
-            }
-            Issuer::Outside => jsonwebtoken::decode::<OutsideClaims>(token, key, validation)
-                .map_err(refusal)?
-                .claims
-                .in_ours()?,
-        };
-        said.check(issuer, wanted, now)
+        if header.alg == Algorithm::HS256 {
+            return self.said_by_us(token, header.kid.as_deref())?.check(Issuer::Own, wanted, now);
+        }
+        let outside = self.outside.as_ref().filter(|outside| outside.algorithm == header.alg);
+        let outside = outside.ok_or(TokenError::Algorithm)?;
+        let said = jsonwebtoken::decode::<OutsideClaims>(token, &outside.key, &outside.validation);
+        let verified = said.map_err(refusal)?.claims.in_ours()?.check(Issuer::Outside, wanted, now)?;
+        Ok(VerifiedClaims { may_be: outside.roles, ..verified })
     }
 
-    /// Tells texts apart without laying them open: their HMAC under our key. The prefix keeps it from being a signature of
-    /// anything: what is signed in a token begins with base64, which has no colon.
+    /// With the key that the token names. One without a `kid` was signed before keys had one, or by somebody who shares a secret of
+    /// ours and may call it otherwise: either key may have signed it.
+    fn said_by_us(&self, token: &str, kid: Option<&str>) -> Result<SaidClaims, TokenError> {
+        let keys = [Some(&self.own), self.previous.as_ref()];
+        let named = keys.into_iter().flatten().find(|key| Some(key.id.as_str()) == kid);
+        let mut candidates = keys.into_iter().flatten().filter(|key| named.is_none_or(|it| it.id == key.id));
+        let mut outcome = Err(TokenError::Signature);
+        while let (Err(TokenError::Signature), Some(key)) = (&outcome, candidates.next()) {
+            let said = jsonwebtoken::decode::<SaidClaims>(token, &key.verifying, &self.own_validation);
+            outcome = said.map(|said| said.claims).map_err(refusal);
+        }
+        outcome
+    }
+
+    /// Tells texts apart without laying them open: their HMAC under our key.
     pub fn fingerprint(&self, text: &[u8]) -> String {
-        let message = [b"fingerprint:", text].concat();
-        jsonwebtoken::crypto::sign(&message, &self.own, Algorithm::HS256)
-            .expect("HMAC takes any key and any text")
+        keyed(&self.own.signing, b"fingerprint:", text)
     }
 
-    fn key_for(&self, algorithm: Algorithm) -> Result<(Issuer, &DecodingKey, &Validation), TokenError> {
-        if algorithm == Algorithm::HS256 {
-            return Ok((Issuer::Own, &self.own_verifying, &self.own_validation));
-        }
-        match &self.outside {
-            Some(outside) if outside.algorithm == algorithm => {
-                Ok((Issuer::Outside, &outside.key, &outside.validation))
-            }
-            _ => Err(TokenError::Algorithm),
-        }
+    /// The same under the key before this one, for what was kept since then.
+    pub fn previous_fingerprint(&self, text: &[u8]) -> Option<String> {
+        self.previous.as_ref().map(|key| keyed(&key.signing, b"fingerprint:", text))
     }
 }
 
@@ -422,7 +375,18 @@ impl SaidClaims {
         let issued_at = self.iat.unwrap_or(0);
         let session = self.sid.and_then(|sid| sid.as_str()?.parse().ok());
         let SaidClaims { role, driver_id, customer_id, .. } = self;
-        Ok(VerifiedClaims { issuer, sub, role, driver_id, customer_id, jti, issued_at, expires_at, session })
+        Ok(VerifiedClaims {
+            issuer,
+            sub,
+            role,
+            driver_id,
+            customer_id,
+            jti,
+            issued_at,
+            expires_at,
+            session,
+            may_be: Roles::ALL,
+        })
     }
 
     fn check_use(&self, issuer: Issuer, wanted: Use) -> Result<(), TokenError> {
@@ -451,6 +415,7 @@ fn refusal(error: jsonwebtoken::errors::Error) -> TokenError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jsonwebtoken::EncodingKey;
     use serde_json::json;
 
     // Keys for these tests and nothing else.
@@ -475,7 +440,7 @@ mod tests {
     }
 
     fn keys_with(pem: &[u8], issuer: Option<&str>, audience: Option<&str>) -> TokenKeys {
-        let outside = OutsideKey::from_pem(pem, issuer, audience).unwrap();
+        let outside = OutsideKey::from_pem(pem, issuer, audience, Roles::ALL).unwrap();
         TokenKeys::new(SECRET, lifetimes(), Some(outside))
     }
 
@@ -559,12 +524,56 @@ mod tests {
                 issued_at: now().timestamp(),
                 expires_at: now() + TimeDelta::hours(1),
                 session: Some(Uuid::from_u128(5)),
+                may_be: Roles::ALL,
             }
         );
         let verified = keys.verify(&refresh.text, Use::Refresh, now()).unwrap();
         assert_eq!(verified.expires_at, now() + TimeDelta::days(30));
         assert_eq!(keys.verify(&refresh.text, Use::Access, now()), Err(TokenError::WrongUse));
         assert_eq!(keys.verify(&access.text, Use::Refresh, now()), Err(TokenError::WrongUse));
+    }
+
+    /// Whoever could make the issuer sign for an operator's id was an operator.
+    #[test]
+    fn a_token_says_whom_it_may_let_in() {
+        let roles = Roles::of([Role::Driver]);
+        let outside = OutsideKey::from_pem(RS256_PUBLIC, None, None, roles).unwrap();
+        let keys = TokenKeys::new(SECRET, lifetimes(), Some(outside));
+        let may_be = |algorithm| {
+            keys.verify(&signed(algorithm, &good()), Use::Access, now()).map(|verified| verified.may_be)
+        };
+        assert_eq!(may_be(Algorithm::RS256), Ok(roles));
+        assert_eq!(may_be(Algorithm::HS256), Ok(Roles::ALL));
+    }
+
+    /// Another secret logged everybody out.
+    #[test]
+    fn a_secret_is_changed_without_refusing_what_was_signed_before() {
+        let new = b"a newer secret of 32 bytes or so";
+        let rotated = || TokenKeys::new(new, lifetimes(), None).with_previous(SECRET);
+        let token = |keys: &TokenKeys| keys.issue_access(&driver(), now(), Uuid::from_u128(7)).text;
+        let is_good = |keys: &TokenKeys, token: &str| keys.verify(token, Use::Access, now()).map(drop);
+        let (before, after) = (token(&own_keys()), token(&rotated()));
+        let kid = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid;
+        assert_ne!(kid(&before), kid(&after));
+        assert_eq!(kid(&after).map(|kid| kid.len()), Some(11));
+        // From before keys were named, and by somebody who shares the secret and has a name of their own for it.
+        let unnamed = signed(Algorithm::HS256, &good());
+        let header = Header { kid: Some("theirs".to_owned()), ..Header::new(Algorithm::HS256) };
+        let theirs = jsonwebtoken::encode(&header, &good(), &EncodingKey::from_secret(SECRET)).unwrap();
+        for token in [&before, &after, &unnamed, &theirs] {
+            assert_eq!(is_good(&rotated(), token), Ok(()));
+        }
+        let done = TokenKeys::new(new, lifetimes(), None);
+        for token in [&before, &unnamed, &theirs] {
+            assert_eq!(is_good(&done, token), Err(TokenError::Signature));
+        }
+        assert_eq!(is_good(&done, &after), Ok(()));
+        // A name is no proof.
+        let header = Header { kid: kid(&after), ..Header::new(Algorithm::HS256) };
+        let forged = jsonwebtoken::encode(&header, &good(), &EncodingKey::from_secret(SECRET)).unwrap();
+        assert_eq!(is_good(&rotated(), &forged), Err(TokenError::Signature));
+        assert_eq!(rotated().previous_fingerprint(b"one"), Some(own_keys().fingerprint(b"one")));
     }
 
     #[test]
@@ -821,7 +830,7 @@ mod tests {
 
     #[test]
     fn a_key_that_could_verify_nothing_is_refused_at_once() {
-        let refusal = |pem: &[u8]| OutsideKey::from_pem(pem, None, None).map(|_| ()).unwrap_err();
+        let refusal = |pem: &[u8]| OutsideKey::from_pem(pem, None, None, Roles::ALL).map(|_| ()).unwrap_err();
         assert_eq!(refusal(RS256_PRIVATE), KeyError::PrivateKey);
         assert_eq!(refusal(ES256_PRIVATE), KeyError::PrivateKey);
         assert_eq!(refusal(P384_PUBLIC), KeyError::Unsupported);

@@ -60,6 +60,9 @@ pub const OF_CUSTOMER: &[Held] = &[
     held("refresh_tokens", "account_id = {account}", "issued_at, id", Deleted),
     held("log_in_places", "account_id = {account}", "used_at, place", Deleted),
     held("log_in_unlocks", "account_id = {account}", "account_id", Deleted),
+    held("grants", "account_id = {account}", "began_at, id", Deleted),
+    held("second_factors", "account_id = {account}", "account_id", Deleted),
+    held("recovery_codes", "account_id = {account}", "code_hash", Deleted),
     held("notification_history", "customer_id = {id}", "id", Deleted),
     held("push_preferences", "customer_id = {id}", "customer_id", Deleted),
     held("customer_push_tokens", "customer_id = {id}", "id", Deleted),
@@ -133,6 +136,9 @@ pub const OF_DRIVER: &[Held] = &[
     held("refresh_tokens", "account_id = {account}", "issued_at, id", Deleted),
     held("log_in_places", "account_id = {account}", "used_at, place", Deleted),
     held("log_in_unlocks", "account_id = {account}", "account_id", Deleted),
+    held("grants", "account_id = {account}", "began_at, id", Deleted),
+    held("second_factors", "account_id = {account}", "account_id", Deleted),
+    held("recovery_codes", "account_id = {account}", "code_hash", Deleted),
     held("events", "account_id = {account}", "event_id", Deleted),
     held("search_candidates", "driver_id = {id}", "search_id", Deleted),
     held("offers", "driver_id = {id}", "job_id", Kept),
@@ -167,7 +173,7 @@ pub const COLUMNS: &[Columns] = &[
     columns(
         "accounts",
         "id, public_id, username, phone_number, name, role, is_suspended, is_demo, last_event_id, created_at, is_guest",
-        "password_hash, tokens_valid_from",
+        "password_hash, tokens_valid_from, access_revoked_at, password_once_until",
     ),
     columns(
         "drivers",
@@ -237,6 +243,9 @@ pub const COLUMNS: &[Columns] = &[
     ),
     columns("log_in_places", "used_at", "account_id, place"),
     columns("log_in_unlocks", "unlocks", "account_id"),
+    columns("grants", "id, kind, name, began_at, last_used_at, expires_at, revoked_at", "account_id"),
+    columns("second_factors", "blocked_until", "account_id, secret, pending_secret, last_step, failures"),
+    columns("recovery_codes", "", "account_id, code_hash"),
     columns(
         "idempotency_keys",
         "route, status, response, created_at",

@@ -36,6 +36,8 @@ pub struct Account {
     pub last_event_id: EventId,
     /// Made for one ride: nobody logs in to it.
     pub is_guest: bool,
+    /// Until then the password is good for one thing: setting another one.
+    pub password_once_until: Option<NaiveDateTime>,
 }
 
 #[derive(Debug, Insertable)]

@@ -15,6 +15,8 @@ diesel::table! {
         last_event_id -> BigInt,
         created_at -> Timestamp,
         is_guest -> Bool,
+        access_revoked_at -> Nullable<Timestamp>,
+        password_once_until -> Nullable<Timestamp>,
     }
 }
 
@@ -317,6 +319,37 @@ diesel::table! {
 }
 
 diesel::table! {
+    grants (id) {
+        id -> Text,
+        account_id -> BigInt,
+        kind -> Text,
+        name -> Text,
+        began_at -> Timestamp,
+        last_used_at -> Timestamp,
+        expires_at -> Timestamp,
+        revoked_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    second_factors (account_id) {
+        account_id -> BigInt,
+        secret -> Nullable<Text>,
+        pending_secret -> Nullable<Text>,
+        last_step -> BigInt,
+        failures -> BigInt,
+        blocked_until -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    recovery_codes (account_id, code_hash) {
+        account_id -> BigInt,
+        code_hash -> Text,
+    }
+}
+
+diesel::table! {
     idempotency_keys (account_id, route, idempotency_key) {
         account_id -> BigInt,
         route -> Text,
@@ -349,6 +382,8 @@ diesel::joinable!(searches -> jobs (job_id));
 diesel::joinable!(search_candidates -> searches (search_id));
 diesel::joinable!(bookings -> jobs (job_id));
 diesel::allow_tables_to_appear_in_same_query!(customer_push_tokens, refresh_tokens);
+diesel::allow_tables_to_appear_in_same_query!(customer_push_tokens, accounts);
+diesel::allow_tables_to_appear_in_same_query!(customer_push_tokens, customers);
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     drivers,

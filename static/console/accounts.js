@@ -52,13 +52,14 @@ export class Accounts extends EventTarget {
     return [...this.#loggedIn.values()].find((account) => account.driver_id === driverId) ?? null;
   }
 
-  async login(username, password) {
+  /** The account, and the recovery codes of a second factor that was made with it, which nobody keeps here. */
+  async login(username, password, more) {
     const client = new Client({ name: username, record: this.#record, ended: () => this.#forget(username) });
-    const user = await client.login(username, password);
+    const { recoveryCodes, ...user } = await client.login(username, password, more);
     const account = { username, client, ...user };
     this.#loggedIn.set(username, account);
     this.#changed();
-    return account;
+    return { ...account, recoveryCodes };
   }
 
   loginDemo(username) {

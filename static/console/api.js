@@ -43,10 +43,14 @@ export class Client {
     this.#ended = ended;
   }
 
-  /** Logs in and answers the `user` of the reply. */
-  async login(username, password) {
-    const body = { username, password };
-    return this.#keep(await this.#exchange('POST', '/api/v1/auth/login', { body, anonymous: true }));
+  /**
+   * Logs in and answers the `user` of the reply. `more` is what the server asked for: the `code` of a second factor, the
+   * `new_password` in the place of one for one time. `recoveryCodes` are of a second factor that was made with it.
+   */
+  async login(username, password, more = {}) {
+    const body = { username, password, device_name: 'Fleetwire console', ...more };
+    const reply = await this.#exchange('POST', '/api/v1/auth/login', { body, anonymous: true });
+    return { ...this.#keep(reply), recoveryCodes: reply.recovery_codes ?? [] };
   }
 
   async logout() {

@@ -1,7 +1,8 @@
 //! How values look: times, ages, money, one-line summaries, JSON without its secrets. Pure functions.
 
 /** Fields that never appear in the log, whatever message or body they are in. */
-const SECRETS = new Set(['token', 'access_token', 'refresh_token', 'password', 'fcmToken', 'expoPushToken', 'apnsToken']);
+const SECRETS = new Set(['token', 'access_token', 'refresh_token', 'password', 'old_password', 'new_password', 'one_time_password',
+  'secret', 'otpauth_uri', 'recovery_codes', 'fcmToken', 'expoPushToken', 'apnsToken']);
 
 /** The longest one-line summary, in characters: what fits beside a frame's type. */
 const SUMMARY_CHARS_MAX = 160;
@@ -11,8 +12,8 @@ export function redact(value) {
   if (Array.isArray(value)) return value.map(redact);
   if (value === null || typeof value !== 'object') return value;
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => {
-    const hidden = SECRETS.has(name) && typeof inner === 'string';
-    return [name, hidden ? `(${inner.length} characters, hidden)` : redact(inner)];
+    if (!isSecret(name, inner)) return [name, redact(inner)];
+    return [name, typeof inner === 'string' ? `(${inner.length} characters, hidden)` : `(${inner.length}, hidden)`];
   }));
 }
 
@@ -21,7 +22,11 @@ export function hasSecrets(value) {
   if (typeof value === 'string') return /\beyJ[\w-]{10,}\./.test(value);
   if (value === null || typeof value !== 'object') return false;
   if (Array.isArray(value)) return value.some(hasSecrets);
-  return Object.entries(value).some(([name, inner]) => (SECRETS.has(name) && typeof inner === 'string') || hasSecrets(inner));
+  return Object.entries(value).some(([name, inner]) => isSecret(name, inner) || hasSecrets(inner));
+}
+
+function isSecret(name, value) {
+  return SECRETS.has(name) && (typeof value === 'string' || Array.isArray(value));
 }
 
 export function prettyJson(value) {

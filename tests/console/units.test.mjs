@@ -42,6 +42,8 @@ test('what is a secret, and what the log shows of it', () => {
   assert.ok(hasSecrets('Bearer eyJhbGciOiJIUzI1NiJ9.x.y'));
   assert.ok(!hasSecrets({ type: 'ping', tokens: 3, token: null }));
   assert.deepEqual(redact({ password: 'abc', other: 1 }), { password: '(3 characters, hidden)', other: 1 });
+  assert.deepEqual(redact({ code: 'second_factor_required', secret: 'abc', recovery_codes: ['a', 'b'] }), { code: 'second_factor_required', secret: '(3 characters, hidden)', recovery_codes: '(2, hidden)' });
+  assert.ok(hasSecrets({ otpauth_uri: 'otpauth://totp' }));
 });
 
 test('the filter of the log', () => {

@@ -191,7 +191,9 @@ async fn a_suspended_driver_is_closed_with_4001_and_kept_out() {
     app.expect_close(4001).await;
     door.expect_closed(4001).await;
     operator.change_driver(DRIVER, json!({"suspended": false})).await.expect(200);
-    door.connect().await;
+    // What they were let in with has died.
+    door.expect_closed(4001).await;
+    server.door(DRIVER).await.connect().await;
 }
 
 /// Suspended after the door looked at the account and before the session was known to anybody: nobody can tell it.

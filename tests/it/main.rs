@@ -5,6 +5,7 @@
 // The product takes its time and its chance from outside; a test about real time has only the real clock.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod access;
 mod audit;
 mod bad_days;
 mod bookings;
@@ -50,6 +51,7 @@ mod ride_talk;
 mod rides;
 mod rooms;
 mod searching;
+mod second_factor;
 mod set_clocks;
 mod sign_in;
 mod silence;

@@ -5,3 +5,5 @@ ALTER TABLE accounts ADD COLUMN role_of_six TEXT NOT NULL DEFAULT 'customer'
 UPDATE accounts SET role_of_six = role WHERE role <> 'customer';
 ALTER TABLE accounts DROP COLUMN role;
 ALTER TABLE accounts RENAME COLUMN role_of_six TO role;
+-- Operators and programs are listed.
+CREATE INDEX accounts_by_role ON accounts (role, id);

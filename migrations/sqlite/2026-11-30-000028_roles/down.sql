@@ -1,3 +1,4 @@
+DROP INDEX accounts_by_role;
 -- The program of before has no role for them that is not more: they are suspended.
 ALTER TABLE accounts ADD COLUMN role_of_four TEXT NOT NULL DEFAULT 'customer'
     CHECK (role_of_four IN ('driver', 'customer', 'admin', 'service'));

@@ -111,7 +111,8 @@ impl Shared {
             Announcement::PushQueued => self.wake_lanes(),
             Announcement::DevicesChanged(customer) => self.recipients.forget(*customer),
             Announcement::Event(_)
-            | Announcement::AccessRevoked(_)
+            | Announcement::AccessRevoked { .. }
+            | Announcement::GrantRevoked { .. }
             | Announcement::DriverChanged(_)
             | Announcement::Search(_)
             | Announcement::Happened(_) => {}

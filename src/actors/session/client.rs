@@ -420,16 +420,17 @@ impl Client {
             let Ok(claims) = context.tokens.verify(&token, Use::Access, context.clock.now()) else {
                 return Ok(None);
             };
-            let (expires_at, ends_at) = (claims.expires_at, claims.session_ends_at());
+            let asked = claims.clone();
             let principal =
-                context.database.read(move |conn| authentication::principal(conn, &claims)).await?;
-            Ok(principal.map(|principal| (principal.account, expires_at, ends_at)))
+                context.database.read(move |conn| authentication::principal(conn, &asked)).await?;
+            Ok(principal.map(|principal| (principal.account, claims)))
         };
         let renewable = self.recipient.as_ref().filter(|recipient| recipient.claims.is_some());
         let renewable = renewable.map(|recipient| recipient.account);
         link.spawn(checking, move |client, outcome: Result<_, StoreError>, link| match outcome {
-            Ok(Some((account, expires_at, ends_at))) if Some(account) == renewable => {
-                let renewed = Renewed { account, session: client.session, expires_at: ends_at };
+            Ok(Some((account, claims))) if Some(account) == renewable => {
+                let expires_at = claims.expires_at;
+                let renewed = Renewed { account, session: client.session, claims };
                 client.context.dispatcher.do_send(renewed);
                 let authenticated = client.contract().authenticated(expires_at, client.context.clock.now());
                 client.send(authenticated, link);

@@ -1,5 +1,6 @@
 //! The operators' routes: drivers, customers and orders. Every change honours an `Idempotency-Key`.
 
+pub mod access;
 pub mod audit;
 pub mod customers;
 pub mod demo;
@@ -7,6 +8,7 @@ pub mod drivers;
 mod locations;
 pub mod orders;
 pub mod people;
+pub mod staff;
 pub mod traces;
 
 use crate::api::fields::Fields;

@@ -114,6 +114,7 @@ mod tests {
             customer: (role == Role::Customer).then_some(CustomerId(7)),
             external_id: None,
             tokens_valid_from: 0,
+            log_in: None,
         };
         PushCaller { principal: Some(principal), session: Some(Uuid::from_u128(5)) }
     }

@@ -147,6 +147,15 @@ pub(super) const SETTINGS: &[Setting] = &[
     .secret(),
     new(
         Tokens,
+        "JWT_SECRET_PREVIOUS",
+        "",
+        "The JWT_SECRET before this one, while tokens that were signed with it are to stay good. Take it away when the longest \
+         of them has ended.",
+    )
+    .otherwise("tokens of another secret are refused")
+    .secret(),
+    new(
+        Tokens,
         "JWT_PUBLIC_KEY_FILE",
         "",
         "PEM file with the public key of an outside issuer (RSA: RS256, P-256: ES256), tokens of which are accepted beside \
@@ -161,6 +170,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     .otherwise("not asked for; production demands it with a key"),
     new(Tokens, "JWT_AUDIENCE", "", "The aud that outside tokens must have.")
         .otherwise("not asked for; production demands it with a key"),
+    new(
+        Tokens,
+        "JWT_ROLES",
+        "driver,customer",
+        "Accounts of which roles outside tokens may let in: some of driver, customer, admin, dispatcher, viewer, service, with commas between. \
+         Whoever can make the issuer sign can be all of these.",
+    ),
     new(
         Tokens,
         "ACCESS_TOKEN_TTL_SECS",
@@ -178,6 +194,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     .unit("seconds"),
     new(Tokens, "ALLOW_REGISTRATION", "true", "Whether anybody may make a customer account (auth/register).")
         .production("false"),
+    new(
+        Tokens,
+        "OPERATORS_NEED_SECOND_FACTOR",
+        "false",
+        "Whether no operator is let in with a password alone. One without a second factor makes it at the next log-in.",
+    ),
     new(Region, "TIME_ZONE", "UTC", "IANA name, such as Africa/Douala, of the zone whose days earnings are counted in."),
     new(
         Region,

@@ -161,9 +161,9 @@ pub fn end_session(tx: &mut Tx<'_>, session: &str) -> Result<(), Error> {
     end(tx, &ended)
 }
 
-/// The same for all log-ins of an account.
-pub fn end_sessions_of(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
-    let ended = sql!(tx, devices::lock_of_sessions_of(account))?;
+/// The same for all log-ins of an account, but one that goes on; no text is none.
+pub fn end_sessions_of(tx: &mut Tx<'_>, account: AccountId, but: &str) -> Result<(), Error> {
+    let ended = sql!(tx, devices::lock_of_sessions_of(account, but))?;
     end(tx, &ended)
 }
 

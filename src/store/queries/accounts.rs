@@ -7,6 +7,7 @@ use crate::store::kept::Keep;
 use crate::store::people_changes::AccountChange;
 use crate::store::rows::{Account, NewAccount};
 use crate::store::schema::accounts;
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 pub fn insert(conn: &mut Db, new: &NewAccount<'_>) -> QueryResult<AccountId> {
@@ -106,16 +107,61 @@ pub fn last_event_id(conn: &mut Db, id: AccountId) -> QueryResult<EventId> {
     accounts::table.find(id.0).select(accounts::last_event_id).first(conn)
 }
 
-/// Sets a new password and refuses every token issued before `tokens_valid_from` (Unix seconds).
+/// Sets a new password. With `once_until` it is good, until then, for setting another one and nothing else.
 pub fn set_password(
     conn: &mut Db,
     id: AccountId,
     password_hash: &str,
-    tokens_valid_from: i64,
+    once_until: Option<NaiveDateTime>,
 ) -> QueryResult<usize> {
     diesel::update(accounts::table.find(id.0))
-        .set((accounts::password_hash.eq(password_hash), accounts::tokens_valid_from.eq(tokens_valid_from)))
+        .set((accounts::password_hash.eq(password_hash), accounts::password_once_until.eq(once_until)))
         .execute(conn)
+}
+
+/// Refuses every token that was issued before `valid_from` (Unix seconds), but those of a log-in that goes on.
+pub fn revoke_access(conn: &mut Db, id: AccountId, valid_from: i64, at: NaiveDateTime) -> QueryResult<usize> {
+    diesel::update(accounts::table.find(id.0))
+        .set((accounts::tokens_valid_from.eq(valid_from), accounts::access_revoked_at.eq(at)))
+        .execute(conn)
+}
+
+/// From whom something was taken away since that they were let in with.
+pub fn revoked_since(conn: &mut Db, since: NaiveDateTime) -> QueryResult<Vec<AccountId>> {
+    accounts::table.filter(accounts::access_revoked_at.ge(since)).select(accounts::id).load(conn)
+}
+
+/// Reads the row and keeps it from others until the transaction ends.
+pub fn lock(conn: &mut Db, id: AccountId) -> QueryResult<Option<Account>> {
+    for_update!(accounts::table.find(id.0).select(Account::as_select())).first(conn).optional()
+}
+
+/// All of a role who are not suspended, kept from others until the transaction ends.
+pub fn lock_those_let_in(conn: &mut Db, role: Role) -> QueryResult<Vec<AccountId>> {
+    let those = accounts::table
+        .filter(accounts::role.eq(role.as_str()).and(accounts::is_suspended.eq(false)))
+        .order(accounts::id)
+        .select(accounts::id);
+    for_update!(those).load(conn)
+}
+
+/// Those of some roles who are programs, or are not, ascending by id, after `after`.
+pub fn of_roles(
+    conn: &mut Db,
+    roles: &[&'static str],
+    are_programs: bool,
+    after: AccountId,
+    limit: i64,
+) -> QueryResult<Vec<Account>> {
+    let those = accounts::table
+        .filter(accounts::role.eq_any(roles.iter().copied()).and(accounts::id.gt(after.0)))
+        .order(accounts::id)
+        .limit(limit)
+        .select(Account::as_select());
+    match are_programs {
+        true => those.filter(accounts::username.like("service:%")).load(conn),
+        false => those.filter(accounts::username.not_like("service:%")).load(conn),
+    }
 }
 
 /// Changes what an account is called, and where it can be called.
@@ -127,24 +173,22 @@ pub fn change(conn: &mut Db, id: AccountId, change: &AccountChange) -> QueryResu
     }
 }
 
+pub fn set_role(conn: &mut Db, id: AccountId, role: Role) -> QueryResult<usize> {
+    diesel::update(accounts::table.find(id.0)).set(accounts::role.eq(role.as_str())).execute(conn)
+}
+
 pub fn set_suspended(conn: &mut Db, id: AccountId, is_suspended: bool) -> QueryResult<usize> {
     diesel::update(accounts::table.find(id.0)).set(accounts::is_suspended.eq(is_suspended)).execute(conn)
 }
 
 /// Takes a demo account out of use: its name and number are free again, its history stays.
-pub fn retire_demo(
-    conn: &mut Db,
-    id: AccountId,
-    username: &str,
-    tokens_valid_from: i64,
-) -> QueryResult<usize> {
+pub fn retire_demo(conn: &mut Db, id: AccountId, username: &str) -> QueryResult<usize> {
     diesel::update(accounts::table.find(id.0))
         .set((
             accounts::username.eq(username),
             accounts::phone_number.eq(None::<String>),
             accounts::password_hash.eq(None::<String>),
             accounts::is_suspended.eq(true),
-            accounts::tokens_valid_from.eq(tokens_valid_from),
         ))
         .execute(conn)
 }
@@ -161,6 +205,7 @@ pub fn revive_demo(
             accounts::username.eq(username),
             accounts::phone_number.eq(phone_number),
             accounts::password_hash.eq(password_hash),
+            accounts::password_once_until.eq(None::<NaiveDateTime>),
             accounts::is_suspended.eq(false),
         ))
         .execute(conn)

@@ -5,8 +5,9 @@ use crate::domain::device::DeviceId;
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::push::PushService;
 use crate::store::push_rows::{DeviceChange, DeviceRow};
-use crate::store::schema::{customer_push_tokens as devices, refresh_tokens};
+use crate::store::schema::{accounts, customer_push_tokens as devices, customers, refresh_tokens};
 use chrono::NaiveDateTime;
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 /// A customer's devices, the oldest first, kept from others until the transaction ends.
@@ -15,11 +16,16 @@ pub fn lock_all_of(conn: &mut Db, customer: CustomerId) -> QueryResult<Vec<Devic
     for_update!(of.select(DeviceRow::as_select())).load(conn)
 }
 
-/// Those of these customers that a service may reach, the oldest first.
+/// Those of these customers that a service may reach, the oldest first. A suspended customer has none.
 pub fn active_of(conn: &mut Db, customers: &[i64]) -> QueryResult<Vec<DeviceRow>> {
+    let in_use = customers::table
+        .inner_join(accounts::table)
+        .filter(customers::id.eq(devices::customer_id))
+        .filter(accounts::is_suspended.eq(false));
     devices::table
         .filter(devices::customer_id.eq_any(customers))
         .filter(devices::is_active.eq(true))
+        .filter(exists(in_use))
         .order(devices::id)
         .select(DeviceRow::as_select())
         .load(conn)
@@ -40,10 +46,11 @@ pub fn lock_of_session(conn: &mut Db, session: &str) -> QueryResult<Vec<DeviceRo
     for_update!(of.select(DeviceRow::as_select())).load(conn)
 }
 
-/// The same of any log-in of an account.
-pub fn lock_of_sessions_of(conn: &mut Db, account: AccountId) -> QueryResult<Vec<DeviceRow>> {
+/// The same of any log-in of an account, but one that goes on; no text is none.
+pub fn lock_of_sessions_of(conn: &mut Db, account: AccountId, but: &str) -> QueryResult<Vec<DeviceRow>> {
     let sessions = refresh_tokens::table
         .filter(refresh_tokens::account_id.eq(account.0))
+        .filter(refresh_tokens::family.ne(but))
         .select(refresh_tokens::family.nullable());
     let of = devices::table.filter(devices::session.eq_any(sessions)).order(devices::id);
     for_update!(of.select(DeviceRow::as_select())).load(conn)

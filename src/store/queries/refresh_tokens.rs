@@ -51,14 +51,23 @@ pub fn lock_newest_of(conn: &mut Db, family: &str) -> QueryResult<Option<Refresh
     for_update!(newest).first(conn).optional()
 }
 
-pub fn revoke_account(conn: &mut Db, account: AccountId, at: NaiveDateTime) -> QueryResult<usize> {
-    diesel::update(
-        refresh_tokens::table
-            .filter(refresh_tokens::account_id.eq(account.0))
-            .filter(refresh_tokens::revoked_at.is_null()),
-    )
-    .set(refresh_tokens::revoked_at.eq(at))
-    .execute(conn)
+/// The same of all families of an account, but one that goes on; no text is none. For the same reason until none is left.
+pub fn revoke_account(conn: &mut Db, account: AccountId, but: &str, at: NaiveDateTime) -> QueryResult<usize> {
+    let mut revoked = 0;
+    loop {
+        let found = diesel::update(
+            refresh_tokens::table
+                .filter(refresh_tokens::account_id.eq(account.0))
+                .filter(refresh_tokens::family.ne(but))
+                .filter(refresh_tokens::revoked_at.is_null()),
+        )
+        .set(refresh_tokens::revoked_at.eq(at))
+        .execute(conn)?;
+        if found == 0 {
+            return Ok(revoked);
+        }
+        revoked += found;
+    }
 }
 
 /// Removes at most `limit` tokens that expired before `before` and says how many.

@@ -43,6 +43,8 @@ pub mod earnings;
 pub mod ended;
 #[path = "../queries/events.rs"]
 pub mod events;
+#[path = "../queries/grants.rs"]
+pub mod grants;
 #[path = "../queries/guests.rs"]
 pub mod guests;
 #[path = "../queries/idempotency.rs"]
@@ -67,5 +69,7 @@ pub mod refresh_tokens;
 pub mod rides;
 #[path = "../queries/searches.rs"]
 pub mod searches;
+#[path = "../queries/second_factors.rs"]
+pub mod second_factors;
 #[path = "../queries/traces.rs"]
 pub mod traces;

@@ -2,6 +2,7 @@
 
 import { h, button, field, redraw } from '../dom.js';
 import { Notices } from './notices.js';
+import { qrCode } from '../qr.js';
 
 /** Chips in the head; a fleet's other accounts are in a list behind them. */
 const CHIPS_MAX = 7;
@@ -67,24 +68,84 @@ function scenarioButton(accounts, scenario, notices) {
   })];
 }
 
+/** What the server asks for next to the password, by the code of its refusal. */
+const ASKS = { code_required: 'code', second_factor_required: 'code', wrong_code: 'code', new_password_required: 'new_password' };
+
 /** Its problems are inside it and go when it has succeeded; the log keeps them. */
 function loginForm(accounts) {
   const notices = new Notices('login-problems');
   const username = h('input', { id: 'login-username', autocomplete: 'username', required: true });
   const password = h('input', { id: 'login-password', type: 'password', autocomplete: 'current-password', required: true });
+  const more = {
+    code: h('input', { id: 'login-code', autocomplete: 'one-time-code', autocapitalize: 'none', spellcheck: 'false' }),
+    new_password: h('input', { id: 'login-new-password', type: 'password', autocomplete: 'new-password' }),
+  };
+  const asked = {
+    code: h('div', { hidden: true }, field('Code of your authenticator app, or a recovery code', more.code)),
+    new_password: h('div', { hidden: true }, field('New password, in the place of the one-time one', more.new_password)),
+  };
+  const told = h('div', { class: 'told', role: 'status', data: { testid: 'login-told' } });
   const form = h('form', { id: 'login-form', class: 'popover' },
-    field('Username or phone', username), field('Password', password),
+    field('Username or phone', username), field('Password', password), told, Object.values(asked),
     h('button', { type: 'submit', class: 'primary', data: { testid: 'login-submit' } }, 'Log in'), notices.element);
   const details = h('details', { class: 'login', open: accounts.demo.length === 0 },
     h('summary', { data: { testid: 'login-other' } }, 'Other account'), form);
+
+  /** Shows what is asked for; false where the refusal asks for nothing. */
+  const ask = (problem) => {
+    const name = ASKS[problem.code];
+    if (!name) return false;
+    asked[name].hidden = false;
+    more[name].required = true;
+    more[name].value = '';
+    if (problem.code === 'second_factor_required') told.replaceChildren(...enrolment(problem.body));
+    more[name].focus();
+    return problem.code !== 'wrong_code';
+  };
+  const forget = () => {
+    password.value = '';
+    for (const [name, input] of Object.entries(more)) {
+      asked[name].hidden = true;
+      Object.assign(input, { value: '', required: false });
+    }
+    told.replaceChildren();
+  };
+  username.addEventListener('input', forget);
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     const name = username.value.trim();
-    const account = await notices.attempt(`Log in as ${name}`, () => accounts.login(name, password.value));
-    password.value = '';
+    const sent = Object.fromEntries(Object.entries(more).filter(([, input]) => input.value).map(([key, input]) => [key, input.value]));
+    let waits = false;
+    const account = await notices.attempt(`Log in as ${name}`, async () => {
+      try {
+        return await accounts.login(name, password.value, sent);
+      } catch (problem) {
+        const isAnswer = ask(problem);
+        waits = Boolean(ASKS[problem.code]);
+        if (isAnswer) return null;
+        throw problem;
+      }
+    });
+    if (!waits) forget();
     if (!account) return;
     notices.clear();
-    details.open = false;
+    if (account.recoveryCodes.length > 0) told.replaceChildren(...recovery(account.recoveryCodes));
+    else details.open = false;
   });
   return details;
+}
+
+/** The secret of a second factor that has to be made, for an app to scan or somebody to type. */
+function enrolment({ secret, otpauth_uri: uri }) {
+  return [
+    h('p', {}, 'Operators need a second factor here. Scan this with an authenticator app, or type the secret, and log in with the code that it shows.'),
+    qrCode(uri), h('code', { class: 'whole', data: { testid: 'login-secret' } }, secret),
+  ];
+}
+
+function recovery(codes) {
+  return [
+    h('p', {}, 'You are logged in. Keep these recovery codes: each opens once without the app, and they are not shown again.'),
+    h('ul', { class: 'notes', data: { testid: 'login-recovery' } }, codes.map((code) => h('li', {}, h('code', {}, code)))),
+  ];
 }

@@ -33,6 +33,7 @@ impl Client {
                 // Consoles in several windows, and on a wall.
                 false => self.context.sockets_max * 10,
             },
+            claims: recipient.claims.clone().map(Box::new),
         };
         // Guests are as many as anybody likes: those of one address are one party.
         if recipient.claims.is_some() {
