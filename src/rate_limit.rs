@@ -155,13 +155,6 @@ impl<K: Hash + Eq> KeyedLimiter<K> {
         }
     }
 
-    /// Forgets what was taken: the key's bucket is full again.
-    pub fn forget(&self, key: &K) {
-        let mut generations = self.generations();
-        generations.young.remove(key);
-        generations.old.remove(key);
-    }
-
     /// Keys held at present, never more than allowed.
     pub fn keys(&self) -> usize {
         self.buckets().len()

@@ -109,7 +109,7 @@ pub async fn refresh(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> A
         Ok(refreshed)
     };
     match ctx.write(refreshing).await? {
-        Refreshed::Issued(issue) => Ok(logged_in(&ctx, issue, Vec::new())),
+        Refreshed::Issued(issue) => Ok(logged_in(&ctx, *issue, Vec::new())),
         Refreshed::Revoked => {
             log::warn!("a refresh token was used twice: its family is revoked user_id={user}");
             Err(Refusal::InvalidRefreshToken.into())

@@ -68,7 +68,7 @@ fn of_the_day(tokens: &TokenKeys, driver: DriverId, day: NaiveDate) -> DriverId 
     let folded = secret.bytes().fold(0xcbf2_9ce4_8422_2325, |folded: u64, byte| {
         (folded ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    DriverId((folded % BIT | BIT) as i64)
+    DriverId(((folded % BIT) | BIT) as i64)
 }
 
 /// The same drivers where passengers are shown them: those within the radius, the nearest first, at most `count`.

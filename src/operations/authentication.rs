@@ -268,7 +268,7 @@ fn second_factor(
 /// What presenting a refresh token led to. Revoking is a change that must be committed, so it is no error.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Refreshed {
-    Issued(Issue),
+    Issued(Box<Issue>),
     /// It was used before: whoever has it now, nobody goes on with this family.
     Revoked,
     Invalid,
@@ -304,7 +304,8 @@ pub fn refresh(
             write_token(tx, &principal, id, &token.family, issued_at, lifetime)?;
             sql!(tx, refresh_tokens::mark_used(&token.id, &id.to_string(), now))?;
             grants::go_on(tx, principal.account, &token.family, (issued_at + lifetime).naive_utc())?;
-            Ok(Refreshed::Issued(Issue { id, session: token.family.parse().ok(), issued_at, principal }))
+            let session = token.family.parse().ok();
+            Ok(Refreshed::Issued(Box::new(Issue { id, session, issued_at, principal })))
         }
         Some(used_at) => reused(tx, &token, *used_at, principal),
     }
@@ -326,7 +327,8 @@ fn reused(
         Some(next) if next.used_at.is_none() && next.revoked_at.is_none() && now - used_at <= LOST_REPLY => {
             let id = next.id.parse().map_err(|_| Refusal::InvalidRefreshToken)?;
             let session = next.family.parse().ok();
-            Ok(Refreshed::Issued(Issue { id, session, issued_at: next.issued_at.and_utc(), principal }))
+            let issued_at = next.issued_at.and_utc();
+            Ok(Refreshed::Issued(Box::new(Issue { id, session, issued_at, principal })))
         }
         _ => {
             grants::end(tx, principal.account, &token.family)?;

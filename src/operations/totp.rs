@@ -77,7 +77,7 @@ impl Secret {
             let expected = self.code(*step);
             bool::from(expected.as_bytes().ct_eq(code.as_bytes()))
         });
-        good.filter(|step| *step > last).last()
+        good.max().filter(|step| *step > last)
     }
 
     /// HOTP of a counter.

@@ -143,6 +143,7 @@ pub const OF_DRIVER: &[Held] = &[
     held("search_candidates", "driver_id = {id}", "search_id", Deleted),
     held("offers", "driver_id = {id}", "job_id", Kept),
     held("job_declines", "driver_id = {id}", "job_id", Kept),
+    held("earnings_kept", "driver_id = {id}", "day, currency", Kept),
     held(
         "ride_ratings",
         "job_id IN (SELECT id FROM jobs WHERE driver_id = {id})",
@@ -243,6 +244,7 @@ pub const COLUMNS: &[Columns] = &[
     ),
     columns("log_in_places", "used_at", "account_id, place"),
     columns("log_in_unlocks", "unlocks", "account_id"),
+    columns("earnings_kept", "day, currency, total_minor, cash_minor, orders, rides", "driver_id"),
     columns("grants", "id, kind, name, began_at, last_used_at, expires_at, revoked_at", "account_id"),
     columns("second_factors", "blocked_until", "account_id, secret, pending_secret, last_step, failures"),
     columns("recovery_codes", "", "account_id, code_hash"),

@@ -183,9 +183,10 @@ async fn a_server_that_stops_says_with_each_answer_that_the_connection_ends() {
         let mut connection = asked.pop().expect("one of ten meets the stop");
         wait_until("the server stops", async || {
             let answer = connection.ask("POST", "/api/v1/auth/login", JSON, LOGIN).await.expect("an answer");
-            let stops = answer.status == 503;
-            assert_eq!(answer.header("connection"), if stops { "close" } else { "" }, "{}", answer.head);
-            stops
+            // One that the stop met under way is answered as it was asked, and ends its connection as well.
+            let ends = answer.header("connection") == "close";
+            assert!(ends || answer.status == 200, "{}", answer.head);
+            ends
         })
         .await;
         connection.expect_end().await;

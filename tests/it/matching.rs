@@ -135,7 +135,9 @@ async fn a_passenger_sees_roughly_where_vehicles_are_and_a_driver_nothing() {
     let passenger = passenger.with_token(token.as_str().expect("a token").to_owned());
     let reply = passenger.get("drivers/nearby?latitude=-26.2&longitude=28.05").await.expect(200);
     let item = &reply.body["items"][0];
-    assert_eq!((item["driver_id"].as_i64(), item["latitude"].as_f64()), (Some(1), Some(-26.204)));
+    assert_eq!(item["latitude"], json!(-26.204));
+    // A number of the day, larger than any driver's own.
+    assert!(item["driver_id"].as_i64().is_some_and(|id| id >= 1 << 52), "{item}");
     assert_eq!(item["position_age_secs"], Value::Null);
     // 32 m from where driver 1 is shown, and right where they are: bisecting the radius told the place to a centimetre.
     for (radius_m, found) in [(1, 0), (31, 0), (33, 1), (50_000, 2)] {

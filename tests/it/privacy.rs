@@ -18,10 +18,8 @@ async fn a_drivers_number_leaves_a_passengers_answers_a_day_after_the_ride() {
     }
     let token = server.passenger_token(PASSENGER).await;
     let told = async || {
-        let mut app = server.hailing_door(&token).after(0).connect().await;
-        let told = app.expect("ride_accepted").await["data"]["driver_phone"].clone();
-        app.close(1000);
-        told
+        let mut app = server.hailing_door(&token).connect().await;
+        app.join(&ride.id).await["ride"]["driver"]["driver_phone"].clone()
     };
     let shown = async || {
         let ride = ride.passenger.show_ride(&ride.id).await.expect(200).body;

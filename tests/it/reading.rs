@@ -100,7 +100,7 @@ async fn words_are_read_in_any_case() {
     driver.set_order_status(order, "Accepted").await.expect(200);
     let reason = json!({"reason": "None", "cancelled_by": "Restaurant"});
     operator.api().post(&format!("admin/orders/{order}/cancel"), reason).await.expect(200);
-    let cancelled = operator.list("admin/orders?status=Cancelled").await;
+    let cancelled = operator.list_with("admin/orders", "status=Cancelled").await;
     assert!(cancelled.iter().any(|one| one["order_id"] == order), "{cancelled:?}");
 }
 

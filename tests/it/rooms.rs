@@ -331,7 +331,8 @@ async fn one_of_fifty_followers_reads_nothing_and_costs_the_others_nothing() {
     const FOLLOWERS: usize = 50;
     const BATCH: usize = 100;
     const BATCHES_MAX: usize = 200;
-    let server = Server::for_rides(&[1]).await;
+    let server =
+        Server::builder().setting("MAX_SOCKETS_PER_ACCOUNT", FOLLOWERS).start_with_drivers(&[1]).await;
     let ride = server.taken_ride().await;
     let door = server.hailing_door(server.passenger_token(PASSENGER).await);
     let mut followers = Vec::new();

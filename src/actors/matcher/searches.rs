@@ -104,6 +104,10 @@ impl Searches {
         self.running.len()
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
     pub fn knows(&self, job: JobId) -> bool {
         self.running.contains_key(&job)
     }

@@ -194,7 +194,7 @@ fn what_may_have_been_sent_before_is_known_and_what_comes_live_is_new() {
 #[test]
 fn of_one_second_each_place_is_new_once_as_far_as_can_be_remembered() {
     let world = World::with_phone(secs(0));
-    world.clock.advance(secs(61));
+    world.clock.advance(secs(62));
     let at = world.clock.now() - secs(1);
     let repeats = |latitude: f64, at| world.tell(&fix(latitude, at)).may_repeat;
     for latitude in (0..PLACES).map(|index| index as f64) {

@@ -132,6 +132,7 @@ impl World<'_> {
             route: "POST /orders".to_owned(),
             key: name.clone(),
             request_hash: "the same".to_owned(),
+            previous_hash: None,
         };
         let currency = self.rules.currency();
         let made = self.decide(

@@ -10,12 +10,14 @@ use fleetwire::clock::Manual;
 use fleetwire::domain::currency::Currency;
 use fleetwire::domain::device::Platform;
 use fleetwire::domain::driver::Wants;
+use fleetwire::domain::fare_source::FareSource;
 use fleetwire::domain::ids::{AccountId, CustomerId, DriverId};
 use fleetwire::domain::money::Amount;
 use fleetwire::domain::notification::Texts;
+use fleetwire::domain::offer_detail::OfferDetail;
 use fleetwire::domain::position::Position;
 use fleetwire::domain::push::{PushService, PushToken};
-use fleetwire::domain::ride::{Rules, Tariff, Travel};
+use fleetwire::domain::ride::{OpenJobs, Rules, Tariff, Travel};
 use fleetwire::operations::accounts::{
     CustomerDetails, DriverDetails, Person, create_customer, create_driver,
 };
@@ -76,7 +78,9 @@ impl Place {
         let mut place = Place { directory, files: 0, database, at, people: People::default() };
         place.people = place.populate(clock);
         if let Where::Sqlite(file) = &place.at {
-            std::fs::copy(file, place.template()).expect("a closed database is one file");
+            // A thread of the pool may still have it open, and the last rows are in the log then.
+            place.database.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+            std::fs::copy(file, place.template()).expect("a database whose log is empty is one file");
         }
         place
     }
@@ -163,9 +167,16 @@ impl Place {
         let amount = |major| Amount::new(major).expect("an amount");
         Rules {
             tariff: Tariff::new(amount(2.0), amount(0.5), Currency::new("EUR").expect("a currency")),
+            fare_source: FareSource::App,
+            offer_detail: OfferDetail::Full,
             travel: Travel::new(1.3, 25.0).expect("a way to travel"),
             search_span: SEARCH_SPAN,
             deliveries_max: DELIVERIES_MAX as i64,
+            open: OpenJobs {
+                rides_of_customer_max: u32::MAX,
+                bookings_of_customer_max: u32::MAX,
+                rides_of_address_max: u32::MAX,
+            },
         }
     }
 

@@ -14,7 +14,7 @@ use fleetwire::store::{Mark, MarkKind, StoreError, Tx, bulk, newest_events, page
 
 use super::faults::Fault;
 use super::matching::Letter;
-use super::reference::Who;
+use super::reference::{Reference, Who};
 use super::world::{Checked, DELIVERIES_MAX, World, at_once};
 
 /// As the server has them by default.
@@ -169,7 +169,7 @@ impl World<'_> {
             match announcement {
                 Announcement::DriverChanged(driver) => changed.push(driver),
                 Announcement::Search(one) => news.push(one),
-                Announcement::AccessRevoked(account) => {
+                Announcement::AccessRevoked { account, but: _ } => {
                     while let Some(open) = self.server.sessions.iter().position(|one| one.account == account)
                     {
                         self.end(open);
@@ -276,7 +276,11 @@ impl World<'_> {
                 let online = move |tx: &mut Tx<'_>| {
                     drivers::set_wish(tx, DriverId(id), Wants::Online, DELIVERIES_MAX as i64)
                 };
-                let wished = self.decide("connect", |model| Ok(model.wish(id, Wants::Online)), online)?;
+                let wish = |model: &mut Reference| {
+                    model.wish(id, Wants::Online);
+                    Ok(())
+                };
+                let wished = self.decide("connect", wish, online)?;
                 if wished.is_none() {
                     self.end(index);
                     return Ok(());
