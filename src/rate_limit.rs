@@ -54,12 +54,6 @@ impl Rate {
 #[error("over the limit, again in {} s", self.as_secs())]
 pub struct RetryAfter(Duration);
 
-impl From<Duration> for RetryAfter {
-    fn from(wait: Duration) -> Self {
-        RetryAfter(wait)
-    }
-}
-
 impl RetryAfter {
     pub(crate) const fn new(wait: Duration) -> Self {
         Self(wait)

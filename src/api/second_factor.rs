@@ -11,6 +11,7 @@ use crate::contracts::access::{Confirmed, FactorShown, ToEnrol};
 use crate::contracts::error_codes::ErrorCode;
 use crate::operations::second_factors::{self, Checked, Enrolment};
 use crate::operations::{Refusal, grants, staff};
+use crate::rate_limit::RetryAfter;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use std::time::Duration;
 use uuid::Uuid;
@@ -96,7 +97,7 @@ pub fn not_with(ctx: &Context, checked: Checked) -> Problem {
         ),
         Checked::Blocked(wait) => {
             ctx.metrics.logins_limited.increment(1);
-            Problem::limited(Duration::from_secs(wait.num_seconds().unsigned_abs() + 1).into())
+            Problem::limited(RetryAfter::new(Duration::from_secs(wait.num_seconds().unsigned_abs() + 1)))
         }
     }
 }
