@@ -19,6 +19,7 @@ use actix_web::http::uri::{PathAndQuery, Uri};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -30,16 +31,22 @@ const CORS_MAX_AGE_SECS: usize = 3600;
 const LIBRARIES_HEADERS: [&str; 5] =
     ["x-requested-with", "traceparent", "tracestate", "sentry-trace", "baggage"];
 
-/// For `wrap(from_fn(around))`.
-pub async fn around(
+/// For `wrap(from_fn(around))`. In a box, since the framework keeps room for what is written here with each connection, for as
+/// long as that lasts: a kilobyte, of which a socket has nothing once it is open.
+pub fn around(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Pin<Box<dyn Future<Output = Result<ServiceResponse<BoxBody>, actix_web::Error>>>> {
+    Box::pin(with_an_id(req, next))
+}
+
+async fn with_an_id(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = RequestId::of(req.headers());
     let header = id.header();
-    // In a box, since the framework keeps room for what is written here with each connection, for as long as that lasts: a
-    // kilobyte, of which a socket has nothing once it is open.
-    match Box::pin(request_id::within(id, audited::within(answered(req, next)))).await {
+    match request_id::within(id, audited::within(answered(req, next))).await {
         Ok(mut response) => {
             response.headers_mut().insert(X_REQUEST_ID, header);
             Ok(response)

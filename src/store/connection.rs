@@ -196,6 +196,16 @@ impl<E: std::error::Error> r2d2::HandleError<E> for OneLineNowAndThen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use diesel::Connection;
+
+    /// Without it every statement with a bound LIMIT is parsed anew each time: `.cargo/config.toml` says why.
+    #[test]
+    fn sqlite_is_built_so_that_statements_stay_prepared() {
+        let mut conn = SqliteConnection::establish(":memory:").expect("in memory");
+        let used =
+            diesel::dsl::sql::<diesel::sql_types::Bool>("SELECT sqlite_compileoption_used('ENABLE_QPSG')");
+        assert_eq!(used.get_result(&mut conn), Ok(true));
+    }
 
     #[test]
     fn time_outs_are_added_where_the_url_has_none() {

@@ -22,19 +22,24 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [(&'static str, Fault); 7] = [
-        ("taken_ride_is_taken_again", Fault::TakenRideIsTakenAgain),
-        ("event_is_not_written", Fault::EventIsNotWritten),
-        ("announced_before_the_commit", Fault::AnnouncedBeforeTheCommit),
-        ("confirmed_when_sent", Fault::ConfirmedWhenSent),
-        ("decided_without_the_marks", Fault::DecidedWithoutTheMarks),
-        ("search_is_forgotten", Fault::SearchIsForgotten),
-        ("gap_is_not_read", Fault::GapIsNotRead),
+    /// Each with its name, and the sign of its own reason in what the model says: whoever finds another has found another fault.
+    pub const ALL: [(&'static str, Fault, &'static str); 7] = [
+        ("taken_ride_is_taken_again", Fault::TakenRideIsTakenAgain, " hears "),
+        ("event_is_not_written", Fault::EventIsNotWritten, "DecidePushes: pushed are "),
+        ("announced_before_the_commit", Fault::AnnouncedBeforeTheCommit, " are kept, "),
+        ("confirmed_when_sent", Fault::ConfirmedWhenSent, "is confirmed, and no phone of theirs has it"),
+        (
+            "decided_without_the_marks",
+            Fault::DecidedWithoutTheMarks,
+            "is confirmed: 0; the model says otherwise",
+        ),
+        ("search_is_forgotten", Fault::SearchIsForgotten, " does not end: "),
+        ("gap_is_not_read", Fault::GapIsNotRead, "is told of a gap that there is not"),
     ];
 
     pub fn from_environment() -> Self {
         let Ok(name) = std::env::var("MODEL_FAULT") else { return Fault::None };
-        let known = Self::ALL.iter().find(|(known, _)| *known == name);
-        known.unwrap_or_else(|| panic!("MODEL_FAULT is none of {:?}", Self::ALL.map(|(name, _)| name))).1
+        let known = Self::ALL.iter().find(|(known, ..)| *known == name);
+        known.unwrap_or_else(|| panic!("MODEL_FAULT is none of {:?}", Self::ALL.map(|(name, ..)| name))).1
     }
 }

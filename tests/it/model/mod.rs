@@ -93,7 +93,7 @@ fn faults_that_are_planted_are_found() {
         // Some of them are a rule or a file of SQLite's.
         return;
     }
-    for (name, fault) in Fault::ALL {
+    for (name, fault, sign) in Fault::ALL {
         let began = Instant::now();
         let mut runs = 0;
         let found = loop {
@@ -104,6 +104,8 @@ fn faults_that_are_planted_are_found() {
             runs += 1;
             assert!(began.elapsed() < FOUND_WITHIN, "{name} was not found in {runs} runs");
         };
+        let found = found.to_string();
+        assert!(found.contains(sign), "{name} is not what was found: {found}");
         println!("{name} was found in run {runs} after {:.2} s: {found}", began.elapsed().as_secs_f64());
     }
 }
