@@ -52,6 +52,11 @@ impl Moment {
         wall - self.wall > DISTRUSTED_AHEAD
     }
 
+    /// Whether the time of day was set back since an earlier moment, by more than it is trusted to be wrong by.
+    pub fn was_set_back_since(self, earlier: Moment) -> bool {
+        (self.steady - earlier.steady) - (self.wall - earlier.wall) > DISTRUSTED_AHEAD
+    }
+
     /// What the steady clock will show when so much time has passed as is left until a time of day: when something ends.
     pub fn steady_until(self, wall: DateTime<Utc>) -> DateTime<Utc> {
         self.steady.checked_add_signed(wall - self.wall).unwrap_or(wall)
@@ -144,6 +149,20 @@ mod tests {
         assert_eq!(shared.steady(), start + TimeDelta::seconds(90), "which is never set");
         clock.set(start);
         assert_eq!((shared.now(), shared.steady()), (start, start + TimeDelta::seconds(90)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_is_noticed_and_one_that_drifts_is_not() {
+        let clock = Manual::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
+        let first = clock.moment();
+        clock.advance(TimeDelta::hours(1));
+        assert!(!clock.moment().was_set_back_since(first));
+        clock.set(clock.now() - TimeDelta::seconds(60));
+        assert!(!clock.moment().was_set_back_since(first), "as far as it is trusted");
+        clock.set(clock.now() - TimeDelta::seconds(1));
+        assert!(clock.moment().was_set_back_since(first));
+        clock.set(clock.now() + TimeDelta::hours(9));
+        assert!(!clock.moment().was_set_back_since(first));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-"""Bad moments of a large fleet, by hand: `tests/long/run restart|readers|handshakes`. docs/TESTING.md says how to run
+"""Bad moments of a large fleet, by hand: `tests/long/run restart|readers|handshakes|fairness`. docs/TESTING.md says how to run
 each and for how long. Each prints its figures, then what does not hold, and fails with 1 where something does not.
 """
 
@@ -15,6 +15,7 @@ from urllib.request import urlopen
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "python"), str(HERE.parent / "proxies")]
 
+from crowd import Crowd, ask_now_and_then  # noqa: E402
 from fleet import Server  # noqa: E402
 from operators import Operators, run_dispatch, run_events  # noqa: E402
 from phones import allow_files, ask_all, launch  # noqa: E402
@@ -261,15 +262,35 @@ async def handshakes(options, findings):
     findings.want(warnings(server) < 20, "no flood of warnings")
 
 
+async def fairness(options, findings):
+    """One account's many connections ask for a list without end; another's asks now and then must not feel it."""
+    without_limit = {"REQUESTS_PER_MINUTE_PER_ACCOUNT": "1000000"}
+    server, tokens = await serving(options, findings, 2, **without_limit)
+    (_, greedy), (_, modest) = tokens
+    path = "orders/assigned"
+    alone = await ask_now_and_then(server.address, modest, path, options.secs)
+    crowd = Crowd(server.address, greedy, path, options.connections, options.secs + 2 * SETTLE_SECS)
+    findings.closing.append(crowd)
+    await asyncio.sleep(SETTLE_SECS)
+    beside = await ask_now_and_then(server.address, modest, path, options.secs)
+    answers = await crowd.answers()
+    findings.say("a read alone", said(alone))
+    findings.say("a read beside the crowd", said(beside))
+    findings.say("the crowd's answers by status", answers)
+    findings.want(set(answers) == {200}, "the crowd is answered, too")
+    findings.want(spread(beside)[0] < 0.03, "a read beside the crowd takes less than 30 ms, mostly")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scenario", choices=["restart", "readers", "handshakes"])
+    parser.add_argument("scenario", choices=["restart", "readers", "handshakes", "fairness"])
     parser.add_argument("--phones", type=int, help="those that read; 5000, of readers 100")
     parser.add_argument("--per-sec", type=float, help="new orders a second, 50; of readers events, 1000")
     parser.add_argument("--secs", type=float, default=5, help="of load before SIGTERM, and after the return")
     parser.add_argument("--stopped", type=int, default=100, help="phones that stop reading")
     parser.add_argument("--events", type=int, default=200_000, help="events that are made meanwhile")
     parser.add_argument("--within", type=float, default=1, help="seconds in which the handshakes begin")
+    parser.add_argument("--connections", type=int, default=100, help="of the account that asks without end")
     parser.add_argument("--patience", type=float, default=120, help="seconds until phones are called lost")
     parser.add_argument("--processes", type=int, default=2, help="that share the phones")
     parser.add_argument("--database-url", help="an empty PostgreSQL; a fresh SQLite file without it")
@@ -280,7 +301,8 @@ def main():
     findings = Findings()
     findings.say("open files allowed", allow_files())
     findings.say("server", os.environ.get("FLEETWIRE_BINARY", "target/debug/fleetwire"))
-    scenario = {"restart": restart, "readers": readers, "handshakes": handshakes}[options.scenario]
+    scenarios = {"restart": restart, "readers": readers, "handshakes": handshakes, "fairness": fairness}
+    scenario = scenarios[options.scenario]
     try:
         asyncio.run(scenario(options, findings))
     except BaseException:

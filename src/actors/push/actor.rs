@@ -15,7 +15,7 @@ use crate::operations;
 use crate::operations::audit::{self, Call};
 use crate::operations::push::{
     Decided, Direct, DirectRow, Receipted, Verdict, decide, next_decision, next_receipt_due, queue_direct,
-    receipts_due, release, release_all, settle, settle_receipts,
+    receipts_due, release, release_ahead, release_all, settle, settle_receipts,
 };
 use crate::providers::{Notification, Provider, Receipt, Receipts, fits};
 use crate::store::{Chain, Database, ReceiptDue, StoreError, Tx};
@@ -133,10 +133,19 @@ async fn take_over(shared: &Shared) {
 
 /// The one-channel rule: each event that is due and that no device confirmed is queued.
 async fn decisions(shared: Arc<Shared>) {
+    // What waits since another run may be of a clock that has been set back meanwhile.
+    let mut is_set_back = true;
+    let mut last = shared.clock.moment();
     while !shared.is_stopping() {
         let is_time = shared.deciding.wait(&shared.clock, LOOK).await;
         if shared.is_stopping() {
             return;
+        }
+        let now = shared.clock.moment();
+        is_set_back |= now.was_set_back_since(last);
+        last = now;
+        if is_set_back {
+            is_set_back = !release_what_is_ahead(&shared).await;
         }
         let outcome = if is_time { decide_some(&shared).await } else { look(&shared).await };
         match outcome {
@@ -151,6 +160,20 @@ async fn decisions(shared: Arc<Shared>) {
             }
         }
     }
+}
+
+/// Whether it could be done.
+async fn release_what_is_ahead(shared: &Shared) -> bool {
+    let released: Result<usize, StoreError> = shared.database.write(release_ahead).await;
+    match &released {
+        Ok(0) => {}
+        Ok(rows) => {
+            log::warn!("the clock was set back; notifications that wait are due now count={rows}");
+            shared.wake_lanes();
+        }
+        Err(error) => log::warn!("notifications not looked through for a clock set back: {}", Chain(error)),
+    }
+    released.is_ok()
 }
 
 /// Only says when something is due.

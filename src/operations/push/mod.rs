@@ -17,5 +17,5 @@ pub use preferences::{Preferences, preferences, set_preferences};
 pub use queue::{Decided, Direct, DirectRow, Rules, decide, next_decision, queue_direct};
 pub use settle::{
     Dead, Receipted, Recipient, Verdict, claim, next_due, next_receipt_due, receipts_due, recipients,
-    release, release_all, settle, settle_receipts,
+    release, release_ahead, release_all, settle, settle_receipts,
 };

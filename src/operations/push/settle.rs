@@ -1,6 +1,7 @@
 //! The queue's exit: notifications claimed for an attempt, and what the attempts came to. Rows are taken in one order:
 //! events, devices, notifications.
 
+use crate::clock::DISTRUSTED_AHEAD;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::Announcement;
 use crate::domain::ids::{AccountId, CustomerId, EventId};
@@ -67,6 +68,13 @@ pub fn release(tx: &mut Tx<'_>, attempts: &[(i64, i64)]) -> Result<(), StoreErro
 pub fn release_all(tx: &mut Tx<'_>) -> Result<usize, StoreError> {
     let now = tx.at();
     sql!(tx, notifications::release_all(now))
+}
+
+/// Gives what waits for a time of the clock as it was before it was set back to the queue: it would wait for as long as the clock was
+/// set by. Quiet hours are asked for again at the attempt.
+pub fn release_ahead(tx: &mut Tx<'_>) -> Result<usize, StoreError> {
+    let (now, ahead) = (tx.at(), (tx.now() + DISTRUSTED_AHEAD).naive_utc());
+    sql!(tx, notifications::release_ahead(now, ahead))
 }
 
 /// Who is to hear of a notification.

@@ -119,6 +119,7 @@ pub fn open_of(conn: &mut Db, customer: CustomerId, kind: JobKind) -> QueryResul
         .filter(jobs::kind.eq(kind.as_str()))
         .filter(is_open)
         .count()
+        .kept()
         .get_result(conn)
 }
 

@@ -74,11 +74,24 @@ pub fn release(conn: &mut Db, id: i64, attempt: i64, now: NaiveDateTime) -> Quer
         .execute(conn)
 }
 
-/// The same of all that were under way in a server that is gone.
+/// The same of all that were under way in a server that is gone, whether their time has run out or not: it may come again, since clocks
+/// are set back.
 pub fn release_all(conn: &mut Db, now: NaiveDateTime) -> QueryResult<usize> {
-    diesel::update(history::table.filter(history::due_at.gt(now)).filter(history::leased_until.is_not_null()))
+    let claimed =
+        history::table.filter(history::due_at.is_not_null()).filter(history::leased_until.is_not_null());
+    diesel::update(claimed)
         .set((history::due_at.eq(now), history::leased_until.eq(None::<NaiveDateTime>)))
         .execute(conn)
+}
+
+/// What waits since before the clock was set back is due now, unless it has been tried since: it was made later than `ahead`.
+pub fn release_ahead(conn: &mut Db, now: NaiveDateTime, ahead: NaiveDateTime) -> QueryResult<usize> {
+    let waiting = history::table
+        .filter(history::due_at.gt(now))
+        .filter(history::created_at.gt(ahead))
+        .filter(history::due_at.ge(history::created_at.nullable()))
+        .filter(history::leased_until.is_null());
+    diesel::update(waiting).set(history::due_at.eq(now)).execute(conn)
 }
 
 /// Whether anything is to be sent at all.

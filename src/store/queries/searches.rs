@@ -2,13 +2,13 @@
 
 use super::Db;
 use crate::domain::ids::JobId;
-use crate::domain::job::{JobKind, JobStatus};
 use crate::store::kept::Keep;
 use crate::store::rows::{NewSearch, Ride, SearchRecord};
 use crate::store::schema::{jobs, searches};
 use chrono::NaiveDateTime;
-use diesel::dsl::{exists, not};
+use diesel::dsl::{exists, not, sql};
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 pub fn insert(conn: &mut Db, new: &NewSearch) -> QueryResult<SearchRecord> {
     diesel::insert_into(searches::table).values(new).returning(SearchRecord::as_returning()).get_result(conn)
@@ -66,14 +66,16 @@ pub fn end(conn: &mut Db, job: JobId, ended_as: &str, at: NaiveDateTime) -> Quer
 /// Rides that were asked for in advance, are due by `now` and have not been searched for.
 pub fn due_rides(conn: &mut Db, now: NaiveDateTime, limit: i64) -> QueryResult<Vec<Ride>> {
     let was_searched = exists(searches::table.filter(searches::job_id.eq(jobs::id)));
+    // Written out, or neither database would see that the index has them.
+    let is_asked_for = sql::<Bool>("jobs.kind = 'ride' AND jobs.status = 'requested'");
     jobs::table
-        .filter(jobs::kind.eq(JobKind::Ride.as_str()))
-        .filter(jobs::status.eq(JobStatus::Requested.as_str()))
+        .filter(is_asked_for)
         .filter(jobs::scheduled_at.is_not_null())
         .filter(jobs::scheduled_at.le(now))
         .filter(not(was_searched))
         .order(jobs::scheduled_at)
         .limit(limit)
         .select(Ride::as_select())
+        .kept()
         .load(conn)
 }

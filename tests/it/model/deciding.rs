@@ -1,6 +1,7 @@
 //! What each command does to the world.
 
 use chrono::TimeDelta;
+use fleetwire::clock::Clock;
 use fleetwire::domain::driver::Wants;
 use fleetwire::domain::external_id::Named;
 use fleetwire::domain::ids::{CustomerId, DriverId, JobId};
@@ -13,14 +14,15 @@ use fleetwire::operations::accounts::AccountPatch;
 use fleetwire::operations::drivers::{self, DriverPatch};
 use fleetwire::operations::idempotency::{self, Answer, IdempotencyKey};
 use fleetwire::operations::orders::{self, CancelledBy, DriverStep, NewOrder};
+use fleetwire::operations::push;
 use fleetwire::operations::rides::{self, Canceller, Request};
-use fleetwire::store::Tx;
+use fleetwire::store::{StoreError, Tx};
 
 use super::commands::{Command, Nth};
 use super::faults::Fault;
 use super::place::{CUSTOMERS, DRIVERS, pickup};
 use super::reference::{Step, Who};
-use super::world::{Checked, DELIVERIES_MAX, World};
+use super::world::{Checked, DELIVERIES_MAX, World, at_once};
 
 const MAX: i64 = DELIVERIES_MAX as i64;
 /// Commands mean the newest jobs, and now and then one that is long over.
@@ -92,7 +94,13 @@ impl World<'_> {
             }
             Command::Pass { ms } => self.clock.advance(TimeDelta::milliseconds(i64::from(ms))),
             Command::SetClock { secs } => {
+                let before = self.clock.moment();
                 self.clock.set(self.now() + TimeDelta::seconds(i64::from(secs)));
+                if self.clock.moment().was_set_back_since(before) {
+                    // The push actor sees that within seconds.
+                    at_once(self.server.database.write(push::release_ahead))
+                        .map_err(|error: StoreError| format!("pushes not released: {error}"))?;
+                }
             }
             Command::FailNext => self.fails_next = true,
             Command::Crash { away_ms } => self.crash(TimeDelta::milliseconds(i64::from(away_ms)))?,

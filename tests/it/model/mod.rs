@@ -110,6 +110,28 @@ fn faults_that_are_planted_are_found() {
     }
 }
 
+/// Found in ten million commands: released by the server that took over, it waited for the hour by which the clock was then set back.
+#[test]
+fn a_notification_does_not_wait_for_as_long_as_the_clock_was_set_back() {
+    let until = |away_secs: usize| {
+        let mut run = vec![
+            Command::RequestRide { customer: 172 },
+            Command::Pass { ms: 6_000 },
+            Command::CancelRide { ride: 124 },
+            Command::DecidePushes,
+            Command::ClaimPushes,
+        ];
+        run.extend(std::iter::repeat_n(Command::Pass { ms: 10_000 }, away_secs / 10));
+        run.extend([Command::Crash { away_ms: 0 }, Command::SetClock { secs: -3_600 }]);
+        run
+    };
+    let mut place = place();
+    // While the attempt that the crash took away might still be under way, and when its time has run out.
+    for away_secs in [10, 90] {
+        replay(&mut place, 20261357, &until(away_secs), Fault::None).expect("as the model says");
+    }
+}
+
 /// The same seed does the same, or a failure could not be looked into.
 #[test]
 fn a_run_can_be_replayed() {
