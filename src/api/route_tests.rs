@@ -12,7 +12,7 @@ use crate::api::routes::{ROUTES, Who};
 use crate::api::{Context, Limiters, Principals, around, configure, cors};
 use crate::clock::{Clock, Manual};
 use crate::config::Settings;
-use crate::domain::event::Announcement;
+use crate::domain::announcement::Announcement;
 use crate::domain::ids::DriverId;
 use crate::domain::notification::Texts;
 use crate::domain::role::Role;

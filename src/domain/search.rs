@@ -56,22 +56,6 @@ pub struct OpenSearch {
     pub refused: Vec<DriverId>,
 }
 
-/// What has happened to a search, told after the commit.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SearchNews {
-    Opened(Box<OpenSearch>),
-    /// The ride was bound to a driver.
-    Assigned {
-        job: JobId,
-        driver: DriverId,
-    },
-    Cancelled(JobId),
-    Declined {
-        job: JobId,
-        driver: DriverId,
-    },
-}
-
 /// What is to be done, in the order given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Effect {

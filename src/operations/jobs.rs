@@ -1,7 +1,8 @@
 //! What decisions about jobs of any kind have in common: the conditional move, who hears of it, and what the log tells.
 
+use crate::domain::announcement::Announcement;
 use crate::domain::audit::Subject as Concerned;
-use crate::domain::event::{Announcement, EventBody};
+use crate::domain::event::EventBody;
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
 use crate::domain::ride::RideId;

@@ -4,15 +4,16 @@
 //! Invariant: a search and its offers are changed only with the ride's row locked, and an offer that ends without the
 //! driver's own doing tells them by an event of the same transaction.
 
+use crate::domain::announcement::{Announcement, SearchNews};
 use crate::domain::candidate::{Look, PassedOver};
 use crate::domain::driver::Wants;
-use crate::domain::event::{Announcement, EventBody, RideOffer};
+use crate::domain::event::{EventBody, RideOffer};
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::offer_detail::OfferDetail;
 use crate::domain::ride::{ANY_VEHICLE, CancelCode, CancelledBy, Unavailable, takes};
-use crate::domain::search::{End, OpenSearch, SearchNews, SearchRow};
+use crate::domain::search::{End, OpenSearch, SearchRow};
 use crate::domain::search_policy::Patience;
 use crate::domain::story::What;
 use crate::operations::error::Error;

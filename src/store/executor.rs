@@ -6,7 +6,7 @@
 
 use crate::clock::SharedClock;
 use crate::current_request;
-use crate::domain::event::Announcement;
+use crate::domain::announcement::Announcement;
 use crate::domain::ids::AccountId;
 use crate::metrics::Metrics;
 use crate::store::connection::{Conn, Connections};

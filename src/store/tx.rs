@@ -1,8 +1,9 @@
 //! A transaction of a decision: its connection, its time, and the durable events it will record.
 
+use crate::domain::announcement::Announcement;
 use crate::domain::audit::Subject;
 use crate::domain::contact::Contact;
-use crate::domain::event::{Announcement, Event, EventBody};
+use crate::domain::event::{Event, EventBody};
 use crate::domain::ids::{AccountId, CustomerId, EventId, JobId};
 use crate::domain::notification::Occasion;
 use crate::domain::role::Role;

@@ -7,7 +7,7 @@ use crate::actors::push::recipients::Recipients;
 use crate::actors::push::verdict::Retrying;
 use crate::actors::recorder::RecorderHandle;
 use crate::clock::SharedClock;
-use crate::domain::event::Announcement;
+use crate::domain::announcement::Announcement;
 use crate::domain::push::PushService;
 use crate::metrics::Metrics;
 use crate::operations::push::{Rules, Verdict};

@@ -1,8 +1,8 @@
 //! The queue's exit: notifications claimed for an attempt, and what the attempts came to. Rows are taken in one order:
 //! events, devices, notifications.
 
+use crate::domain::announcement::Announcement;
 use crate::domain::device::{Device, DeviceId};
-use crate::domain::event::Announcement;
 use crate::domain::ids::{AccountId, CustomerId, EventId};
 use crate::domain::notification::NotificationStatus;
 use crate::domain::push::PushService;

@@ -8,8 +8,9 @@ use fleetwire::actors::matcher::{
     Done, Fleet, Searches, Shift, Work, by_steady, carry_out, read_searches, standing, work_by_wall,
 };
 use fleetwire::clock::{Clock, Manual};
+use fleetwire::domain::announcement::SearchNews;
 use fleetwire::domain::ids::{AccountId, DriverId, EventId, JobId};
-use fleetwire::domain::search::{OpenSearch, SearchNews};
+use fleetwire::domain::search::OpenSearch;
 use fleetwire::domain::search_policy::{Mode, Policy, Radii};
 use fleetwire::store::reads::{self, Matchable};
 use fleetwire::store::{Database, StoreError};

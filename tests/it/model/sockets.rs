@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, VecDeque};
 
 use chrono::TimeDelta;
 use fleetwire::clock::Clock;
+use fleetwire::domain::announcement::Announcement;
 use fleetwire::domain::delivery::{Delivery, Page, Read, Step};
 use fleetwire::domain::driver::Wants;
-use fleetwire::domain::event::{Announcement, Event, EventBody};
+use fleetwire::domain::event::{Event, EventBody};
 use fleetwire::domain::ids::{AccountId, DriverId, EventId};
 use fleetwire::operations::drivers;
 use fleetwire::store::{Mark, MarkKind, StoreError, Tx, bulk, newest_events, page_of, standing};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetwire::clock::{Clock, Manual};
-use fleetwire::domain::event::Announcement;
+use fleetwire::domain::announcement::Announcement;
 use fleetwire::domain::ids::{AccountId, EventId};
 use fleetwire::domain::ride::{RideId, Rules};
 use fleetwire::domain::search_policy::Mode;
