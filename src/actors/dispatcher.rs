@@ -1,11 +1,10 @@
-//! The dispatcher: who comes and goes. Lets sessions into the registry and out of it, ends what has expired, looks for
-//! announcements that got lost, for drivers who are not heard of any more, and for what another process has revoked.
+//! The dispatcher: who comes and goes. Lets sessions into the registry and out of it, ends what has expired, and looks for
+//! drivers who are not heard of any more.
 //!
 //! It owns no event: those are handed from the database's thread to the sessions by the registry itself.
 
 use crate::actors::positions::Positions;
 use crate::actors::registry::{Registered, Registry};
-use crate::actors::room::Rooms;
 use crate::actors::session::Ended;
 use crate::clock::SharedClock;
 use crate::contracts::close_codes::CloseCode;
@@ -14,8 +13,8 @@ use crate::domain::ids::{AccountId, DriverId};
 use crate::metrics::Metrics;
 use crate::operations::rides::{self, Waiting};
 use crate::operations::tokens::VerifiedClaims;
-use crate::operations::{self, authentication, drivers, grants};
-use crate::store::{Chain, Conn, Database, StoreError, newest_events};
+use crate::operations::{self, drivers};
+use crate::store::{Chain, Database, StoreError};
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
@@ -23,14 +22,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-const REPAIR_INTERVAL: Duration = Duration::from_secs(1);
-/// How far back the repair look goes: longer than any transaction lives.
-const REPAIR_WINDOW: TimeDelta = TimeDelta::seconds(30);
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
 const SILENCE_INTERVAL: Duration = Duration::from_secs(5);
 /// Who left earlier than this is as good as never connected: longer than any time to confirm.
 const LEFT_FOR: TimeDelta = TimeDelta::seconds(60);
-/// Younger announcements are on their way.
-const ANNOUNCED_WITHIN: TimeDelta = TimeDelta::seconds(1);
 
 /// When silence means something.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +43,6 @@ pub struct Dispatcher {
     // peers
     database: Database,
     registry: Arc<Registry>,
-    rooms: Rooms,
     positions: Positions,
     clock: SharedClock,
     metrics: Arc<Metrics>,
@@ -59,50 +53,19 @@ pub struct Dispatcher {
     /// steady clock, as `began_at` is.
     left_at: HashMap<AccountId, DateTime<Utc>>,
     began_at: DateTime<Utc>,
-    repair: RepairLook,
-}
-
-/// Up to which moment of commits the repair look has compared. A database that is away for longer than the window must
-/// not hide what was committed just before: the answer to that commit is lost, and so is its announcement.
-#[derive(Default)]
-struct RepairLook {
-    done_until: Option<DateTime<Utc>>,
-}
-
-impl RepairLook {
-    /// The time to look at now, which ends at `until`.
-    fn since(&self, until: DateTime<Utc>) -> DateTime<Utc> {
-        self.done_until.map_or(until, |done| done.min(until)) - REPAIR_WINDOW
-    }
-
-    fn done(&mut self, until: DateTime<Utc>) {
-        self.done_until = Some(until);
-    }
 }
 
 impl Dispatcher {
     pub fn new(
         database: Database,
         registry: Arc<Registry>,
-        rooms: Rooms,
         positions: Positions,
         clock: SharedClock,
         metrics: Arc<Metrics>,
         limits: DispatcherLimits,
     ) -> Self {
         let began_at = clock.steady();
-        Self {
-            database,
-            registry,
-            rooms,
-            positions,
-            clock,
-            metrics,
-            limits,
-            left_at: HashMap::new(),
-            began_at,
-            repair: RepairLook::default(),
-        }
+        Self { database, registry, positions, clock, metrics, limits, left_at: HashMap::new(), began_at }
     }
 }
 
@@ -110,12 +73,11 @@ impl Actor for Dispatcher {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(REPAIR_INTERVAL, |dispatcher, ctx| {
+        ctx.run_interval(EXPIRY_INTERVAL, |dispatcher, _| {
+            dispatcher.metrics.database_queue.set(dispatcher.database.waiting() as f64);
             let now = dispatcher.clock.steady();
             dispatcher.registry.close_expired(now);
             dispatcher.registry.forget_left(now - LEFT_FOR);
-            dispatcher.repair_look(ctx);
-            dispatcher.look_for_revoked(ctx);
         });
         ctx.run_interval(SILENCE_INTERVAL, |dispatcher, ctx| {
             dispatcher.look_for_lost_drivers(ctx);
@@ -191,60 +153,6 @@ impl Handler<Renewed> for Dispatcher {
 }
 
 impl Dispatcher {
-    /// Compares what was announced with what the store has, for what got lost between commit and announcement.
-    fn repair_look(&mut self, ctx: &mut Context<Self>) {
-        self.metrics.database_queue.set(self.database.waiting() as f64);
-        let until = self.clock.now() - ANNOUNCED_WITHIN;
-        if self.registry.is_empty() {
-            return self.repair.done(until);
-        }
-        let (database, since) = (self.database.clone(), self.repair.since(until));
-        let look = async move { database.read(move |conn| newest_events(conn, since, until)).await };
-        ctx.spawn(look.into_actor(self).map(move |newest, dispatcher, _| match newest {
-            Ok(newest) => {
-                dispatcher.repair.done(until);
-                let repaired = dispatcher.registry.repair(newest);
-                dispatcher.metrics.announcements_repaired.increment(repaired.lost);
-                dispatcher.rooms.repair(&repaired.accounts);
-            }
-            Err(StoreError::Closed) => {}
-            Err(error) => log::warn!("the repair look failed: {}", Chain(&error)),
-        }));
-    }
-
-    /// Closes what came with what another process has revoked: `fleetwire admin`, or another server.
-    fn look_for_revoked(&self, ctx: &mut Context<Self>) {
-        if self.registry.is_empty() {
-            return;
-        }
-        let (database, registry) = (self.database.clone(), self.registry.clone());
-        let since = self.clock.now() - REPAIR_WINDOW;
-        let look = async move {
-            let revoked = database.read(move |conn| grants::revoked_since(conn, since)).await?;
-            let connected = registry.claims_of(&revoked);
-            if connected.is_empty() {
-                return Ok(());
-            }
-            let still_good = move |conn: &mut Conn<'_>| {
-                let mut gone = Vec::new();
-                for (account, session, claims) in &connected {
-                    if authentication::principal(conn, claims)?.is_none() {
-                        gone.push((*account, *session));
-                    }
-                }
-                Ok::<_, StoreError>(gone)
-            };
-            for (account, session) in database.read(still_good).await? {
-                registry.close_revoked(account, session);
-            }
-            Ok(())
-        };
-        ctx.spawn(look.into_actor(self).map(|looked, _, _| match looked {
-            Ok(()) | Err(StoreError::Closed) => {}
-            Err(error) => log::warn!("revoked sessions not looked for: {}", Chain(&error)),
-        }));
-    }
-
     /// Not connected now, nor since `before`, by the steady clock.
     fn is_away(&self, account: AccountId, before: DateTime<Utc>) -> bool {
         !self.registry.is_connected(account) && self.left_at.get(&account).is_none_or(|at| *at < before)
@@ -373,24 +281,5 @@ fn log_offline(driver: DriverId, outcome: &Result<Option<DriverStatus>, operatio
         }
         Ok(None) => {}
         Err(error) => log::warn!("driver could not be set offline driver={driver}: {}", Chain(error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A commit whose answer the connection lost, and then 40 s without the database: the looks since then had failed, and
-    /// the first that did not began 30 s ago. The driver, connected all the time, heard of the order on their next event.
-    #[test]
-    fn the_repair_look_goes_back_to_before_the_outage() {
-        let at = |secs: i64| DateTime::from_timestamp(1_000_000 + secs, 0).expect("a time");
-        let mut look = RepairLook::default();
-        assert_eq!(look.since(at(0)), at(0) - REPAIR_WINDOW);
-        look.done(at(0));
-        assert_eq!(look.since(at(1)), at(0) - REPAIR_WINDOW);
-        assert_eq!(look.since(at(40)), at(0) - REPAIR_WINDOW, "none succeeded meanwhile");
-        look.done(at(40));
-        assert_eq!(look.since(at(5)), at(5) - REPAIR_WINDOW, "a clock that was set back");
     }
 }

@@ -1,11 +1,13 @@
 //! Actors own live state and time. Each has one owner thread and is spoken to by messages.
 
+pub mod announcer;
 pub mod dispatcher;
 pub mod driven;
 pub mod entrance;
 pub mod matcher;
 mod once_each;
 pub mod positions;
+pub mod principals;
 pub mod push;
 pub mod reads;
 pub mod recorder;

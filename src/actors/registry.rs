@@ -10,7 +10,7 @@ use crate::actors::session::client::{Client, ToClient};
 use crate::actors::session::{Lane, SessionHandle};
 use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
-use crate::domain::announcement::Announcement;
+use crate::domain::announcement::{Announcement, Committed};
 use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, DriverId, EventId};
 use crate::operations::tokens::VerifiedClaims;
@@ -86,25 +86,25 @@ impl Registry {
         self.accounts().is_empty()
     }
 
-    /// Hands what was committed to whom it concerns.
-    pub fn publish(&self, announcements: &[Announcement]) {
-        for announcement in announcements {
+    /// Hands what was committed to the sessions that it concerns.
+    pub(super) fn publish(&self, committed: &Committed) {
+        for announcement in &committed.announcements {
             match announcement {
-                Announcement::Event(event) => self.deliver(event),
                 Announcement::AccessRevoked { account, but } => {
                     self.close_those(*account, |session| but.is_none() || session.log_in() != *but);
                 }
                 Announcement::GrantRevoked { account, log_in } => {
                     self.close_those(*account, |session| session.log_in() == Some(*log_in));
                 }
+                // They are at hand, and follow.
+                Announcement::Recorded { .. } => {}
                 // The matcher's.
                 Announcement::DriverChanged(_) | Announcement::Search(_) => {}
                 // The push queue's.
                 Announcement::PushDue(_) | Announcement::PushQueued | Announcement::DevicesChanged(_) => {}
-                // The log's.
-                Announcement::Happened(_) => {}
             }
         }
+        committed.events.iter().for_each(|event| self.deliver(event));
     }
 
     /// Lets a session in, and returns those that have to go for it: the older one of a contract that has one at a time, and the oldest

@@ -1,9 +1,11 @@
 //! The server: its parts made in order, and torn down in reverse.
 
+use crate::actors::announcer::{self, Announcer, Hearers};
 use crate::actors::dispatcher::{Dispatcher, DispatcherLimits};
 use crate::actors::entrance::Entrance;
-use crate::actors::matcher::{self, Changed, Matcher, MatcherHandle, News};
+use crate::actors::matcher::{self, MatcherHandle};
 use crate::actors::positions::{Positions, Tracks};
+use crate::actors::principals::Principals;
 use crate::actors::push::PushHandle;
 use crate::actors::reads::{self, ReadLog};
 use crate::actors::recorder::{self, RecorderHandle, RecorderOptions};
@@ -12,7 +14,7 @@ use crate::actors::room::{self, RoomOptions, Rooms};
 use crate::actors::session::client::{ClientContext, SearchLimits};
 use crate::actors::session::{Activity, Connections, Reaper, TransportLimits, TransportMetrics};
 use crate::api::sockets::Sockets;
-use crate::api::{self, Context, Limiters, Principals};
+use crate::api::{self, Context, Limiters};
 use crate::app::capacity::{self, Capacity};
 use crate::app::guard::{self, Guard};
 use crate::app::signals::{self, Hangups};
@@ -23,9 +25,6 @@ use crate::app::{grant_use, logging, push};
 use crate::clock::SharedClock;
 use crate::config::{FinalFare, Settings};
 use crate::contracts::close_codes::CloseCode;
-use crate::domain::announcement::{Announcement, SearchNews};
-use crate::domain::event::{Event, EventBody};
-use crate::domain::ids::DriverId;
 use crate::metrics::Metrics;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
@@ -72,6 +71,8 @@ struct Parts {
     positions: Positions,
     push: PushHandle,
     dispatcher: Addr<Dispatcher>,
+    /// The dispatcher's, and of what else watches who comes and goes.
+    arbiter: ArbiterHandle,
     reaper: Reaper,
     draining: Arc<AtomicBool>,
     metrics: Arc<Metrics>,
@@ -144,10 +145,12 @@ async fn run(
         rooms: rooms.clone(),
         push: parts.push.clone(),
     };
-    publish(&foundation.database, hearers);
+    let Foundation { database, clock, metrics } = &foundation;
+    let announcer =
+        announcer::start(hearers, database.clone(), clock.clone(), metrics.clone(), &parts.arbiter);
     let account_limits = Arc::new(AccountLimits::new(&settings.limits));
     let sockets = sockets(&settings, &foundation, &parts, &matcher, &rooms, &tokens, &account_limits);
-    let matching = matcher.matcher.clone();
+    let matching = matcher.clone();
     let context = Context {
         limiters: Limiters::new(&settings),
         account_limits,
@@ -176,7 +179,7 @@ async fn run(
     start_up::announce(&settings, &addresses, &log_ins);
     start_up::warn_of_what_is_open(&settings);
     log::info!("started addresses={addresses:?} profile={}", settings.profile);
-    keep_house(&parts, matching, connections, principals);
+    keep_house(&parts, matching, announcer, connections, principals);
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
     signals::terminated().await?;
@@ -216,7 +219,6 @@ fn start_actors(
     let dispatcher = Dispatcher::new(
         database.clone(),
         registry.clone(),
-        rooms.clone(),
         positions.clone(),
         foundation.clock.clone(),
         foundation.metrics.clone(),
@@ -227,7 +229,8 @@ fn start_actors(
             offers_again: settings.rides.offers_lost_rides_again,
         },
     );
-    let dispatcher = Dispatcher::start_in_arbiter(&Arbiter::new().handle(), |_| dispatcher);
+    let arbiter = Arbiter::new().handle();
+    let dispatcher = Dispatcher::start_in_arbiter(&arbiter, |_| dispatcher);
     Ok(Parts {
         settings: settings.clone(),
         reads: reads::start(database.clone(), foundation.clock.clone(), foundation.metrics.clone()),
@@ -237,6 +240,7 @@ fn start_actors(
         positions,
         push,
         dispatcher,
+        arbiter,
         reaper: Reaper::start(SWEEP, TransportMetrics::new()),
         draining: Arc::new(AtomicBool::new(false)),
         metrics: foundation.metrics.clone(),
@@ -255,66 +259,6 @@ fn push_by_presence(settings: &Settings, foundation: &Foundation, registry: Arc<
         let may_confirm = steady < began_at + moment || registry.may_confirm(account, steady, moment);
         if may_confirm { now + moment } else { now }
     });
-}
-
-/// Who hears of what was committed.
-struct Hearers {
-    registry: Arc<Registry>,
-    principals: Arc<Principals>,
-    matcher: MatcherHandle,
-    rooms: Rooms,
-    push: PushHandle,
-}
-
-/// Says what was committed to whom it concerns, on the thread that committed it and before the answer. What is committed
-/// is bounded by the database's queue, so the matcher's mailbox is, too.
-fn publish(database: &Database, hearers: Hearers) {
-    let Hearers { registry, principals, matcher, rooms, push } = hearers;
-    database.publish_to(move |announcements| {
-        let (mut changed, mut news): (Vec<DriverId>, Vec<SearchNews>) = Default::default();
-        for announcement in &announcements {
-            push.heard(announcement);
-            match announcement {
-                Announcement::AccessRevoked { account, .. } | Announcement::GrantRevoked { account, .. } => {
-                    principals.forget(*account);
-                }
-                Announcement::DriverChanged(driver) => changed.push(*driver),
-                Announcement::Search(one) => news.push(one.clone()),
-                Announcement::Event(event) => expect_receipt(event, &matcher),
-                Announcement::PushDue(_)
-                | Announcement::PushQueued
-                | Announcement::DevicesChanged(_)
-                | Announcement::Happened(_) => {}
-            }
-        }
-        // Whoever took a ride is its driver first, and then no longer free for others.
-        if !news.is_empty() {
-            matcher.matcher.do_send(News(news));
-        }
-        if !changed.is_empty() {
-            matcher.matcher.do_send(Changed(changed));
-        }
-        registry.publish(&announcements);
-        // What a room makes of an event comes after the event itself.
-        rooms.publish(&announcements);
-        tell_the_log(&announcements);
-    });
-}
-
-/// One line for each thing that happened to a job, after all who wait for it have heard.
-fn tell_the_log(announcements: &[Announcement]) {
-    for announcement in announcements {
-        if let Announcement::Happened(happening) = announcement {
-            log::info!("{happening}");
-        }
-    }
-}
-
-/// Before the session hears of the offer: its device may answer at once.
-fn expect_receipt(event: &Event, matcher: &MatcherHandle) {
-    if let (EventBody::RideRequested(offer), Some(job)) = (&event.body, event.job) {
-        matcher.offered(event.account, event.id, job, offer.expires_at);
-    }
 }
 
 /// Nobody may tell of payments where no secret is set.
@@ -432,7 +376,13 @@ fn bind(
 }
 
 /// What goes on beside the requests, on this thread.
-fn keep_house(parts: &Parts, matcher: Addr<Matcher>, connections: Connections, principals: Arc<Principals>) {
+fn keep_house(
+    parts: &Parts,
+    matcher: MatcherHandle,
+    announcer: Addr<Announcer>,
+    connections: Connections,
+    principals: Arc<Principals>,
+) {
     let (database, clock, metrics) = (parts.database.clone(), parts.clock.clone(), parts.metrics.clone());
     let retention = commands::retention(&parts.settings);
     actix_web::rt::spawn(async move {
@@ -464,7 +414,7 @@ fn keep_house(parts: &Parts, matcher: Addr<Matcher>, connections: Connections, p
             connections.sweep();
             // An actor that panicked does not come back, and without these nobody hears of anything, or no ride finds a driver.
             // Their state is rebuilt from the store at start, so a new process is the cure.
-            if !dispatcher.connected() || !matcher.connected() {
+            if !dispatcher.connected() || !announcer.connected() || !matcher.is_alive() {
                 log::error!(
                     "the dispatcher or the matcher has died; ending the process, so that it is started again"
                 );

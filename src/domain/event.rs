@@ -216,7 +216,7 @@ impl EventBody {
 }
 
 /// A position as rows have it.
-mod place {
+pub(super) mod place {
     use super::{Deserialize, Position, Serialize};
     use serde::{Deserializer, Serializer, de};
 

@@ -9,6 +9,7 @@
 //! What always holds: no driver is offered the ride twice; of the offers that hold a place there are never more than the
 //! batch size; no offer outlives the deadline, and the search ends by it.
 
+use crate::domain::announcement::OpenedSearch;
 use crate::domain::ids::{DriverId, JobId, SearchId};
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::position::Position;
@@ -54,6 +55,14 @@ pub struct OpenSearch {
     pub offers: Vec<Offer>,
     /// Drivers who let the ride pass or gave it back.
     pub refused: Vec<DriverId>,
+}
+
+impl From<OpenedSearch> for OpenSearch {
+    fn from(opened: OpenedSearch) -> Self {
+        let OpenedSearch { id, job, patience, opened_at, deadline, pickup, vehicle_type } = opened;
+        let row = SearchRow { opened_at, deadline, step: 0 };
+        Self { id, job, row, patience, pickup, vehicle_type, offers: Vec::new(), refused: Vec::new() }
+    }
 }
 
 /// What is to be done, in the order given.

@@ -176,7 +176,9 @@ impl Searches {
 
     pub fn heard(&mut self, now: DateTime<Utc>, news: SearchNews, fleet: &Fleet) {
         match news {
-            SearchNews::Opened(opened) => self.open(now, *opened, fleet),
+            SearchNews::Opened(opened) => self.open(now, opened.into(), fleet),
+            // Whoever drives this reads it, and opens it then.
+            SearchNews::Reopened(_) => {}
             SearchNews::Assigned { job, driver } => {
                 self.with(job, fleet, now, |search| search.accepted(now, driver));
             }

@@ -110,12 +110,11 @@ impl Shared {
             Announcement::PushDue(at) => self.deciding.set(*at),
             Announcement::PushQueued => self.wake_lanes(),
             Announcement::DevicesChanged(customer) => self.recipients.forget(*customer),
-            Announcement::Event(_)
+            Announcement::Recorded { .. }
             | Announcement::AccessRevoked { .. }
             | Announcement::GrantRevoked { .. }
             | Announcement::DriverChanged(_)
-            | Announcement::Search(_)
-            | Announcement::Happened(_) => {}
+            | Announcement::Search(_) => {}
         }
     }
 
