@@ -52,11 +52,11 @@ mod stats;
 
 use crate::actors::matcher::{Candidate, MatcherHandle, Nearest};
 use crate::actors::positions::Positions;
+use crate::actors::presence::Presence;
 use crate::actors::principals::Principals;
 use crate::actors::push::PushHandle;
 use crate::actors::reads::ReadLog;
 use crate::actors::recorder::RecorderHandle;
-use crate::actors::registry::Registry;
 use crate::actors::session::Reaper;
 use crate::clock::SharedClock;
 use crate::config::{Profile, Settings};
@@ -95,7 +95,7 @@ pub struct Context {
     pub limiters: Limiters,
     /// Of each account, the same for its sockets.
     pub account_limits: Arc<AccountLimits>,
-    pub registry: Arc<Registry>,
+    pub presence: Arc<Presence>,
     pub recorder: RecorderHandle,
     pub push: PushHandle,
     /// Who tells of payments, if anybody does.

@@ -2,11 +2,11 @@
 
 use crate::actors::matcher;
 use crate::actors::positions::{Positions, Tracks};
+use crate::actors::presence::Presence;
 use crate::actors::principals::Principals;
 use crate::actors::push::{self, PushHandle, PushOptions, Retrying};
 use crate::actors::reads;
 use crate::actors::recorder::{self, RecorderOptions};
-use crate::actors::registry::Registry;
 use crate::actors::room::{self, RoomOptions};
 use crate::actors::session::{Reaper, TransportMetrics};
 use crate::api::routes::{ROUTES, Who};
@@ -160,7 +160,7 @@ impl Server {
             account_limits: Arc::new(AccountLimits::new(&settings.limits)),
             tokens: Arc::new(TokenKeys::new(b"thirty-two bytes for these tests", lifetimes, None)),
             passwords: Passwords::default(),
-            registry: Arc::new(Registry::default()),
+            presence: Arc::new(Presence::new(Arc::new(clock.clone()), TimeDelta::zero())),
             principals: Arc::new(Principals::default()),
             metrics,
             prometheus: PrometheusBuilder::new().build_recorder().handle(),

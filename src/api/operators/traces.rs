@@ -226,7 +226,7 @@ pub async fn why(ctx: web::Data<Context>, _: Caller, id: web::Path<DriverId>) ->
         wants: driver.wants.as_str(),
         is_verified: driver.is_verified,
         suspended: account.is_suspended,
-        connected: ctx.registry.is_connected(account.id),
+        connected: ctx.presence.is_connected(account.id),
         vehicle_type: driver.vehicle_type,
         position: known.position.map(|position| KnownPosition {
             latitude: position.latitude(),
