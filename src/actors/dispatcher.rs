@@ -1,127 +1,44 @@
-//! The dispatcher: who comes and goes. Lets sessions into the registry and out of it, ends what has expired, looks for
-//! announcements that got lost, for drivers who are not heard of any more, and for what another process has revoked.
+//! The dispatcher: every session registers with it, and takes its leave. One after the other, so that presence and the registry
+//! always have the same sessions. It owns nothing, sends nothing and looks for nothing.
 //!
-//! It owns no event: those are handed from the database's thread to the sessions by the registry itself.
+//! A session is answered when it will hear of every later commit; it reads the store only then.
 
-use crate::actors::positions::Positions;
-use crate::actors::registry::{Registered, Registry};
-use crate::actors::room::Rooms;
+use crate::actors::presence::{Arrival, Presence};
+use crate::actors::registry::{Listener, Registered, Registry};
 use crate::actors::session::Ended;
+use crate::actors::silence::{Goodbye, Silence};
 use crate::clock::SharedClock;
 use crate::contracts::close_codes::CloseCode;
-use crate::domain::driver::DriverStatus;
-use crate::domain::ids::{AccountId, DriverId};
+use crate::domain::ids::AccountId;
 use crate::metrics::Metrics;
-use crate::operations::rides::{self, Waiting};
 use crate::operations::tokens::VerifiedClaims;
-use crate::operations::{self, authentication, drivers, grants};
-use crate::store::{Chain, Conn, Database, StoreError, newest_events};
 use actix::prelude::*;
-use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 use uuid::Uuid;
-
-const REPAIR_INTERVAL: Duration = Duration::from_secs(1);
-/// How far back the repair look goes: longer than any transaction lives.
-const REPAIR_WINDOW: TimeDelta = TimeDelta::seconds(30);
-const SILENCE_INTERVAL: Duration = Duration::from_secs(5);
-/// Who left earlier than this is as good as never connected: longer than any time to confirm.
-const LEFT_FOR: TimeDelta = TimeDelta::seconds(60);
-/// Younger announcements are on their way.
-const ANNOUNCED_WITHIN: TimeDelta = TimeDelta::seconds(1);
-
-/// When silence means something.
-#[derive(Clone, Copy, Debug)]
-pub struct DispatcherLimits {
-    pub deliveries_max: i64,
-    /// Then a driver becomes offline.
-    pub offline_after: TimeDelta,
-    /// Then the passenger of a ride hears that its driver is lost, …
-    pub lost_after: TimeDelta,
-    /// … or the ride is offered again.
-    pub offers_again: bool,
-}
 
 pub struct Dispatcher {
     // peers
-    database: Database,
     registry: Arc<Registry>,
-    rooms: Rooms,
-    positions: Positions,
+    presence: Arc<Presence>,
+    silence: Addr<Silence>,
     clock: SharedClock,
     metrics: Arc<Metrics>,
-    // limits
-    limits: DispatcherLimits,
-    // state
-    /// When accounts that are not connected any more left, as far as it matters; who is not here left before we began. By the
-    /// steady clock, as `began_at` is.
-    left_at: HashMap<AccountId, DateTime<Utc>>,
-    began_at: DateTime<Utc>,
-    repair: RepairLook,
 }
 
-/// Up to which moment of commits the repair look has compared. A database that is away for longer than the window must
-/// not hide what was committed just before: the answer to that commit is lost, and so is its announcement.
-#[derive(Default)]
-struct RepairLook {
-    done_until: Option<DateTime<Utc>>,
-}
-
-impl RepairLook {
-    /// The time to look at now, which ends at `until`.
-    fn since(&self, until: DateTime<Utc>) -> DateTime<Utc> {
-        self.done_until.map_or(until, |done| done.min(until)) - REPAIR_WINDOW
-    }
-
-    fn done(&mut self, until: DateTime<Utc>) {
-        self.done_until = Some(until);
-    }
-}
-
-impl Dispatcher {
-    pub fn new(
-        database: Database,
-        registry: Arc<Registry>,
-        rooms: Rooms,
-        positions: Positions,
-        clock: SharedClock,
-        metrics: Arc<Metrics>,
-        limits: DispatcherLimits,
-    ) -> Self {
-        let began_at = clock.steady();
-        Self {
-            database,
-            registry,
-            rooms,
-            positions,
-            clock,
-            metrics,
-            limits,
-            left_at: HashMap::new(),
-            began_at,
-            repair: RepairLook::default(),
-        }
-    }
+pub fn start(
+    registry: Arc<Registry>,
+    presence: Arc<Presence>,
+    silence: Addr<Silence>,
+    clock: SharedClock,
+    metrics: Arc<Metrics>,
+    arbiter: &ArbiterHandle,
+) -> Addr<Dispatcher> {
+    let dispatcher = Dispatcher { registry, presence, silence, clock, metrics };
+    Dispatcher::start_in_arbiter(arbiter, |_| dispatcher)
 }
 
 impl Actor for Dispatcher {
     type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(REPAIR_INTERVAL, |dispatcher, ctx| {
-            let now = dispatcher.clock.steady();
-            dispatcher.registry.close_expired(now);
-            dispatcher.registry.forget_left(now - LEFT_FOR);
-            dispatcher.repair_look(ctx);
-            dispatcher.look_for_revoked(ctx);
-        });
-        ctx.run_interval(SILENCE_INTERVAL, |dispatcher, ctx| {
-            dispatcher.look_for_lost_drivers(ctx);
-            dispatcher.look_for_silent_drivers(ctx);
-        });
-    }
 }
 
 /// A session has opened. Answered when it will hear of every later commit.
@@ -135,17 +52,28 @@ pub struct Register {
 impl Handler<Register> for Dispatcher {
     type Result = ();
 
-    fn handle(&mut self, Register { account, mut session }: Register, _: &mut Self::Context) {
-        // A token ends when its time has passed, whatever the clock is set to meanwhile.
-        let now = self.clock.moment();
-        session.expires_at = session.expires_at.map(|at| now.steady_until(at));
-        for older in self.registry.enter(account, session) {
-            let driver = older.driver.map_or(0, i64::from);
-            log::info!("session ghosted driver={driver} session={}", older.handle.session_id());
-            older.handle.close(CloseCode::LoggedInElsewhere, CloseCode::LoggedInElsewhere.reason());
+    fn handle(&mut self, Register { account, session }: Register, _: &mut Self::Context) {
+        let Registered { handle, contract, driver, expires_at, sessions_max, claims } = session;
+        let log_in = claims.as_ref().and_then(|claims| claims.session);
+        let session = handle.session_id();
+        // Before they hear of anything: an event that they hear of is not pushed at once.
+        let ghosts = self
+            .presence
+            .came(account, Arrival { session, contract, driver, log_in, expires_at, sessions_max });
+        let gone: Vec<Uuid> = ghosts.iter().map(|ghost| ghost.session).collect();
+        for older in self.registry.enter(account, Listener { handle, contract, claims }, &gone) {
+            older.close(CloseCode::LoggedInElsewhere, CloseCode::LoggedInElsewhere.reason());
+        }
+        let now = self.clock.steady();
+        for ghost in ghosts {
+            let driver = ghost.driver.map_or(0, i64::from);
+            let connected_secs = (now - ghost.since).num_seconds();
+            log::info!(
+                "session ghosted driver={driver} session={} connected_secs={connected_secs}",
+                ghost.session
+            );
             self.metrics.sessions_ghosted.increment(1);
         }
-        self.left_at.remove(&account);
     }
 }
 
@@ -161,13 +89,12 @@ pub struct Deregister {
 impl Handler<Deregister> for Dispatcher {
     type Result = ();
 
-    fn handle(&mut self, gone: Deregister, ctx: &mut Self::Context) {
-        let now = self.clock.steady();
-        let Some(left) = self.registry.leave(gone.account, gone.session, now) else { return };
-        self.left_at.insert(gone.account, now);
-        let said_goodbye = gone.ended == Ended::PeerClosed(Some(CloseCode::Normal.number()));
+    fn handle(&mut self, Deregister { account, session, ended }: Deregister, _: &mut Self::Context) {
+        self.registry.leave(account, session);
+        let Some(left) = self.presence.left(account, session) else { return };
+        let said_goodbye = ended == Ended::PeerClosed(Some(CloseCode::Normal.number()));
         if let Some(driver) = left.driver.filter(|_| said_goodbye && left.contract.goodbye_is_offline()) {
-            self.go_offline(gone.account, driver, ctx);
+            self.silence.do_send(Goodbye { account, driver });
         }
     }
 }
@@ -184,213 +111,8 @@ pub struct Renewed {
 impl Handler<Renewed> for Dispatcher {
     type Result = ();
 
-    fn handle(&mut self, renewed: Renewed, _: &mut Self::Context) {
-        let expires_at = self.clock.moment().steady_until(renewed.claims.session_ends_at());
-        self.registry.renew(renewed.account, renewed.session, &renewed.claims, expires_at);
-    }
-}
-
-impl Dispatcher {
-    /// Compares what was announced with what the store has, for what got lost between commit and announcement.
-    fn repair_look(&mut self, ctx: &mut Context<Self>) {
-        self.metrics.database_queue.set(self.database.waiting() as f64);
-        let until = self.clock.now() - ANNOUNCED_WITHIN;
-        if self.registry.is_empty() {
-            return self.repair.done(until);
-        }
-        let (database, since) = (self.database.clone(), self.repair.since(until));
-        let look = async move { database.read(move |conn| newest_events(conn, since, until)).await };
-        ctx.spawn(look.into_actor(self).map(move |newest, dispatcher, _| match newest {
-            Ok(newest) => {
-                dispatcher.repair.done(until);
-                let repaired = dispatcher.registry.repair(newest);
-                dispatcher.metrics.announcements_repaired.increment(repaired.lost);
-                dispatcher.rooms.repair(&repaired.accounts);
-            }
-            Err(StoreError::Closed) => {}
-            Err(error) => log::warn!("the repair look failed: {}", Chain(&error)),
-        }));
-    }
-
-    /// Closes what came with what another process has revoked: `fleetwire admin`, or another server.
-    fn look_for_revoked(&self, ctx: &mut Context<Self>) {
-        if self.registry.is_empty() {
-            return;
-        }
-        let (database, registry) = (self.database.clone(), self.registry.clone());
-        let since = self.clock.now() - REPAIR_WINDOW;
-        let look = async move {
-            let revoked = database.read(move |conn| grants::revoked_since(conn, since)).await?;
-            let connected = registry.claims_of(&revoked);
-            if connected.is_empty() {
-                return Ok(());
-            }
-            let still_good = move |conn: &mut Conn<'_>| {
-                let mut gone = Vec::new();
-                for (account, session, claims) in &connected {
-                    if authentication::principal(conn, claims)?.is_none() {
-                        gone.push((*account, *session));
-                    }
-                }
-                Ok::<_, StoreError>(gone)
-            };
-            for (account, session) in database.read(still_good).await? {
-                registry.close_revoked(account, session);
-            }
-            Ok(())
-        };
-        ctx.spawn(look.into_actor(self).map(|looked, _, _| match looked {
-            Ok(()) | Err(StoreError::Closed) => {}
-            Err(error) => log::warn!("revoked sessions not looked for: {}", Chain(&error)),
-        }));
-    }
-
-    /// Not connected now, nor since `before`, by the steady clock.
-    fn is_away(&self, account: AccountId, before: DateTime<Utc>) -> bool {
-        !self.registry.is_connected(account) && self.left_at.get(&account).is_none_or(|at| *at < before)
-    }
-
-    /// Connected now, or has told positions within `span`, be they believed or not: a driver's row has neither those nor the
-    /// time of this machine's clock before it was set.
-    fn is_heard_of(&self, span: TimeDelta) -> impl Fn(AccountId, DriverId) -> bool + Clone + Send + 'static {
-        let (registry, positions) = (self.registry.clone(), self.positions.clone());
-        move |account, driver| registry.is_connected(account) || positions.heard_within(driver, span)
-    }
-
-    /// Rides whose driver has vanished before the pickup.
-    fn look_for_lost_drivers(&mut self, ctx: &mut Context<Self>) {
-        let (now, span) = (self.clock.now(), self.limits.lost_after);
-        let before = self.clock.steady() - span;
-        if self.began_at > before {
-            return;
-        }
-        let database = self.database.clone();
-        let look = async move { database.read(move |conn| rides::waiting_since(conn, now, span)).await };
-        ctx.spawn(look.into_actor(self).map(move |waiting, dispatcher, ctx| match waiting {
-            Ok(waiting) => dispatcher.lose_drivers(waiting, before, ctx),
-            Err::<_, StoreError>(error) => log::warn!("lost drivers not looked for: {}", Chain(&error)),
-        }));
-    }
-
-    fn lose_drivers(&self, waiting: Vec<Waiting>, before: DateTime<Utc>, ctx: &mut Context<Self>) {
-        let lost: Vec<_> = waiting.into_iter().filter(|ride| self.is_away(ride.account, before)).collect();
-        let (database, metrics) = (self.database.clone(), self.metrics.clone());
-        let DispatcherLimits { deliveries_max, offers_again, lost_after, .. } = self.limits;
-        let is_heard_of = self.is_heard_of(lost_after);
-        let telling = async move {
-            for ride in lost {
-                let is_heard_of = is_heard_of.clone();
-                let told = database
-                    .write(move |tx| {
-                        let is_back = || is_heard_of(ride.account, ride.driver);
-                        rides::lose_driver(tx, ride, lost_after, is_back, offers_again, deliveries_max)
-                    })
-                    .await;
-                let Waiting { job, driver, .. } = ride;
-                match told {
-                    Ok(true) => {
-                        metrics.drivers_lost.increment(1);
-                        log::warn!(
-                            "driver not heard of before the pickup job={job} driver={driver} offered_again={offers_again}"
-                        );
-                    }
-                    Ok(false) => {}
-                    Err(error) => log::warn!("lost driver not told job={job}: {}", Chain(&error)),
-                }
-            }
-        };
-        ctx.spawn(telling.into_actor(self));
-    }
-
-    /// A driver with neither connection nor position for a while becomes offline.
-    fn look_for_silent_drivers(&mut self, ctx: &mut Context<Self>) {
-        let now = self.clock.now();
-        let steady = self.clock.steady();
-        let before = steady - self.limits.offline_after;
-        let forgotten = before.min(steady - self.limits.lost_after);
-        self.left_at.retain(|_, left_at| *left_at > forgotten);
-        if self.began_at > before {
-            // Whoever was connected to the server that ran before may have left a moment ago.
-            return;
-        }
-        let (database, span) = (self.database.clone(), self.limits.offline_after);
-        let look = async move { database.read(move |conn| drivers::silent_for(conn, now, span)).await };
-        ctx.spawn(look.into_actor(self).map(move |silent, dispatcher, ctx| match silent {
-            Ok(silent) => dispatcher.set_silent_offline(silent, before, ctx),
-            Err(StoreError::Closed) => {}
-            Err(error) => log::warn!("silent drivers not looked for: {}", Chain(&error)),
-        }));
-    }
-
-    fn set_silent_offline(
-        &self,
-        silent: Vec<(DriverId, AccountId)>,
-        before: DateTime<Utc>,
-        ctx: &mut Context<Self>,
-    ) {
-        let away: Vec<_> = silent.into_iter().filter(|(_, account)| self.is_away(*account, before)).collect();
-        let database = self.database.clone();
-        let DispatcherLimits { deliveries_max, offline_after, .. } = self.limits;
-        let is_heard_of = self.is_heard_of(offline_after);
-        let setting = async move {
-            for (driver, account) in away {
-                let is_heard_of = is_heard_of.clone();
-                let set = database
-                    .write(move |tx| {
-                        let is_back = || is_heard_of(account, driver);
-                        drivers::set_silent_offline(tx, driver, offline_after, is_back, deliveries_max)
-                    })
-                    .await;
-                log_offline(driver, &set);
-            }
-        };
-        ctx.spawn(setting.into_actor(self));
-    }
-
-    /// The driver's app said goodbye. If they are back by the time this is decided, they stay online: connecting is a
-    /// decision on the same row, so one of the two comes first.
-    fn go_offline(&self, account: AccountId, driver: DriverId, ctx: &mut Context<Self>) {
-        let (database, registry) = (self.database.clone(), self.registry.clone());
-        let deliveries_max = self.limits.deliveries_max;
-        let offline = async move {
-            database
-                .write(move |tx| {
-                    let is_back = || registry.is_connected(account);
-                    drivers::say_goodbye(tx, driver, is_back, deliveries_max)
-                })
-                .await
-        };
-        ctx.spawn(offline.into_actor(self).map(move |outcome, _, _| log_offline(driver, &outcome)));
-    }
-}
-
-fn log_offline(driver: DriverId, outcome: &Result<Option<DriverStatus>, operations::Error>) {
-    match outcome {
-        Ok(Some(DriverStatus::Offline)) => log::info!("driver offline driver={driver}"),
-        // They hold a job.
-        Ok(Some(status)) => {
-            log::info!("driver offline after the job in hand driver={driver} status={}", status.as_str());
-        }
-        Ok(None) => {}
-        Err(error) => log::warn!("driver could not be set offline driver={driver}: {}", Chain(error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A commit whose answer the connection lost, and then 40 s without the database: the looks since then had failed, and
-    /// the first that did not began 30 s ago. The driver, connected all the time, heard of the order on their next event.
-    #[test]
-    fn the_repair_look_goes_back_to_before_the_outage() {
-        let at = |secs: i64| DateTime::from_timestamp(1_000_000 + secs, 0).expect("a time");
-        let mut look = RepairLook::default();
-        assert_eq!(look.since(at(0)), at(0) - REPAIR_WINDOW);
-        look.done(at(0));
-        assert_eq!(look.since(at(1)), at(0) - REPAIR_WINDOW);
-        assert_eq!(look.since(at(40)), at(0) - REPAIR_WINDOW, "none succeeded meanwhile");
-        look.done(at(40));
-        assert_eq!(look.since(at(5)), at(5) - REPAIR_WINDOW, "a clock that was set back");
+    fn handle(&mut self, Renewed { account, session, claims }: Renewed, _: &mut Self::Context) {
+        self.presence.renewed(account, session, claims.session, claims.session_ends_at());
+        self.registry.renew(account, session, claims);
     }
 }

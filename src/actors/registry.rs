@@ -1,6 +1,6 @@
-//! The registry: every session, by account. The dispatcher lets sessions in and out; committed events are handed to them
-//! right here, on the database thread that committed them, since a detour by the dispatcher's thread would cost the
-//! phone a twentieth of a millisecond.
+//! The registry: every session, by account, to speak to. The dispatcher lets sessions in and out; committed events are handed to
+//! them right here, on the database thread that committed them, since a detour by the dispatcher's thread would cost the
+//! phone a twentieth of a millisecond. Who is there is a question for presence.
 //!
 //! A session leaves by account *and* session id, so that a late goodbye of an old session can't remove the new one. The
 //! lock is held while messages are put into sessions' outboxes, which never blocks.
@@ -10,11 +10,11 @@ use crate::actors::session::client::{Client, ToClient};
 use crate::actors::session::{Lane, SessionHandle};
 use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
-use crate::domain::event::{Announcement, Event};
+use crate::domain::announcement::{Announcement, Committed};
+use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, DriverId, EventId};
 use crate::operations::tokens::VerifiedClaims;
-use crate::rate_limit::Limit;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
@@ -22,25 +22,23 @@ use uuid::Uuid;
 #[derive(Default)]
 pub struct Registry {
     accounts: Mutex<HashMap<AccountId, Connected>>,
-    /// When accounts left that are not connected any more, by the steady clock, as long as it matters to whether they are pushed
-    /// to. Taken under the lock of the accounts.
-    left_at: Mutex<HashMap<AccountId, DateTime<Utc>>>,
 }
 
 /// The sessions of one account; there is at least one.
 #[derive(Default)]
 struct Connected {
-    sessions: Vec<Registered>,
+    /// In the order of their coming.
+    sessions: Vec<Listener>,
     /// The highest id that was announced here.
     announced: EventId,
 }
 
-/// A session that hears of its account's events.
+/// A session that wants to hear of its account's events.
 pub struct Registered {
     pub handle: SessionHandle<Client>,
     pub contract: Contract,
     pub driver: Option<DriverId>,
-    /// When its token ends, leeway included, by the steady clock once it is let in; `None` for a guest's, who has none.
+    /// When its token ends, leeway included, as a time of day; `None` for a guest's, who has none.
     pub expires_at: Option<DateTime<Utc>>,
     /// Of the account's sessions, this one among them.
     pub sessions_max: usize,
@@ -48,7 +46,15 @@ pub struct Registered {
     pub claims: Option<Box<VerifiedClaims>>,
 }
 
-impl Registered {
+/// A session that hears of its account's events.
+pub(super) struct Listener {
+    pub handle: SessionHandle<Client>,
+    pub contract: Contract,
+    /// What its token says.
+    pub claims: Option<Box<VerifiedClaims>>,
+}
+
+impl Listener {
     fn log_in(&self) -> Option<Uuid> {
         self.claims.as_ref().and_then(|claims| claims.session)
     }
@@ -68,101 +74,78 @@ pub(super) struct Repaired {
 }
 
 impl Registry {
-    pub fn is_connected(&self, account: AccountId) -> bool {
-        self.accounts().contains_key(&account)
-    }
-
-    /// Whether somebody could confirm an event: connected, or so a moment ago and perhaps on the way back. `now` is by the
-    /// steady clock.
-    pub fn may_confirm(&self, account: AccountId, now: DateTime<Utc>, moment: TimeDelta) -> bool {
-        let accounts = self.accounts();
-        accounts.contains_key(&account)
-            || self.left_at().get(&account).is_some_and(|left_at| now - *left_at < moment)
-    }
-
     /// Whether nobody is connected at all.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.accounts().is_empty()
     }
 
-    /// Hands what was committed to whom it concerns.
-    pub fn publish(&self, announcements: &[Announcement]) {
-        for announcement in announcements {
+    /// Hands what was committed to the sessions that it concerns.
+    pub(super) fn publish(&self, committed: &Committed) {
+        for announcement in &committed.announcements {
             match announcement {
-                Announcement::Event(event) => self.deliver(event),
                 Announcement::AccessRevoked { account, but } => {
                     self.close_those(*account, |session| but.is_none() || session.log_in() != *but);
                 }
                 Announcement::GrantRevoked { account, log_in } => {
                     self.close_those(*account, |session| session.log_in() == Some(*log_in));
                 }
+                // They are at hand, and follow.
+                Announcement::Recorded { .. } => {}
                 // The matcher's.
                 Announcement::DriverChanged(_) | Announcement::Search(_) => {}
                 // The push queue's.
                 Announcement::PushDue(_) | Announcement::PushQueued | Announcement::DevicesChanged(_) => {}
-                // The log's.
-                Announcement::Happened(_) => {}
             }
         }
+        committed.events.iter().for_each(|event| self.deliver(event));
     }
 
-    /// Lets a session in, and returns those that have to go for it: the older one of a contract that has one at a time, and the oldest
-    /// of too many.
-    pub(super) fn enter(&self, account: AccountId, new: Registered) -> Vec<Registered> {
+    /// Lets a session in, and out those that it replaces, all at once. Returns the latter.
+    pub(super) fn enter(
+        &self,
+        account: AccountId,
+        new: Listener,
+        gone: &[Uuid],
+    ) -> Vec<SessionHandle<Client>> {
         let mut accounts = self.accounts();
         let connected = accounts.entry(account).or_default();
-        let is_ghost = |older: &mut Registered| new.contract.is_exclusive() && older.contract == new.contract;
-        let mut gone: Vec<Registered> = connected.sessions.extract_if(.., is_ghost).collect();
-        let excess = (connected.sessions.len() + 1).saturating_sub(new.sessions_max.max(1));
-        if excess > 0 {
-            Limit::SocketsOfAccount.exceeded();
-            gone.extend(connected.sessions.drain(..excess));
-        }
+        let is_gone = |older: &mut Listener| gone.contains(&older.handle.session_id());
+        let replaced = connected.sessions.extract_if(.., is_gone).map(|older| older.handle).collect();
         connected.sessions.push(new);
-        gone
+        replaced
     }
 
-    /// Lets a session out. Returns it where it was the account's last.
-    pub(super) fn leave(&self, account: AccountId, session: Uuid, now: DateTime<Utc>) -> Option<Registered> {
+    /// Lets a session out.
+    pub(super) fn leave(&self, account: AccountId, session: Uuid) {
         let mut accounts = self.accounts();
-        let connected = accounts.get_mut(&account)?;
-        let index = connected.sessions.iter().position(|other| other.handle.session_id() == session)?;
-        // They stay in the order of their coming.
+        let Some(connected) = accounts.get_mut(&account) else { return };
+        let mut sessions = connected.sessions.iter();
+        let Some(index) = sessions.position(|other| other.handle.session_id() == session) else { return };
+        // A session's last handle frees what waits for it, which is nothing to do under a lock.
         let left = connected.sessions.remove(index);
-        if !connected.sessions.is_empty() {
-            return None;
+        if connected.sessions.is_empty() {
+            accounts.remove(&account);
         }
-        accounts.remove(&account);
-        self.left_at().insert(account, now);
-        Some(left)
-    }
-
-    /// Forgets who left before a time.
-    pub(super) fn forget_left(&self, before: DateTime<Utc>) {
-        self.left_at().retain(|_, left_at| *left_at >= before);
+        drop(accounts);
+        drop(left);
     }
 
     /// A session has brought a fresh token.
-    pub(super) fn renew(
-        &self,
-        account: AccountId,
-        session: Uuid,
-        claims: &VerifiedClaims,
-        expires_at: DateTime<Utc>,
-    ) {
+    pub(super) fn renew(&self, account: AccountId, session: Uuid, claims: VerifiedClaims) {
         let mut accounts = self.accounts();
-        let sessions = accounts.get_mut(&account).into_iter().flat_map(|connected| &mut connected.sessions);
-        for registered in sessions.filter(|other| other.handle.session_id() == session) {
-            registered.expires_at = Some(expires_at);
-            registered.claims = Some(Box::new(claims.clone()));
+        let mut sessions =
+            accounts.get_mut(&account).into_iter().flat_map(|connected| &mut connected.sessions);
+        if let Some(listener) = sessions.find(|other| other.handle.session_id() == session) {
+            listener.claims = Some(Box::new(claims));
         }
     }
 
-    pub(super) fn close_expired(&self, now: DateTime<Utc>) {
-        for session in self.accounts().values().flat_map(|connected| &connected.sessions) {
-            if session.expires_at.is_some_and(|at| at <= now) {
-                session.handle.close(CloseCode::AuthenticationFailed, "token expired");
-            }
+    /// Closes a session whose token has ended.
+    pub(super) fn close_expired(&self, account: AccountId, session: Uuid) {
+        let accounts = self.accounts();
+        let mut sessions = accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions);
+        if let Some(listener) = sessions.find(|other| other.handle.session_id() == session) {
+            listener.handle.close(CloseCode::AuthenticationFailed, "token expired");
         }
     }
 
@@ -201,17 +184,10 @@ impl Registry {
         }
     }
 
-    fn close_those(&self, account: AccountId, which: impl Fn(&Registered) -> bool) {
+    fn close_those(&self, account: AccountId, which: impl Fn(&Listener) -> bool) {
         let accounts = self.accounts();
         let sessions = accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions);
-        sessions.filter(|session| which(session)).for_each(Registered::revoke);
-    }
-
-    /// Whether a socket is open that came with this log-in.
-    pub fn is_log_in_connected(&self, account: AccountId, log_in: Uuid) -> bool {
-        let accounts = self.accounts();
-        let mut sessions = accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions);
-        sessions.any(|session| session.log_in() == Some(log_in))
+        sessions.filter(|session| which(session)).for_each(Listener::revoke);
     }
 
     /// What the sessions of these accounts came with, each by its session.
@@ -236,9 +212,5 @@ impl Registry {
     // What stands under the lock is whole at every moment, so a poisoned one is, too.
     fn accounts(&self) -> MutexGuard<'_, HashMap<AccountId, Connected>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn left_at(&self) -> MutexGuard<'_, HashMap<AccountId, DateTime<Utc>>> {
-        self.left_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

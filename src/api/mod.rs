@@ -38,7 +38,6 @@ mod operators;
 mod orders;
 mod own_access;
 mod payments;
-mod principals;
 pub mod problem;
 mod push;
 pub mod request_id;
@@ -53,10 +52,11 @@ mod stats;
 
 use crate::actors::matcher::{Candidate, MatcherHandle, Nearest};
 use crate::actors::positions::Positions;
+use crate::actors::presence::Presence;
+use crate::actors::principals::Principals;
 use crate::actors::push::PushHandle;
 use crate::actors::reads::ReadLog;
 use crate::actors::recorder::RecorderHandle;
-use crate::actors::registry::Registry;
 use crate::actors::session::Reaper;
 use crate::clock::SharedClock;
 use crate::config::{Profile, Settings};
@@ -82,7 +82,6 @@ use client_address::came_through_a_proxy;
 pub use client_address::client_address;
 
 use self::problem::Problem;
-pub use principals::Principals;
 
 /// What handlers work with. Made once; every worker has the same.
 pub struct Context {
@@ -96,7 +95,7 @@ pub struct Context {
     pub limiters: Limiters,
     /// Of each account, the same for its sockets.
     pub account_limits: Arc<AccountLimits>,
-    pub registry: Arc<Registry>,
+    pub presence: Arc<Presence>,
     pub recorder: RecorderHandle,
     pub push: PushHandle,
     /// Who tells of payments, if anybody does.
@@ -128,7 +127,7 @@ impl Context {
 
     async fn search(&self, search: Nearest) -> Result<Vec<Candidate>, Problem> {
         let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not there.");
-        self.matcher.matcher.send(search).await.map_err(gone)
+        self.matcher.nearest(search).await.map_err(gone)
     }
 
     fn currency(&self) -> Currency {

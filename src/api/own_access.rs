@@ -114,7 +114,7 @@ pub async fn session_page(
     let cursor = |row: &Grant| format!("{}.{}", row.began_at.and_utc().timestamp_micros(), row.id);
     let item = |row: Grant| {
         let id: Option<Uuid> = row.id.parse().ok();
-        let connected = id.is_some_and(|id| ctx.registry.is_log_in_connected(account, id));
+        let connected = id.is_some_and(|id| ctx.presence.is_log_in_connected(account, id));
         let last_used_at = if connected { WireTime(now) } else { row.last_used_at.into() };
         SessionItem {
             current: id.is_some() && id == current,

@@ -1,18 +1,19 @@
 //! All routes together on a database with the demo data: the shapes, the refusals, and what is kept between requests.
 
-use crate::actors::matcher::{self, Changed};
+use crate::actors::matcher;
 use crate::actors::positions::{Positions, Tracks};
+use crate::actors::presence::Presence;
+use crate::actors::principals::Principals;
 use crate::actors::push::{self, PushHandle, PushOptions, Retrying};
 use crate::actors::reads;
 use crate::actors::recorder::{self, RecorderOptions};
-use crate::actors::registry::Registry;
 use crate::actors::room::{self, RoomOptions};
 use crate::actors::session::{Reaper, TransportMetrics};
 use crate::api::routes::{ROUTES, Who};
-use crate::api::{Context, Limiters, Principals, around, configure, cors};
+use crate::api::{Context, Limiters, around, configure, cors};
 use crate::clock::{Clock, Manual};
 use crate::config::Settings;
-use crate::domain::event::Announcement;
+use crate::domain::announcement::Announcement;
 use crate::domain::ids::DriverId;
 use crate::domain::notification::Texts;
 use crate::domain::role::Role;
@@ -130,13 +131,13 @@ impl Server {
         let tracks = Arc::new(Tracks::new(clock.now()));
         let starting = matcher::start(database.clone(), shared, metrics.clone(), tracks.clone(), &settings);
         let matcher = starting.await.unwrap();
-        let changes = matcher.matcher.clone();
-        database.publish_to(move |announcements| {
+        let changes = matcher.clone();
+        database.publish_to(move |committed| {
             let driver = |announcement| match announcement {
                 Announcement::DriverChanged(driver) => Some(driver),
                 _ => None,
             };
-            changes.do_send(Changed(announcements.into_iter().filter_map(driver).collect()));
+            changes.changed(committed.announcements.into_iter().filter_map(driver).collect());
         });
         let options = RecorderOptions {
             queue_max: 100,
@@ -159,7 +160,7 @@ impl Server {
             account_limits: Arc::new(AccountLimits::new(&settings.limits)),
             tokens: Arc::new(TokenKeys::new(b"thirty-two bytes for these tests", lifetimes, None)),
             passwords: Passwords::default(),
-            registry: Arc::new(Registry::default()),
+            presence: Arc::new(Presence::new(Arc::new(clock.clone()), TimeDelta::zero())),
             principals: Arc::new(Principals::default()),
             metrics,
             prometheus: PrometheusBuilder::new().build_recorder().handle(),

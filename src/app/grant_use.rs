@@ -1,7 +1,7 @@
 //! When log-ins were last used is written down here: for all of a minute at once, and behind everything else. No request waits
 //! for it; of a server that is killed a minute is lost.
 
-use crate::api::Principals;
+use crate::actors::principals::Principals;
 use crate::operations::{self, grants};
 use crate::store::{Chain, Database};
 use std::sync::Arc;

@@ -2,13 +2,11 @@
 
 use crate::domain::booking::BookingStatus;
 use crate::domain::contact::Contact;
-use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId};
+use crate::domain::ids::{AccountId, DriverId, EventId, JobId};
 use crate::domain::money::{self, Money};
 use crate::domain::payment::{JobName, PaymentMethod, PaymentStatus};
 use crate::domain::position::Position;
 use crate::domain::ride::{CancelCode, CancelledBy, RideId, Unavailable};
-use crate::domain::search::SearchNews;
-use crate::domain::story::Happening;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -218,7 +216,7 @@ impl EventBody {
 }
 
 /// A position as rows have it.
-mod place {
+pub(super) mod place {
     use super::{Deserialize, Position, Serialize};
     use serde::{Deserializer, Serializer, de};
 
@@ -262,34 +260,6 @@ mod place {
             Option::<Place>::deserialize(deserializer)?.map(Place::read).transpose()
         }
     }
-}
-
-/// What the dispatcher must hear after a commit.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Announcement {
-    Event(Event),
-    /// The account was suspended or its password was changed: its sessions end, but those of the log-in that goes on.
-    AccessRevoked {
-        account: AccountId,
-        but: Option<Uuid>,
-    },
-    /// One log-in of an account was revoked, and its sessions end.
-    GrantRevoked {
-        account: AccountId,
-        log_in: Uuid,
-    },
-    /// What decides whether a driver can be matched has changed.
-    DriverChanged(DriverId),
-    /// A search for a ride's driver has begun, or something has happened to it.
-    Search(SearchNews),
-    /// Something for the log.
-    Happened(Box<Happening>),
-    /// At this time it is to be decided whether an event is pushed.
-    PushDue(DateTime<Utc>),
-    /// There is something to push.
-    PushQueued,
-    /// A customer's devices, or what they want to hear, have changed.
-    DevicesChanged(CustomerId),
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Pure types and rules: no I/O, no async, no clock. Everything else may use this module; it uses nothing of ours.
 
+pub mod announcement;
 pub mod audit;
 pub mod booking;
 pub mod candidate;

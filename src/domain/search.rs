@@ -9,6 +9,7 @@
 //! What always holds: no driver is offered the ride twice; of the offers that hold a place there are never more than the
 //! batch size; no offer outlives the deadline, and the search ends by it.
 
+use crate::domain::announcement::OpenedSearch;
 use crate::domain::ids::{DriverId, JobId, SearchId};
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::position::Position;
@@ -56,20 +57,12 @@ pub struct OpenSearch {
     pub refused: Vec<DriverId>,
 }
 
-/// What has happened to a search, told after the commit.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SearchNews {
-    Opened(Box<OpenSearch>),
-    /// The ride was bound to a driver.
-    Assigned {
-        job: JobId,
-        driver: DriverId,
-    },
-    Cancelled(JobId),
-    Declined {
-        job: JobId,
-        driver: DriverId,
-    },
+impl From<OpenedSearch> for OpenSearch {
+    fn from(opened: OpenedSearch) -> Self {
+        let OpenedSearch { id, job, patience, opened_at, deadline, pickup, vehicle_type } = opened;
+        let row = SearchRow { opened_at, deadline, step: 0 };
+        Self { id, job, row, patience, pickup, vehicle_type, offers: Vec::new(), refused: Vec::new() }
+    }
 }
 
 /// What is to be done, in the order given.

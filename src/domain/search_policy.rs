@@ -1,6 +1,7 @@
 //! What is set for a search: how drivers are asked, how long, and how far away.
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 
 /// The rules of a search.
@@ -30,7 +31,8 @@ pub enum Mode {
 }
 
 /// How long a search goes on when nobody is left to ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Patience {
     /// Somebody may come online.
     UntilDeadline,

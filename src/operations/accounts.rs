@@ -1,8 +1,8 @@
 //! Making accounts.
 
+use crate::domain::announcement::Announcement;
 use crate::domain::audit::Subject;
 use crate::domain::driver::{DriverStatus, Wants};
-use crate::domain::event::Announcement;
 use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
 use crate::domain::phone_number::PhoneNumber;

@@ -1,7 +1,7 @@
 //! What an operator changes of a customer.
 
+use crate::domain::announcement::Announcement;
 use crate::domain::audit::Subject;
-use crate::domain::event::Announcement;
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::CustomerId;
 use crate::operations::accounts::{self, AccountPatch};

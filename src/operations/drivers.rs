@@ -1,9 +1,9 @@
 //! A driver's status, and what an operator changes of a driver.
 
 use crate::clock::DISTRUSTED_AHEAD;
+use crate::domain::announcement::Announcement;
 use crate::domain::audit::Subject;
 use crate::domain::driver::{DriverStatus, Holding, Wants, status};
-use crate::domain::event::Announcement;
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus};

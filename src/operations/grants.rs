@@ -4,8 +4,8 @@
 //! Invariant: where a log-in has a row, the row alone decides whether its tokens are good. Any other token of ours is refused if
 //! it was issued before `accounts.tokens_valid_from`.
 
+use crate::domain::announcement::Announcement;
 use crate::domain::audit::Subject;
-use crate::domain::event::Announcement;
 use crate::domain::ids::AccountId;
 use crate::operations::error::{Error, Refusal};
 use crate::operations::push;

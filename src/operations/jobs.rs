@@ -1,7 +1,7 @@
 //! What decisions about jobs of any kind have in common: the conditional move, who hears of it, and what the log tells.
 
 use crate::domain::audit::Subject as Concerned;
-use crate::domain::event::{Announcement, EventBody};
+use crate::domain::event::EventBody;
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
 use crate::domain::ride::RideId;
@@ -93,7 +93,7 @@ fn write(
     let since = (tx.at() - job.requested_at).max(TimeDelta::zero());
     let (kind, ride) = (job.kind, ride.cloned());
     let happening = Happening { job: job.id, kind, ride, account, driver, since, what };
-    tx.announce(Announcement::Happened(Box::new(happening)));
+    tx.happened(happening);
     Ok(())
 }
 

@@ -4,15 +4,16 @@
 //! Invariant: a search and its offers are changed only with the ride's row locked, and an offer that ends without the
 //! driver's own doing tells them by an event of the same transaction.
 
+use crate::domain::announcement::{Announcement, OpenedSearch, SearchNews};
 use crate::domain::candidate::{Look, PassedOver};
 use crate::domain::driver::Wants;
-use crate::domain::event::{Announcement, EventBody, RideOffer};
+use crate::domain::event::{EventBody, RideOffer};
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::offer_detail::OfferDetail;
 use crate::domain::ride::{ANY_VEHICLE, CancelCode, CancelledBy, Unavailable, takes};
-use crate::domain::search::{End, OpenSearch, SearchNews, SearchRow};
+use crate::domain::search::{End, OpenSearch, SearchRow};
 use crate::domain::search_policy::Patience;
 use crate::domain::story::What;
 use crate::operations::error::Error;
@@ -42,9 +43,19 @@ pub(super) fn open(tx: &mut Tx<'_>, ride: &Ride, patience: Patience, span: TimeD
     let search = sql!(tx, searches::insert(&row))?;
     jobs::note(tx, ride, What::Searched { found: None })?;
     if let Some(opened) = with_tried(tx.conn(), ride, &search)? {
-        tx.announce(Announcement::Search(SearchNews::Opened(Box::new(opened))));
+        tx.announce(Announcement::Search(news_of(opened)));
     }
     Ok(())
+}
+
+/// A ride that was searched for before is read by whoever goes on: the drivers who were asked are any number.
+fn news_of(search: OpenSearch) -> SearchNews {
+    let OpenSearch { id, job, row, patience, pickup, vehicle_type, offers, refused } = search;
+    if !offers.is_empty() || !refused.is_empty() {
+        return SearchNews::Reopened(job);
+    }
+    let SearchRow { opened_at, deadline, .. } = row;
+    SearchNews::Opened(OpenedSearch { id, job, patience, opened_at, deadline, pickup, vehicle_type })
 }
 
 /// Looks again for a driver of a ride that was given back, as patiently as before.

@@ -6,7 +6,7 @@
 
 use crate::clock::SharedClock;
 use crate::current_request;
-use crate::domain::event::Announcement;
+use crate::domain::announcement::Committed;
 use crate::domain::ids::AccountId;
 use crate::metrics::Metrics;
 use crate::store::connection::{Conn, Connections};
@@ -53,7 +53,7 @@ enum Patience {
     UntilDecided,
 }
 
-type Publish = Box<dyn Fn(Vec<Announcement>) + Send + Sync>;
+type Publish = Box<dyn Fn(Committed) + Send + Sync>;
 
 /// A program beside the server does not know who is connected to it, so it gives everybody the time to confirm.
 const UNKNOWN_PRESENCE: TimeDelta = TimeDelta::seconds(5);
@@ -139,7 +139,7 @@ impl Database {
     }
 
     /// Who hears of what was committed. Called on a database thread, so it must not block. Once.
-    pub fn publish_to(&self, publish: impl Fn(Vec<Announcement>) + Send + Sync + 'static) {
+    pub fn publish_to(&self, publish: impl Fn(Committed) + Send + Sync + 'static) {
         if self.inner.publish.set(Box::new(publish)).is_err() {
             log::error!("the database already has somebody to publish to");
         }
@@ -366,7 +366,7 @@ struct Asked<T, E, F> {
     reply: oneshot::Sender<Result<T, E>>,
     began: Option<Instant>,
     /// Its attempt among others.
-    decided: Option<Result<(T, Vec<Announcement>), E>>,
+    decided: Option<Result<(T, Committed), E>>,
 }
 
 impl<T, E, F> Asked<T, E, F>
@@ -374,7 +374,7 @@ where
     E: OperationError,
     F: FnMut(&mut Tx<'_>) -> Result<T, E>,
 {
-    fn decide(&mut self, conn: Conn<'_>) -> Result<(T, Vec<Announcement>), E> {
+    fn decide(&mut self, conn: Conn<'_>) -> Result<(T, Committed), E> {
         // PostgreSQL keeps microseconds; what is said before the commit is what is read after it.
         let now = self.inner.clock.now().trunc_subsecs(6);
         let mut tx = Tx::new(conn, now, self.inner.push_due());
@@ -383,9 +383,9 @@ where
     }
 
     /// A caller that went away meanwhile asked for it all the same; it is done.
-    fn answer(self, decided: Result<(T, Vec<Announcement>), E>) {
-        let outcome = decided.map(|(value, announcements)| {
-            current_request::on_behalf_of(self.request, || self.inner.publish(announcements));
+    fn answer(self, decided: Result<(T, Committed), E>) {
+        let outcome = decided.map(|(value, committed)| {
+            current_request::on_behalf_of(self.request, || self.inner.publish(committed));
             value
         });
         if let Some(began) = self.began {
@@ -464,11 +464,11 @@ impl Inner {
         }
     }
 
-    fn publish(&self, announcements: Vec<Announcement>) {
-        if !announcements.is_empty()
+    fn publish(&self, committed: Committed) {
+        if !committed.is_empty()
             && let Some(publish) = self.publish.get()
         {
-            publish(announcements);
+            publish(committed);
         }
     }
 

@@ -1,11 +1,13 @@
 //! A transaction of a decision: its connection, its time, and the durable events it will record.
 
+use crate::domain::announcement::{Announcement, Committed};
 use crate::domain::audit::Subject;
 use crate::domain::contact::Contact;
-use crate::domain::event::{Announcement, Event, EventBody};
+use crate::domain::event::{Event, EventBody};
 use crate::domain::ids::{AccountId, CustomerId, EventId, JobId};
 use crate::domain::notification::Occasion;
 use crate::domain::role::Role;
+use crate::domain::story::Happening;
 use crate::store::connection::Conn;
 use crate::store::error::StoreError;
 use crate::store::rows::NewEvent;
@@ -19,7 +21,8 @@ pub struct Tx<'a> {
     now: DateTime<Utc>,
     push_due: &'a PushDue,
     staged: Vec<Staged>,
-    announcements: Vec<Announcement>,
+    /// To be published after the commit.
+    committed: Committed,
     /// Whom this is about, for the audit.
     subjects: Vec<Subject>,
     /// Of the customers that were asked for: one in nearly all transactions, for the log and for the event.
@@ -44,7 +47,7 @@ impl<'a> Tx<'a> {
             now,
             push_due,
             staged: Vec::new(),
-            announcements: Vec::new(),
+            committed: Committed::default(),
             subjects: Vec::new(),
             accounts: Vec::new(),
         }
@@ -97,11 +100,16 @@ impl<'a> Tx<'a> {
 
     /// Something to publish after the commit that is not a durable event.
     pub fn announce(&mut self, announcement: Announcement) {
-        self.announcements.push(announcement);
+        self.committed.announcements.push(announcement);
+    }
+
+    /// Something that the log tells after the commit.
+    pub fn happened(&mut self, happening: Happening) {
+        self.committed.happenings.push(happening);
     }
 
     /// Numbers and writes the staged events, by account id, and returns what to publish after the commit.
-    pub(super) fn finish(mut self) -> Result<Vec<Announcement>, StoreError> {
+    pub(super) fn finish(mut self) -> Result<Committed, StoreError> {
         let mut staged = std::mem::take(&mut self.staged);
         // Stable: the events of one account keep the order in which they happened.
         staged.sort_by_key(|event| event.account);
@@ -113,7 +121,7 @@ impl<'a> Tx<'a> {
             }
             self.write(account, batch)?;
         }
-        Ok(self.announcements)
+        Ok(self.committed)
     }
 
     fn write(&mut self, account: AccountId, batch: Vec<Staged>) -> Result<(), StoreError> {
@@ -137,17 +145,19 @@ impl<'a> Tx<'a> {
                 push_due_at: push_due_at.map(|at| at.naive_utc()),
             };
             sql!(self, events::insert(&row))?;
-            self.announcements.extend(push_due_at.map(Announcement::PushDue));
-            self.announcements.push(Announcement::Event(Event {
+            let (id, job) = (EventId(id), staged.job);
+            self.committed.announcements.extend(push_due_at.map(Announcement::PushDue));
+            self.committed.announcements.push(Announcement::Recorded { account, id, job });
+            self.committed.events.push(Event {
                 account,
-                id: EventId(id),
-                job: staged.job,
+                id,
+                job,
                 created_at: self.now,
                 pushed: false,
-                external_id: staged.job.and(external_id.1.clone()),
+                external_id: job.and(external_id.1.clone()),
                 body: staged.body,
                 contact: staged.contact,
-            }));
+            });
         }
         Ok(())
     }

@@ -8,7 +8,7 @@
 
 use crate::actors::matcher::carry_out::{carry_out, note};
 use crate::actors::matcher::fleet::{Fleet, Shift, Sighted, Standing, Wanted};
-use crate::actors::matcher::handle::MatcherHandle;
+use crate::actors::matcher::handle::{Candidate, MatcherHandle, Nearest};
 use crate::actors::matcher::receipts::Receipts;
 use crate::actors::matcher::searches::{Done, Searches, Work};
 use crate::actors::matcher::store_look::StoreLook;
@@ -17,12 +17,13 @@ use crate::actors::positions::Tracks;
 use crate::actors::positions::plausible::Verdict;
 use crate::clock::{Moment, SharedClock};
 use crate::config::Settings;
+use crate::domain::announcement::SearchNews;
 use crate::domain::candidate::PassedOver;
 use crate::domain::driver::DriverStatus;
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::position::Position;
 use crate::domain::ride::Rules;
-use crate::domain::search::{OpenSearch, SearchNews};
+use crate::domain::search::OpenSearch;
 use crate::metrics::Metrics;
 use crate::operations::{self, searches};
 use crate::store::reads::{self, Matchable};
@@ -193,7 +194,7 @@ impl Handler<News> for Matcher {
 
     fn handle(&mut self, News(news): News, ctx: &mut Self::Context) {
         self.take_moves();
-        let now = self.clock.steady();
+        let (now, mut reopened) = (self.clock.steady(), Vec::new());
         for one in news {
             if let SearchNews::Assigned { job, .. } = one
                 && let Some(opened_at) = self.searches.opened_at(job)
@@ -201,11 +202,16 @@ impl Handler<News> for Matcher {
                 self.metrics.match_seconds.record((now - opened_at).to_std().unwrap_or_default());
             }
             match one {
-                SearchNews::Opened(opened) => self.open(*opened),
+                SearchNews::Opened(opened) => self.open(opened.into()),
+                SearchNews::Reopened(job) => reopened.push(job),
                 other => self.searches.heard(now, other, &self.fleet),
             }
         }
         self.follow_up(ctx);
+        if !reopened.is_empty() {
+            // The next message may be of its end.
+            ctx.wait(self.take_up(reopened));
+        }
     }
 }
 
@@ -246,31 +252,6 @@ impl Handler<WorkDone> for Matcher {
         self.searches.done(self.clock.steady(), job, done, &self.fleet);
         self.follow_up(ctx);
     }
-}
-
-/// The nearest available drivers. Answered from memory.
-#[derive(Message)]
-#[rtype(result = "Vec<Candidate>")]
-pub struct Nearest {
-    pub at: Position,
-    /// Metres.
-    pub radius_m: f64,
-    pub count: usize,
-    /// `None` takes every vehicle.
-    pub vehicle_type: Option<String>,
-    pub except: Vec<DriverId>,
-}
-
-/// A driver who may be matched.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Candidate {
-    pub driver: DriverId,
-    pub vehicle_type: String,
-    /// Metres, great circle.
-    pub distance_m: f64,
-    pub position: Position,
-    /// Of the position; `None` where no app measured it.
-    pub age_secs: Option<i64>,
 }
 
 impl Handler<Nearest> for Matcher {
@@ -479,17 +460,21 @@ impl Matcher {
     fn go_on_with(&mut self, open: HashSet<JobId>, ctx: &mut Context<Self>) {
         let unknown = self.searches.compare(&open);
         self.follow_up(ctx);
-        if unknown.is_empty() {
-            return;
+        if !unknown.is_empty() {
+            ctx.spawn(self.take_up(unknown));
         }
+    }
+
+    /// Reads searches that go on, and begins them here.
+    fn take_up(&self, jobs: Vec<JobId>) -> ResponseActFuture<Self, ()> {
         let database = self.database.clone();
-        let reading = async move { database.read(move |conn| searches::find_among(conn, &unknown)).await };
-        ctx.spawn(reading.into_actor(self).map(|found, matcher, ctx| match found {
+        let reading = async move { database.read(move |conn| searches::find_among(conn, &jobs)).await };
+        Box::pin(reading.into_actor(self).map(|found, matcher, ctx| match found {
             Ok(found) => {
                 found.into_iter().for_each(|search| matcher.open(search));
                 matcher.follow_up(ctx);
             }
             Err::<_, StoreError>(error) => log::warn!("open searches not read: {}", Chain(&error)),
-        }));
+        }))
     }
 }

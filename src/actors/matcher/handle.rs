@@ -1,18 +1,45 @@
 //! What others hold of the matcher: receipts cost it no message each.
 
-use crate::actors::matcher::actor::{Matcher, Seen};
+use crate::actors::matcher::actor::{Changed, Explain, Known, Matcher, News, Seen};
 use crate::actors::matcher::receipts::Receipts;
 use crate::clock::SharedClock;
+use crate::domain::announcement::SearchNews;
 use crate::domain::ids::{AccountId, DriverId, EventId, JobId};
-use actix::Addr;
+use crate::domain::position::Position;
+use actix::{Addr, MailboxError, Message};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
+
+/// The nearest available drivers. Answered from memory.
+#[derive(Message)]
+#[rtype(result = "Vec<Candidate>")]
+pub struct Nearest {
+    pub at: Position,
+    /// Metres.
+    pub radius_m: f64,
+    pub count: usize,
+    /// `None` takes every vehicle.
+    pub vehicle_type: Option<String>,
+    pub except: Vec<DriverId>,
+}
+
+/// A driver who may be matched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    pub driver: DriverId,
+    pub vehicle_type: String,
+    /// Metres, great circle.
+    pub distance_m: f64,
+    pub position: Position,
+    /// Of the position; `None` where no app measured it.
+    pub age_secs: Option<i64>,
+}
 
 #[derive(Clone)]
 pub struct MatcherHandle {
     receipts: Arc<Receipts>,
     clock: SharedClock,
-    pub matcher: Addr<Matcher>,
+    matcher: Addr<Matcher>,
 }
 
 impl MatcherHandle {
@@ -23,6 +50,31 @@ impl MatcherHandle {
     /// An event is about to be handed to the sessions of its account that tells of an offer. `until` is a time of day.
     pub fn offered(&self, account: AccountId, event: EventId, job: JobId, until: DateTime<Utc>) {
         self.receipts.awaits(account, event, job, self.clock.moment().steady_until(until));
+    }
+
+    /// Something was committed of searches. What is committed is bounded by the database's queue, so the mailbox is, too.
+    pub fn searches(&self, news: Vec<SearchNews>) {
+        self.matcher.do_send(News(news));
+    }
+
+    /// What the store says of these drivers has changed.
+    pub fn changed(&self, drivers: Vec<DriverId>) {
+        self.matcher.do_send(Changed(drivers));
+    }
+
+    /// The nearest available drivers.
+    pub async fn nearest(&self, search: Nearest) -> Result<Vec<Candidate>, MailboxError> {
+        self.matcher.send(search).await
+    }
+
+    /// What is known of one driver.
+    pub async fn explain(&self, driver: DriverId) -> Result<Known, MailboxError> {
+        self.matcher.send(Explain(driver)).await
+    }
+
+    /// False once it has died, which it does not come back from.
+    pub fn is_alive(&self) -> bool {
+        self.matcher.connected()
     }
 
     /// The driver's device has confirmed events. Each offer is told once, so the mailbox does not grow by more than there are

@@ -24,9 +24,9 @@ mod store_look;
 mod times;
 pub mod vehicle;
 
-pub use actor::{Candidate, Changed, Explain, Known, Matcher, Nearest, News, read_searches, standing, start};
+pub use actor::{Known, read_searches, standing, start};
 pub use carry_out::carry_out;
 pub use fleet::{Fleet, Shift};
-pub use handle::MatcherHandle;
+pub use handle::{Candidate, MatcherHandle, Nearest};
 pub use searches::{Done, Searches, Work};
 pub use times::{by_steady, work_by_wall};

@@ -5,11 +5,12 @@
 //! the open offers of all searches.
 
 use crate::actors::matcher::fleet::{Fleet, Wanted};
+use crate::domain::announcement::SearchNews;
 use crate::domain::candidate::{Considered, Look, PassedOver};
 use crate::domain::ids::{DriverId, JobId, SearchId};
 use crate::domain::position::Position;
 use crate::domain::ride::Unavailable;
-use crate::domain::search::{Candidate, Effect, OpenSearch, Search, SearchNews};
+use crate::domain::search::{Candidate, Effect, OpenSearch, Search};
 use crate::domain::search_policy::{Patience, Policy};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -175,7 +176,9 @@ impl Searches {
 
     pub fn heard(&mut self, now: DateTime<Utc>, news: SearchNews, fleet: &Fleet) {
         match news {
-            SearchNews::Opened(opened) => self.open(now, *opened, fleet),
+            SearchNews::Opened(opened) => self.open(now, opened.into(), fleet),
+            // Whoever drives this reads it, and opens it then.
+            SearchNews::Reopened(_) => {}
             SearchNews::Assigned { job, driver } => {
                 self.with(job, fleet, now, |search| search.accepted(now, driver));
             }

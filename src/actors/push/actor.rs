@@ -6,7 +6,7 @@ use crate::actors::push::shared::{PushOptions, Settling, Shared};
 use crate::actors::push::verdict::{misconfigured, receipted};
 use crate::actors::recorder::RecorderHandle;
 use crate::clock::SharedClock;
-use crate::domain::event::Announcement;
+use crate::domain::announcement::Announcement;
 use crate::domain::ids::CustomerId;
 use crate::domain::notification::{Content, NotificationStatus, Texts};
 use crate::domain::push::PushService;

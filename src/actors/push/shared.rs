@@ -7,7 +7,7 @@ use crate::actors::push::recipients::Recipients;
 use crate::actors::push::verdict::Retrying;
 use crate::actors::recorder::RecorderHandle;
 use crate::clock::SharedClock;
-use crate::domain::event::Announcement;
+use crate::domain::announcement::Announcement;
 use crate::domain::push::PushService;
 use crate::metrics::Metrics;
 use crate::operations::push::{Rules, Verdict};
@@ -110,12 +110,11 @@ impl Shared {
             Announcement::PushDue(at) => self.deciding.set(*at),
             Announcement::PushQueued => self.wake_lanes(),
             Announcement::DevicesChanged(customer) => self.recipients.forget(*customer),
-            Announcement::Event(_)
+            Announcement::Recorded { .. }
             | Announcement::AccessRevoked { .. }
             | Announcement::GrantRevoked { .. }
             | Announcement::DriverChanged(_)
-            | Announcement::Search(_)
-            | Announcement::Happened(_) => {}
+            | Announcement::Search(_) => {}
         }
     }
 

@@ -14,10 +14,10 @@ use crate::actors::session::SessionHandle;
 use crate::actors::session::client::Client;
 use crate::clock::SharedClock;
 use crate::contracts::Contract;
-use crate::domain::event::{Announcement, Event, EventBody};
+use crate::domain::announcement::{Announcement, Committed, SearchNews};
+use crate::domain::event::{Event, EventBody};
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::ride::{RideId, Sighting};
-use crate::domain::search::SearchNews;
 use crate::metrics::Metrics;
 use crate::store::Database;
 use actix::{Actor, Addr, Arbiter, ArbiterHandle};
@@ -188,21 +188,17 @@ impl Rooms {
     }
 
     /// Hands what was committed to the rooms that it concerns. Two participants got an event each; a room hears it once.
-    pub fn publish(&self, announcements: &[Announcement]) {
-        let mut heard: Vec<&Event> = Vec::new();
+    pub fn publish(&self, committed: &Committed) {
         let mut open = None;
-        for announcement in announcements {
-            let event = match announcement {
-                Announcement::Event(event) => event,
-                Announcement::Search(SearchNews::Declined { job, driver }) => {
-                    let open = open.get_or_insert_with(|| self.0.open());
-                    if let Some(door) = open.rooms.get(job) {
-                        door.room.do_send(Declined(*driver));
-                    }
-                    continue;
-                }
-                _ => continue,
-            };
+        for announcement in &committed.announcements {
+            let Announcement::Search(SearchNews::Declined { job, driver }) = announcement else { continue };
+            let open = open.get_or_insert_with(|| self.0.open());
+            if let Some(door) = open.rooms.get(job) {
+                door.room.do_send(Declined(*driver));
+            }
+        }
+        let mut heard: Vec<&Event> = Vec::new();
+        for event in &committed.events {
             let Some(job) = event.job else { continue };
             let is_copy = |other: &&Event| other.job == event.job && other.body == event.body;
             // Whose offer it was makes the difference.

@@ -1,6 +1,6 @@
 //! `admin/drivers`: who drives, and what an operator changes of them.
 
-use crate::actors::registry::Registry;
+use crate::actors::presence::Presence;
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
 use crate::api::extract::Caller;
 use crate::api::fields::{Fields, Object};
@@ -85,19 +85,19 @@ pub async fn change(
         patch.account.password_hash = Some(ctx.passwords.hash(password).await?);
     }
     let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
-    let registry = ctx.registry.clone();
+    let presence = ctx.presence.clone();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
         drivers::patch(tx, id, &patch, deliveries_max)?;
-        changed(tx, id, &registry)
+        changed(tx, id, &presence)
     })
     .await
 }
 
-fn changed(tx: &mut Tx<'_>, id: DriverId, registry: &Registry) -> Result<DriverItem, Error> {
+fn changed(tx: &mut Tx<'_>, id: DriverId, presence: &Presence) -> Result<DriverItem, Error> {
     let now = tx.now();
     let standing = reads::driver(tx.conn(), id)?.ok_or(Refusal::NotFound("driver"))?;
-    Ok(item(standing, registry, now))
+    Ok(item(standing, presence, now))
 }
 
 fn patch(object: &Object) -> Result<(DriverPatch, Option<Password>), Problem> {
@@ -134,7 +134,7 @@ pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query)
     let (rows, looked_up_to) = ctx.read(move |conn| listed(conn, &wanted, after, more)).await?;
     let now = ctx.clock.now();
     let cursor = |(driver, _, _): &DriverStanding| driver.id.to_string();
-    let shown = |standing| item(standing, &ctx.registry, now).as_seen_by(caller.role);
+    let shown = |standing| item(standing, &ctx.presence, now).as_seen_by(caller.role);
     let mut page = page(rows, limit, cursor, shown);
     page.next_cursor = page.next_cursor.or(looked_up_to.map(|id| id.to_string()));
     Ok(json(&page))
@@ -162,17 +162,17 @@ pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path
     let id = id.into_inner();
     let found = ctx.read(move |conn| reads::driver(conn, id)).await?;
     let standing = found.ok_or_else(|| Problem::not_found("driver"))?;
-    Ok(json(&item(standing, &ctx.registry, ctx.clock.now()).as_seen_by(caller.role)))
+    Ok(json(&item(standing, &ctx.presence, ctx.clock.now()).as_seen_by(caller.role)))
 }
 
-fn item((driver, account, jobs): DriverStanding, registry: &Registry, now: DateTime<Utc>) -> DriverItem {
+fn item((driver, account, jobs): DriverStanding, presence: &Presence, now: DateTime<Utc>) -> DriverItem {
     // What an operator or the demo data put there does not age.
     let measured_at = driver.position_at.filter(|_| driver.position_measured);
     let age_secs = measured_at.map(|at| clock::age(at.and_utc(), now).num_seconds());
     DriverItem {
         driver_id: driver.id,
         external_id: driver.external_id,
-        connected: registry.is_connected(account.id),
+        connected: presence.is_connected(account.id),
         user_id: account.public_id,
         name: account.name,
         username: account.username,

@@ -1,6 +1,6 @@
 //! Why: `admin/jobs/{id}/trace` and `admin/drivers/{id}/why`.
 
-use crate::actors::matcher::{Explain, Known};
+use crate::actors::matcher::Known;
 use crate::api::Context;
 use crate::api::answer::{Answered, json};
 use crate::api::extract::Caller;
@@ -212,7 +212,7 @@ pub async fn why(ctx: web::Data<Context>, _: Caller, id: web::Path<DriverId>) ->
         .await?;
     let (standing, is_carrying, looks) = read.ok_or_else(|| Problem::not_found("driver"))?;
     let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not there.");
-    let known = ctx.matcher.matcher.send(Explain(id)).await.map_err(gone)?;
+    let known = ctx.matcher.explain(id).await.map_err(gone)?;
     let age_max = ctx.settings.recorder.position_age_max;
     let reasons =
         reasons(&ctx, &standing, is_carrying, &known, TimeDelta::from_std(age_max).unwrap_or(TimeDelta::MAX));
@@ -226,7 +226,7 @@ pub async fn why(ctx: web::Data<Context>, _: Caller, id: web::Path<DriverId>) ->
         wants: driver.wants.as_str(),
         is_verified: driver.is_verified,
         suspended: account.is_suspended,
-        connected: ctx.registry.is_connected(account.id),
+        connected: ctx.presence.is_connected(account.id),
         vehicle_type: driver.vehicle_type,
         position: known.position.map(|position| KnownPosition {
             latitude: position.latitude(),

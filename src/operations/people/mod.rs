@@ -8,8 +8,9 @@ mod redaction;
 
 pub use export::Export;
 
+use crate::domain::announcement::Announcement;
 use crate::domain::audit::Subject;
-use crate::domain::event::{Announcement, EventBody};
+use crate::domain::event::EventBody;
 use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId};
 use crate::operations::accounts::{self, AccountPatch};
 use crate::operations::drivers::{self, DriverPatch};

@@ -1,9 +1,9 @@
 //! Registering a device, and ending that. Its tokens are taken from whoever had them: the newest registration is right. What
 //! was registered with a log-in ends with it: whoever is logged out hears nothing on the phone that they left.
 
+use crate::domain::announcement::Announcement;
 use crate::domain::audit::Subject;
 use crate::domain::device::{Device, DeviceId, Platform};
-use crate::domain::event::Announcement;
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::push::{PushService, PushToken};
 use crate::operations::error::{Error, Refusal};

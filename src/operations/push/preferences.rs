@@ -1,7 +1,7 @@
 //! What a customer wants to hear by push, and when.
 
+use crate::domain::announcement::Announcement;
 use crate::domain::audit::Subject;
-use crate::domain::event::Announcement;
 use crate::domain::ids::CustomerId;
 use crate::domain::quiet_hours::QuietHours;
 use crate::operations::error::{Error, Refusal};

@@ -1,9 +1,10 @@
 //! The queue's entrance: events that nobody has confirmed, and what operators send. A notification is written before
 //! anything of it is sent.
 
+use crate::domain::announcement::Announcement;
 use crate::domain::audit::Subject;
 use crate::domain::device::{Device, DeviceId, NoWay};
-use crate::domain::event::{Announcement, EventBody};
+use crate::domain::event::EventBody;
 use crate::domain::ids::{AccountId, CustomerId, EventId, JobId};
 use crate::domain::job::JobKind;
 use crate::domain::notification::{Content, NotificationStatus, Texts};

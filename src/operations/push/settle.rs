@@ -2,8 +2,8 @@
 //! events, devices, notifications.
 
 use crate::clock::DISTRUSTED_AHEAD;
+use crate::domain::announcement::Announcement;
 use crate::domain::device::{Device, DeviceId};
-use crate::domain::event::Announcement;
 use crate::domain::ids::{AccountId, CustomerId, EventId};
 use crate::domain::notification::NotificationStatus;
 use crate::domain::push::PushService;

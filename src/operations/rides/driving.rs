@@ -1,14 +1,15 @@
 //! The driver's side of a ride: taken by one of them, let pass, carried out or given back.
 
 use super::{account_of, card, lock, moves, public_id, standing};
+use crate::domain::announcement::{Announcement, SearchNews};
 use crate::domain::driver::Wants;
-use crate::domain::event::{Announcement, DriverCard, EventBody, RideAssignment};
+use crate::domain::event::{DriverCard, EventBody, RideAssignment};
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::position::Position;
 use crate::domain::ride::{RideId, RideStep, Rules, Travel, Unavailable, track_length_m};
-use crate::domain::search::{End, SearchNews};
+use crate::domain::search::End;
 use crate::domain::story::What;
 use crate::operations::error::{Error, Refusal};
 use crate::operations::jobs::{advance, note, tell_customer};

@@ -8,8 +8,9 @@ use fleetwire::actors::matcher::{
     Done, Fleet, Searches, Shift, Work, by_steady, carry_out, read_searches, standing, work_by_wall,
 };
 use fleetwire::clock::{Clock, Manual};
+use fleetwire::domain::announcement::SearchNews;
 use fleetwire::domain::ids::{AccountId, DriverId, EventId, JobId};
-use fleetwire::domain::search::{OpenSearch, SearchNews};
+use fleetwire::domain::search::OpenSearch;
 use fleetwire::domain::search_policy::{Mode, Policy, Radii};
 use fleetwire::store::reads::{self, Matchable};
 use fleetwire::store::{Database, StoreError};
@@ -111,6 +112,14 @@ impl World<'_> {
             }
             _ => Vec::new(),
         };
+        let reopened: Vec<OpenSearch> = match &letter {
+            Letter::News(news) if news.iter().any(|one| matches!(one, SearchNews::Reopened(_))) => {
+                let is_reopened = |job| news.contains(&SearchNews::Reopened(job));
+                let open = self.read::<_, StoreError>(read_searches)?;
+                open.into_iter().filter(|search| is_reopened(search.job)).collect()
+            }
+            _ => Vec::new(),
+        };
         let matching = &mut self.server.matching;
         matching.fleet.at(self.clock.steady());
         match letter {
@@ -118,10 +127,13 @@ impl World<'_> {
                 for one in news {
                     match one {
                         SearchNews::Opened(search) => {
-                            matching.searches.open(now, by_steady(*search, moment), &matching.fleet);
+                            matching.searches.open(now, by_steady(search.into(), moment), &matching.fleet);
                         }
                         other => matching.searches.heard(now, other, &matching.fleet),
                     }
+                }
+                for search in reopened {
+                    matching.searches.open(now, by_steady(search, moment), &matching.fleet);
                 }
             }
             Letter::Changed(_) => matching.take_over(rows, &self.clock),

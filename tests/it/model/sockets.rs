@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, VecDeque};
 
 use chrono::TimeDelta;
 use fleetwire::clock::Clock;
+use fleetwire::domain::announcement::Announcement;
 use fleetwire::domain::delivery::{Delivery, Page, Read, Step};
 use fleetwire::domain::driver::Wants;
-use fleetwire::domain::event::{Announcement, Event, EventBody};
+use fleetwire::domain::event::{Event, EventBody};
 use fleetwire::domain::ids::{AccountId, DriverId, EventId};
 use fleetwire::operations::drivers;
 use fleetwire::store::{Mark, MarkKind, StoreError, Tx, bulk, newest_events, page_of, standing};
@@ -165,7 +166,7 @@ impl World<'_> {
         let last = self.server.announced.len().saturating_sub(1);
         let Some(batch) = self.server.announced.remove(batch.min(last)) else { return };
         let (mut changed, mut news) = (Vec::new(), Vec::new());
-        for announcement in batch {
+        for announcement in batch.announcements {
             match announcement {
                 Announcement::DriverChanged(driver) => changed.push(driver),
                 Announcement::Search(one) => news.push(one),
@@ -175,18 +176,17 @@ impl World<'_> {
                         self.end(open);
                     }
                 }
-                Announcement::Event(event) => {
-                    if let (EventBody::RideRequested(_), Some(job)) = (&event.body, event.job) {
-                        self.server.matching.receipts.insert((event.account, event.id), job);
-                    }
-                    for session in self.server.sessions.iter_mut().filter(|one| one.account == event.account)
-                    {
-                        let told = self.server.told.entry(event.account).or_insert(EventId::NONE);
-                        *told = event.id.max(*told);
-                        session.inbox.push_back(Said::Event(Box::new(event.clone())));
-                    }
-                }
                 _ => {}
+            }
+        }
+        for event in batch.events {
+            if let (EventBody::RideRequested(_), Some(job)) = (&event.body, event.job) {
+                self.server.matching.receipts.insert((event.account, event.id), job);
+            }
+            for session in self.server.sessions.iter_mut().filter(|one| one.account == event.account) {
+                let told = self.server.told.entry(event.account).or_insert(EventId::NONE);
+                *told = event.id.max(*told);
+                session.inbox.push_back(Said::Event(Box::new(event.clone())));
             }
         }
         let inbox = &mut self.server.matching.inbox;

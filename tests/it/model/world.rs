@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetwire::clock::{Clock, Manual};
-use fleetwire::domain::event::Announcement;
+use fleetwire::domain::announcement::{Announcement, Committed};
 use fleetwire::domain::ids::{AccountId, EventId};
 use fleetwire::domain::ride::{RideId, Rules};
 use fleetwire::domain::search_policy::Mode;
@@ -43,9 +43,9 @@ pub struct Presence {
 pub struct Server {
     pub database: Database,
     /// Published by the database, and not yet looked at here.
-    committed: Arc<Mutex<Vec<Vec<Announcement>>>>,
+    committed: Arc<Mutex<Vec<Committed>>>,
     /// What is still to be told, a batch for each commit.
-    pub announced: VecDeque<Vec<Announcement>>,
+    pub announced: VecDeque<Committed>,
     /// By account: the highest id that was told to sessions.
     pub told: HashMap<AccountId, EventId>,
     pub presence: Arc<Mutex<Presence>>,
@@ -190,10 +190,15 @@ impl<'a> World<'a> {
         let batches = std::mem::take(&mut *self.server.committed.lock().expect("whole"));
         for batch in batches {
             let mut due_at = None;
-            for announcement in &batch {
+            let mut events = batch.events.iter();
+            for announcement in &batch.announcements {
                 match announcement {
                     Announcement::PushDue(at) => due_at = Some(*at),
-                    Announcement::Event(event) => {
+                    Announcement::Recorded { account, id, job } => {
+                        let event = events.next().ok_or("an event is announced and not there")?;
+                        if (*account, *id, *job) != (event.account, event.id, event.job) {
+                            return Err(format!("{event:?} is announced as {announcement:?}"));
+                        }
                         let who = self.people.who(event.account);
                         let name = event.body.name();
                         let place = self.heard.get_mut(&who).expect("everybody is there");
@@ -253,7 +258,7 @@ fn nowhere(clock: &Manual) -> Database {
 impl Server {
     fn start(place: &Place, clock: &Manual, mode: Mode, fault: Fault) -> Self {
         let database = database(place.at(), clock);
-        let committed: Arc<Mutex<Vec<Vec<Announcement>>>> = Arc::default();
+        let committed: Arc<Mutex<Vec<Committed>>> = Arc::default();
         let publish = committed.clone();
         database.publish_to(move |batch| publish.lock().expect("whole").push(batch));
         let presence: Arc<Mutex<Presence>> = Arc::default();

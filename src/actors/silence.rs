@@ -1,0 +1,197 @@
+//! Silence: drivers who are not heard of any more, and those whose apps said goodbye. A ride whose driver has vanished before the
+//! pickup is offered again, or its passenger is told; a driver without connection and positions becomes offline.
+//!
+//! Invariant: whether somebody is back is asked once more within the transaction that would act on their absence. Connecting is a
+//! decision on the same row, so one of the two comes first.
+
+use crate::actors::positions::Positions;
+use crate::actors::presence::Presence;
+use crate::clock::SharedClock;
+use crate::domain::driver::DriverStatus;
+use crate::domain::ids::{AccountId, DriverId};
+use crate::metrics::Metrics;
+use crate::operations::rides::{self, Waiting};
+use crate::operations::{self, drivers};
+use crate::store::{Chain, Database, StoreError};
+use actix::prelude::*;
+use chrono::TimeDelta;
+use std::sync::Arc;
+use std::time::Duration;
+
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// When silence means something.
+#[derive(Clone, Copy, Debug)]
+pub struct SilenceOptions {
+    pub deliveries_max: i64,
+    /// Then a driver becomes offline.
+    pub offline_after: TimeDelta,
+    /// Then the passenger of a ride hears that its driver is lost, …
+    pub lost_after: TimeDelta,
+    /// … or the ride is offered again.
+    pub offers_again: bool,
+}
+
+pub struct Silence {
+    // peers
+    database: Database,
+    presence: Arc<Presence>,
+    positions: Positions,
+    clock: SharedClock,
+    metrics: Arc<Metrics>,
+    // limits
+    options: SilenceOptions,
+}
+
+pub fn start(
+    options: SilenceOptions,
+    presence: Arc<Presence>,
+    positions: Positions,
+    database: Database,
+    clock: SharedClock,
+    metrics: Arc<Metrics>,
+    arbiter: &ArbiterHandle,
+) -> Addr<Silence> {
+    let silence = Silence { database, presence, positions, clock, metrics, options };
+    Silence::start_in_arbiter(arbiter, |_| silence)
+}
+
+impl Actor for Silence {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(INTERVAL, |silence, ctx| {
+            silence.look_for_lost_drivers(ctx);
+            silence.look_for_silent_drivers(ctx);
+        });
+    }
+}
+
+/// The driver's app said goodbye.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Goodbye {
+    pub account: AccountId,
+    pub driver: DriverId,
+}
+
+impl Handler<Goodbye> for Silence {
+    type Result = ();
+
+    /// If they are back by the time this is decided, they stay online.
+    fn handle(&mut self, Goodbye { account, driver }: Goodbye, ctx: &mut Self::Context) {
+        let (database, presence) = (self.database.clone(), self.presence.clone());
+        let deliveries_max = self.options.deliveries_max;
+        let offline = async move {
+            database
+                .write(move |tx| {
+                    let is_back = || presence.is_connected(account);
+                    drivers::say_goodbye(tx, driver, is_back, deliveries_max)
+                })
+                .await
+        };
+        ctx.spawn(offline.into_actor(self).map(move |outcome, _, _| log_offline(driver, &outcome)));
+    }
+}
+
+impl Silence {
+    /// Connected now, or has told positions within `span`, be they believed or not: a driver's row has neither those nor the
+    /// time of this machine's clock before it was set.
+    fn is_heard_of(&self, span: TimeDelta) -> impl Fn(AccountId, DriverId) -> bool + Clone + Send + 'static {
+        let (presence, positions) = (self.presence.clone(), self.positions.clone());
+        move |account, driver| presence.is_connected(account) || positions.heard_within(driver, span)
+    }
+
+    /// Rides whose driver has vanished before the pickup.
+    fn look_for_lost_drivers(&mut self, ctx: &mut Context<Self>) {
+        let (now, span) = (self.clock.now(), self.options.lost_after);
+        if !self.presence.knows_who_is_away(span) {
+            return;
+        }
+        let database = self.database.clone();
+        let look = async move { database.read(move |conn| rides::waiting_since(conn, now, span)).await };
+        ctx.spawn(look.into_actor(self).map(move |waiting, silence, ctx| match waiting {
+            Ok(waiting) => silence.lose_drivers(waiting, ctx),
+            Err::<_, StoreError>(error) => log::warn!("lost drivers not looked for: {}", Chain(&error)),
+        }));
+    }
+
+    fn lose_drivers(&self, waiting: Vec<Waiting>, ctx: &mut Context<Self>) {
+        let SilenceOptions { deliveries_max, offers_again, lost_after, .. } = self.options;
+        let is_lost = |ride: &Waiting| self.presence.is_away(ride.account, lost_after);
+        let lost: Vec<_> = waiting.into_iter().filter(is_lost).collect();
+        let (database, metrics) = (self.database.clone(), self.metrics.clone());
+        let is_heard_of = self.is_heard_of(lost_after);
+        let telling = async move {
+            for ride in lost {
+                let is_heard_of = is_heard_of.clone();
+                let told = database
+                    .write(move |tx| {
+                        let is_back = || is_heard_of(ride.account, ride.driver);
+                        rides::lose_driver(tx, ride, lost_after, is_back, offers_again, deliveries_max)
+                    })
+                    .await;
+                let Waiting { job, driver, .. } = ride;
+                match told {
+                    Ok(true) => {
+                        metrics.drivers_lost.increment(1);
+                        log::warn!(
+                            "driver not heard of before the pickup job={job} driver={driver} offered_again={offers_again}"
+                        );
+                    }
+                    Ok(false) => {}
+                    Err(error) => log::warn!("lost driver not told job={job}: {}", Chain(&error)),
+                }
+            }
+        };
+        ctx.spawn(telling.into_actor(self));
+    }
+
+    /// A driver with neither connection nor position for a while becomes offline.
+    fn look_for_silent_drivers(&mut self, ctx: &mut Context<Self>) {
+        let (now, span) = (self.clock.now(), self.options.offline_after);
+        if !self.presence.knows_who_is_away(span) {
+            return;
+        }
+        let database = self.database.clone();
+        let look = async move { database.read(move |conn| drivers::silent_for(conn, now, span)).await };
+        ctx.spawn(look.into_actor(self).map(move |silent, silence, ctx| match silent {
+            Ok(silent) => silence.set_silent_offline(silent, ctx),
+            Err(StoreError::Closed) => {}
+            Err(error) => log::warn!("silent drivers not looked for: {}", Chain(&error)),
+        }));
+    }
+
+    fn set_silent_offline(&self, silent: Vec<(DriverId, AccountId)>, ctx: &mut Context<Self>) {
+        let SilenceOptions { deliveries_max, offline_after, .. } = self.options;
+        let is_away = |(_, account): &(DriverId, AccountId)| self.presence.is_away(*account, offline_after);
+        let away: Vec<_> = silent.into_iter().filter(is_away).collect();
+        let database = self.database.clone();
+        let is_heard_of = self.is_heard_of(offline_after);
+        let setting = async move {
+            for (driver, account) in away {
+                let is_heard_of = is_heard_of.clone();
+                let set = database
+                    .write(move |tx| {
+                        let is_back = || is_heard_of(account, driver);
+                        drivers::set_silent_offline(tx, driver, offline_after, is_back, deliveries_max)
+                    })
+                    .await;
+                log_offline(driver, &set);
+            }
+        };
+        ctx.spawn(setting.into_actor(self));
+    }
+}
+
+fn log_offline(driver: DriverId, outcome: &Result<Option<DriverStatus>, operations::Error>) {
+    match outcome {
+        Ok(Some(DriverStatus::Offline)) => log::info!("driver offline driver={driver}"),
+        // They hold a job.
+        Ok(Some(status)) => {
+            log::info!("driver offline after the job in hand driver={driver} status={}", status.as_str());
+        }
+        Ok(None) => {}
+        Err(error) => log::warn!("driver could not be set offline driver={driver}: {}", Chain(error)),
+    }
+}

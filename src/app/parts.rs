@@ -1,0 +1,161 @@
+//! The parts of the server, each started once those that it speaks to are there. They live as long as the server.
+
+use crate::actors::announcer::{self, Announcer, Hearers};
+use crate::actors::dispatcher::{self, Dispatcher};
+use crate::actors::matcher::{self, MatcherHandle};
+use crate::actors::positions::{Positions, Tracks};
+use crate::actors::presence::Presence;
+use crate::actors::principals::Principals;
+use crate::actors::push::PushHandle;
+use crate::actors::reads::{self, ReadLog};
+use crate::actors::recorder::{self, RecorderHandle, RecorderOptions};
+use crate::actors::registry::Registry;
+use crate::actors::room::{self, RoomOptions, Rooms};
+use crate::actors::session::{Reaper, TransportMetrics};
+use crate::actors::silence::{self, Silence, SilenceOptions};
+use crate::app::housekeeping::SWEEP;
+use crate::app::{Foundation, push, time_delta};
+use crate::clock::SharedClock;
+use crate::config::Settings;
+use crate::metrics::Metrics;
+use crate::store::Database;
+use actix::prelude::*;
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+pub(super) struct Parts {
+    pub settings: Arc<Settings>,
+    pub database: Database,
+    pub clock: SharedClock,
+    pub metrics: Arc<Metrics>,
+    pub registry: Arc<Registry>,
+    pub presence: Arc<Presence>,
+    pub principals: Arc<Principals>,
+    pub matcher: MatcherHandle,
+    pub rooms: Rooms,
+    pub recorder: RecorderHandle,
+    pub reads: ReadLog,
+    pub positions: Positions,
+    pub push: PushHandle,
+    pub dispatcher: Addr<Dispatcher>,
+    silence: Addr<Silence>,
+    announcer: Addr<Announcer>,
+    pub reaper: Reaper,
+    pub draining: Arc<AtomicBool>,
+}
+
+impl Parts {
+    pub async fn start(
+        settings: &Arc<Settings>,
+        foundation: Foundation,
+        prepared: push::Prepared,
+    ) -> Result<Self, Box<dyn Error>> {
+        let Foundation { database, clock, metrics } = &foundation;
+        let shared = || (database.clone(), clock.clone(), metrics.clone());
+        let tracks = Arc::new(Tracks::new(clock.now()));
+        let (store, time, counters) = shared();
+        let matcher = matcher::start(store, time, counters, tracks.clone(), settings).await?;
+        let (store, time, counters) = shared();
+        let rooms = room::start(room_options(settings), store, time, counters);
+        let recorder = recorder::start(recorder_options(settings), database.clone(), metrics.clone());
+        let positions =
+            Positions::new(tracks, rooms.clone(), recorder.clone(), clock.clone(), metrics.clone());
+        let presence = presence(settings, clock.clone());
+        push_by_presence(settings, database, presence.clone());
+        let push = push::start(prepared, settings, &foundation, recorder.clone())?;
+        let (registry, principals) = (Arc::<Registry>::default(), Arc::<Principals>::default());
+        let hearers = Hearers {
+            registry: registry.clone(),
+            principals: principals.clone(),
+            matcher: matcher.clone(),
+            rooms: rooms.clone(),
+            push: push.clone(),
+        };
+        // Who comes and goes, and what nobody hears of.
+        let arbiter = Arbiter::new().handle();
+        let (store, time, counters) = shared();
+        let announcer = announcer::start(hearers, store, time, counters, &arbiter);
+        let (here, told) = (presence.clone(), positions.clone());
+        let (store, time, counters) = shared();
+        let silence = silence::start(silence_options(settings), here, told, store, time, counters, &arbiter);
+        let (sessions, here) = (registry.clone(), presence.clone());
+        let (_, time, counters) = shared();
+        let dispatcher = dispatcher::start(sessions, here, silence.clone(), time, counters, &arbiter);
+        let (store, time, counters) = shared();
+        let reads = reads::start(store, time, counters);
+        let Foundation { database, clock, metrics } = foundation;
+        Ok(Self {
+            settings: settings.clone(),
+            database,
+            clock,
+            metrics,
+            registry,
+            presence,
+            principals,
+            matcher,
+            rooms,
+            recorder,
+            reads,
+            positions,
+            push,
+            dispatcher,
+            silence,
+            announcer,
+            reaper: Reaper::start(SWEEP, TransportMetrics::new()),
+            draining: Arc::default(),
+        })
+    }
+
+    /// False once an actor has died without which nobody can connect, hears of anything, or finds a driver. None of them comes
+    /// back.
+    pub fn are_alive(&self) -> bool {
+        let are_connected =
+            self.dispatcher.connected() && self.silence.connected() && self.announcer.connected();
+        are_connected && self.matcher.is_alive()
+    }
+}
+
+fn recorder_options(settings: &Settings) -> RecorderOptions {
+    RecorderOptions {
+        queue_max: settings.recorder.queue_max.get(),
+        flush_interval: settings.recorder.flush_interval,
+        live_position_interval: settings.recorder.live_position_interval,
+    }
+}
+
+fn room_options(settings: &Settings) -> RoomOptions {
+    RoomOptions {
+        members_max: settings.rides.members_max.get(),
+        stale_after: time_delta(settings.rides.stale_after),
+    }
+}
+
+fn silence_options(settings: &Settings) -> SilenceOptions {
+    SilenceOptions {
+        deliveries_max: settings.deliveries_max(),
+        offline_after: time_delta(settings.recorder.driver_offline_after),
+        lost_after: time_delta(settings.rides.driver_lost_after),
+        offers_again: settings.rides.offers_lost_rides_again,
+    }
+}
+
+/// Absences matter for as long as anybody asks for them.
+fn presence(settings: &Settings, clock: SharedClock) -> Arc<Presence> {
+    let spans = [
+        settings.delivery.confirm_timeout,
+        settings.recorder.driver_offline_after,
+        settings.rides.driver_lost_after,
+    ];
+    Arc::new(Presence::new(clock, time_delta(spans.into_iter().max().unwrap_or_default())))
+}
+
+/// An event of a customer who could confirm it is given the time to be confirmed before it is pushed. Customers who were connected
+/// to the server that ran before are given it, too.
+fn push_by_presence(settings: &Settings, database: &Database, presence: Arc<Presence>) {
+    let moment = time_delta(settings.delivery.confirm_timeout);
+    database.push_due_by(move |account, now| match presence.may_confirm(account, moment) {
+        true => now + moment,
+        false => now,
+    });
+}
