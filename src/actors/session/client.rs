@@ -26,7 +26,7 @@ use crate::actors::matcher::MatcherHandle;
 use crate::actors::positions::Positions;
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::room::Rooms;
-use crate::actors::session::{Conversation, Ended, Link, Sent};
+use crate::actors::session::{Conversation, Ended, Link, Sent, ToClient};
 use crate::actors::words::{self, Sight};
 use crate::clock::SharedClock;
 use crate::contracts::close_codes::CloseCode;
@@ -34,7 +34,6 @@ use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::ride_matching::is_of;
 use crate::contracts::{BadMessage, Contract, Inbound, Reading};
 use crate::domain::delivery::{Delivery, Standing, Step};
-use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, DriverId, EventId};
 use crate::domain::ride::{RideId, Rules};
 use crate::metrics::Metrics;
@@ -120,21 +119,6 @@ impl ClientContext {
         };
         Ok(Opened { standing, under_way })
     }
-}
-
-/// What others tell a client's session.
-pub enum ToClient {
-    /// An event, and how it reads in the session's contract. Boxed, since positions, which come far more often, wait in the same
-    /// queue.
-    Event(Box<Event>, ByteString),
-    /// Events up to this id exist.
-    HeardOf(EventId),
-    /// What a room says.
-    Text(ByteString),
-    /// A room lets the session go, by its membership.
-    SentAway(RideId, u64),
-    /// The ride whose socket this is has become a guest's.
-    Bound(Passenger),
 }
 
 /// Whose events a conversation delivers.

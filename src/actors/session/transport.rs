@@ -10,11 +10,11 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, StreamHandler, fut::wrap_future,
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Handler, StreamHandler, fut::wrap_future,
 };
 use actix_http::ws::OpCode;
 use actix_web::web;
@@ -24,12 +24,13 @@ use uuid::Uuid;
 
 use super::{
     caught::{CatchUnwind, Panicked},
+    epoch::now_ms,
     flood::{Pace, Paced, Rate, TokenBucket},
     frames::{Frame, FrameStream},
-    handle::{Ended, KillReason, SessionHandle, Shared, Task},
+    handle::{Ended, KillReason, SessionHandle, Shared, Task, Wake},
     limits::TransportLimits,
     outbox::Sent,
-    reaper::{Reaper, now_ms},
+    reaper::Reaper,
     reassembly::{Fault, MessageLimits, Reassembly},
 };
 use crate::contracts::close_codes::CloseCode;
@@ -101,8 +102,8 @@ impl<C: Conversation> Link<'_, C> {
         }
     }
 
-    pub fn handle(&self) -> SessionHandle<C> {
-        SessionHandle(Arc::clone(&self.line.shared))
+    pub fn handle(&self) -> SessionHandle<C::Message> {
+        SessionHandle(self.line.shared.clone())
     }
 
     pub fn session_id(&self) -> Uuid {
@@ -156,7 +157,7 @@ enum Phase {
 
 /// All of a session that is not its conversation.
 struct Line<C: Conversation> {
-    shared: Arc<Shared<C>>,
+    shared: Arc<SharedOf<C>>,
     reaper: Reaper,
     /// Whose the conversation is, once that is known.
     party: Option<Party>,
@@ -174,7 +175,7 @@ struct Line<C: Conversation> {
 }
 
 impl<C: Conversation> Line<C> {
-    fn new(shared: Arc<Shared<C>>, reaper: Reaper) -> Self {
+    fn new(shared: Arc<SharedOf<C>>, reaper: Reaper) -> Self {
         let now = now_ms();
         let limits = &shared.limits;
         Self {
@@ -296,6 +297,9 @@ fn peer_code(payload: &[u8]) -> Result<Option<u16>, Fault> {
     }
 }
 
+/// What a session shares with those who hold its handle, who know its messages and not its conversation.
+pub(super) type SharedOf<C> = Shared<<C as Conversation>::Message, OnceLock<Addr<Session<C>>>>;
+
 /// The actor.
 pub(super) struct Session<C: Conversation> {
     /// None once it has heard `closed`.
@@ -306,7 +310,7 @@ pub(super) struct Session<C: Conversation> {
 }
 
 impl<C: Conversation> Session<C> {
-    pub fn new(conversation: C, payload: web::Payload, shared: Arc<Shared<C>>, reaper: Reaper) -> Self {
+    pub fn new(conversation: C, payload: web::Payload, shared: Arc<SharedOf<C>>, reaper: Reaper) -> Self {
         Self { conversation: Some(conversation), line: Line::new(shared, reaper), payload: Some(payload) }
     }
 
@@ -422,7 +426,8 @@ impl<C: Conversation> Actor for Session<C> {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let shared = Arc::clone(&self.line.shared);
-        shared.started(ctx.address());
+        // Only this start sets it.
+        let _ = shared.waker().set(ctx.address());
         self.line.reaper.enter(shared.id, shared.clone());
         if let Some(payload) = self.payload.take() {
             let pace = Rc::clone(&self.line.pace);
@@ -467,13 +472,6 @@ impl<C: Conversation> StreamHandler<Result<Frame, Fault>> for Session<C> {
         self.line.phase = Phase::Done;
         ctx.stop();
     }
-}
-
-/// There is something at the desk.
-pub(super) struct Wake;
-
-impl Message for Wake {
-    type Result = ();
 }
 
 impl<C: Conversation> Handler<Wake> for Session<C> {

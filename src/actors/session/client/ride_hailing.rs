@@ -3,7 +3,7 @@
 
 use super::{Client, ClientContext, Opened, Part, Recipient};
 use crate::actors::room::{Follower, Member, Membership, Seen};
-use crate::actors::session::{Link, SessionHandle};
+use crate::actors::session::{Link, SessionHandle, ToClient};
 use crate::actors::words;
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::ride_hailing::{self, DriverLocation};
@@ -150,7 +150,7 @@ async fn enter(
     ride: RideId,
     viewer: Viewer,
     follower: Follower,
-    handle: SessionHandle<Client>,
+    handle: SessionHandle<ToClient>,
 ) -> Result<Joined, NotJoined> {
     let job = follow(context, &ride, viewer).await?.ride.job.id;
     let member = Member { handle, contract: Contract::RideHailing, follower };

@@ -4,10 +4,10 @@
 //! Invariant: of the ride's state each part is said once on a connection, by its event or without a number (`domain::recap`).
 
 use super::delivering::Past;
-use super::{Client, ClientContext, Opened, Part, Recipient, ToClient};
+use super::{Client, ClientContext, Opened, Part, Recipient};
 use crate::actors::entrance::Admission;
 use crate::actors::room::{Follower, Member, Membership, Seen};
-use crate::actors::session::{Lane, Link};
+use crate::actors::session::{Lane, Link, ToClient};
 use crate::contracts::close_codes::CloseCode;
 use crate::contracts::{Contract, FindDriver, Inbound, ride_matching};
 use crate::domain::delivery::{Read, Selection, Step};
