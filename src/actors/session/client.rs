@@ -410,3 +410,6 @@ impl<P: Part> Client<P> {
         link.close(CloseCode::GoingAway, "temporarily unavailable");
     }
 }
+
+#[cfg(test)]
+mod walk_tests;

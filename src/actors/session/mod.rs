@@ -16,6 +16,7 @@
 //! | `handle` | the side of a session that other threads hold |
 //! | `inbox` | what others may say to a client's session |
 //! | `upgrade` | from a request to a running session, and its output back into the connection |
+//! | `conversation` | what is said on a socket, and what that sees of the socket |
 //! | `transport` | the actor |
 //! | `reaper` | time: idle, vanished and stuck sessions, and the drain at shutdown |
 //! | `epoch` | the transport's own time |
@@ -25,6 +26,7 @@
 mod caught;
 pub mod client;
 mod connections;
+mod conversation;
 mod epoch;
 mod flood;
 mod frames;
@@ -44,11 +46,11 @@ mod transport_tests;
 mod upgrade;
 
 pub use connections::{Connections, in_use};
+pub use conversation::{Conversation, Link};
 pub use handle::{Ended, SessionHandle};
 pub use handshake::{BearerToken, bearer_from_request};
 pub use inbox::ToClient;
 pub use limits::{Activity, TransportLimits, TransportMetrics};
 pub use outbox::{Lane, Sent};
 pub use reaper::{Drained, Reaper};
-pub use transport::{Conversation, Link};
 pub use upgrade::{refuse, upgrade};

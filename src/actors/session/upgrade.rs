@@ -21,12 +21,13 @@ use futures_core::Stream;
 
 use super::{
     connections::Place,
+    conversation::{Conversation, Link},
     handle::Ended,
     handshake,
     limits::TransportLimits,
     reaper::Reaper,
     socket::Connection,
-    transport::{Conversation, Link, Session, SharedOf},
+    transport::{Session, SharedOf},
 };
 use crate::contracts::close_codes::CloseCode;
 
