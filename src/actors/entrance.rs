@@ -1,8 +1,7 @@
 //! The entrance of the matching sockets: the book of rides, which the door and the sessions share. Whoever is admitted holds an
 //! [`Admission`], and gives its place in the book back by dropping it, also where no session came of it.
 
-use crate::actors::session::SessionHandle;
-use crate::actors::session::client::Client;
+use crate::actors::session::{SessionHandle, ToClient};
 use crate::domain::ride::RideId;
 use crate::domain::ride_book::{
     Admitted, Applicant, Claim, NotAdmitted, RideBook, RideKey, RideKeyRule, Seat,
@@ -18,7 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 #[derive(Clone)]
 pub struct Entrance {
-    book: Arc<Mutex<RideBook<SessionHandle<Client>>>>,
+    book: Arc<Mutex<RideBook<SessionHandle<ToClient>>>>,
     metrics: Arc<Metrics>,
 }
 
@@ -87,19 +86,19 @@ impl Entrance {
     }
 
     // What stands under the lock is whole at every moment, so a poisoned one is, too.
-    fn book(&self) -> MutexGuard<'_, RideBook<SessionHandle<Client>>> {
+    fn book(&self) -> MutexGuard<'_, RideBook<SessionHandle<ToClient>>> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Admission {
     /// The session has begun: the others of its ride can speak to it.
-    pub fn seated(&self, handle: SessionHandle<Client>) {
+    pub fn seated(&self, handle: SessionHandle<ToClient>) {
         self.entrance.book().seated(&self.ride, self.seat, handle);
     }
 
     /// The other sessions of the ride.
-    pub fn others(&self) -> Vec<SessionHandle<Client>> {
+    pub fn others(&self) -> Vec<SessionHandle<ToClient>> {
         self.entrance.book().others(&self.ride, self.seat)
     }
 }

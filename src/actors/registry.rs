@@ -6,8 +6,7 @@
 //! lock is held while messages are put into sessions' outboxes, which never blocks.
 
 use crate::actors::once_each::OnceEach;
-use crate::actors::session::client::{Client, ToClient};
-use crate::actors::session::{Lane, SessionHandle};
+use crate::actors::session::{Lane, SessionHandle, ToClient};
 use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::announcement::{Announcement, Committed};
@@ -35,7 +34,7 @@ struct Connected {
 
 /// A session that wants to hear of its account's events.
 pub struct Registered {
-    pub handle: SessionHandle<Client>,
+    pub handle: SessionHandle<ToClient>,
     pub contract: Contract,
     pub driver: Option<DriverId>,
     /// When its token ends, leeway included, as a time of day; `None` for a guest's, who has none.

@@ -7,7 +7,7 @@ pub(super) use ride_matching::ride;
 
 use crate::actors::entrance::Entrance;
 use crate::actors::session::client::{Client, ClientContext, Recipient};
-use crate::actors::session::{self, Reaper, TransportLimits, bearer_from_request};
+use crate::actors::session::{self, Conversation, Reaper, TransportLimits, bearer_from_request};
 use crate::api::Context;
 use crate::api::input::Query;
 use crate::api::problem::Problem;
@@ -151,7 +151,7 @@ impl Door {
     fn open(
         &self,
         payload: web::Payload,
-        client: Client,
+        client: impl Conversation,
         limits: &Arc<TransportLimits>,
     ) -> Result<HttpResponse, actix_web::Error> {
         let answer = session::upgrade(&self.req, payload, client, limits, &self.sockets.reaper);

@@ -7,8 +7,7 @@
 use super::registry::{Follower, Handle, Member, Seen};
 use super::whereabouts::{Look, Moved, RideDriver, Told, Whereabouts};
 use crate::actors::once_each::OnceEach;
-use crate::actors::session::client::ToClient;
-use crate::actors::session::{Lane, Sent};
+use crate::actors::session::{Lane, Sent, ToClient};
 use crate::clock::{Moment, SharedClock};
 use crate::contracts::Contract;
 use crate::domain::event::{Event, EventBody};

@@ -10,8 +10,7 @@
 
 use super::actor::{Declined, End, Enter, Happened, Learn, Leave, Room, RoomContext, Wake};
 use super::whereabouts::Told;
-use crate::actors::session::SessionHandle;
-use crate::actors::session::client::Client;
+use crate::actors::session::{SessionHandle, ToClient};
 use crate::clock::SharedClock;
 use crate::contracts::Contract;
 use crate::domain::announcement::{Announcement, Committed, SearchNews};
@@ -85,7 +84,7 @@ pub enum Follower {
 
 /// A session that wants to follow a ride.
 pub struct Member {
-    pub handle: SessionHandle<Client>,
+    pub handle: SessionHandle<ToClient>,
     pub contract: Contract,
     pub follower: Follower,
 }

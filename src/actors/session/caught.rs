@@ -10,9 +10,9 @@ use std::{
 pub(super) struct Panicked;
 
 /// A future whose panic is an output. Boxed already, so it costs one indirection and no unsafe pinning.
-pub(super) struct CatchUnwind<F>(pub Pin<Box<F>>);
+pub(super) struct CatchUnwind<F: ?Sized>(pub Pin<Box<F>>);
 
-impl<F: Future> Future for CatchUnwind<F> {
+impl<F: Future + ?Sized> Future for CatchUnwind<F> {
     type Output = Result<F::Output, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

@@ -1,11 +1,11 @@
-//! What is said on a client's socket: commands in, events out. One kind of conversation for all contracts, so that the
-//! registry holds one kind of handle; what differs by contract is its [`Part`]. Everything it decides by itself is in
-//! `domain::delivery` and in the contract.
+//! What is said on a client's socket: commands in, events out. One kind of conversation for all contracts; what differs by
+//! contract is its [`Part`]. Everything it decides by itself is in `domain::delivery` and in the contract.
 //!
 //! | file | owns |
 //! | --- | --- |
 //! | `asking` | how much an account may ask for |
 //! | `delivering` | delivery, the same for all |
+//! | `part` | what a contract's part is asked, and may want done |
 //! | `driver_app`, `ride_hailing`, `ride_matching` | the contract's part |
 //! | `riding` | what is said of a ride on more than one contract's socket |
 //! | `search_limits` | how often the matching app may ask |
@@ -13,6 +13,7 @@
 mod asking;
 mod delivering;
 mod driver_app;
+mod part;
 mod ride_hailing;
 mod ride_matching;
 mod riding;
@@ -26,22 +27,20 @@ use crate::actors::matcher::MatcherHandle;
 use crate::actors::positions::Positions;
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::room::Rooms;
-use crate::actors::session::{Conversation, Ended, Link, Sent};
+use crate::actors::session::{Conversation, Ended, Link, Sent, ToClient};
 use crate::actors::words::{self, Sight};
 use crate::clock::SharedClock;
 use crate::contracts::close_codes::CloseCode;
 use crate::contracts::error_codes::ErrorCode;
-use crate::contracts::ride_matching::is_of;
-use crate::contracts::{BadMessage, Contract, Inbound, Reading};
-use crate::domain::delivery::{Delivery, Standing, Step};
-use crate::domain::event::Event;
-use crate::domain::ids::{AccountId, DriverId, EventId};
+use crate::contracts::{BadMessage, Inbound, Reading};
+use crate::domain::delivery::{Delivery, Standing};
+use crate::domain::ids::{AccountId, EventId};
 use crate::domain::ride::{RideId, Rules};
 use crate::metrics::Metrics;
 use crate::operations;
 use crate::operations::authentication::{self, Principal};
 use crate::operations::guests::Passenger;
-use crate::operations::rides::{self, UnderWay, Viewer};
+use crate::operations::rides::{self, Viewer};
 use crate::operations::tokens::{TokenKeys, Use, VerifiedClaims};
 use crate::rate_limit::AccountLimits;
 use crate::store::{Chain, Conn, Database, StoreError, standing};
@@ -49,12 +48,8 @@ use actix::Addr;
 use bytestring::ByteString;
 use chrono::{DateTime, TimeDelta, Utc};
 use delivering::Past;
-use driver_app::DriverApp;
-use ride_hailing::RideHailing;
-use ride_matching::RideMatching;
+use part::{Opened, Part};
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -122,21 +117,6 @@ impl ClientContext {
     }
 }
 
-/// What others tell a client's session.
-pub enum ToClient {
-    /// An event, and how it reads in the session's contract. Boxed, since positions, which come far more often, wait in the same
-    /// queue.
-    Event(Box<Event>, ByteString),
-    /// Events up to this id exist.
-    HeardOf(EventId),
-    /// What a room says.
-    Text(ByteString),
-    /// A room lets the session go, by its membership.
-    SentAway(RideId, u64),
-    /// The ride whose socket this is has become a guest's.
-    Bound(Passenger),
-}
-
 /// Whose events a conversation delivers.
 #[derive(Clone, Debug)]
 pub struct Recipient {
@@ -151,110 +131,42 @@ impl Recipient {
     }
 }
 
-/// What differs by contract, and what each has to remember.
-enum Part {
-    DriverApp(DriverApp),
-    RideHailing(Box<RideHailing>),
-    RideMatching(Box<RideMatching>),
+/// The same without the token, which the registry keeps.
+#[derive(Clone, Copy, Debug)]
+struct Owner {
+    account: AccountId,
+    /// A guest has none.
+    has_token: bool,
 }
 
-/// What opening brings, or `None` where the token is no good any more.
-type Opening = Pin<Box<dyn Future<Output = Result<Option<Opened>, operations::Error>>>>;
-
-/// What a conversation goes on from.
-struct Opened {
-    /// Where the account's events stand.
-    standing: Standing,
-    /// The ride whose socket it is, if that goes on.
-    under_way: Option<UnderWay>,
-}
-
-impl From<Standing> for Opened {
-    fn from(standing: Standing) -> Self {
-        Self { standing, under_way: None }
-    }
-}
-
-impl Part {
-    fn contract(&self) -> Contract {
-        match self {
-            Part::DriverApp(_) => Contract::DriverApp,
-            Part::RideHailing(_) => Contract::RideHailing,
-            Part::RideMatching(_) => Contract::RideMatching,
-        }
-    }
-
-    /// The driver whose positions and status are told here.
-    fn driver(&self) -> Option<DriverId> {
-        match self {
-            Part::DriverApp(app) => Some(app.driver),
-            Part::RideHailing(hailing) => hailing.who().driver,
-            Part::RideMatching(_) => None,
-        }
-    }
-
-    /// Which of the account's events are sent.
-    fn delivery(&self) -> Delivery {
-        match self {
-            Part::DriverApp(_) | Part::RideHailing(_) => Delivery::default(),
-            Part::RideMatching(app) => {
-                let ride = app.ride.clone();
-                Delivery::of(move |event| is_of(event, &ride))
-            }
-        }
-    }
-
-    /// Decides and reads in the store what opening needs. The session hears of every later commit by then.
-    fn open(&self, recipient: Recipient, context: Arc<ClientContext>) -> Opening {
-        match self {
-            Part::DriverApp(app) => Box::pin(driver_app::open(app.driver, recipient, context)),
-            Part::RideHailing(_) => Box::pin(ride_hailing::open(recipient, context)),
-            Part::RideMatching(app) => Box::pin(ride_matching::open(app.of_ride(), recipient, context)),
-        }
-    }
-
-    /// The first message to a recipient, whose newest event is `newest`.
-    fn connected(&self, session: Uuid, newest: EventId, now: DateTime<Utc>) -> Option<String> {
-        match self {
-            Part::DriverApp(app) => Some(app.connected(session, newest, now)),
-            Part::RideHailing(hailing) => Some(hailing.connected(newest, now)),
-            // Said at once, since it may be nobody's conversation.
-            Part::RideMatching(_) => None,
-        }
-    }
-
-    /// Whose ride it is a socket of, where it is one.
-    fn of_ride(&self) -> Option<(RideId, Passenger)> {
-        match self {
-            Part::DriverApp(_) | Part::RideHailing(_) => None,
-            Part::RideMatching(app) => app.of_ride(),
-        }
+impl Owner {
+    fn of(recipient: &Recipient) -> Self {
+        Self { account: recipient.account, has_token: recipient.claims.is_some() }
     }
 }
 
 /// As the log names it: the driver where there is one, and the ride whose socket it is.
-impl fmt::Display for Client {
+impl<P: Part> fmt::Display for Client<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.part.driver(), &self.recipient) {
+        match (self.part.driver(), self.owner) {
             (Some(driver), _) => write!(f, "driver={driver}")?,
-            (None, Some(recipient)) => write!(f, "account={}", recipient.account)?,
+            (None, Some(owner)) => write!(f, "account={}", owner.account)?,
             (None, None) => f.write_str("account=none")?,
         }
         write!(f, " session={}", self.session)?;
-        match &self.part {
-            Part::RideMatching(app) => write!(f, " ride={}", app.ride),
-            Part::DriverApp(_) | Part::RideHailing(_) => Ok(()),
-        }
+        self.part.ride().map_or(Ok(()), |ride| write!(f, " ride={ride}"))
     }
 }
 
-/// One conversation.
-pub struct Client {
+/// One conversation, with the part of its contract.
+pub struct Client<P> {
     // identity
     session: Uuid,
-    part: Part,
+    part: P,
     /// `None` while it is not known whose the conversation is.
-    recipient: Option<Recipient>,
+    owner: Option<Owner>,
+    /// The same with their token, until the session is registered.
+    recipient: Option<Box<Recipient>>,
     // state
     last_event_id: Option<EventId>,
     delivery: Delivery,
@@ -264,38 +176,47 @@ pub struct Client {
     context: Arc<ClientContext>,
 }
 
-impl Client {
+impl<P: Part> Client<P> {
     /// `last_event_id` is what the client named at the door.
     fn new(
-        part: Part,
+        part: P,
         recipient: Option<Recipient>,
         last_event_id: Option<EventId>,
         context: Arc<ClientContext>,
     ) -> Self {
-        let delivery = part.delivery();
-        Self { session: Uuid::nil(), part, recipient, last_event_id, delivery, adjusted_at: None, context }
+        Self {
+            session: Uuid::nil(),
+            delivery: part.delivery(),
+            part,
+            owner: recipient.as_ref().map(Owner::of),
+            recipient: recipient.map(Box::new),
+            last_event_id,
+            adjusted_at: None,
+            context,
+        }
     }
 }
 
-impl Conversation for Client {
+impl<P: Part> Conversation for Client<P> {
     type Message = ToClient;
 
     fn opened(&mut self, link: &mut Link<'_, Self>) {
         self.session = link.session_id();
-        log::info!("session opened contract={} {self}", self.contract().name());
-        if let Part::RideMatching(app) = &self.part {
-            let established = ride_matching::opened(app, link);
-            self.send(established, link);
+        log::info!("session opened contract={} {self}", P::CONTRACT.name());
+        if let Some(party) = self.part.party() {
+            link.act_for(party);
         }
-        match self.recipient.clone() {
-            Some(recipient) => self.enter(recipient, Past::Kept, link),
-            None => ride_matching::look_for_guest(self, link),
+        let first = self.part.opened(link.handle());
+        self.put_out(first, link);
+        match self.recipient.take() {
+            Some(recipient) => self.enter(*recipient, Past::Kept, link),
+            None => self.look_for_owner(link),
         }
     }
 
     fn text(&mut self, text: &str, link: &mut Link<'_, Self>) {
         let now = self.context.clock.now();
-        let inbound = match self.contract().parse(text, now) {
+        let inbound = match P::CONTRACT.parse(text, now) {
             Ok(inbound) => inbound,
             Err(bad) => {
                 self.refuse(&bad, link);
@@ -308,7 +229,7 @@ impl Conversation for Client {
         match inbound {
             Inbound::Position(reading) => self.position(&reading, now, link),
             Inbound::Ping { timestamp } => {
-                let pong = self.contract().pong(timestamp.as_ref(), self.context.clock.now());
+                let pong = P::CONTRACT.pong(timestamp.as_ref(), self.context.clock.now());
                 self.send(pong, link);
             }
             Inbound::Ack(id) => {
@@ -338,55 +259,65 @@ impl Conversation for Client {
                 self.carry_out(steps, None, link);
             }
             ToClient::Text(text) => self.send(text, link),
-            ToClient::SentAway(ride, membership) => ride_hailing::sent_away(self, &ride, membership, link),
-            ToClient::Bound(guest) => ride_matching::bound(self, guest, Past::None, link),
+            ToClient::SentAway(ride, membership) => {
+                let left = self.part.sent_away(&ride, membership, self.context.clock.now());
+                self.put_out(left, link);
+            }
+            ToClient::Bound(guest) => self.bound(guest, Past::None, link),
         }
     }
 
     fn closed(&mut self, ended: Ended) {
         log::info!("session closed {self} {ended}");
-        if let Some(recipient) = &self.recipient {
-            let gone = Deregister { account: recipient.account, session: self.session, ended };
+        if let Some(owner) = self.owner {
+            let gone = Deregister { account: owner.account, session: self.session, ended };
             self.context.dispatcher.do_send(gone);
         }
     }
 }
 
-/// What each contract does in its own way, and what only one of them has.
-impl Client {
-    fn contract(&self) -> Contract {
-        self.part.contract()
+impl<P: Part> Client<P> {
+    /// Whose ride it is may have been decided since the door looked, by another of its sockets. From now on that one tells us, so
+    /// one of the two ways we hear of it.
+    fn look_for_owner(&mut self, link: &mut Link<'_, Self>) {
+        link.wait(self.part.owner(&self.context), |client, found, link| match found {
+            Ok(Some(owner)) => client.bound(owner, Past::Kept, link),
+            Ok(None) => {
+                // Whatever the app remembers is no longer there.
+                if let Some(last) = client.last_event_id.take() {
+                    client.resume(last, link);
+                }
+            }
+            Err(error) => client.give_up(&error.into(), link),
+        });
+    }
+
+    /// The ride is this passenger's, and so is the conversation.
+    fn bound(&mut self, passenger: Passenger, past: Past, link: &mut Link<'_, Self>) {
+        if self.owner.is_some() {
+            return;
+        }
+        self.part.bound(passenger);
+        self.enter(Recipient { account: passenger.account, claims: None }, past, link);
     }
 
     /// A message that not every contract has.
     fn said(&mut self, inbound: Inbound, link: &mut Link<'_, Self>) {
-        let Some(inbound) = riding::said(self, inbound, link) else { return };
-        match self.part {
-            Part::DriverApp(_) => self.misplaced(link),
-            Part::RideHailing(_) => ride_hailing::said(self, inbound, link),
-            Part::RideMatching(_) => ride_matching::said(self, inbound, link),
-        }
-    }
-
-    /// The current state, where history can't tell it; then the `rest` of the steps.
-    fn snapshot(&mut self, rest: Vec<Step>, link: &mut Link<'_, Self>) {
-        match &self.part {
-            Part::DriverApp(app) => driver_app::snapshot(app.driver, self, rest, link),
-            Part::RideHailing(_) => ride_hailing::snapshot(self, rest, link),
-            Part::RideMatching(_) => ride_matching::snapshot(self, rest, link),
+        if let Some(inbound) = riding::said(self, inbound, link) {
+            P::said(self, inbound, link);
         }
     }
 
     /// Contracts read only messages that they have, so this does not happen; if it did, the client would be told.
     fn misplaced(&mut self, link: &mut Link<'_, Self>) {
-        log::error!("message without a meaning contract={} {self}", self.contract().name());
+        log::error!("message without a meaning contract={} {self}", P::CONTRACT.name());
         let bad = BadMessage::new(ErrorCode::UnknownType, "this contract has no such message");
         self.refuse(&bad, link);
     }
 }
 
 /// The same for all.
-impl Client {
+impl<P: Part> Client<P> {
     /// `now` is the time of day that it was read by.
     fn position(&mut self, reading: &Reading, now: DateTime<Utc>, link: &mut Link<'_, Self>) {
         let fix = &reading.fix;
@@ -408,7 +339,7 @@ impl Client {
         let now = Instant::now();
         if self.adjusted_at.is_none_or(|said_at| now - said_at >= ADJUSTED_EVERY) {
             self.adjusted_at = Some(now);
-            let error = self.contract().error(adjusted, self.context.clock.now());
+            let error = P::CONTRACT.error(adjusted, self.context.clock.now());
             self.send(error, link);
         }
     }
@@ -425,14 +356,13 @@ impl Client {
                 context.database.read(move |conn| authentication::principal(conn, &asked)).await?;
             Ok(principal.map(|principal| (principal.account, claims)))
         };
-        let renewable = self.recipient.as_ref().filter(|recipient| recipient.claims.is_some());
-        let renewable = renewable.map(|recipient| recipient.account);
+        let renewable = self.owner.filter(|owner| owner.has_token).map(|owner| owner.account);
         link.spawn(checking, move |client, outcome: Result<_, StoreError>, link| match outcome {
             Ok(Some((account, claims))) if Some(account) == renewable => {
                 let expires_at = claims.expires_at;
                 let renewed = Renewed { account, session: client.session, claims };
                 client.context.dispatcher.do_send(renewed);
-                let authenticated = client.contract().authenticated(expires_at, client.context.clock.now());
+                let authenticated = P::CONTRACT.authenticated(expires_at, client.context.clock.now());
                 client.send(authenticated, link);
             }
             Ok(_) => {
@@ -451,7 +381,7 @@ impl Client {
     fn refuse(&mut self, bad: &BadMessage, link: &mut Link<'_, Self>) {
         self.context.metrics.messages_refused.increment(1);
         log::debug!("message refused {self} code={}", bad.code.as_str());
-        let error = self.contract().error(bad, self.context.clock.now());
+        let error = P::CONTRACT.error(bad, self.context.clock.now());
         self.send(error, link);
     }
 
@@ -480,3 +410,6 @@ impl Client {
         link.close(CloseCode::GoingAway, "temporarily unavailable");
     }
 }
+
+#[cfg(test)]
+mod walk_tests;

@@ -18,7 +18,7 @@ use std::{
 use actix_web::{HttpRequest, dev::Extensions};
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
-use super::{reaper::now_ms, socket::Connection};
+use super::{epoch::now_ms, socket::Connection};
 
 /// Of those that are allowed, one in so many is closed at once where there is no room: looking for the ones that have waited
 /// longest takes a look at all, and is not done for each newcomer.

@@ -23,7 +23,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures_core::Stream;
 use tokio::time::{Sleep, sleep};
 
-use super::{flood::Pace, reaper::now_ms, reassembly::Fault};
+use super::{epoch::now_ms, flood::Pace, reassembly::Fault};
 
 /// A buffer larger than this is given back when it is empty.
 const BUFFER_BYTES_KEPT: usize = 1024;

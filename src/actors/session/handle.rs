@@ -1,4 +1,5 @@
-//! The side of a session that other threads hold: the dispatcher sends through it, the reaper watches it.
+//! The side of a session that other threads hold: the registry and the rooms send through it, the reaper watches it.
+//! They know what may be said here ([`SessionHandle`]'s type), not the conversation that hears it.
 //!
 //! Everything asked of a session waits here, under one short lock, and at most one wake-up waits in the actor's mailbox:
 //! mailboxes have no bound in bytes and can't be emptied from outside, and a slow consumer's memory must be free at once,
@@ -13,16 +14,15 @@ use std::{
     time::Duration,
 };
 
-use actix::Addr;
+use actix::{Actor, Addr, Handler, Message, dev::ToEnvelope};
 use bytestring::ByteString;
 use uuid::Uuid;
 
 use super::{
+    epoch::now_ms,
     limits::{TransportLimits, TransportMetrics},
     outbox::{Lane, Outbox, OutboxLimits, Sent},
-    reaper::now_ms,
     socket::Connection,
-    transport::{Conversation, Session, Wake},
 };
 use crate::contracts::close_codes::CloseCode;
 
@@ -106,21 +106,47 @@ struct Desk<M> {
     killed: Option<KillReason>,
 }
 
-pub(super) struct Shared<C: Conversation> {
+/// There is something at the desk.
+pub(super) struct Wake;
+
+impl Message for Wake {
+    type Result = ();
+}
+
+/// Wakes the session's actor. It is the tail of [`Shared`], so that hiding whose actor it is costs no allocation.
+pub(super) trait Waker: Send + Sync {
+    fn wake(&self);
+}
+
+/// An actor can be woken from its start on.
+impl<A> Waker for OnceLock<Addr<A>>
+where
+    A: Actor + Handler<Wake>,
+    A::Context: ToEnvelope<A, Wake>,
+{
+    fn wake(&self) {
+        if let Some(addr) = self.get() {
+            addr.do_send(Wake);
+        }
+    }
+}
+
+/// `M` is what may be said to the session.
+pub(super) struct Shared<M, W: Waker + ?Sized = dyn Waker> {
     pub id: Uuid,
     pub limits: Arc<TransportLimits>,
     pub metrics: Arc<TransportMetrics>,
     pub vitals: Vitals,
     connection: Weak<Connection>,
-    addr: OnceLock<Addr<Session<C>>>,
-    desk: Mutex<Desk<C::Message>>,
+    desk: Mutex<Desk<M>>,
+    waker: W,
 }
 
-impl<C: Conversation> Shared<C> {
+impl<M, W: Waker + Default> Shared<M, W> {
     pub fn new(
         limits: &Arc<TransportLimits>,
         metrics: &Arc<TransportMetrics>,
-        connection: &Arc<Connection>,
+        connection: Weak<Connection>,
     ) -> Self {
         let now = now_ms();
         let outbox_limits =
@@ -130,8 +156,7 @@ impl<C: Conversation> Shared<C> {
             limits: Arc::clone(limits),
             metrics: Arc::clone(metrics),
             vitals: Vitals { heard_ms: now.into(), active_ms: now.into(), pinged_ms: now.into() },
-            connection: Arc::downgrade(connection),
-            addr: OnceLock::new(),
+            connection,
             desk: Mutex::new(Desk {
                 outbox: Outbox::new(outbox_limits),
                 woken: false,
@@ -139,15 +164,16 @@ impl<C: Conversation> Shared<C> {
                 closing: None,
                 killed: None,
             }),
+            waker: W::default(),
         }
     }
 
-    /// The actor is running and can be woken.
-    pub fn started(&self, addr: Addr<Session<C>>) {
-        // Only the actor's own start calls this, once.
-        let _ = self.addr.set(addr);
+    pub fn waker(&self) -> &W {
+        &self.waker
     }
+}
 
+impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
     pub fn heard(&self, now_ms: u64) {
         self.vitals.heard_ms.store(now_ms, Relaxed);
     }
@@ -157,7 +183,7 @@ impl<C: Conversation> Shared<C> {
     }
 
     /// The next thing for the actor to do; None ends its turn, and the next request wakes it again.
-    pub fn next_task(&self) -> Option<Task<C::Message>> {
+    pub fn next_task(&self) -> Option<Task<M>> {
         let mut desk = self.desk();
         if desk.killed.is_some() {
             return Some(Task::Stop);
@@ -223,7 +249,7 @@ impl<C: Conversation> Shared<C> {
         }
     }
 
-    fn send(&self, message: C::Message, bytes: usize, lane: Lane) -> Sent {
+    fn send(&self, message: M, bytes: usize, lane: Lane) -> Sent {
         let mut desk = self.desk();
         let (sent, fallen_out) = desk.outbox.push(message, bytes, lane);
         let wake = sent == Sent::Queued && !std::mem::replace(&mut desk.woken, true);
@@ -236,7 +262,7 @@ impl<C: Conversation> Shared<C> {
             self.overflow();
         }
         if wake {
-            self.wake();
+            self.waker.wake();
         }
         sent
     }
@@ -255,13 +281,7 @@ impl<C: Conversation> Shared<C> {
         now_ms() + patience.as_millis() as u64
     }
 
-    fn wake(&self) {
-        if let Some(addr) = self.addr.get() {
-            addr.do_send(Wake);
-        }
-    }
-
-    fn desk(&self) -> MutexGuard<'_, Desk<C::Message>> {
+    fn desk(&self) -> MutexGuard<'_, Desk<M>> {
         // No foreign code runs under this lock, so a poisoned one is whole.
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -278,7 +298,7 @@ pub(super) trait Watched: Send + Sync {
     fn kill(&self, reason: KillReason);
 }
 
-impl<C: Conversation> Watched for Shared<C> {
+impl<M: Send, W: Waker + ?Sized> Watched for Shared<M, W> {
     fn vitals(&self) -> &Vitals {
         &self.vitals
     }
@@ -303,7 +323,7 @@ impl<C: Conversation> Watched for Shared<C> {
         let wake = !std::mem::replace(&mut desk.woken, true);
         drop(desk);
         if wake {
-            self.wake();
+            self.waker.wake();
         }
     }
 
@@ -326,7 +346,7 @@ impl<C: Conversation> Watched for Shared<C> {
         drop(desk);
         drop(dropped);
         if wake {
-            self.wake();
+            self.waker.wake();
         }
     }
 
@@ -350,16 +370,16 @@ impl<C: Conversation> Watched for Shared<C> {
         if let Some(connection) = self.connection.upgrade() {
             connection.kill();
         }
-        self.wake();
+        self.waker.wake();
     }
 }
 
-/// Speaks to one session from any thread. Holding it keeps nothing of the session alive.
-pub struct SessionHandle<C: Conversation>(pub(super) Arc<Shared<C>>);
+/// Speaks to one session from any thread, in messages `M`. Holding it keeps nothing of the session alive.
+pub struct SessionHandle<M>(pub(super) Arc<Shared<M>>);
 
-impl<C: Conversation> SessionHandle<C> {
+impl<M: Send> SessionHandle<M> {
     /// Queues a message for the conversation. `bytes` is what it will cost on the wire.
-    pub fn send(&self, message: C::Message, bytes: usize, lane: Lane) -> Sent {
+    pub fn send(&self, message: M, bytes: usize, lane: Lane) -> Sent {
         self.0.send(message, bytes, lane)
     }
 
@@ -393,13 +413,13 @@ impl<C: Conversation> SessionHandle<C> {
     }
 }
 
-impl<C: Conversation> Clone for SessionHandle<C> {
+impl<M> Clone for SessionHandle<M> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<C: Conversation> fmt::Debug for SessionHandle<C> {
+impl<M> fmt::Debug for SessionHandle<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SessionHandle({})", self.0.id)
     }

@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
@@ -16,6 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, tim
 use uuid::Uuid;
 
 use super::{
+    epoch::now_ms,
     handle::{KillReason, Watched},
     limits::{Activity, TransportLimits, TransportMetrics},
 };
@@ -25,13 +26,6 @@ use crate::contracts::close_codes::CloseCode;
 const SHARDS: usize = 16;
 /// How often a drain looks whether the last session is gone.
 const DRAIN_POLL: Duration = Duration::from_millis(10);
-
-static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
-
-/// Milliseconds since the transport was first used. Monotonic, and not the time of day: it never leaves the transport.
-pub(super) fn now_ms() -> u64 {
-    EPOCH.elapsed().as_millis() as u64
-}
 
 /// Every session of the server, and the task that watches them. Clones are the same reaper.
 #[derive(Clone)]

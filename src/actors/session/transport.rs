@@ -7,14 +7,13 @@
 //! alone.
 
 use std::{
-    future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, StreamHandler, fut::wrap_future,
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Handler, StreamHandler, fut::wrap_future,
 };
 use actix_http::ws::OpCode;
 use actix_web::web;
@@ -24,12 +23,14 @@ use uuid::Uuid;
 
 use super::{
     caught::{CatchUnwind, Panicked},
+    conversation::{Carrier, Conversation, Link, Then, Work},
+    epoch::now_ms,
     flood::{Pace, Paced, Rate, TokenBucket},
     frames::{Frame, FrameStream},
-    handle::{Ended, KillReason, SessionHandle, Shared, Task},
+    handle::{Ended, KillReason, SessionHandle, Shared, Task, Wake},
     limits::TransportLimits,
     outbox::Sent,
-    reaper::{Reaper, now_ms},
+    reaper::Reaper,
     reassembly::{Fault, MessageLimits, Reassembly},
 };
 use crate::contracts::close_codes::CloseCode;
@@ -41,33 +42,14 @@ const HEARTBEAT: &[u8] = b"hb";
 const CLOSE_REASON_BYTES_MAX: usize = 123;
 const PING_BYTES_MAX: usize = 125;
 
-/// What is said on one socket; knows no socket. Called in order, never concurrently.
-pub trait Conversation: Sized + Unpin + 'static {
-    /// What other actors say to it, through [`SessionHandle::send`].
-    type Message: Send + 'static;
-
-    /// First of all.
-    fn opened(&mut self, link: &mut Link<'_, Self>);
-    /// A whole text message.
-    fn text(&mut self, text: &str, link: &mut Link<'_, Self>);
-    /// A pong. Also heard after our own Close, until the peer's: it still confirms what came before.
-    fn pong(&mut self, payload: &[u8], link: &mut Link<'_, Self>);
-    /// A message from another actor.
-    fn message(&mut self, message: Self::Message, link: &mut Link<'_, Self>);
-    /// Last of all, exactly once, whatever ended it.
-    fn closed(&mut self, ended: Ended);
-}
-
-/// A conversation's side of its socket.
-pub struct Link<'a, C: Conversation> {
+/// What carries a conversation over its socket.
+struct Socket<'a, C: Conversation> {
     line: &'a mut Line<C>,
     ctx: &'a mut WebsocketContext<Session<C>>,
 }
 
-impl<C: Conversation> Link<'_, C> {
-    /// Sends a text message. Many at once should be sent in portions of at most `outbox_shed_bytes`, each from the
-    /// continuation of a [`Link::spawn`] or [`Link::wait`]: these are not run while the client does not read.
-    pub fn send_text(&mut self, text: ByteString) -> Sent {
+impl<C: Conversation> Carrier<C> for Socket<'_, C> {
+    fn send_text(&mut self, text: ByteString) -> Sent {
         if self.line.phase != Phase::Open {
             return Sent::Gone;
         }
@@ -82,66 +64,49 @@ impl<C: Conversation> Link<'_, C> {
         Sent::Queued
     }
 
-    /// Sends a ping, of at most 125 bytes; the pong brings them back.
-    pub fn ping(&mut self, payload: &[u8]) {
+    fn ping(&mut self, payload: &[u8]) {
         debug_assert!(payload.len() <= PING_BYTES_MAX && payload != HEARTBEAT);
         self.line.ping(&payload[..payload.len().min(PING_BYTES_MAX)], self.ctx);
     }
 
-    /// Closes after what has been sent. What other threads have queued is dropped. `reason` is cut at 123 bytes.
-    pub fn close(&mut self, code: CloseCode, reason: &str) {
+    fn close(&mut self, code: CloseCode, reason: &str) {
         self.line.close(code, reason, self.ctx);
     }
 
-    /// Says that the last message was a bad one; too many a minute, and the session is closed with 1008.
-    pub fn bad_message(&mut self) {
+    fn bad_message(&mut self) {
         let rate = Rate::per_minute(self.line.shared.limits.bad_messages_per_minute);
         if !self.line.bad_messages.take(rate, now_ms()) {
             self.line.flooded("too many bad messages", self.ctx);
         }
     }
 
-    pub fn handle(&self) -> SessionHandle<C> {
-        SessionHandle(Arc::clone(&self.line.shared))
+    fn handle(&self) -> SessionHandle<C::Message> {
+        SessionHandle(self.line.shared.clone())
     }
 
-    pub fn session_id(&self) -> Uuid {
+    fn session_id(&self) -> Uuid {
         self.line.shared.id
     }
 
-    /// What the conversation asks of the database from now on is on behalf of this one.
-    pub fn act_for(&mut self, party: Party) {
-        self.line.party = Some(party);
+    fn party(&mut self) -> &mut Option<Party> {
+        &mut self.line.party
     }
 
-    /// Whether sending still makes sense: neither side has closed.
-    pub fn is_open(&self) -> bool {
+    fn is_open(&self) -> bool {
         self.line.phase == Phase::Open
     }
 
-    /// Runs a future beside the session; other messages are handled meanwhile. It is dropped with the session.
-    pub fn spawn<F, T>(&mut self, future: F, then: T)
-    where
-        F: Future + 'static,
-        T: FnOnce(&mut C, F::Output, &mut Link<'_, C>) + 'static,
-    {
-        let future = Party::within(self.line.party, future);
-        let future = wrap_future::<_, Session<C>>(CatchUnwind(Box::pin(future)));
-        self.ctx.spawn(future.map(|output, session, ctx| session.resume(output, then, ctx)));
+    fn spawn(&mut self, work: Work<C>) {
+        let work = wrap_future::<_, Session<C>>(CatchUnwind(work));
+        self.ctx.spawn(work.map(|then, session, ctx| session.resume(then, ctx)));
     }
 
-    /// Runs a future; nothing else is handled before it is done, neither from the client nor from other actors.
-    pub fn wait<F, T>(&mut self, future: F, then: T)
-    where
-        F: Future + 'static,
-        T: FnOnce(&mut C, F::Output, &mut Link<'_, C>) + 'static,
-    {
+    fn wait(&mut self, work: Work<C>) {
         self.line.waits += 1;
-        let future = Party::within(self.line.party, future);
-        let future = wrap_future::<_, Session<C>>(CatchUnwind(Box::pin(future)));
-        self.ctx.wait(future.map(|output, session, ctx| {
+        let work = wrap_future::<_, Session<C>>(CatchUnwind(work));
+        self.ctx.wait(work.map(|then, session, ctx| {
             session.line.waits -= 1;
-            session.resume(output, then, ctx);
+            session.resume(then, ctx);
             session.serve(ctx);
         }));
     }
@@ -156,7 +121,7 @@ enum Phase {
 
 /// All of a session that is not its conversation.
 struct Line<C: Conversation> {
-    shared: Arc<Shared<C>>,
+    shared: Arc<SharedOf<C>>,
     reaper: Reaper,
     /// Whose the conversation is, once that is known.
     party: Option<Party>,
@@ -174,7 +139,7 @@ struct Line<C: Conversation> {
 }
 
 impl<C: Conversation> Line<C> {
-    fn new(shared: Arc<Shared<C>>, reaper: Reaper) -> Self {
+    fn new(shared: Arc<SharedOf<C>>, reaper: Reaper) -> Self {
         let now = now_ms();
         let limits = &shared.limits;
         Self {
@@ -296,6 +261,9 @@ fn peer_code(payload: &[u8]) -> Result<Option<u16>, Fault> {
     }
 }
 
+/// What a session shares with those who hold its handle, who know its messages and not its conversation.
+pub(super) type SharedOf<C> = Shared<<C as Conversation>::Message, OnceLock<Addr<Session<C>>>>;
+
 /// The actor.
 pub(super) struct Session<C: Conversation> {
     /// None once it has heard `closed`.
@@ -306,7 +274,7 @@ pub(super) struct Session<C: Conversation> {
 }
 
 impl<C: Conversation> Session<C> {
-    pub fn new(conversation: C, payload: web::Payload, shared: Arc<Shared<C>>, reaper: Reaper) -> Self {
+    pub fn new(conversation: C, payload: web::Payload, shared: Arc<SharedOf<C>>, reaper: Reaper) -> Self {
         Self { conversation: Some(conversation), line: Line::new(shared, reaper), payload: Some(payload) }
     }
 
@@ -314,20 +282,15 @@ impl<C: Conversation> Session<C> {
         let Some(conversation) = self.conversation.as_mut() else {
             return;
         };
-        let mut link = Link { line: &mut self.line, ctx };
-        if catch_unwind(AssertUnwindSafe(|| say(conversation, &mut link))).is_err() {
+        let mut socket = Socket { line: &mut self.line, ctx };
+        if catch_unwind(AssertUnwindSafe(|| say(conversation, &mut Link(&mut socket)))).is_err() {
             self.panicked(ctx);
         }
     }
 
-    fn resume<O>(
-        &mut self,
-        output: Result<O, Panicked>,
-        then: impl FnOnce(&mut C, O, &mut Link<'_, C>),
-        ctx: &mut WebsocketContext<Self>,
-    ) {
-        match output {
-            Ok(output) => self.converse(ctx, |conversation, link| then(conversation, output, link)),
+    fn resume(&mut self, then: Result<Then<C>, Panicked>, ctx: &mut WebsocketContext<Self>) {
+        match then {
+            Ok(then) => self.converse(ctx, then),
             Err(Panicked) => self.panicked(ctx),
         }
     }
@@ -422,7 +385,8 @@ impl<C: Conversation> Actor for Session<C> {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let shared = Arc::clone(&self.line.shared);
-        shared.started(ctx.address());
+        // Only this start sets it.
+        let _ = shared.waker().set(ctx.address());
         self.line.reaper.enter(shared.id, shared.clone());
         if let Some(payload) = self.payload.take() {
             let pace = Rc::clone(&self.line.pace);
@@ -467,13 +431,6 @@ impl<C: Conversation> StreamHandler<Result<Frame, Fault>> for Session<C> {
         self.line.phase = Phase::Done;
         ctx.stop();
     }
-}
-
-/// There is something at the desk.
-pub(super) struct Wake;
-
-impl Message for Wake {
-    type Result = ();
 }
 
 impl<C: Conversation> Handler<Wake> for Session<C> {

@@ -38,7 +38,7 @@ const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocke
 /// What a conversation tells its test.
 #[derive(Debug)]
 enum Told {
-    Opened(SessionHandle<Script>),
+    Opened(SessionHandle<Counted>),
     Text(String),
     Pong(Vec<u8>),
     Ended(Ended),
@@ -169,7 +169,7 @@ impl Server {
         timeout(DEADLINE, self.told.recv()).await.expect("the conversation said nothing").unwrap()
     }
 
-    async fn opened(&mut self) -> SessionHandle<Script> {
+    async fn opened(&mut self) -> SessionHandle<Counted> {
         match self.next_told().await {
             Told::Opened(handle) => handle,
             other => panic!("not opened: {other:?}"),
@@ -601,7 +601,7 @@ async fn nothing_is_handled_during_a_wait_and_everything_during_a_spawn() {
 // ---- slow, silent, too fast
 
 /// Fills a session until it overflows; its client does not read.
-fn overflow(handle: &SessionHandle<Script>, live: &Arc<AtomicUsize>, bytes: usize) -> usize {
+fn overflow(handle: &SessionHandle<Counted>, live: &Arc<AtomicUsize>, bytes: usize) -> usize {
     let mut most = 0;
     for _ in 0..100_000 {
         match handle.send(Counted::new("x".repeat(bytes), live), bytes, Lane::Durable) {

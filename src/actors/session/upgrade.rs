@@ -21,12 +21,13 @@ use futures_core::Stream;
 
 use super::{
     connections::Place,
-    handle::{Ended, Shared},
+    conversation::{Conversation, Link},
+    handle::Ended,
     handshake,
     limits::TransportLimits,
     reaper::Reaper,
     socket::Connection,
-    transport::{Conversation, Link, Session},
+    transport::{Session, SharedOf},
 };
 use crate::contracts::close_codes::CloseCode;
 
@@ -52,7 +53,7 @@ pub fn upgrade<C: Conversation>(
     let connection = req
         .conn_data::<Arc<Connection>>()
         .ok_or_else(|| ErrorInternalServerError("this connection can't carry a session"))?;
-    let shared = Arc::new(Shared::new(limits, reaper.metrics(), connection));
+    let shared = Arc::new(SharedOf::<C>::new(limits, reaper.metrics(), Arc::downgrade(connection)));
     let session = Session::new(conversation, payload, Arc::clone(&shared), reaper.clone());
     let mut response =
         WsResponseBuilder::new(session, req, NoPayload).protocols(&[handshake::BEARER_PROTOCOL]).start()?;
@@ -109,7 +110,7 @@ impl<T: Unpin + 'static> Conversation for Refusal<T> {
 /// The actor's output on its way to the connection. It sees when the connection asks for more, and when all was said.
 struct Outgoing<C: Conversation> {
     frames: BoxBody,
-    shared: Arc<Shared<C>>,
+    shared: Arc<SharedOf<C>>,
 }
 
 impl<C: Conversation> MessageBody for Outgoing<C> {

@@ -1,8 +1,11 @@
-//! Delivery on one socket, the same for every contract: carries out what `domain::delivery` says.
+//! Delivery on one socket, the same for every contract: carries out what `domain::delivery` says, and what the contract's part
+//! wants done beside it.
 
-use super::{Client, Opened, Recipient, ride_matching};
+use super::part::{Opened, Out, Part, Place};
+use super::{Client, Owner, Recipient};
 use crate::actors::dispatcher::Register;
 use crate::actors::registry::Registered;
+use crate::actors::room::Member;
 use crate::actors::session::Link;
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::delivery::{self, Page, Read, Standing, Step};
@@ -19,13 +22,13 @@ pub(super) enum Past {
     None,
 }
 
-impl Client {
+impl<P: Part> Client<P> {
     /// Registers first and reads afterwards: what is committed from here on is heard of, what was before is read. Also in
     /// the middle of a conversation, once it is known whose it is.
     pub(super) fn enter(&mut self, recipient: Recipient, past: Past, link: &mut Link<'_, Self>) {
         let session = Registered {
             driver: self.part.driver(),
-            contract: self.contract(),
+            contract: P::CONTRACT,
             handle: link.handle(),
             expires_at: recipient.claims.as_ref().map(VerifiedClaims::session_ends_at),
             sessions_max: match self.part.role().is_user() {
@@ -40,7 +43,7 @@ impl Client {
             link.act_for(Party::Account(recipient.account));
         }
         let register = Register { account: recipient.account, session };
-        self.recipient = Some(recipient.clone());
+        self.owner = Some(Owner::of(&recipient));
         let context = self.context.clone();
         let opening = self.part.open(recipient, context.clone());
         let opening = async move {
@@ -62,18 +65,16 @@ impl Client {
 
     fn begin(&mut self, opened: Opened, link: &mut Link<'_, Self>) {
         let Opened { standing, under_way } = opened;
-        let now = self.context.clock.now();
-        if let Some(connected) = self.part.connected(self.session, standing.newest, now) {
-            self.send(connected, link);
-        }
+        let connected = self.part.connected(self.session, standing.newest, self.context.clock.now());
+        self.put_out(connected, link);
         let steps = self.delivery.begin(self.last_event_id, standing);
-        ride_matching::recall(self, under_way, standing.newest, read_of(&steps));
+        self.part.resumed(under_way, standing.newest, read_of(&steps));
         self.carry_out(steps, None, link);
     }
 
     pub(super) fn resume(&mut self, last: EventId, link: &mut Link<'_, Self>) {
         let (context, now) = (self.context.clone(), self.context.clock.now());
-        let Some(account) = self.recipient.as_ref().map(|recipient| recipient.account) else {
+        let Some(Owner { account, .. }) = self.owner else {
             let steps = self.delivery.begin(Some(last), Standing::empty(now));
             return self.carry_out(steps, None, link);
         };
@@ -89,7 +90,7 @@ impl Client {
                 // Who is given what they asked for can tell the state from it.
                 let fails = steps.contains(&Step::Snapshot);
                 let under_way = under_way.filter(|_| fails);
-                ride_matching::recall(client, under_way, standing.newest, read_of(&steps));
+                client.part.resumed(under_way, standing.newest, read_of(&steps));
                 client.carry_out(steps, None, link);
             }
             Err(error) => client.give_up(&error.into(), link),
@@ -107,36 +108,77 @@ impl Client {
         while let Some(step) = steps.next() {
             match step {
                 Step::Send(event) => {
-                    ride_matching::before(self, &event, link);
+                    let first = self.part.before(&event);
+                    self.put_out(first, link);
                     let text = match &prepared {
                         Some((id, text)) if *id == event.id => text.clone(),
-                        _ => self.contract().event(&event).into(),
+                        _ => P::CONTRACT.event(&event).into(),
                     };
                     self.context.metrics.events_sent.increment(1);
                     self.mark([event.id], MarkKind::Sent);
                     log::debug!("event sent {self} event={} type={}", event.id, event.body.name());
                     self.send(text, link);
-                    ride_matching::sent(self, &event, link);
+                    let next = self.part.sent(&event);
+                    self.put_out(next, link);
                 }
                 Step::Ping(id) => link.ping(id.to_string().as_bytes()),
                 Step::Read(read) => self.read(read, link),
                 Step::Confirm(sent) => self.confirm(&sent),
                 Step::Processed(id) => self.mark([id], MarkKind::Processed),
                 Step::ResumeFailed { oldest, newest } => {
-                    let failed = self.contract().resume_failed(oldest, newest, self.context.clock.now());
+                    let failed = P::CONTRACT.resume_failed(oldest, newest, self.context.clock.now());
                     self.send(failed, link);
                 }
                 // The state first, then what follows it.
                 Step::Snapshot => return self.snapshot(steps.collect(), link),
             }
         }
-        ride_matching::after(self, self.delivery.sent(), link);
+        let last = self.part.after(self.delivery.sent());
+        self.put_out(last, link);
+    }
+
+    /// Does what the contract's part wants done.
+    pub(super) fn put_out(&mut self, outs: Vec<Out>, link: &mut Link<'_, Self>) {
+        for out in outs {
+            match out {
+                Out::Text(text) => self.send(text, link),
+                Out::Enter { job, ride, follower } => {
+                    let member = Member { handle: link.handle(), contract: P::CONTRACT, follower };
+                    // A room that is full was counted; the ride goes on without positions.
+                    let Ok((membership, seen)) = self.context.rooms.enter(job, &ride, member) else {
+                        continue;
+                    };
+                    self.part.entered(membership);
+                    link.spawn(seen, |client, seen, link| {
+                        let found = seen.map(|seen| client.part.seen(seen)).unwrap_or_default();
+                        client.put_out(found, link);
+                    });
+                }
+                Out::Leave(membership) => drop(membership),
+            }
+        }
+    }
+
+    /// The current state, where history can't tell it; then the `rest` of the steps.
+    fn snapshot(&mut self, rest: Vec<Step>, link: &mut Link<'_, Self>) {
+        let Some(reading) = self.part.read_state(&self.context) else {
+            return self.carry_out(rest, None, link);
+        };
+        link.wait(reading, move |client, state, link| match state {
+            Ok(state) => {
+                let (now, sent) = (client.context.clock.now(), client.delivery.sent());
+                let said = client.part.state(state, Place { now, sent, rest: &rest }, &client.context);
+                client.put_out(said, link);
+                client.carry_out(rest, None, link);
+            }
+            Err(error) => client.give_up(&error.into(), link),
+        });
     }
 
     /// What the client says meanwhile is handled afterwards, so a replay comes before the answer to what follows it. The
     /// continuation is not run while the client does not read: a long replay goes at the client's pace.
     fn read(&mut self, read: Read, link: &mut Link<'_, Self>) {
-        let Some(account) = self.recipient.as_ref().map(|recipient| recipient.account) else { return };
+        let Some(Owner { account, .. }) = self.owner else { return };
         if !link.is_open() {
             return;
         }
@@ -159,15 +201,15 @@ impl Client {
             self.context.metrics.event_confirm_seconds.record(took);
         }
         self.context.metrics.events_confirmed.increment(sent.len() as u64);
-        if let (Some(driver), Some(recipient)) = (self.part.driver(), &self.recipient) {
-            self.context.matcher.confirmed(driver, recipient.account, sent.iter().map(|one| one.id));
+        if let (Some(driver), Some(owner)) = (self.part.driver(), self.owner) {
+            self.context.matcher.confirmed(driver, owner.account, sent.iter().map(|one| one.id));
         }
         self.mark(sent.iter().map(|one| one.id), MarkKind::Confirmed);
     }
 
     fn mark(&self, events: impl IntoIterator<Item = EventId>, kind: MarkKind) {
-        let Some(account) = self.recipient.as_ref().map(|recipient| recipient.account) else { return };
-        let (at, over) = (self.context.clock.now().naive_utc(), self.contract().name());
+        let Some(Owner { account, .. }) = self.owner else { return };
+        let (at, over) = (self.context.clock.now().naive_utc(), P::CONTRACT.name());
         let marks = events.into_iter().map(|event| Mark { account, event, over, at, kind });
         self.context.recorder.mark(marks);
     }

@@ -1,23 +1,26 @@
 //! The driver app's part of a conversation: connecting puts the driver to work, and where history fails the app is told
 //! which orders it holds.
 
-use super::{Client, ClientContext, Opened, Part, Recipient};
-use crate::actors::session::Link;
+use super::part::{Opening, Out, Part, Place, Reading};
+use super::{Client, ClientContext, Opened, Recipient};
 use crate::actors::words;
-use crate::contracts::driver_app;
-use crate::domain::delivery::Step;
+use crate::contracts::{Contract, driver_app};
+use crate::domain::contact::Contact;
 use crate::domain::ids::{DriverId, EventId};
+use crate::domain::ride::RideId;
+use crate::domain::role::Role;
+use crate::operations::rides::Viewer;
 use crate::operations::{self, drivers};
-use crate::store::{StoreError, Tx, reads};
+use crate::store::{Job, Tx, reads};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use uuid::Uuid;
 
-pub(super) struct DriverApp {
-    pub driver: DriverId,
+pub struct DriverApp {
+    driver: DriverId,
 }
 
-impl Client {
+impl Client<DriverApp> {
     /// `last_event_id` is what the app named at the door.
     pub fn driver_app(
         driver: DriverId,
@@ -25,18 +28,47 @@ impl Client {
         last_event_id: Option<EventId>,
         context: Arc<ClientContext>,
     ) -> Self {
-        Self::new(Part::DriverApp(DriverApp { driver }), Some(recipient), last_event_id, context)
+        Self::new(DriverApp { driver }, Some(recipient), last_event_id, context)
     }
 }
 
-impl DriverApp {
-    pub fn connected(&self, session: Uuid, newest: EventId, now: DateTime<Utc>) -> String {
-        driver_app::connected(self.driver, session, newest, now)
+impl Part for DriverApp {
+    const CONTRACT: Contract = Contract::DriverApp;
+    /// The orders that the driver holds.
+    type State = Vec<(Job, Contact)>;
+
+    fn role(&self) -> Role {
+        Role::Driver
+    }
+
+    fn part_in(&self, named: Option<RideId>) -> Option<(RideId, Viewer)> {
+        Some((named?, Viewer::Driver(self.driver)))
+    }
+
+    fn driver(&self) -> Option<DriverId> {
+        Some(self.driver)
+    }
+
+    fn open(&self, recipient: Recipient, context: Arc<ClientContext>) -> Opening {
+        Box::pin(open(self.driver, recipient, context))
+    }
+
+    fn connected(&self, session: Uuid, newest: EventId, now: DateTime<Utc>) -> Vec<Out> {
+        vec![Out::text(driver_app::connected(self.driver, session, newest, now))]
+    }
+
+    fn read_state(&self, context: &Arc<ClientContext>) -> Option<Reading<Self::State>> {
+        let (database, driver) = (context.database.clone(), self.driver);
+        Some(Box::pin(async move { database.read(move |conn| reads::orders_of(conn, driver)).await }))
+    }
+
+    fn state(&mut self, held: Self::State, place: Place<'_>, _: &ClientContext) -> Vec<Out> {
+        vec![Out::text(driver_app::orders(&words::orders_held(held), place.now))]
     }
 }
 
 /// In one transaction the driver is there, and it is read where their events stand.
-pub(super) async fn open(
+async fn open(
     driver: DriverId,
     recipient: Recipient,
     context: Arc<ClientContext>,
@@ -51,18 +83,4 @@ pub(super) async fn open(
         Ok(Some(inner.standing(tx.conn(), account, now)?.into()))
     };
     context.database.write(decision).await
-}
-
-/// The orders that the driver holds.
-pub(super) fn snapshot(driver: DriverId, client: &mut Client, rest: Vec<Step>, link: &mut Link<'_, Client>) {
-    let database = client.context.database.clone();
-    let reading = async move { database.read(move |conn| reads::orders_of(conn, driver)).await };
-    link.wait(reading, move |client, outcome, link| match outcome {
-        Ok(held) => {
-            let now = client.context.clock.now();
-            client.send(driver_app::orders(&words::orders_held(held), now), link);
-            client.carry_out(rest, None, link);
-        }
-        Err::<_, StoreError>(error) => client.give_up(&error.into(), link),
-    });
 }

@@ -1,7 +1,8 @@
 //! What is said of a ride on more than one contract's socket: the two of it talk, its driver moves it on, its passenger rates
 //! it. Decided by the operations that REST has for it; what follows is heard as events.
 
-use super::{Client, Part};
+use super::Client;
+use super::part::Part;
 use crate::actors::driven::driven_m;
 use crate::actors::session::Link;
 use crate::contracts::error_codes::ErrorCode;
@@ -11,7 +12,11 @@ use crate::operations::rides::{self, Viewer};
 use crate::operations::{self, Refusal};
 
 /// A message of this kind, or any other back.
-pub(super) fn said(client: &mut Client, inbound: Inbound, link: &mut Link<'_, Client>) -> Option<Inbound> {
+pub(super) fn said<P: Part>(
+    client: &mut Client<P>,
+    inbound: Inbound,
+    link: &mut Link<'_, Client<P>>,
+) -> Option<Inbound> {
     match inbound {
         Inbound::Chat { ride_id, text } => chat(client, ride_id, text, link),
         Inbound::Rate { ride_id, stars, comment } => rate(client, ride_id, stars, comment, link),
@@ -21,29 +26,15 @@ pub(super) fn said(client: &mut Client, inbound: Inbound, link: &mut Link<'_, Cl
     None
 }
 
-impl Client {
-    /// As whom this conversation has to do with which ride. On a socket of one ride it is that one, which a message may name;
-    /// before its first search it is nobody's.
-    fn part_in(&self, named: Option<RideId>) -> Option<(RideId, Viewer)> {
-        match &self.part {
-            Part::DriverApp(app) => Some((named?, Viewer::Driver(app.driver))),
-            Part::RideHailing(hailing) => Some((named?, hailing.viewer())),
-            Part::RideMatching(app) => {
-                let (ride, passenger) = app.of_ride()?;
-                let is_it = named.is_none_or(|named| named == ride);
-                is_it.then_some((ride, Viewer::Passenger(passenger.customer)))
-            }
-        }
-    }
-
+impl<P: Part> Client<P> {
     fn no_such_ride(&mut self, link: &mut Link<'_, Self>) {
         self.not_done(&Refusal::NotFound("ride").into(), link);
     }
 }
 
 /// The other participant hears it as an event; who says it hears nothing unless it could not be said.
-fn chat(client: &mut Client, ride: Option<RideId>, text: String, link: &mut Link<'_, Client>) {
-    let Some((ride, from)) = client.part_in(ride) else { return client.no_such_ride(link) };
+fn chat<P: Part>(client: &mut Client<P>, ride: Option<RideId>, text: String, link: &mut Link<'_, Client<P>>) {
+    let Some((ride, from)) = client.part.part_in(ride) else { return client.no_such_ride(link) };
     let database = client.context.database.clone();
     let saying = async move { database.write(move |tx| rides::chat(tx, &ride, from, &text)).await };
     link.wait(saying, |client, outcome: Result<(), operations::Error>, link| {
@@ -54,14 +45,14 @@ fn chat(client: &mut Client, ride: Option<RideId>, text: String, link: &mut Link
 }
 
 /// Nobody hears of it as an event, so it is answered.
-fn rate(
-    client: &mut Client,
+fn rate<P: Part>(
+    client: &mut Client<P>,
     ride: Option<RideId>,
     stars: Stars,
     comment: Option<String>,
-    link: &mut Link<'_, Client>,
+    link: &mut Link<'_, Client<P>>,
 ) {
-    let (ride, passenger) = match client.part_in(ride) {
+    let (ride, passenger) = match client.part.part_in(ride) {
         Some((ride, Viewer::Passenger(passenger))) => (ride, passenger),
         Some(_) => return forbidden(client, "only the passenger rates a ride", link),
         None => return client.no_such_ride(link),
@@ -74,7 +65,7 @@ fn rate(
     };
     link.wait(rating, move |client, outcome: Result<(), operations::Error>, link| match outcome {
         Ok(()) => {
-            let answer = client.contract().ride_rated(&ride, stars, client.context.clock.now());
+            let answer = P::CONTRACT.ride_rated(&ride, stars, client.context.clock.now());
             client.send(answer, link);
         }
         Err(error) => client.not_done(&error, link),
@@ -83,7 +74,7 @@ fn rate(
 
 /// The driver hears their own move as an event, like the passenger; a repeated one changes nothing, and its event comes again
 /// where it was not heard.
-fn move_on(client: &mut Client, ride: RideId, step: RideStep, link: &mut Link<'_, Client>) {
+fn move_on<P: Part>(client: &mut Client<P>, ride: RideId, step: RideStep, link: &mut Link<'_, Client<P>>) {
     let Some(driver) = client.part.driver() else {
         return forbidden(client, "only the driver moves a ride on", link);
     };
@@ -108,6 +99,6 @@ fn move_on(client: &mut Client, ride: RideId, step: RideStep, link: &mut Link<'_
     });
 }
 
-fn forbidden(client: &mut Client, message: &str, link: &mut Link<'_, Client>) {
+fn forbidden<P: Part>(client: &mut Client<P>, message: &str, link: &mut Link<'_, Client<P>>) {
     client.refuse(&BadMessage::new(ErrorCode::Forbidden, message), link);
 }

@@ -1,0 +1,14 @@
+//! The transport's own time: what is compared with it is never later than now.
+//!
+//! Invariant: monotonic, and not the time of day; it never leaves the transport.
+
+use std::sync::LazyLock;
+
+use tokio::time::Instant;
+
+static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Milliseconds since the transport was first used.
+pub(super) fn now_ms() -> u64 {
+    EPOCH.elapsed().as_millis() as u64
+}
