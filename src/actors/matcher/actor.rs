@@ -7,18 +7,18 @@
 //! steady clock.
 
 use crate::actors::matcher::carry_out::{carry_out, note};
-use crate::actors::matcher::fleet::{Fleet, Shift, Sighted, Standing, Wanted};
+use crate::actors::matcher::fleet::{Fleet, Shift, Wanted};
 use crate::actors::matcher::handle::MatcherHandle;
+use crate::actors::matcher::reading::{PAGE_DRIVERS, read_fleet, read_searches, standing};
 use crate::actors::matcher::receipts::Receipts;
-use crate::actors::matcher::searches::{Done, Searches, Work};
+use crate::actors::matcher::searches::Searches;
 use crate::actors::matcher::store_look::StoreLook;
 use crate::actors::matcher::times::{by_steady, look_by_wall, work_by_wall};
+use crate::actors::matcher::work::{Done, Work};
 use crate::actors::positions::Tracks;
 use crate::actors::positions::plausible::Verdict;
-use crate::clock::{Moment, SharedClock};
+use crate::clock::SharedClock;
 use crate::config::Settings;
-use crate::domain::candidate::PassedOver;
-use crate::domain::driver::DriverStatus;
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::position::Position;
 use crate::domain::ride::Rules;
@@ -26,7 +26,7 @@ use crate::domain::search::{OpenSearch, SearchNews};
 use crate::metrics::Metrics;
 use crate::operations::{self, searches};
 use crate::store::reads::{self, Matchable};
-use crate::store::{Chain, Conn, Database, Driver, StoreError};
+use crate::store::{Chain, Database, StoreError};
 use actix::prelude::*;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use std::collections::HashSet;
@@ -39,8 +39,6 @@ const TAKE_INTERVAL: Duration = Duration::from_millis(100);
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// … and how long a transaction may have taken that wrote the time of its change before it committed.
 const TRANSACTION_MAX: TimeDelta = TimeDelta::seconds(30);
-/// Drivers read at a time.
-const PAGE_DRIVERS: i64 = 1000;
 /// Rides for later whose searches are begun in one transaction; more are in the next look's.
 const DUE_MAX: i64 = 50;
 
@@ -96,47 +94,6 @@ pub async fn start(
     };
     let matcher = Matcher::start_in_arbiter(&Arbiter::new().handle(), |_| matcher);
     Ok(MatcherHandle::new(receipts, of_handle, matcher))
-}
-
-/// The open searches, to go on with.
-pub fn read_searches(conn: &mut Conn<'_>) -> Result<Vec<OpenSearch>, StoreError> {
-    let open = searches::open_jobs(conn)?;
-    searches::find_among(conn, &open)
-}
-
-async fn read_fleet(database: &Database, now: Moment) -> Result<Fleet, StoreError> {
-    let mut fleet = Fleet::default();
-    fleet.at(now.steady);
-    let mut after = DriverId(0);
-    loop {
-        let page = database.read(move |conn| reads::matchable_drivers(conn, after, PAGE_DRIVERS)).await?;
-        let is_last = (page.len() as i64) < PAGE_DRIVERS;
-        after = page.last().map_or(after, |row| row.driver.id);
-        for row in page {
-            fleet.set(standing(row, now));
-        }
-        if is_last {
-            return Ok(fleet);
-        }
-    }
-}
-
-/// A driver as the fleet has them.
-pub fn standing(Matchable { driver, account, is_carrying }: Matchable, now: Moment) -> Standing {
-    let position = driver.position().zip(driver.position_at).map(|(position, at)| Sighted {
-        position,
-        at_ms: now.steady_of(at.and_utc()).timestamp_millis(),
-        is_measured: driver.position_measured,
-    });
-    let unfit = match driver.status {
-        _ if account.is_suspended => Some(PassedOver::Suspended),
-        _ if !driver.is_verified => Some(PassedOver::NotVerified),
-        DriverStatus::Available => None,
-        DriverStatus::Busy => Some(PassedOver::Busy),
-        DriverStatus::Offline => Some(PassedOver::Offline),
-    };
-    let Driver { id, vehicle_type, changed_at, .. } = driver;
-    Standing { driver: id, vehicle_type, unfit, is_carrying, position, changed_at }
 }
 
 impl Actor for Matcher {

@@ -1,6 +1,6 @@
 //! Makes durable what searches want, one piece of work at a time.
 
-use crate::actors::matcher::searches::{Done, Work};
+use crate::actors::matcher::work::{Done, Work};
 use crate::domain::candidate::Look;
 use crate::domain::ids::JobId;
 use crate::domain::position::Position;

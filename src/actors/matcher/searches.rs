@@ -5,10 +5,10 @@
 //! the open offers of all searches.
 
 use crate::actors::matcher::fleet::{Fleet, Wanted};
+use crate::actors::matcher::work::{Done, Work};
 use crate::domain::candidate::{Considered, Look, PassedOver};
 use crate::domain::ids::{DriverId, JobId, SearchId};
 use crate::domain::position::Position;
-use crate::domain::ride::Unavailable;
 use crate::domain::search::{Candidate, Effect, OpenSearch, Search, SearchNews};
 use crate::domain::search_policy::{Patience, Policy};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,35 +17,6 @@ use std::sync::Arc;
 
 /// Drivers in one search's trace beside those who are asked: some ten looks' worth.
 const TRACED_MAX: usize = 200;
-
-/// Something to be made durable for a search.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Work {
-    /// To drivers who are all given the same time.
-    Offer {
-        drivers: Vec<DriverId>,
-        expires_at: DateTime<Utc>,
-    },
-    Claim(DriverId),
-    Close {
-        driver: DriverId,
-        reason: Unavailable,
-    },
-    Widen(usize),
-    GiveUp,
-}
-
-/// What became of it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Done {
-    /// Only these were told.
-    Offered(Vec<DriverId>),
-    ClaimLost(DriverId),
-    /// Also where it was no longer needed.
-    Carried,
-    /// The store could not be asked. Once more.
-    Failed,
-}
 
 struct Running {
     search: Search,

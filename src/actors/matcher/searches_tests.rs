@@ -4,6 +4,7 @@ use super::*;
 use crate::actors::matcher::fleet::{Sighted, Standing};
 use crate::domain::ids::SearchId;
 use crate::domain::offer::{Offer, Outcome};
+use crate::domain::ride::Unavailable;
 use crate::domain::search::SearchRow;
 use crate::domain::search_policy::{Mode, Radii};
 use std::num::NonZeroUsize;

@@ -1,7 +1,7 @@
 //! Searches run by the steady clock, and their rows are by the time of day: here the two are translated. So a search and its
 //! offers last as long as they were meant to, whatever the clock is set to while they are open. Pure.
 
-use crate::actors::matcher::searches::Work;
+use crate::actors::matcher::work::Work;
 use crate::clock::Moment;
 use crate::domain::candidate::Look;
 use crate::domain::search::OpenSearch;
