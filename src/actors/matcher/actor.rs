@@ -100,7 +100,8 @@ impl Actor for Matcher {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        std::mem::take(&mut self.unfinished).into_iter().for_each(|search| self.open(search));
+        let unfinished = std::mem::take(&mut self.unfinished);
+        self.open_all(unfinished);
         self.follow_up(ctx);
         ctx.run_interval(TAKE_INTERVAL, |matcher, ctx| {
             matcher.take_moves();
@@ -288,6 +289,12 @@ impl Matcher {
         self.searches.open(now.steady, by_steady(search, now), &self.fleet);
     }
 
+    /// The one that was opened first is the first to look.
+    fn open_all(&mut self, mut searches: Vec<OpenSearch>) {
+        searches.sort_by_key(|search| (search.row.opened_at, search.job));
+        searches.into_iter().for_each(|search| self.open(search));
+    }
+
     /// What every message ends with: begins the work that searches want done, and sets the timer for the next of them.
     fn follow_up(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.moment();
@@ -349,7 +356,8 @@ impl Matcher {
         }
     }
 
-    fn take_over(&mut self, rows: Vec<Matchable>) {
+    fn take_over(&mut self, mut rows: Vec<Matchable>) {
+        rows.sort_by_key(|row| row.driver.id);
         let now = self.clock.moment();
         for row in rows {
             let standing = standing(row, now);
@@ -443,7 +451,7 @@ impl Matcher {
         let reading = async move { database.read(move |conn| searches::find_among(conn, &unknown)).await };
         ctx.spawn(reading.into_actor(self).map(|found, matcher, ctx| match found {
             Ok(found) => {
-                found.into_iter().for_each(|search| matcher.open(search));
+                matcher.open_all(found);
                 matcher.follow_up(ctx);
             }
             Err::<_, StoreError>(error) => log::warn!("open searches not read: {}", Chain(&error)),

@@ -191,7 +191,8 @@ impl Fleet {
         self.known.get(&driver).is_some_and(|known| known.changed_at == Some(changed_at))
     }
 
-    /// What drivers' apps have told by now. Who is not known is left out. Returns who can have a ride since then.
+    /// What drivers' apps have told by now. Drivers who are not known are left out. Returns those who can have a ride since
+    /// then, by id.
     pub fn moved(&mut self, news: impl IntoIterator<Item = (DriverId, News)>) -> Vec<DriverId> {
         let (mut free, mut entered) = (Vec::new(), Vec::new());
         for (driver, News { seen, doubt }) in news {
@@ -220,6 +221,7 @@ impl Fleet {
                 entered.push(*driver);
             }
         });
+        entered.sort_unstable();
         entered
     }
 

@@ -120,7 +120,7 @@ impl Tracks {
         track.judge(fix, now, &self.limits, self.new_since_ms)
     }
 
-    /// What is new since the last time.
+    /// What is new since the last time, by driver: not by which thread was the first.
     pub fn take_news(&self) -> Vec<(DriverId, News)> {
         let mut all = Vec::new();
         for shard in &self.shards {
@@ -132,6 +132,7 @@ impl Tracks {
                 }
             }
         }
+        all.sort_unstable_by_key(|(driver, _)| *driver);
         all
     }
 
