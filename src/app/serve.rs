@@ -25,7 +25,7 @@ use crate::config::{FinalFare, Settings};
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::event::{Announcement, Event, EventBody};
 use crate::domain::ids::DriverId;
-use crate::domain::search::SearchNews;
+use crate::domain::open_search::SearchNews;
 use crate::metrics::Metrics;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;

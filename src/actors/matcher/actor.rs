@@ -7,22 +7,22 @@
 //! steady clock.
 
 use crate::actors::matcher::carry_out::{carry_out, note};
-use crate::actors::matcher::fleet::{Fleet, Shift, Wanted};
 use crate::actors::matcher::handle::MatcherHandle;
 use crate::actors::matcher::reading::{PAGE_DRIVERS, read_fleet, read_searches, standing};
 use crate::actors::matcher::receipts::Receipts;
-use crate::actors::matcher::searches::Searches;
-use crate::actors::matcher::store_look::StoreLook;
 use crate::actors::matcher::times::{by_steady, look_by_wall, work_by_wall};
-use crate::actors::matcher::work::{Done, Work};
 use crate::actors::positions::Tracks;
-use crate::actors::positions::plausible::Verdict;
 use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::domain::ids::{DriverId, JobId};
+use crate::domain::open_search::{OpenSearch, SearchNews};
 use crate::domain::position::Position;
 use crate::domain::ride::Rules;
-use crate::domain::search::{OpenSearch, SearchNews};
+use crate::matching::fleet::{Fleet, Shift, Wanted};
+use crate::matching::plausible::Verdict;
+use crate::matching::searches::Searches;
+use crate::matching::store_look::StoreLook;
+use crate::matching::work::{Done, Work};
 use crate::metrics::Metrics;
 use crate::operations::{self, searches};
 use crate::store::reads::{self, Matchable};

@@ -1,11 +1,11 @@
 //! What the store has of drivers and searches, read as the fleet and the searches in memory have it.
 
-use crate::actors::matcher::fleet::{Fleet, Sighted, Standing};
 use crate::clock::Moment;
 use crate::domain::candidate::PassedOver;
 use crate::domain::driver::DriverStatus;
 use crate::domain::ids::DriverId;
-use crate::domain::search::OpenSearch;
+use crate::domain::open_search::OpenSearch;
+use crate::matching::fleet::{Fleet, Sighted, Standing};
 use crate::operations::searches;
 use crate::store::reads::{self, Matchable};
 use crate::store::{Conn, Database, Driver, StoreError};

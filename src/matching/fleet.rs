@@ -2,13 +2,12 @@
 //! matched. Pure; a cache that is rebuilt from the store at start. Positions have times of the steady clock, which is told
 //! to it.
 
-use crate::actors::matcher::index::{Entry, Found, Index, Indexed, Put};
-use crate::actors::matcher::vehicle::{VehicleType, VehicleTypes};
-use crate::actors::positions::News;
-use crate::actors::positions::plausible::{Sighting, Verdict};
 use crate::domain::candidate::{Considered, PassedOver};
 use crate::domain::ids::DriverId;
 use crate::domain::position::Position;
+use crate::matching::index::{Entry, Found, Index, Indexed, Put};
+use crate::matching::plausible::{Sighting, Verdict};
+use crate::matching::vehicle::{VehicleType, VehicleTypes};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use std::collections::{HashMap, HashSet};
 
@@ -37,6 +36,15 @@ pub struct Sighted {
     pub at_ms: i64,
     /// False for a position that was seeded or set by an operator: it does not age.
     pub is_measured: bool,
+}
+
+/// What is new of a driver's device.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct News {
+    /// The newest that is believed, if there is a newer one.
+    pub seen: Option<Sighting>,
+    /// Why a newer one is not believed, if there is one.
+    pub doubt: Option<Verdict>,
 }
 
 struct Known {

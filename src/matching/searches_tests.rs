@@ -1,12 +1,12 @@
 //! Searches in memory, with a fleet and no store: what is asked to be made durable, and in which order.
 
 use super::*;
-use crate::actors::matcher::fleet::{Sighted, Standing};
 use crate::domain::ids::SearchId;
 use crate::domain::offer::{Offer, Outcome};
+use crate::domain::open_search::SearchRow;
 use crate::domain::ride::Unavailable;
-use crate::domain::search::SearchRow;
 use crate::domain::search_policy::{Mode, Radii};
+use crate::matching::fleet::{Sighted, Standing};
 use std::num::NonZeroUsize;
 
 fn ms(after: i64) -> DateTime<Utc> {

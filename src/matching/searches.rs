@@ -5,13 +5,14 @@
 //! the open offers of all searches; of one driver one claim is under way at a time. Nothing depends on the order of a hash
 //! map: whatever several searches could have goes to the one that was opened first, of several opened at once to the lower id.
 
-use crate::actors::matcher::fleet::{Fleet, Wanted};
-use crate::actors::matcher::work::{Done, Work};
 use crate::domain::candidate::{Considered, Look, PassedOver};
 use crate::domain::ids::{DriverId, JobId, SearchId};
+use crate::domain::open_search::{OpenSearch, SearchNews};
 use crate::domain::position::Position;
-use crate::domain::search::{Candidate, Effect, OpenSearch, Search, SearchNews};
 use crate::domain::search_policy::{Mode, Patience, Policy};
+use crate::matching::fleet::{Fleet, Wanted};
+use crate::matching::search::{Candidate, Effect, Search};
+use crate::matching::work::{Done, Work};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::ops::Bound;
