@@ -10,10 +10,10 @@ use std::hint::black_box;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use fleetwire::actors::matcher::index::{Index, Indexed};
-use fleetwire::actors::matcher::vehicle::{VehicleType, VehicleTypes};
 use fleetwire::domain::ids::DriverId;
 use fleetwire::domain::position::Position;
+use fleetwire::matching::index::{Index, Indexed};
+use fleetwire::matching::vehicle::{VehicleType, VehicleTypes};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 

@@ -10,6 +10,7 @@ pub mod current_request;
 pub mod domain;
 #[cfg(test)]
 mod fuzzing;
+pub mod matching;
 pub mod metrics;
 pub mod operations;
 pub mod providers;

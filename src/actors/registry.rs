@@ -47,7 +47,7 @@ pub struct Registered {
 
 /// A session that hears of its account's events.
 pub(super) struct Listener {
-    pub handle: SessionHandle<Client>,
+    pub handle: SessionHandle<ToClient>,
     pub contract: Contract,
     /// What its token says.
     pub claims: Option<Box<VerifiedClaims>>,
@@ -105,7 +105,7 @@ impl Registry {
         account: AccountId,
         new: Listener,
         gone: &[Uuid],
-    ) -> Vec<SessionHandle<Client>> {
+    ) -> Vec<SessionHandle<ToClient>> {
         let mut accounts = self.accounts();
         let connected = accounts.entry(account).or_default();
         let is_gone = |older: &mut Listener| gone.contains(&older.handle.session_id());

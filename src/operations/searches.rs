@@ -1,4 +1,4 @@
-//! Searches for rides' drivers, and the offers that they make. Whom to ask and when is decided in `domain::search`; here it
+//! Searches for rides' drivers, and the offers that they make. Whom to ask and when is decided in `matching::search`; here it
 //! is made durable, each effect on the condition that its rows are still as they were.
 //!
 //! Invariant: a search and its offers are changed only with the ride's row locked, and an offer that ends without the
@@ -12,8 +12,8 @@ use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::offer_detail::OfferDetail;
+use crate::domain::open_search::{End, OpenSearch, SearchRow};
 use crate::domain::ride::{ANY_VEHICLE, CancelCode, CancelledBy, Unavailable, takes};
-use crate::domain::search::{End, OpenSearch, SearchRow};
 use crate::domain::search_policy::Patience;
 use crate::domain::story::What;
 use crate::operations::error::Error;

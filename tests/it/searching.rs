@@ -225,6 +225,38 @@ async fn a_driver_who_comes_online_or_near_while_a_search_is_open_is_asked() {
     app.expect("ride_requested").await;
 }
 
+/// Each search claimed the driver for itself: all claims but one were lost, and the ride that won was not the one that waited
+/// longest.
+#[tokio::test]
+async fn a_driver_who_comes_online_gets_the_ride_that_waits_longest_and_is_claimed_once() {
+    let mut server = Server::builder().stable_port().start().await;
+    let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
+    let operator = server.operator().await;
+    let here = json!({"latitude": 3.8481, "longitude": 11.5021, "status": "offline"});
+    operator.change_driver(1, here).await.expect(200);
+    let mut rides = Vec::new();
+    for _ in 0..60 {
+        rides.push(passenger.request_ride().await);
+    }
+    // So that the longest wait is not the lowest id's.
+    server.database().execute(&format!(
+        "UPDATE searches SET opened_at = (SELECT MAX(opened_at) FROM searches) \
+         WHERE job_id < (SELECT id FROM jobs WHERE public_id = '{}')",
+        rides[36]
+    ));
+    server.restart().await;
+    assert_eq!(server.metric("fleetwire_searches_open").await, 60.0);
+    let mut app = server.driver(1).await;
+    for ride in &rides[36..38] {
+        let events = app.events_until(|event| event["type"] == "ride_accepted").await;
+        assert_eq!(events.last().expect("an event")["data"]["ride_id"], json!(ride));
+        for step in ["accept", "start", "complete"] {
+            driver.ride(ride, step).await.expect(200);
+        }
+    }
+    assert_eq!(server.metric("fleetwire_claims_lost_total").await, 0.0);
+}
+
 #[tokio::test]
 async fn the_radius_grows_when_nobody_within_it_is_left() {
     let server = Server::builder().setting("SEARCH_RADIUS_M", "300,5000");

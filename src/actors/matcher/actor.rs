@@ -7,27 +7,27 @@
 //! steady clock.
 
 use crate::actors::matcher::carry_out::{carry_out, note};
-use crate::actors::matcher::fleet::{Fleet, Shift, Sighted, Standing, Wanted};
 use crate::actors::matcher::handle::{Candidate, MatcherHandle, Nearest};
+use crate::actors::matcher::reading::{PAGE_DRIVERS, read_fleet, read_searches, standing};
 use crate::actors::matcher::receipts::Receipts;
-use crate::actors::matcher::searches::{Done, Searches, Work};
-use crate::actors::matcher::store_look::StoreLook;
 use crate::actors::matcher::times::{by_steady, look_by_wall, work_by_wall};
 use crate::actors::positions::Tracks;
-use crate::actors::positions::plausible::Verdict;
-use crate::clock::{Moment, SharedClock};
+use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::domain::announcement::SearchNews;
-use crate::domain::candidate::PassedOver;
-use crate::domain::driver::DriverStatus;
 use crate::domain::ids::{DriverId, JobId};
+use crate::domain::open_search::OpenSearch;
 use crate::domain::position::Position;
 use crate::domain::ride::Rules;
-use crate::domain::search::OpenSearch;
+use crate::matching::fleet::{Fleet, Shift, Wanted};
+use crate::matching::plausible::Verdict;
+use crate::matching::searches::Searches;
+use crate::matching::store_look::StoreLook;
+use crate::matching::work::{Done, Work};
 use crate::metrics::Metrics;
 use crate::operations::{self, searches};
 use crate::store::reads::{self, Matchable};
-use crate::store::{Chain, Conn, Database, Driver, StoreError};
+use crate::store::{Chain, Database, StoreError};
 use actix::prelude::*;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use std::collections::HashSet;
@@ -40,8 +40,6 @@ const TAKE_INTERVAL: Duration = Duration::from_millis(100);
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// … and how long a transaction may have taken that wrote the time of its change before it committed.
 const TRANSACTION_MAX: TimeDelta = TimeDelta::seconds(30);
-/// Drivers read at a time.
-const PAGE_DRIVERS: i64 = 1000;
 /// Rides for later whose searches are begun in one transaction; more are in the next look's.
 const DUE_MAX: i64 = 50;
 
@@ -99,52 +97,12 @@ pub async fn start(
     Ok(MatcherHandle::new(receipts, of_handle, matcher))
 }
 
-/// The open searches, to go on with.
-pub fn read_searches(conn: &mut Conn<'_>) -> Result<Vec<OpenSearch>, StoreError> {
-    let open = searches::open_jobs(conn)?;
-    searches::find_among(conn, &open)
-}
-
-async fn read_fleet(database: &Database, now: Moment) -> Result<Fleet, StoreError> {
-    let mut fleet = Fleet::default();
-    fleet.at(now.steady);
-    let mut after = DriverId(0);
-    loop {
-        let page = database.read(move |conn| reads::matchable_drivers(conn, after, PAGE_DRIVERS)).await?;
-        let is_last = (page.len() as i64) < PAGE_DRIVERS;
-        after = page.last().map_or(after, |row| row.driver.id);
-        for row in page {
-            fleet.set(standing(row, now));
-        }
-        if is_last {
-            return Ok(fleet);
-        }
-    }
-}
-
-/// A driver as the fleet has them.
-pub fn standing(Matchable { driver, account, is_carrying }: Matchable, now: Moment) -> Standing {
-    let position = driver.position().zip(driver.position_at).map(|(position, at)| Sighted {
-        position,
-        at_ms: now.steady_of(at.and_utc()).timestamp_millis(),
-        is_measured: driver.position_measured,
-    });
-    let unfit = match driver.status {
-        _ if account.is_suspended => Some(PassedOver::Suspended),
-        _ if !driver.is_verified => Some(PassedOver::NotVerified),
-        DriverStatus::Available => None,
-        DriverStatus::Busy => Some(PassedOver::Busy),
-        DriverStatus::Offline => Some(PassedOver::Offline),
-    };
-    let Driver { id, vehicle_type, changed_at, .. } = driver;
-    Standing { driver: id, vehicle_type, unfit, is_carrying, position, changed_at }
-}
-
 impl Actor for Matcher {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        std::mem::take(&mut self.unfinished).into_iter().for_each(|search| self.open(search));
+        let unfinished = std::mem::take(&mut self.unfinished);
+        self.open_all(unfinished);
         self.follow_up(ctx);
         ctx.run_interval(TAKE_INTERVAL, |matcher, ctx| {
             matcher.take_moves();
@@ -312,6 +270,12 @@ impl Matcher {
         self.searches.open(now.steady, by_steady(search, now), &self.fleet);
     }
 
+    /// The one that was opened first is the first to look.
+    fn open_all(&mut self, mut searches: Vec<OpenSearch>) {
+        searches.sort_by_key(|search| (search.row.opened_at, search.job));
+        searches.into_iter().for_each(|search| self.open(search));
+    }
+
     /// What every message ends with: begins the work that searches want done, and sets the timer for the next of them.
     fn follow_up(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.moment();
@@ -373,7 +337,8 @@ impl Matcher {
         }
     }
 
-    fn take_over(&mut self, rows: Vec<Matchable>) {
+    fn take_over(&mut self, mut rows: Vec<Matchable>) {
+        rows.sort_by_key(|row| row.driver.id);
         let now = self.clock.moment();
         for row in rows {
             let standing = standing(row, now);
@@ -471,7 +436,7 @@ impl Matcher {
         let reading = async move { database.read(move |conn| searches::find_among(conn, &jobs)).await };
         Box::pin(reading.into_actor(self).map(|found, matcher, ctx| match found {
             Ok(found) => {
-                found.into_iter().for_each(|search| matcher.open(search));
+                matcher.open_all(found);
                 matcher.follow_up(ctx);
             }
             Err::<_, StoreError>(error) => log::warn!("open searches not read: {}", Chain(&error)),

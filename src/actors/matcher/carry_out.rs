@@ -1,10 +1,10 @@
 //! Makes durable what searches want, one piece of work at a time.
 
-use crate::actors::matcher::searches::{Done, Work};
 use crate::domain::candidate::Look;
 use crate::domain::ids::JobId;
 use crate::domain::position::Position;
 use crate::domain::ride::Rules;
+use crate::matching::work::{Done, Work};
 use crate::operations::{Error, rides, searches};
 use crate::store::{Chain, Database, Tx};
 use std::sync::Arc;

@@ -1,10 +1,10 @@
 //! Searches run by the steady clock, and their rows are by the time of day: here the two are translated. So a search and its
 //! offers last as long as they were meant to, whatever the clock is set to while they are open. Pure.
 
-use crate::actors::matcher::searches::Work;
 use crate::clock::Moment;
 use crate::domain::candidate::Look;
-use crate::domain::search::OpenSearch;
+use crate::domain::open_search::OpenSearch;
+use crate::matching::work::Work;
 use chrono::{DateTime, Utc};
 
 /// A search as rows have it, by the steady clock. What began later than now began before the clock was set, and nobody knows when:
@@ -46,8 +46,8 @@ mod tests {
     use super::*;
     use crate::domain::ids::{DriverId, JobId, SearchId};
     use crate::domain::offer::Offer;
+    use crate::domain::open_search::SearchRow;
     use crate::domain::position::Position;
-    use crate::domain::search::SearchRow;
     use crate::domain::search_policy::Patience;
     use chrono::TimeDelta;
 

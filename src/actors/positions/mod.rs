@@ -1,26 +1,24 @@
 //! The one door through which a position reaches the index, the rooms and the recorder, whichever way it came. Here alone
-//! it is judged, so that nobody is shown what searches do not believe.
+//! it is judged (by `matching::plausible`), so that nobody is shown what searches do not believe.
 //!
 //! | file | owns |
 //! | --- | --- |
 //! | `tracks` | what is known of every driver's device |
 //! | `phone_clock` | how old a position was when it came |
-//! | `plausible` | which positions are believed |
 
 mod phone_clock;
-pub mod plausible;
 mod tracks;
 
-pub use tracks::{News, Tracks};
+pub use tracks::Tracks;
 
 use crate::actors::recorder::{Full, RecorderHandle};
 use crate::actors::room::{Rooms, Told};
 use crate::clock::{Moment, SharedClock};
 use crate::domain::ids::DriverId;
 use crate::domain::position::Fix;
+use crate::matching::plausible::Verdict;
 use crate::metrics::Metrics;
 use chrono::{DateTime, TimeDelta, Utc};
-use plausible::Verdict;
 use std::sync::Arc;
 use tracks::Judged;
 

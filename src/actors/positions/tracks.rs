@@ -5,10 +5,11 @@
 //! All times in here are steady ones, which are never set, so a clock that steps moves nobody.
 
 use crate::actors::positions::phone_clock::PhoneClock;
-use crate::actors::positions::plausible::{Limits, Sighting, Trail, Verdict};
 use crate::clock::Moment;
 use crate::domain::ids::DriverId;
 use crate::domain::position::{Fix, Position};
+use crate::matching::fleet::News;
+use crate::matching::plausible::{Limits, Sighting, Trail, Verdict};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -30,15 +31,6 @@ pub struct Judged {
     pub at: DateTime<Utc>,
     /// The same position may be in the store. Almost all are known to be new without a look.
     pub may_repeat: bool,
-}
-
-/// What is new of a driver.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct News {
-    /// The newest that is believed, if there is a newer one.
-    pub seen: Option<Sighting>,
-    /// Why a newer one is not believed, if there is one.
-    pub doubt: Option<Verdict>,
 }
 
 /// One driver's device.
@@ -120,7 +112,7 @@ impl Tracks {
         track.judge(fix, now, &self.limits, self.new_since_ms)
     }
 
-    /// What is new since the last time.
+    /// What is new since the last time, by driver: not by which thread was the first.
     pub fn take_news(&self) -> Vec<(DriverId, News)> {
         let mut all = Vec::new();
         for shard in &self.shards {
@@ -132,6 +124,7 @@ impl Tracks {
                 }
             }
         }
+        all.sort_unstable_by_key(|(driver, _)| *driver);
         all
     }
 

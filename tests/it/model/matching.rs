@@ -4,14 +4,15 @@ use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fleetwire::actors::matcher::{
-    Done, Fleet, Searches, Shift, Work, by_steady, carry_out, read_searches, standing, work_by_wall,
-};
+use fleetwire::actors::matcher::{by_steady, carry_out, read_searches, standing, work_by_wall};
 use fleetwire::clock::{Clock, Manual};
 use fleetwire::domain::announcement::SearchNews;
 use fleetwire::domain::ids::{AccountId, DriverId, EventId, JobId};
-use fleetwire::domain::search::OpenSearch;
+use fleetwire::domain::open_search::OpenSearch;
 use fleetwire::domain::search_policy::{Mode, Policy, Radii};
+use fleetwire::matching::fleet::{Fleet, Shift};
+use fleetwire::matching::searches::Searches;
+use fleetwire::matching::work::{Done, Work};
 use fleetwire::store::reads::{self, Matchable};
 use fleetwire::store::{Database, StoreError};
 

@@ -7,17 +7,19 @@ mod ride_matching;
 
 use super::part::Part;
 use super::{Arrival, Client, ClientContext, Recipient, SearchLimits};
-use crate::actors::dispatcher::{Dispatcher, DispatcherLimits};
+use crate::actors::dispatcher::{self, Dispatcher};
 use crate::actors::entrance::Entrance;
 use crate::actors::matcher;
 use crate::actors::positions::{Positions, Tracks};
+use crate::actors::presence::Presence;
 use crate::actors::recorder::{self, RecorderOptions};
 use crate::actors::registry::Registry;
 use crate::actors::room::{self, RoomOptions, Rooms};
 use crate::actors::session::conversation::{Carrier, Conversation, Link, Work};
 use crate::actors::session::handle::{Ended, SessionHandle, Shared, Task, Waker, Watched};
 use crate::actors::session::{Sent, ToClient, TransportLimits, TransportMetrics};
-use crate::clock::{Clock, Manual};
+use crate::actors::silence::{self, SilenceOptions};
+use crate::clock::{Clock, Manual, SharedClock};
 use crate::config::Settings;
 use crate::contracts::close_codes::CloseCode;
 use crate::domain::currency::Currency;
@@ -32,7 +34,7 @@ use crate::operations::tokens::{Subject, TokenKeys, TokenLifetimes, Use, Verifie
 use crate::operations::{Error, orders, seed};
 use crate::rate_limit::AccountLimits;
 use crate::store::{Database, Durability, Options, Party, StoreError, Tx, Where, migrate, sql};
-use actix::{Actor, Addr};
+use actix::{Addr, Arbiter};
 use bytestring::ByteString;
 use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
@@ -59,7 +61,7 @@ static EMPTY: LazyLock<PathBuf> = LazyLock::new(|| {
 /// All that a conversation speaks to, on a database with the demo's people.
 struct House {
     context: Arc<ClientContext>,
-    registry: Arc<Registry>,
+    presence: Arc<Presence>,
     entrance: Entrance,
     clock: Manual,
     currency: Currency,
@@ -122,7 +124,8 @@ impl House {
         publish(&database, registry.clone(), rooms.clone());
         let lifetimes =
             TokenLifetimes { access: settings.tokens.access_ttl, refresh: settings.tokens.refresh_ttl };
-        let dispatcher = dispatcher(&database, &registry, &rooms, &positions, &clock, &metrics);
+        let presence = Arc::new(Presence::new(shared.clone(), TimeDelta::hours(1)));
+        let dispatcher = dispatcher(&database, &registry, &presence, &positions, &clock, &metrics);
         let context = ClientContext {
             database,
             dispatcher,
@@ -147,7 +150,7 @@ impl House {
             sockets_max: 10,
         };
         let entrance = Entrance::new(RideKeyRule::Required, 100, metrics);
-        House { context: Arc::new(context), registry, entrance, clock, currency, directory }
+        House { context: Arc::new(context), presence, entrance, clock, currency, directory }
     }
 
     async fn decide<T: Send + 'static>(
@@ -222,7 +225,7 @@ impl House {
     }
 
     async fn until_gone(&self, account: AccountId) {
-        self.until("the session leaves", async || !self.registry.is_connected(account)).await;
+        self.until("the session leaves", async || !self.presence.is_connected(account)).await;
     }
 }
 
@@ -230,27 +233,29 @@ impl House {
 fn dispatcher(
     database: &Database,
     registry: &Arc<Registry>,
-    rooms: &Rooms,
+    presence: &Arc<Presence>,
     positions: &Positions,
     clock: &Manual,
     metrics: &Arc<Metrics>,
 ) -> Addr<Dispatcher> {
-    let limits = DispatcherLimits {
+    let options = SilenceOptions {
         deliveries_max: 5,
         offline_after: TimeDelta::hours(1),
         lost_after: TimeDelta::hours(1),
         offers_again: false,
     };
-    let (registry, rooms, positions) = (registry.clone(), rooms.clone(), positions.clone());
-    let (clock, metrics) = (Arc::new(clock.clone()), metrics.clone());
-    Dispatcher::new(database.clone(), registry, rooms, positions, clock, metrics, limits).start()
+    let (arbiter, told) = (Arbiter::current(), positions.clone());
+    let time: SharedClock = Arc::new(clock.clone());
+    let (here, store) = (presence.clone(), database.clone());
+    let silence = silence::start(options, here, told, store, time.clone(), metrics.clone(), &arbiter);
+    dispatcher::start(registry.clone(), presence.clone(), silence, time, metrics.clone(), &arbiter)
 }
 
 /// Says what was committed to sessions and rooms alone.
 fn publish(database: &Database, registry: Arc<Registry>, rooms: Rooms) {
-    database.publish_to(move |announcements| {
-        registry.publish(&announcements);
-        rooms.publish(&announcements);
+    database.publish_to(move |committed| {
+        registry.publish(&committed);
+        rooms.publish(&committed);
     });
 }
 

@@ -2,13 +2,12 @@
 //! matched. Pure; a cache that is rebuilt from the store at start. Positions have times of the steady clock, which is told
 //! to it.
 
-use crate::actors::matcher::index::{Entry, Found, Index, Indexed, Put};
-use crate::actors::matcher::vehicle::{VehicleType, VehicleTypes};
-use crate::actors::positions::News;
-use crate::actors::positions::plausible::{Sighting, Verdict};
 use crate::domain::candidate::{Considered, PassedOver};
 use crate::domain::ids::DriverId;
 use crate::domain::position::Position;
+use crate::matching::index::{Entry, Found, Index, Indexed, Put};
+use crate::matching::plausible::{Sighting, Verdict};
+use crate::matching::vehicle::{VehicleType, VehicleTypes};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use std::collections::{HashMap, HashSet};
 
@@ -37,6 +36,15 @@ pub struct Sighted {
     pub at_ms: i64,
     /// False for a position that was seeded or set by an operator: it does not age.
     pub is_measured: bool,
+}
+
+/// What is new of a driver's device.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct News {
+    /// The newest that is believed, if there is a newer one.
+    pub seen: Option<Sighting>,
+    /// Why a newer one is not believed, if there is one.
+    pub doubt: Option<Verdict>,
 }
 
 struct Known {
@@ -191,7 +199,8 @@ impl Fleet {
         self.known.get(&driver).is_some_and(|known| known.changed_at == Some(changed_at))
     }
 
-    /// What drivers' apps have told by now. Who is not known is left out. Returns who can have a ride since then.
+    /// What drivers' apps have told by now. Drivers who are not known are left out. Returns those who can have a ride since
+    /// then, by id.
     pub fn moved(&mut self, news: impl IntoIterator<Item = (DriverId, News)>) -> Vec<DriverId> {
         let (mut free, mut entered) = (Vec::new(), Vec::new());
         for (driver, News { seen, doubt }) in news {
@@ -220,6 +229,7 @@ impl Fleet {
                 entered.push(*driver);
             }
         });
+        entered.sort_unstable();
         entered
     }
 

@@ -1,4 +1,4 @@
-//! A search, the pure part: who is asked to take a ride and when, and when it is given up. One value for each open
+//! One search: who is asked to take a ride and when, and when it is given up. One value for each open
 //! search. Whoever drives it calls one method for each thing that happens, carries out the effects in the order given,
 //! and calls [`Search::tick`] at [`Search::wake_at`].
 //!
@@ -9,10 +9,9 @@
 //! What always holds: no driver is offered the ride twice; of the offers that hold a place there are never more than the
 //! batch size; no offer outlives the deadline, and the search ends by it.
 
-use crate::domain::announcement::OpenedSearch;
-use crate::domain::ids::{DriverId, JobId, SearchId};
+use crate::domain::ids::DriverId;
 use crate::domain::offer::{Offer, Outcome};
-use crate::domain::position::Position;
+use crate::domain::open_search::{End, SearchRow};
 use crate::domain::ride::Unavailable;
 use crate::domain::search_policy::{Mode, Patience, Policy};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -30,39 +29,6 @@ pub struct Candidate {
     pub distance_m: f64,
     /// Of all searches.
     pub open_offers: usize,
-}
-
-/// What is kept of a search.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SearchRow {
-    pub opened_at: DateTime<Utc>,
-    pub deadline: DateTime<Utc>,
-    /// How many times the radius grew.
-    pub step: usize,
-}
-
-/// An open search as rows have it: all that is needed to begin it, or to go on with it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OpenSearch {
-    pub id: SearchId,
-    pub job: JobId,
-    pub row: SearchRow,
-    pub patience: Patience,
-    pub pickup: Position,
-    /// None takes every vehicle.
-    pub vehicle_type: Option<String>,
-    /// All that were made of this ride, also by earlier searches.
-    pub offers: Vec<Offer>,
-    /// Drivers who let the ride pass or gave it back.
-    pub refused: Vec<DriverId>,
-}
-
-impl From<OpenedSearch> for OpenSearch {
-    fn from(opened: OpenedSearch) -> Self {
-        let OpenedSearch { id, job, patience, opened_at, deadline, pickup, vehicle_type } = opened;
-        let row = SearchRow { opened_at, deadline, step: 0 };
-        Self { id, job, row, patience, pickup, vehicle_type, offers: Vec::new(), refused: Vec::new() }
-    }
 }
 
 /// What is to be done, in the order given.
@@ -93,25 +59,6 @@ pub enum Effect {
     },
     /// Nobody was found. Open offers were closed before.
     GiveUp,
-}
-
-/// How a search ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    Assigned(DriverId),
-    Cancelled,
-    NoDrivers,
-}
-
-impl End {
-    /// As the database has it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            End::Assigned(_) => "assigned",
-            End::Cancelled => "cancelled",
-            End::NoDrivers => "no_drivers",
-        }
-    }
 }
 
 /// Places that are free, and offers that are open. After a look: the fewest and the most since.

@@ -4,8 +4,8 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::Indexed;
 use super::cell::{Cell, Steps};
+use super::indexed::Indexed;
 use super::leaf::{Entry, Leaf};
 use super::reach::{Reach, certain_square, certain_square_of, within_m};
 use crate::domain::position::Position;

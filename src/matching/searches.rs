@@ -2,51 +2,25 @@
 //! Pure: time, store and index are the caller's. The rows are the truth; this is rebuilt from them at start.
 //!
 //! Invariants: of one search one piece of work is under way at a time, in the order of its effects; `offered` has exactly
-//! the open offers of all searches.
+//! the open offers of all searches; of one driver one claim is under way at a time. Nothing depends on the order of a hash
+//! map: whatever several searches could have goes to the one that was opened first, of several opened at once to the lower id.
 
-use crate::actors::matcher::fleet::{Fleet, Wanted};
 use crate::domain::announcement::SearchNews;
 use crate::domain::candidate::{Considered, Look, PassedOver};
 use crate::domain::ids::{DriverId, JobId, SearchId};
+use crate::domain::open_search::OpenSearch;
 use crate::domain::position::Position;
-use crate::domain::ride::Unavailable;
-use crate::domain::search::{Candidate, Effect, OpenSearch, Search};
-use crate::domain::search_policy::{Patience, Policy};
+use crate::domain::search_policy::{Mode, Patience, Policy};
+use crate::matching::fleet::{Fleet, Wanted};
+use crate::matching::search::{Candidate, Effect, Search};
+use crate::matching::work::{Done, Work};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// Drivers in one search's trace beside those who are asked: some ten looks' worth.
 const TRACED_MAX: usize = 200;
-
-/// Something to be made durable for a search.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Work {
-    /// To drivers who are all given the same time.
-    Offer {
-        drivers: Vec<DriverId>,
-        expires_at: DateTime<Utc>,
-    },
-    Claim(DriverId),
-    Close {
-        driver: DriverId,
-        reason: Unavailable,
-    },
-    Widen(usize),
-    GiveUp,
-}
-
-/// What became of it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Done {
-    /// Only these were told.
-    Offered(Vec<DriverId>),
-    ClaimLost(DriverId),
-    /// Also where it was no longer needed.
-    Carried,
-    /// The store could not be asked. Once more.
-    Failed,
-}
 
 struct Running {
     search: Search,
@@ -67,6 +41,9 @@ struct Running {
     unfit_within_m: f64,
 }
 
+/// When a search was opened. The least waits longest.
+type Age = (DateTime<Utc>, JobId);
+
 /// How searches are to be carried out.
 pub struct Searches {
     // limits
@@ -75,13 +52,15 @@ pub struct Searches {
     position_age_max: TimeDelta,
     // state
     running: HashMap<JobId, Running>,
+    /// The same searches in the order in which they were opened.
+    by_age: BTreeSet<Age>,
     wakes: BTreeSet<(DateTime<Utc>, JobId)>,
     /// The searches of which a driver has an open offer.
     offered: HashMap<DriverId, Vec<JobId>>,
     /// Being bound just now: no other search should try them.
     claimed: HashSet<DriverId>,
-    /// Searches that may have work to begin.
-    ready: Vec<JobId>,
+    /// Searches that may have work to begin, the first to have it first.
+    ready: VecDeque<JobId>,
     /// Of whom there is something to be noted, as it was last.
     looks: BTreeMap<(SearchId, DriverId), Look>,
 }
@@ -93,10 +72,11 @@ impl Searches {
             while_anybody_is_left: Arc::new(policy(Patience::WhileAnybodyIsLeft)),
             position_age_max,
             running: HashMap::new(),
+            by_age: BTreeSet::new(),
             wakes: BTreeSet::new(),
             offered: HashMap::new(),
             claimed: HashSet::new(),
-            ready: Vec::new(),
+            ready: VecDeque::new(),
             looks: BTreeMap::new(),
         }
     }
@@ -159,6 +139,7 @@ impl Searches {
             traced,
             unfit_within_m: 0.0,
         };
+        self.by_age.insert(running.age(job));
         self.running.insert(job, running);
         self.with(job, fleet, now, |search| search.tick(now));
         // Whoever is no longer on duty can't answer an offer from before the restart.
@@ -168,9 +149,18 @@ impl Searches {
         }
     }
 
+    /// Those whose time has come, in the order in which they were opened: a timer that is late wakes several.
     pub fn tick(&mut self, now: DateTime<Utc>, fleet: &Fleet) {
-        while let Some((_, job)) = self.wakes.first().copied().filter(|(at, _)| *at <= now) {
-            self.with(job, fleet, now, |search| search.tick(now));
+        loop {
+            let due = self.wakes.iter().take_while(|(at, _)| *at <= now);
+            let mut due: Vec<Age> = due.filter_map(|(_, job)| self.age(*job)).collect();
+            if due.is_empty() {
+                return;
+            }
+            due.sort_unstable();
+            for (_, job) in due {
+                self.with(job, fleet, now, |search| search.tick(now));
+            }
         }
     }
 
@@ -194,26 +184,40 @@ impl Searches {
         self.with(job, fleet, now, |search| search.confirmed(now, driver));
     }
 
-    /// A driver can be matched from now on.
+    /// A driver can be matched from now on. Searches are asked in the order in which they were opened, until the driver is
+    /// being bound or has as many offers as allowed.
     pub fn came_online(&mut self, now: DateTime<Utc>, driver: DriverId, fleet: &Fleet) {
-        // In the order in which they were asked for, and the same each time.
-        let mut jobs: Vec<JobId> = self.running.keys().copied().collect();
-        jobs.sort_unstable();
-        for job in jobs {
-            let Some(running) = self.running.get(&job) else { continue };
-            let wanted = self.wanted(running, 1, fleet);
-            let Some(nearby) = fleet.if_wanted(driver, &wanted) else { continue };
-            let open_offers = self.offers_of(driver).len();
-            let candidate = Candidate { driver, distance_m: nearby.distance_m, open_offers };
-            let mut is_asked = false;
-            self.with(job, fleet, now, |search| {
-                let effects = search.came_online(now, candidate);
-                is_asked = effects.iter().any(|effect| asks(effect, driver));
-                effects
-            });
-            if is_asked && let Some(running) = self.running.get_mut(&job) {
-                self.looks.extend(running.trace(now, vec![nearby.considered()]));
+        let mut next = self.by_age.first().copied();
+        while let Some(age) = next {
+            if self.is_given(driver) {
+                return;
             }
+            self.propose(now, age.1, driver, fleet);
+            next = self.by_age.range((Bound::Excluded(age), Bound::Unbounded)).next().copied();
+        }
+    }
+
+    /// Whether no other search can have the driver just now.
+    fn is_given(&self, driver: DriverId) -> bool {
+        let is_full = || self.offers_of(driver).len() >= self.until_deadline.driver_offers_max.get();
+        self.claimed.contains(&driver) || (self.until_deadline.mode == Mode::Offer && is_full())
+    }
+
+    /// Tells a search of a driver who can be matched from now on, if they are what it looks for.
+    fn propose(&mut self, now: DateTime<Utc>, job: JobId, driver: DriverId, fleet: &Fleet) {
+        let Some(running) = self.running.get(&job) else { return };
+        let wanted = self.wanted(running, 1, fleet);
+        let Some(nearby) = fleet.if_wanted(driver, &wanted) else { return };
+        let open_offers = self.offers_of(driver).len();
+        let candidate = Candidate { driver, distance_m: nearby.distance_m, open_offers };
+        let mut is_asked = false;
+        self.with(job, fleet, now, |search| {
+            let effects = search.came_online(now, candidate);
+            is_asked = effects.iter().any(|effect| asks(effect, driver));
+            effects
+        });
+        if is_asked && let Some(running) = self.running.get_mut(&job) {
+            self.looks.extend(running.trace(now, vec![nearby.considered()]));
         }
     }
 
@@ -228,7 +232,8 @@ impl Searches {
     /// known there: its end was announced to nobody.
     pub fn compare(&mut self, open: &HashSet<JobId>) -> Vec<JobId> {
         let mut forgotten = Vec::new();
-        for (job, running) in &mut self.running {
+        for (_, job) in &self.by_age {
+            let Some(running) = self.running.get_mut(job) else { continue };
             let is_missed = !open.contains(job) && !running.is_working;
             if is_missed && running.is_missed {
                 forgotten.push(*job);
@@ -245,7 +250,7 @@ impl Searches {
 
     /// The next thing to carry out, of whichever search; its outcome goes to [`Searches::done`].
     pub fn next_work(&mut self) -> Option<(JobId, Work)> {
-        while let Some(job) = self.ready.pop() {
+        while let Some(job) = self.ready.pop_front() {
             let Some(running) = self.running.get_mut(&job).filter(|running| !running.is_working) else {
                 continue;
             };
@@ -269,7 +274,7 @@ impl Searches {
     pub fn done(&mut self, now: DateTime<Utc>, job: JobId, done: Done, fleet: &Fleet) {
         let Some(running) = self.running.get_mut(&job) else { return };
         running.is_working = false;
-        self.ready.push(job);
+        self.ready.push_back(job);
         if done == Done::Failed {
             return;
         }
@@ -284,7 +289,12 @@ impl Searches {
                 }
             }
             (Done::ClaimLost(driver), _) => {
+                // A ride that was cancelled meanwhile says nothing of the driver. Of one who can't be bound it is heard soon.
+                let was_over = self.running.get(&job).is_some_and(|running| running.search.ended().is_some());
                 self.with(job, fleet, now, |search| search.claim_lost(now, driver));
+                if was_over && fleet.is_free(driver) {
+                    self.came_online(now, driver, fleet);
+                }
             }
             (Done::Offered(_) | Done::Carried | Done::Failed, _) => {}
         }
@@ -321,7 +331,7 @@ impl Searches {
         }
         self.keep_offers(job, &mut running);
         self.keep_wake(job, &mut running);
-        self.ready.push(job);
+        self.ready.push_back(job);
         self.running.insert(job, running);
     }
 
@@ -406,8 +416,13 @@ impl Searches {
         self.wakes.extend(running.wakes_at.map(|at| (at, job)));
     }
 
+    fn age(&self, job: JobId) -> Option<Age> {
+        self.running.get(&job).map(|running| running.age(job))
+    }
+
     fn forget(&mut self, job: JobId) {
         let Some(running) = self.running.remove(&job) else { return };
+        self.by_age.remove(&running.age(job));
         if let Some(at) = running.wakes_at {
             self.wakes.remove(&(at, job));
         }
@@ -427,6 +442,10 @@ fn asks(effect: &Effect, driver: DriverId) -> bool {
 }
 
 impl Running {
+    fn age(&self, job: JobId) -> Age {
+        (self.search.row().opened_at, job)
+    }
+
     /// Remembers what is new of these drivers, as long as there is room, and returns it. To be asked is always new: the trace
     /// has where they were then.
     fn trace(

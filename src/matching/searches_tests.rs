@@ -1,11 +1,12 @@
 //! Searches in memory, with a fleet and no store: what is asked to be made durable, and in which order.
 
 use super::*;
-use crate::actors::matcher::fleet::{Sighted, Standing};
 use crate::domain::ids::SearchId;
 use crate::domain::offer::{Offer, Outcome};
-use crate::domain::search::SearchRow;
+use crate::domain::open_search::SearchRow;
+use crate::domain::ride::Unavailable;
 use crate::domain::search_policy::{Mode, Radii};
+use crate::matching::fleet::{Sighted, Standing};
 use std::num::NonZeroUsize;
 
 fn ms(after: i64) -> DateTime<Utc> {
@@ -139,8 +140,8 @@ fn a_driver_who_is_being_bound_is_not_tried_by_another_search() {
     let (mut searches, fleet) = (searches(Mode::Auto), fleet(2));
     searches.open(ms(0), opened(7), &fleet);
     searches.open(ms(0), opened(8), &fleet);
-    assert_eq!(searches.next_work(), Some((JobId(8), Work::Claim(DriverId(2)))));
     assert_eq!(searches.next_work(), Some((JobId(7), Work::Claim(DriverId(1)))));
+    assert_eq!(searches.next_work(), Some((JobId(8), Work::Claim(DriverId(2)))));
     searches.done(ms(5), JobId(8), Done::ClaimLost(DriverId(2)), &fleet);
     assert_eq!(searches.next_work(), None, "driver 1 is taken, driver 2 was lost a moment ago");
     searches.heard(ms(6), SearchNews::Assigned { job: JobId(7), driver: DriverId(1) }, &fleet);
@@ -269,4 +270,85 @@ fn after_a_restart_the_trace_keeps_how_those_were_seen_who_were_asked() {
     searches.open(ms(9_000), OpenSearch { offers, ..opened(7) }, &fleet);
     let noted: Vec<i64> = searches.take_looks().iter().map(|look| look.considered.driver.0).collect();
     assert_eq!(noted, [1]);
+}
+
+/// Rides 1 to `count`, for the same place. They are known in another order than that in which they were asked for, which is
+/// returned.
+fn open_many(searches: &mut Searches, count: i64, fleet: &Fleet) -> Vec<i64> {
+    let asked_at = |job: i64| (job * 7 + 170) % count;
+    for job in 1..=count {
+        let row = SearchRow { opened_at: ms(asked_at(job)), deadline: ms(120_000), step: 0 };
+        searches.open(ms(1_000), OpenSearch { row, ..opened(job) }, fleet);
+    }
+    let mut jobs: Vec<i64> = (1..=count).collect();
+    jobs.sort_by_key(|job| asked_at(*job));
+    jobs
+}
+
+fn all_work(searches: &mut Searches) -> Vec<(i64, Work)> {
+    std::iter::from_fn(|| searches.next_work()).map(|(job, work)| (job.0, work)).collect()
+}
+
+/// Drivers at the pickup.
+fn come_online(searches: &mut Searches, fleet: &mut Fleet, drivers: impl Iterator<Item = i64> + Clone) {
+    for driver in drivers.clone() {
+        fleet.set(Standing { position: standing(1, true).position, ..standing(driver, true) });
+    }
+    drivers.for_each(|driver| searches.came_online(ms(2_000), DriverId(driver), fleet));
+}
+
+/// Each search claimed the driver for itself: 299 claims were lost, and the youngest ride won.
+#[test]
+fn a_driver_who_comes_online_is_claimed_once_for_the_ride_that_waits_longest() {
+    let (mut searches, mut fleet) = (searches(Mode::Auto), fleet(0));
+    let jobs = open_many(&mut searches, 300, &fleet);
+    assert_eq!(all_work(&mut searches), []);
+    come_online(&mut searches, &mut fleet, 1..=1);
+    assert_eq!(all_work(&mut searches), [(jobs[0], Work::Claim(DriverId(1)))]);
+    searches.tick(ms(3_500), &fleet);
+    assert_eq!(all_work(&mut searches), [], "they are being bound");
+    let assigned = SearchNews::Assigned { job: JobId(jobs[0]), driver: DriverId(1) };
+    searches.heard(ms(3_600), assigned, &fleet);
+    fleet.set(standing(1, false));
+    searches.gone(ms(3_600), DriverId(1), &fleet);
+    searches.done(ms(3_601), JobId(jobs[0]), Done::Carried, &fleet);
+    assert_eq!(all_work(&mut searches), []);
+    // The ride is over.
+    come_online(&mut searches, &mut fleet, 1..=1);
+    assert_eq!(all_work(&mut searches), [(jobs[1], Work::Claim(DriverId(1)))]);
+}
+
+#[test]
+fn of_drivers_who_come_online_together_each_is_claimed_once_in_the_order_of_waiting() {
+    let (mut searches, mut fleet) = (searches(Mode::Auto), fleet(0));
+    let jobs = open_many(&mut searches, 300, &fleet);
+    come_online(&mut searches, &mut fleet, 1..=100);
+    let claims: Vec<(i64, Work)> =
+        jobs.iter().zip(1..=100).map(|(job, driver)| (*job, Work::Claim(DriverId(driver)))).collect();
+    assert_eq!(all_work(&mut searches), claims);
+}
+
+#[test]
+fn a_driver_who_comes_online_is_offered_the_rides_that_wait_longest_and_no_more_than_allowed() {
+    let allowed = |patience| Policy { driver_offers_max: some(3), ..policy(Mode::Offer)(patience) };
+    let (mut searches, mut fleet) = (Searches::new(allowed, TimeDelta::seconds(120)), fleet(0));
+    let jobs = open_many(&mut searches, 60, &fleet);
+    come_online(&mut searches, &mut fleet, 1..=1);
+    let offered: Vec<i64> = all_work(&mut searches).into_iter().map(|(job, _)| job).collect();
+    assert_eq!(offered, jobs[..3]);
+}
+
+#[test]
+fn a_driver_whose_claim_came_to_nothing_with_its_ride_is_the_next_ones_at_once() {
+    let (mut searches, mut fleet) = (searches(Mode::Auto), fleet(0));
+    let jobs = open_many(&mut searches, 60, &fleet);
+    come_online(&mut searches, &mut fleet, 1..=1);
+    assert_eq!(all_work(&mut searches), [(jobs[0], Work::Claim(DriverId(1)))]);
+    searches.heard(ms(2_001), SearchNews::Cancelled(JobId(jobs[0])), &fleet);
+    assert_eq!(all_work(&mut searches), []);
+    searches.done(ms(2_002), JobId(jobs[0]), Done::ClaimLost(DriverId(1)), &fleet);
+    assert_eq!(all_work(&mut searches), [(jobs[1], Work::Claim(DriverId(1)))]);
+    // This ride goes on, so it was the driver who could not be bound: of them it is known soon what they do.
+    searches.done(ms(2_003), JobId(jobs[1]), Done::ClaimLost(DriverId(1)), &fleet);
+    assert_eq!(all_work(&mut searches), []);
 }

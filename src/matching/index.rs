@@ -13,23 +13,24 @@
 
 mod arena;
 mod cell;
+mod indexed;
 mod leaf;
+mod nearest;
 mod node;
 mod reach;
-mod search;
 mod slots;
 mod walk;
 
 use arena::{Arena, Number};
 use cell::Key;
+pub use indexed::Indexed;
 pub use leaf::Entry;
 use leaf::{LEAF_SLOTS, Leaf};
+pub use nearest::Found;
+use nearest::Search;
 use node::{BITS, Below, Beside, Inner, Link, Node};
-pub use search::Found;
-use search::Search;
 use slots::{Slot, Slots};
 
-use super::vehicle::VehicleType;
 use crate::domain::ids::DriverId;
 use crate::domain::position::Position;
 
@@ -39,28 +40,6 @@ const JOIN_AT: usize = LEAF_SLOTS / 4;
 
 /// Drivers who are looked up before one of them moves.
 const TOGETHER: usize = 32;
-
-/// A driver who can be matched.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Indexed {
-    pub driver: DriverId,
-    /// Kept to a centimetre.
-    pub position: Position,
-    pub vehicle: VehicleType,
-    /// Milliseconds since 1970, or [`Indexed::UNMEASURED`].
-    pub measured_at_ms: i64,
-}
-
-impl Indexed {
-    /// The time of a position that no app measured: later than any, so it never is too old.
-    pub const UNMEASURED: i64 = i64::MAX;
-    /// What is later is kept as unmeasured, what is before 1970 as 1970: 48 bits are enough until the year 10889.
-    pub const MEASURED_AT_MS_MAX: i64 = (1 << 48) - 2;
-
-    fn key(&self) -> Key {
-        Key::new(self.position.into(), self.driver)
-    }
-}
 
 /// Where a driver went who was put into the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

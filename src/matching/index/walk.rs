@@ -4,8 +4,8 @@ use super::Index;
 use super::arena::Number;
 use super::cell::{Apart, Cell, HALVINGS};
 use super::leaf::Entry;
+use super::nearest::Search;
 use super::node::{BITS, Link, Node, SIXTEENTHS};
-use super::search::Search;
 
 /// Inner nodes above each other that part places; below them only ids are parted.
 const LEVELS: usize = (HALVINGS / BITS) as usize;

@@ -5,11 +5,11 @@
 //! everybody in a leaf lies together, 16 bytes for each, and a move writes into one line of it; ids are read of those only who
 //! are near enough. All of a leaf lies in one or two pages of memory.
 
-use super::Indexed;
 use super::arena::Number;
 use super::cell::{Key, Steps};
-use crate::actors::matcher::vehicle::VehicleType;
+use super::indexed::Indexed;
 use crate::domain::ids::DriverId;
+use crate::matching::vehicle::VehicleType;
 
 /// Slots in a leaf: as many as `used` has bits.
 pub(super) const LEAF_SLOTS: usize = 64;

@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng};
 use super::cell::{Cell, HALVINGS, Steps};
 use super::reach::{Reach, certain_square, certain_square_of, within_m};
 use super::*;
-use crate::actors::matcher::vehicle::VehicleTypes;
+use crate::matching::vehicle::{VehicleType, VehicleTypes};
 
 const ANYWHERE_M: f64 = 30_000_000.0;
 

@@ -1,0 +1,25 @@
+//! The pure matcher: who can be matched, where they are, who of them is near, and who is asked to take a ride. It uses
+//! `domain` alone: no actor, no store, no clock, no chance, no I/O. Time comes with what it is told.
+//!
+//! Invariant: the same calls in the same order give the same work, in every build. So nothing here goes through a hash map
+//! in its order.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `searches` | the open searches: their state, their timers, what is to be made durable for them |
+//! | `search` | one search: who is asked and when, and when it ends |
+//! | `work` | what searches want done, and what became of it |
+//! | `fleet` | the drivers in memory, and which of them are in the index |
+//! | `plausible` | which positions are believed |
+//! | `index` | the nearest of many |
+//! | `vehicle` | vehicle types made small |
+//! | `store_look` | the regular look at the store, and what is newer than it |
+
+pub mod fleet;
+pub mod index;
+pub mod plausible;
+pub mod search;
+pub mod searches;
+pub mod store_look;
+pub mod vehicle;
+pub mod work;
