@@ -277,8 +277,8 @@ impl<P: Part> Conversation for Client<P> {
 }
 
 impl<P: Part> Client<P> {
-    /// Whose ride it is may have been decided since the door looked, by another of its sockets. From now on that one tells us, so
-    /// one of the two ways we hear of it.
+    /// The ride may have become somebody's since the door looked, by another of its sockets. From now on that one tells us, so we
+    /// hear of it one way or the other.
     fn look_for_owner(&mut self, link: &mut Link<'_, Self>) {
         link.wait(self.part.owner(&self.context), |client, found, link| match found {
             Ok(Some(owner)) => client.bound(owner, Past::Kept, link),

@@ -1,4 +1,4 @@
-//! The transport's own time: what is compared with it is never later than now.
+//! The transport's own time, by which it tells how long ago something was.
 //!
 //! Invariant: monotonic, and not the time of day; it never leaves the transport.
 

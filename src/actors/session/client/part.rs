@@ -42,7 +42,7 @@ impl Out {
     }
 }
 
-/// What is being read.
+/// A read that is under way.
 pub type Reading<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>>>;
 
 /// What opening brings, or `None` where the token is no good any more.
@@ -94,7 +94,7 @@ pub trait Part: Sized + Unpin + 'static {
         None
     }
 
-    /// Whose that is, once it is somebody's.
+    /// The same with its passenger, once it has one.
     fn of_ride(&self) -> Option<(RideId, Passenger)> {
         None
     }
@@ -116,7 +116,7 @@ pub trait Part: Sized + Unpin + 'static {
         Vec::new()
     }
 
-    /// Whose it is, where the door did not know.
+    /// The passenger it belongs to, where the door did not know.
     fn owner(&self, _: &ClientContext) -> Reading<Option<Passenger>> {
         Box::pin(ready(Ok(None)))
     }
@@ -134,7 +134,7 @@ pub trait Part: Sized + Unpin + 'static {
 
     // delivery
 
-    /// What goes on, beside which what `read` brings is replayed.
+    /// `under_way` goes on; what `read` brings is replayed beside it.
     fn resumed(&mut self, _under_way: Option<UnderWay>, _newest: EventId, _read: Option<&Read>) {}
 
     /// This event is about to be sent.
@@ -142,12 +142,12 @@ pub trait Part: Sized + Unpin + 'static {
         Vec::new()
     }
 
-    /// It was.
+    /// This event was sent.
     fn sent(&mut self, _: &Event) -> Vec<Out> {
         Vec::new()
     }
 
-    /// Everything up to this event was.
+    /// Everything up to this event was sent.
     fn after(&mut self, _: EventId) -> Vec<Out> {
         Vec::new()
     }
@@ -155,15 +155,15 @@ pub trait Part: Sized + Unpin + 'static {
     /// Reads the current state; `None` where nothing needs to be said.
     fn read_state(&self, context: &Arc<ClientContext>) -> Option<Reading<Self::State>>;
 
-    /// Says it.
+    /// Says the state that was read.
     fn state(&mut self, state: Self::State, place: Place<'_>, context: &ClientContext) -> Vec<Out>;
 
     // rooms
 
-    /// It follows a ride from now on.
+    /// The session follows a ride from now on.
     fn entered(&mut self, _: Membership) {}
 
-    /// What it finds there.
+    /// What the session finds in the room that it entered.
     fn seen(&self, _: Seen) -> Vec<Out> {
         Vec::new()
     }

@@ -229,7 +229,7 @@ impl House {
     }
 }
 
-/// Which ends nobody's duty by itself.
+/// With limits so long that nobody's duty ends by itself.
 fn dispatcher(
     database: &Database,
     registry: &Arc<Registry>,
