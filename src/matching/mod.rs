@@ -6,6 +6,7 @@
 //!
 //! | file | owns |
 //! | --- | --- |
+//! | `core` | one value that is told what happens and answers with what is to be done |
 //! | `searches` | the open searches: their state, their timers, what is to be made durable for them |
 //! | `search` | one search: who is asked and when, and when it ends |
 //! | `work` | what searches want done, and what became of it |
@@ -15,6 +16,7 @@
 //! | `vehicle` | vehicle types made small |
 //! | `store_look` | the regular look at the store, and what is newer than it |
 
+pub mod core;
 pub mod fleet;
 pub mod index;
 pub mod plausible;

@@ -280,6 +280,7 @@ fn open_many(searches: &mut Searches, count: i64, fleet: &Fleet) -> Vec<i64> {
         let row = SearchRow { opened_at: ms(asked_at(job)), deadline: ms(120_000), step: 0 };
         searches.open(ms(1_000), OpenSearch { row, ..opened(job) }, fleet);
     }
+    assert_eq!(all_work(searches), [], "nobody is there");
     let mut jobs: Vec<i64> = (1..=count).collect();
     jobs.sort_by_key(|job| asked_at(*job));
     jobs
@@ -302,7 +303,6 @@ fn come_online(searches: &mut Searches, fleet: &mut Fleet, drivers: impl Iterato
 fn a_driver_who_comes_online_is_claimed_once_for_the_ride_that_waits_longest() {
     let (mut searches, mut fleet) = (searches(Mode::Auto), fleet(0));
     let jobs = open_many(&mut searches, 300, &fleet);
-    assert_eq!(all_work(&mut searches), []);
     come_online(&mut searches, &mut fleet, 1..=1);
     assert_eq!(all_work(&mut searches), [(jobs[0], Work::Claim(DriverId(1)))]);
     searches.tick(ms(3_500), &fleet);

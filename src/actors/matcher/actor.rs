@@ -1,5 +1,5 @@
-//! The actor: keeps the fleet in line with what sessions tell and what the store says, answers look-ups, and carries the
-//! open searches through.
+//! The actor around the core: its mailbox, its timers, what it reads, and the carrying out. It tells the core what sessions
+//! tell and what the store says, does what the core wants done, and answers look-ups.
 //!
 //! Positions are judged where they come in (`actors::positions`), and what is new is fetched from there a few times a second
 //! and before each search: a position costs no message. Changes in the store are announced after their commit; those that another
@@ -19,7 +19,8 @@ use crate::domain::ids::{DriverId, JobId};
 use crate::domain::open_search::OpenSearch;
 use crate::domain::position::Position;
 use crate::domain::ride::Rules;
-use crate::matching::fleet::{Fleet, Shift, Wanted};
+use crate::matching::core::{Core, Happened, Input, Task};
+use crate::matching::fleet::Wanted;
 use crate::matching::plausible::Verdict;
 use crate::matching::searches::Searches;
 use crate::matching::store_look::StoreLook;
@@ -30,7 +31,6 @@ use crate::store::reads::{self, Matchable};
 use crate::store::{Chain, Database, StoreError};
 use actix::prelude::*;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,8 +54,7 @@ pub struct Matcher {
     rules: Rules,
     position_age_max: TimeDelta,
     // state
-    fleet: Fleet,
-    searches: Searches,
+    core: Core,
     /// Read at start, to go on with.
     unfinished: Vec<OpenSearch>,
     /// The timer that is set, for the earliest of all searches.
@@ -78,6 +77,7 @@ pub async fn start(
     log::info!("matcher ready drivers={} searches={}", fleet.matchable(), unfinished.len());
     let (receipts, of_handle) = (Arc::new(Receipts::default()), clock.clone());
     let position_age_max = TimeDelta::from_std(settings.recorder.position_age_max).unwrap_or(TimeDelta::MAX);
+    let searches = Searches::new(|patience| settings.matching.policy(patience), position_age_max);
     let matcher = Matcher {
         database,
         clock,
@@ -86,8 +86,7 @@ pub async fn start(
         receipts: receipts.clone(),
         rules: settings.ride_rules(),
         position_age_max,
-        fleet,
-        searches: Searches::new(|patience| settings.matching.policy(patience), position_age_max),
+        core: Core::new(fleet, searches),
         unfinished,
         wake: None,
         look: StoreLook::new(began.wall),
@@ -102,11 +101,9 @@ impl Actor for Matcher {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let unfinished = std::mem::take(&mut self.unfinished);
-        self.open_all(unfinished);
-        self.follow_up(ctx);
+        self.go_on_with(unfinished, ctx);
         ctx.run_interval(TAKE_INTERVAL, |matcher, ctx| {
-            matcher.take_moves();
-            matcher.follow_up(ctx);
+            matcher.take_moves(ctx);
             matcher.note_looks(ctx);
         });
         ctx.run_interval(LOOK_INTERVAL, |matcher, ctx| matcher.look_at_store(ctx));
@@ -129,9 +126,8 @@ impl Handler<Changed> for Matcher {
             Ok(rows) => {
                 rows.iter().for_each(|row| matcher.look.read(row.driver.id));
                 // Who told where they are and then went online is found there.
-                matcher.take_moves();
-                matcher.take_over(rows);
-                matcher.follow_up(ctx);
+                matcher.take_moves(ctx);
+                matcher.take_over(rows, ctx);
             }
             // The last to leave say so when the server has stopped.
             Err(StoreError::Closed) => {}
@@ -151,24 +147,23 @@ impl Handler<News> for Matcher {
     type Result = ();
 
     fn handle(&mut self, News(news): News, ctx: &mut Self::Context) {
-        self.take_moves();
+        self.take_moves(ctx);
         let (now, mut reopened) = (self.clock.steady(), Vec::new());
         for one in news {
             if let SearchNews::Assigned { job, .. } = one
-                && let Some(opened_at) = self.searches.opened_at(job)
+                && let Some(opened_at) = self.core.searches().opened_at(job)
             {
                 self.metrics.match_seconds.record((now - opened_at).to_std().unwrap_or_default());
             }
             match one {
-                SearchNews::Opened(opened) => self.open(opened.into()),
+                SearchNews::Opened(opened) => self.go_on_with(vec![opened.into()], ctx),
                 SearchNews::Reopened(job) => reopened.push(job),
-                other => self.searches.heard(now, other, &self.fleet),
+                other => self.tell(Happened::Committed(other), ctx),
             }
         }
-        self.follow_up(ctx);
         if !reopened.is_empty() {
             // The next message may be of its end.
-            ctx.wait(self.take_up(reopened));
+            ctx.wait(self.read_searches(reopened));
         }
     }
 }
@@ -185,8 +180,7 @@ impl Handler<Seen> for Matcher {
     type Result = ();
 
     fn handle(&mut self, Seen { job, driver }: Seen, ctx: &mut Self::Context) {
-        self.searches.confirmed(self.clock.steady(), job, driver, &self.fleet);
-        self.follow_up(ctx);
+        self.tell(Happened::Confirmed { job, driver }, ctx);
     }
 }
 
@@ -207,20 +201,20 @@ impl Handler<WorkDone> for Matcher {
             Done::ClaimLost(_) => self.metrics.claims_lost.increment(1),
             Done::Carried | Done::Failed => {}
         }
-        self.searches.done(self.clock.steady(), job, done, &self.fleet);
-        self.follow_up(ctx);
+        self.tell(Happened::Done { job, done }, ctx);
     }
 }
 
 impl Handler<Nearest> for Matcher {
     type Result = MessageResult<Nearest>;
 
-    fn handle(&mut self, search: Nearest, _: &mut Self::Context) -> Self::Result {
-        self.take_moves();
+    fn handle(&mut self, search: Nearest, ctx: &mut Self::Context) -> Self::Result {
+        self.take_moves(ctx);
+        let fleet = self.core.fleet();
         let Nearest { at, radius_m, count, vehicle_type, except } = search;
-        let measured_since_ms = self.fleet.since_ms(self.position_age_max);
+        let measured_since_ms = fleet.since_ms(self.position_age_max);
         let wanted = Wanted { at, radius_m, count, vehicle_type, takes_carrying: true, measured_since_ms };
-        let found = self.fleet.nearest(&wanted, |driver| !except.contains(&driver));
+        let found = fleet.nearest(&wanted, |driver| !except.contains(&driver));
         let candidates = found.into_iter().map(|nearby| Candidate {
             driver: nearby.driver,
             vehicle_type: nearby.vehicle_type,
@@ -251,64 +245,63 @@ pub struct Known {
 impl Handler<Explain> for Matcher {
     type Result = Known;
 
-    fn handle(&mut self, Explain(driver): Explain, _: &mut Self::Context) -> Known {
-        self.take_moves();
-        let sighted = self.fleet.sighted(driver);
+    fn handle(&mut self, Explain(driver): Explain, ctx: &mut Self::Context) -> Known {
+        self.take_moves(ctx);
+        let (fleet, searches) = (self.core.fleet(), self.core.searches());
+        let sighted = fleet.sighted(driver);
         Known {
             position: sighted.map(|sighted| sighted.position),
-            age_secs: sighted.and_then(|sighted| self.fleet.age_secs(&sighted)),
-            doubt: self.fleet.doubt(driver),
-            open_offers: self.searches.offers_of(driver).len(),
+            age_secs: sighted.and_then(|sighted| fleet.age_secs(&sighted)),
+            doubt: fleet.doubt(driver),
+            open_offers: searches.offers_of(driver).len(),
         }
     }
 }
 
 impl Matcher {
-    /// A search has begun, or goes on.
-    fn open(&mut self, search: OpenSearch) {
-        let now = self.clock.moment();
-        self.searches.open(now.steady, by_steady(search, now), &self.fleet);
-    }
-
-    /// The one that was opened first is the first to look.
-    fn open_all(&mut self, mut searches: Vec<OpenSearch>) {
-        searches.sort_by_key(|search| (search.row.opened_at, search.job));
-        searches.into_iter().for_each(|search| self.open(search));
-    }
-
-    /// What every message ends with: begins the work that searches want done, and sets the timer for the next of them.
-    fn follow_up(&mut self, ctx: &mut Context<Self>) {
-        let now = self.clock.moment();
-        while let Some((job, work)) = self.searches.next_work() {
-            let work = work_by_wall(work, now);
-            let (database, rules, matcher) = (self.database.clone(), self.rules, ctx.address());
-            let seen_at = match work {
-                Work::Claim(driver) => self.fleet.sighted(driver),
-                _ => None,
-            };
-            let seen_at = seen_at.map(|sighted| sighted.position);
-            // Beside the actor's context, which asks each of its futures at every message. One for each search at most.
-            actix::spawn(async move {
-                let done = carry_out(database, rules, job, work, seen_at).await;
-                matcher.do_send(WorkDone { job, done });
-            });
+    /// Tells the core what has happened, and sees to what it wants done.
+    fn tell(&mut self, what: Happened, ctx: &mut Context<Self>) {
+        for task in self.core.tell(Input { at: self.clock.steady(), what }) {
+            match task {
+                Task::CarryOut { job, work, seen_at } => self.carry_out(job, work, seen_at, ctx),
+                Task::Read(jobs) => {
+                    ctx.spawn(self.read_searches(jobs));
+                }
+                Task::JudgeAnew(driver) => self.tracks.begin_anew(driver),
+            }
         }
-        self.metrics.searches_open.set(self.searches.len() as f64);
-        self.metrics.offers_open.set(self.searches.open_offers() as f64);
-        let wanted = self.searches.wake_at();
+        let searches = self.core.searches();
+        self.metrics.searches_open.set(searches.len() as f64);
+        self.metrics.offers_open.set(searches.open_offers() as f64);
+        self.keep_timer(ctx);
+    }
+
+    fn carry_out(&self, job: JobId, work: Work, seen_at: Option<Position>, ctx: &mut Context<Self>) {
+        let work = work_by_wall(work, self.clock.moment());
+        let (database, rules, matcher) = (self.database.clone(), self.rules, ctx.address());
+        // Beside the actor's context, which asks each of its futures at every message. One for each search at most.
+        actix::spawn(async move {
+            let done = carry_out(database, rules, job, work, seen_at).await;
+            matcher.do_send(WorkDone { job, done });
+        });
+    }
+
+    /// Sets the timer for when the core next wants to be woken.
+    fn keep_timer(&mut self, ctx: &mut Context<Self>) {
+        let wanted = self.core.wake_at();
         if wanted == self.wake.map(|(at, _)| at) {
             return;
         }
         if let Some((_, timer)) = self.wake.take() {
             ctx.cancel_future(timer);
         }
+        let now = self.clock.steady();
         self.wake = wanted.map(|at| {
-            let wait = (at - now.steady).to_std().unwrap_or_default();
+            let wait = (at - now).to_std().unwrap_or_default();
             let timer = ctx.run_later(wait, |matcher, ctx| {
                 matcher.wake = None;
-                matcher.take_moves();
-                matcher.searches.tick(matcher.clock.steady(), &matcher.fleet);
-                matcher.follow_up(ctx);
+                matcher.take_moves(ctx);
+                matcher.tell(Happened::Woken, ctx);
             });
             (at, timer)
         });
@@ -319,7 +312,7 @@ impl Matcher {
         if self.is_noting {
             return;
         }
-        let looks = self.searches.take_looks();
+        let looks = self.core.take_looks();
         if looks.is_empty() {
             return;
         }
@@ -330,37 +323,21 @@ impl Matcher {
         ctx.spawn(noting.map(|(), matcher, _| matcher.is_noting = false));
     }
 
-    fn take_moves(&mut self) {
-        self.fleet.at(self.clock.steady());
-        for driver in self.fleet.moved(self.tracks.take_news()) {
-            self.shifted(driver, Shift::Entered);
-        }
+    fn take_moves(&mut self, ctx: &mut Context<Self>) {
+        let news = self.tracks.take_news();
+        self.tell(Happened::Moved(news), ctx);
     }
 
-    fn take_over(&mut self, mut rows: Vec<Matchable>) {
-        rows.sort_by_key(|row| row.driver.id);
+    fn take_over(&mut self, rows: Vec<Matchable>, ctx: &mut Context<Self>) {
         let now = self.clock.moment();
-        for row in rows {
-            let standing = standing(row, now);
-            let driver = standing.driver;
-            let before = self.fleet.sighted(driver);
-            let shift = self.fleet.set(standing);
-            let sighted = self.fleet.sighted(driver);
-            if sighted != before && sighted.is_some_and(|sighted| !sighted.is_measured) {
-                self.tracks.begin_anew(driver);
-            }
-            self.shifted(driver, shift);
-        }
-        self.metrics.drivers_matchable.set(self.fleet.matchable() as f64);
+        self.tell(Happened::Drivers(rows.into_iter().map(|row| standing(row, now)).collect()), ctx);
+        self.metrics.drivers_matchable.set(self.core.fleet().matchable() as f64);
     }
 
-    fn shifted(&mut self, driver: DriverId, shift: Shift) {
-        let now = self.clock.steady();
-        match shift {
-            Shift::Entered => self.searches.came_online(now, driver, &self.fleet),
-            Shift::Left => self.searches.gone(now, driver, &self.fleet),
-            Shift::Same => {}
-        }
+    /// Searches that were begun before a start, or were announced to nobody.
+    fn go_on_with(&mut self, searches: Vec<OpenSearch>, ctx: &mut Context<Self>) {
+        let now = self.clock.moment();
+        self.tell(Happened::Opened(searches.into_iter().map(|search| by_steady(search, now)).collect()), ctx);
     }
 
     /// What another process has changed, what was announced to nobody, and which rides are due.
@@ -380,7 +357,7 @@ impl Matcher {
         };
         ctx.spawn(look.into_actor(self).map(move |found, matcher, ctx| match found {
             Ok((changed, open)) => {
-                matcher.go_on_with(open.into_iter().collect(), ctx);
+                matcher.tell(Happened::Compared(open.into_iter().collect()), ctx);
                 matcher.read_changed(now, changed, ctx);
             }
             Err(error) => {
@@ -397,7 +374,7 @@ impl Matcher {
         mut changed: Vec<(DriverId, NaiveDateTime)>,
         ctx: &mut Context<Self>,
     ) {
-        changed.retain(|(driver, at)| !self.fleet.is_current(*driver, *at));
+        changed.retain(|(driver, at)| !self.core.fleet().is_current(*driver, *at));
         let database = self.database.clone();
         let reading = async move {
             let mut rows = Vec::with_capacity(changed.len());
@@ -411,8 +388,7 @@ impl Matcher {
             Ok(mut rows) => {
                 let newer = matcher.look.succeeded(began_at);
                 rows.retain(|row| !newer.contains(&row.driver.id));
-                matcher.take_over(rows);
-                matcher.follow_up(ctx);
+                matcher.take_over(rows, ctx);
             }
             Err(error) => {
                 matcher.look.failed();
@@ -422,23 +398,11 @@ impl Matcher {
     }
 
     /// Takes up searches that are open in the store and not known here.
-    fn go_on_with(&mut self, open: HashSet<JobId>, ctx: &mut Context<Self>) {
-        let unknown = self.searches.compare(&open);
-        self.follow_up(ctx);
-        if !unknown.is_empty() {
-            ctx.spawn(self.take_up(unknown));
-        }
-    }
-
-    /// Reads searches that go on, and begins them here.
-    fn take_up(&self, jobs: Vec<JobId>) -> ResponseActFuture<Self, ()> {
+    fn read_searches(&self, unknown: Vec<JobId>) -> ResponseActFuture<Self, ()> {
         let database = self.database.clone();
-        let reading = async move { database.read(move |conn| searches::find_among(conn, &jobs)).await };
+        let reading = async move { database.read(move |conn| searches::find_among(conn, &unknown)).await };
         Box::pin(reading.into_actor(self).map(|found, matcher, ctx| match found {
-            Ok(found) => {
-                matcher.open_all(found);
-                matcher.follow_up(ctx);
-            }
+            Ok(found) => matcher.go_on_with(found, ctx),
             Err::<_, StoreError>(error) => log::warn!("open searches not read: {}", Chain(&error)),
         }))
     }

@@ -1,4 +1,4 @@
-//! The matcher: the product's searches and fleet, with the mailbox, the timer and the work under way taken apart.
+//! The matcher: the product's core, with the mailbox, the timer and the work under way taken apart.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -10,7 +10,8 @@ use fleetwire::domain::announcement::SearchNews;
 use fleetwire::domain::ids::{AccountId, DriverId, EventId, JobId};
 use fleetwire::domain::open_search::OpenSearch;
 use fleetwire::domain::search_policy::{Mode, Policy, Radii};
-use fleetwire::matching::fleet::{Fleet, Shift};
+use fleetwire::matching::core::{Core, Happened, Input, Task};
+use fleetwire::matching::fleet::Fleet;
 use fleetwire::matching::searches::Searches;
 use fleetwire::matching::work::{Done, Work};
 use fleetwire::store::reads::{self, Matchable};
@@ -32,8 +33,7 @@ pub enum Letter {
 }
 
 pub struct Matching {
-    fleet: Fleet,
-    pub searches: Searches,
+    pub core: Core,
     pub inbox: VecDeque<Letter>,
     pub under_way: Vec<(JobId, Work)>,
     /// Offers whose confirmation is awaited.
@@ -62,49 +62,50 @@ impl Matching {
             look_every: TimeDelta::seconds(3),
         };
         let mut matching = Self {
-            fleet,
-            searches: Searches::new(policy, TimeDelta::seconds(120)),
+            core: Core::new(fleet, Searches::new(policy, TimeDelta::seconds(120))),
             inbox: VecDeque::new(),
             under_way: Vec::new(),
             receipts: HashMap::new(),
             looked_at: now.wall,
         };
         let open = at_once(database.read(read_searches));
-        for search in open.unwrap_or_else(|error: StoreError| panic!("{error}")) {
-            if fault != Fault::SearchIsForgotten {
-                matching.searches.open(now.steady, by_steady(search, now), &matching.fleet);
-            }
-        }
-        matching.follow_up();
+        let mut open = open.unwrap_or_else(|error: StoreError| panic!("{error}"));
+        open.retain(|_| fault != Fault::SearchIsForgotten);
+        matching.go_on_with(open, clock);
         matching
     }
 
-    fn follow_up(&mut self) {
-        while let Some(work) = self.searches.next_work() {
-            self.under_way.push(work);
+    /// Returns the searches that the core wants read.
+    fn tell(&mut self, at: DateTime<Utc>, what: Happened) -> Vec<JobId> {
+        let mut unknown = Vec::new();
+        for task in self.core.tell(Input { at, what }) {
+            match task {
+                Task::CarryOut { job, work, .. } => self.under_way.push((job, work)),
+                Task::Read(jobs) => unknown.extend(jobs),
+                // No phone tells positions here.
+                Task::JudgeAnew(_) => {}
+            }
         }
+        unknown
+    }
+
+    fn go_on_with(&mut self, searches: Vec<OpenSearch>, clock: &Manual) {
+        let now = clock.moment();
+        let opened = searches.into_iter().map(|search| by_steady(search, now)).collect();
+        self.tell(now.steady, Happened::Opened(opened));
     }
 
     fn take_over(&mut self, rows: Vec<Matchable>, clock: &Manual) {
-        let moment = clock.moment();
-        self.fleet.at(moment.steady);
-        for row in rows {
-            let standing = standing(row, moment);
-            let driver = standing.driver;
-            match self.fleet.set(standing) {
-                Shift::Entered => self.searches.came_online(moment.steady, driver, &self.fleet),
-                Shift::Left => self.searches.gone(moment.steady, driver, &self.fleet),
-                Shift::Same => {}
-            }
-        }
+        let now = clock.moment();
+        let drivers = rows.into_iter().map(|row| standing(row, now)).collect();
+        self.tell(now.steady, Happened::Drivers(drivers));
     }
 }
 
 impl World<'_> {
     /// The matcher takes its next letter. False where there is none.
     pub fn match_one(&mut self) -> Checked<bool> {
-        let moment = self.clock.moment();
-        let now = moment.steady;
+        let now = self.clock.steady();
         let Some(letter) = self.server.matching.inbox.pop_front() else { return Ok(false) };
         let rows = match &letter {
             Letter::Changed(drivers) => {
@@ -122,28 +123,27 @@ impl World<'_> {
             _ => Vec::new(),
         };
         let matching = &mut self.server.matching;
-        matching.fleet.at(self.clock.steady());
         match letter {
             Letter::News(news) => {
                 for one in news {
                     match one {
-                        SearchNews::Opened(search) => {
-                            matching.searches.open(now, by_steady(search.into(), moment), &matching.fleet);
-                        }
-                        other => matching.searches.heard(now, other, &matching.fleet),
+                        SearchNews::Opened(opened) => matching.go_on_with(vec![opened.into()], &self.clock),
+                        SearchNews::Reopened(_) => {}
+                        other => drop(matching.tell(now, Happened::Committed(other))),
                     }
                 }
-                for search in reopened {
-                    matching.searches.open(now, by_steady(search, moment), &matching.fleet);
-                }
+                matching.go_on_with(reopened, &self.clock);
             }
             Letter::Changed(_) => matching.take_over(rows, &self.clock),
-            Letter::Seen { job, driver } => matching.searches.confirmed(now, job, driver, &matching.fleet),
-            Letter::Done { job, done } => matching.searches.done(now, job, done, &matching.fleet),
+            Letter::Seen { job, driver } => {
+                matching.tell(now, Happened::Confirmed { job, driver });
+            }
+            Letter::Done { job, done } => {
+                matching.tell(now, Happened::Done { job, done });
+            }
         }
-        matching.follow_up();
         // Who was looked at is there to explain, and nothing depends on it.
-        drop(matching.searches.take_looks());
+        drop(matching.core.take_looks());
         Ok(true)
     }
 
@@ -188,13 +188,7 @@ impl World<'_> {
     }
 
     pub fn tick(&mut self) {
-        let now = self.clock.steady();
-        let matching = &mut self.server.matching;
-        matching.fleet.at(now);
-        if matching.searches.wake_at().is_some_and(|at| at <= now) {
-            matching.searches.tick(now, &matching.fleet);
-        }
-        matching.follow_up();
+        self.server.matching.tell(self.clock.steady(), Happened::Woken);
     }
 
     /// The matcher's regular look.
@@ -202,20 +196,17 @@ impl World<'_> {
         let (now, since) = (self.now(), self.server.matching.looked_at - TRANSACTION_MAX);
         let changed = self.read(move |conn| reads::drivers_changed_since(conn, since))?;
         let open = self.read(read_searches)?;
-        let unknown = self.server.matching.searches.compare(&open.iter().map(|search| search.job).collect());
+        let compared = Happened::Compared(open.iter().map(|search| search.job).collect());
         let matching = &mut self.server.matching;
+        let unknown = matching.tell(self.clock.steady(), compared);
         let is_unknown = |search: &OpenSearch| unknown.contains(&search.job);
-        for search in open.into_iter().filter(is_unknown).filter(|_| self.fault != Fault::SearchIsForgotten) {
-            let moment = self.clock.moment();
-            matching.searches.open(moment.steady, by_steady(search, moment), &matching.fleet);
-        }
-        let matching = &self.server.matching;
-        let is_news = |(driver, at): &(DriverId, _)| !matching.fleet.is_current(*driver, *at);
+        let taken_up = |search: &OpenSearch| is_unknown(search) && self.fault != Fault::SearchIsForgotten;
+        matching.go_on_with(open.into_iter().filter(taken_up).collect(), &self.clock);
+        let is_news = |(driver, at): &(DriverId, _)| !matching.core.fleet().is_current(*driver, *at);
         let changed: Vec<DriverId> = changed.into_iter().filter(is_news).map(|(driver, _)| driver).collect();
         let rows = self.read::<_, StoreError>(move |conn| reads::matchable_among(conn, &changed))?;
         self.server.matching.take_over(rows, &self.clock);
         self.server.matching.looked_at = now;
-        self.server.matching.follow_up();
         Ok(())
     }
 }

@@ -114,7 +114,7 @@ impl World<'_> {
         for _ in 0..ROUNDS_MAX {
             self.look_at_store()?;
             self.pump()?;
-            let Some(wake_at) = self.server.matching.searches.wake_at() else { break };
+            let Some(wake_at) = self.server.matching.core.wake_at() else { break };
             if self.clock.steady() >= until {
                 break;
             }
@@ -133,7 +133,7 @@ impl World<'_> {
         }
         let open = self.place.books().number("SELECT COUNT(*) AS value FROM searches WHERE ended_at IS NULL");
         let offers = self.place.books().number("SELECT COUNT(*) AS value FROM offers WHERE outcome IS NULL");
-        let known = self.server.matching.searches.len();
+        let known = self.server.matching.core.searches().len();
         match (open, offers, known) {
             (0, 0, 0) => Ok(()),
             left => Err(format!("searches, offers and searches in memory that do not end: {left:?}")),
