@@ -95,6 +95,9 @@ mod tests {
         ("COLLATE BINARY", "COLLATE \"C\""),
     ];
 
+    /// What follows has no equal: PostgreSQL gathers its statistics itself.
+    const SQLITE_ALONE: &str = "\n-- Of SQLite alone";
+
     #[test]
     fn the_migrations_of_both_databases_say_the_same() {
         let directory = |name: &str| format!("{}/migrations/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -113,8 +116,10 @@ mod tests {
                     let path = format!("{}/{}/{file}", directory(name), migration.to_string_lossy());
                     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
                 };
+                let sqlite = read("sqlite");
+                let of_both = sqlite.split(SQLITE_ALONE).next().unwrap_or_default();
                 let translated =
-                    WORDS.iter().fold(read("sqlite"), |text, (ours, theirs)| text.replace(ours, theirs));
+                    WORDS.iter().fold(of_both.to_owned(), |text, (ours, theirs)| text.replace(ours, theirs));
                 assert_eq!(translated, read("postgres"), "{migration:?} {file}");
             }
         }

@@ -1,10 +1,10 @@
--- One's own jobs of a kind, newest first. An index of rides alone serves no statement that says `kind = ?`: plans follow the statement,
--- not its values.
+-- One's own jobs of a kind, newest first. An index of rides alone serves no statement that says `kind = $1`, once it is planned for
+-- whatever kind is asked for.
 CREATE INDEX jobs_of_driver ON jobs (driver_id, kind, id);
 DROP INDEX jobs_rides_of_driver;
 DROP INDEX jobs_services_of_driver;
 
--- How jobs are spread where there are many: without this SQLite takes each index for as good as the next, and went by the
+-- Of SQLite alone: how jobs are spread where there are many: without this SQLite takes each index for as good as the next, and went by the
 -- status past other drivers' jobs where one driver's were asked for. Written down, not measured, so that plans are the same on
 -- every database and on every day. https://www.sqlite.org/lang_analyze.html, "Manual control of query plans"
 ANALYZE jobs;
