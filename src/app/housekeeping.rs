@@ -53,7 +53,7 @@ async fn sweep(parts: Arc<Parts>, connections: Connections) {
         // The actors' state is rebuilt from the store at start, so a new process is the cure.
         if !parts.are_alive() {
             log::error!(
-                "the dispatcher or the matcher has died; ending the process, so that it is started again"
+                "an actor that the server needs has died; ending the process, so that it is started again"
             );
             logging::exit(guard::EXIT_CODE);
         }

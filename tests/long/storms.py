@@ -15,7 +15,7 @@ from urllib.request import urlopen
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "python"), str(HERE.parent / "proxies")]
 
-from crowd import Crowd, ask_now_and_then  # noqa: E402
+from crowd import ask_now_and_then, run_crowd  # noqa: E402
 from fleet import Server  # noqa: E402
 from operators import Operators, run_dispatch, run_events  # noqa: E402
 from phones import allow_files, ask_all, launch  # noqa: E402
@@ -269,11 +269,11 @@ async def fairness(options, findings):
     (_, greedy), (_, modest) = tokens
     path = "orders/assigned"
     alone = await ask_now_and_then(server.address, modest, path, options.secs)
-    crowd = Crowd(server.address, greedy, path, options.connections, options.secs + 2 * SETTLE_SECS)
+    crowd = Operators(run_crowd, server.address, greedy, path, options.connections)
     findings.closing.append(crowd)
     await asyncio.sleep(SETTLE_SECS)
     beside = await ask_now_and_then(server.address, modest, path, options.secs)
-    answers = await crowd.answers()
+    answers = await crowd.ended()
     findings.say("a read alone", said(alone))
     findings.say("a read beside the crowd", said(beside))
     findings.say("the crowd's answers by status", answers)

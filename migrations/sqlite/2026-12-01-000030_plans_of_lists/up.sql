@@ -4,9 +4,9 @@ CREATE INDEX jobs_of_driver ON jobs (driver_id, kind, id);
 DROP INDEX jobs_rides_of_driver;
 DROP INDEX jobs_services_of_driver;
 
--- Of SQLite alone: how jobs are spread where there are many: without this SQLite takes each index for as good as the next, and went by the
--- status past other drivers' jobs where one driver's were asked for. Written down, not measured, so that plans are the same on
--- every database and on every day. https://www.sqlite.org/lang_analyze.html, "Manual control of query plans"
+-- Of SQLite alone: how jobs are spread where there are many. Without this SQLite takes each index for as good as the next, and walked
+-- past other drivers' jobs in the same status when one driver's were asked for. Written down, not measured, so that plans are
+-- the same on every database and on every day. https://www.sqlite.org/lang_analyze.html, "Manual control of query plans"
 ANALYZE jobs;
 DELETE FROM sqlite_stat1 WHERE tbl = 'jobs';
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES

@@ -133,9 +133,7 @@ async fn take_over(shared: &Shared) {
 
 /// The one-channel rule: each event that is due and that no device confirmed is queued.
 async fn decisions(shared: Arc<Shared>) {
-    // What waits since another run may be of a clock that has been set back meanwhile.
-    let mut is_set_back = true;
-    let mut last = shared.clock.moment();
+    let (mut is_set_back, mut last) = (false, shared.clock.moment());
     while !shared.is_stopping() {
         let is_time = shared.deciding.wait(&shared.clock, LOOK).await;
         if shared.is_stopping() {

@@ -65,13 +65,15 @@ pub fn release(tx: &mut Tx<'_>, attempts: &[(i64, i64)]) -> Result<(), StoreErro
 }
 
 /// The same of all attempts of a server that is gone: nobody else works on this database, the server's lock says so.
+/// The clock may have been set back meanwhile, too.
 pub fn release_all(tx: &mut Tx<'_>) -> Result<usize, StoreError> {
     let now = tx.at();
-    sql!(tx, notifications::release_all(now))
+    let released = sql!(tx, notifications::release_all(now))?;
+    Ok(released + release_ahead(tx)?)
 }
 
-/// Gives what waits for a time of the clock as it was before it was set back to the queue: it would wait for as long as the clock was
-/// set by. Quiet hours are asked for again at the attempt.
+/// Makes due what waits for a time of the clock from before it was set back: otherwise it would wait for as long as the clock was set
+/// back by. Quiet hours are checked again at the attempt.
 pub fn release_ahead(tx: &mut Tx<'_>) -> Result<usize, StoreError> {
     let (now, ahead) = (tx.at(), (tx.now() + DISTRUSTED_AHEAD).naive_utc());
     sql!(tx, notifications::release_ahead(now, ahead))

@@ -74,8 +74,8 @@ pub fn release(conn: &mut Db, id: i64, attempt: i64, now: NaiveDateTime) -> Quer
         .execute(conn)
 }
 
-/// The same of all that were under way in a server that is gone, whether their time has run out or not: it may come again, since clocks
-/// are set back.
+/// The same of all that were under way in a server that is gone, whether their lease has run out or not: a clock that is set back
+/// would start it again.
 pub fn release_all(conn: &mut Db, now: NaiveDateTime) -> QueryResult<usize> {
     let claimed =
         history::table.filter(history::due_at.is_not_null()).filter(history::leased_until.is_not_null());
@@ -84,7 +84,7 @@ pub fn release_all(conn: &mut Db, now: NaiveDateTime) -> QueryResult<usize> {
         .execute(conn)
 }
 
-/// What waits since before the clock was set back is due now, unless it has been tried since: it was made later than `ahead`.
+/// Makes due what was made later than `ahead`, that is before the clock was set back, unless it has been tried since.
 pub fn release_ahead(conn: &mut Db, now: NaiveDateTime, ahead: NaiveDateTime) -> QueryResult<usize> {
     let waiting = history::table
         .filter(history::due_at.gt(now))

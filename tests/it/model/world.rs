@@ -272,7 +272,6 @@ impl Server {
             if may_confirm { now + MOMENT } else { now }
         });
         at_once(database.write(push::release_all)).expect("nobody else holds the database");
-        at_once(database.write(push::release_ahead)).expect("nobody else holds the database");
         let matching = Matching::start(&database, clock, mode, fault);
         Server {
             database,

@@ -42,6 +42,16 @@ async fn ride(house: &House) -> (RideId, JobId) {
     (made.ride_id, made.job.id)
 }
 
+/// A ride that its driver has, and the app of its passenger, who has heard so.
+async fn accepted_ride(house: &House) -> (RideId, Phone<RideHailing>) {
+    let (ride, job) = ride(house).await;
+    driver_gets(house, job).await;
+    let mut passenger = app(house, "passenger1", None).await;
+    passenger.hears("connected").await;
+    passenger.hears("ride_accepted").await;
+    (ride, passenger)
+}
+
 async fn driver_gets(house: &House, job: JobId) {
     let rules = house.context.rides;
     house.decide(move |tx| rides::claim(tx, job, DRIVER, None, &rules)).await;
@@ -68,11 +78,7 @@ async fn connecting_is_said_first_and_changes_nobodys_status() {
 #[actix_web::test]
 async fn joining_shows_the_ride_and_its_driver_and_leaving_ends_that() {
     let house = House::open().await;
-    let (ride, job) = ride(&house).await;
-    driver_gets(&house, job).await;
-    let mut passenger = app(&house, "passenger1", None).await;
-    passenger.hears("connected").await;
-    passenger.hears("ride_accepted").await;
+    let (ride, mut passenger) = accepted_ride(&house).await;
     passenger.says(json!({"type": "join_ride", "ride_id": ride})).await;
     let joined = passenger.hears("ride_joined").await;
     assert!(joined.to_string().contains("accepted"), "{joined}");
@@ -140,11 +146,7 @@ async fn what_happened_meanwhile_is_replayed_and_resumed() {
 #[actix_web::test]
 async fn the_two_of_a_ride_talk_and_its_driver_moves_it_on() {
     let house = House::open().await;
-    let (ride, job) = ride(&house).await;
-    driver_gets(&house, job).await;
-    let mut passenger = app(&house, "passenger1", None).await;
-    passenger.hears("connected").await;
-    passenger.hears("ride_accepted").await;
+    let (ride, mut passenger) = accepted_ride(&house).await;
     let mut driver = app(&house, "driver123", Some(2)).await;
     driver.hears("connected").await;
     driver.says(json!({"type": "chat_message", "ride_id": ride, "text": "at the gate"})).await;
