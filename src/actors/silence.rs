@@ -112,7 +112,7 @@ impl Silence {
         let look = async move { database.read(move |conn| rides::waiting_since(conn, now, span)).await };
         ctx.spawn(look.into_actor(self).map(move |waiting, silence, ctx| match waiting {
             Ok(waiting) => silence.lose_drivers(waiting, ctx),
-            Err::<_, StoreError>(error) => log::warn!("lost drivers not looked for: {}", Chain(&error)),
+            Err::<_, StoreError>(error) => log::warn!("can't check for lost drivers: {}", Chain(&error)),
         }));
     }
 
@@ -136,7 +136,7 @@ impl Silence {
                     Ok(true) => {
                         metrics.drivers_lost.increment(1);
                         log::warn!(
-                            "driver not heard of before the pickup job={job} driver={driver} offered_again={offers_again}"
+                            "driver not heard from before the pickup job={job} driver={driver} offered_again={offers_again}"
                         );
                     }
                     Ok(false) => {}
@@ -158,7 +158,7 @@ impl Silence {
         ctx.spawn(look.into_actor(self).map(move |silent, silence, ctx| match silent {
             Ok(silent) => silence.set_silent_offline(silent, ctx),
             Err(StoreError::Closed) => {}
-            Err(error) => log::warn!("silent drivers not looked for: {}", Chain(&error)),
+            Err(error) => log::warn!("can't check for silent drivers: {}", Chain(&error)),
         }));
     }
 

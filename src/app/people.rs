@@ -23,7 +23,7 @@ pub async fn person(settings: &Settings, command: PersonCommand) -> Outcome {
         PersonCommand::Erase { whom, yes: true } => {
             erase(&foundation.database, whom.person(), settings.deliveries_max()).await
         }
-        PersonCommand::Erase { .. } => Err("this can't be undone; say --yes if it is meant".into()),
+        PersonCommand::Erase { .. } => Err("this can't be undone; confirm it with --yes".into()),
     };
     foundation.database.close();
     outcome

@@ -54,13 +54,13 @@ pub enum ProviderProblem {
     Account { setting: &'static str, what: String },
     #[error("{setting}: expected {expected} in PEM form")]
     Key { setting: &'static str, expected: &'static str },
-    #[error("PUSH_CA_FILE: no certificate in PEM form that can be used")]
+    #[error("PUSH_CA_FILE: no usable certificate in PEM form")]
     Authorities,
     #[error(
-        "no certificate authorities to know the push services by: install the system's, or set PUSH_CA_FILE"
+        "no certificate authorities to verify the push services with: install the system's, or set PUSH_CA_FILE"
     )]
     NoAuthorities(#[source] rustls::Error),
-    #[error("no connections to a push service can be made")]
+    #[error("can't make connections to push services")]
     Connections(#[from] reqwest::Error),
 }
 
@@ -143,7 +143,7 @@ fn warn_of_plain_addresses(settings: &PushSettings) {
     ];
     for (setting, address) in addresses {
         if address.is_some_and(BaseUrl::is_readable_on_the_way) {
-            log::warn!("{setting} has no https: credentials and notifications can be read on the way");
+            log::warn!("{setting} is not https: credentials and notifications can be read in transit");
         }
     }
 }
