@@ -1,5 +1,5 @@
-//! Token buckets, eight bytes each, for what one client may send, and the pace at which it is read from. Pure: the time comes
-//! with each question.
+//! Token buckets, eight bytes each, that limit what one client may send and the pace at which it is read. Pure: the
+//! time comes with each question.
 
 use std::cell::Cell;
 

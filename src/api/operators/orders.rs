@@ -1,4 +1,4 @@
-//! `admin/orders`: made, assigned, taken back, cancelled. Also for programs of the operator's.
+//! `admin/orders`: orders are made, assigned, taken back and cancelled. Also for the operator's programs.
 
 use crate::actors::words;
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
