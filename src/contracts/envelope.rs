@@ -1,5 +1,5 @@
-//! Writing in the plain envelope, `{"type","data","timestamp"}`, that the driver app and the hailing apps share: what
-//! both say in the same words, every durable event among it.
+//! Writes the plain envelope, `{"type","data","timestamp"}`, that the driver app and the hailing apps share: the
+//! messages that are the same in both, every durable event included.
 
 use crate::contracts::contact::PassengerContact;
 use crate::contracts::inbound::BadMessage;

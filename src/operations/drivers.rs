@@ -1,4 +1,4 @@
-//! A driver's status, and what an operator changes of a driver.
+//! A driver's status, and an operator's changes to a driver.
 
 use crate::clock::DISTRUSTED_AHEAD;
 use crate::domain::announcement::Announcement;
