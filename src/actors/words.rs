@@ -3,12 +3,14 @@
 use crate::contracts::BadMessage;
 use crate::contracts::driver_rest::{AssignedOrders, DriverOrder, order_word};
 use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::number::JsNumber;
 use crate::contracts::payment::PaymentFields;
 use crate::contracts::ride_rest::{Ride, RideDriver, RidePeople};
 use crate::domain::booking::BookingStatus;
 use crate::domain::contact::{Contact, NUMBER_KEPT};
 use crate::domain::event::DriverCard;
 use crate::domain::job::JobStatus;
+use crate::domain::money::Money;
 use crate::domain::offer_detail::OfferDetail;
 use crate::domain::position::Position;
 use crate::domain::ride::ride_word;
@@ -38,7 +40,7 @@ pub fn payment(job: &Job) -> PaymentFields {
     PaymentFields {
         payment_method: job.payment.payment_method,
         payment_status: job.payment.payment_status,
-        amount: job.payable(),
+        amount: job.payable().map(Money::major),
     }
 }
 
@@ -98,7 +100,7 @@ pub fn ride(sight: Sight, standing: RideStanding) -> Ride {
     Ride {
         ride_id: ride.ride_id,
         external_id: job.external_id,
-        status: ride_word(job.status),
+        status: ride_word(job.status).into(),
         ride_type: ride.ride_type.unwrap_or_default(),
         passenger_id,
         pickup_latitude: job.pickup_latitude,
@@ -107,15 +109,15 @@ pub fn ride(sight: Sight, standing: RideStanding) -> Ride {
         dropoff_longitude: dropoff.map(Position::longitude),
         pickup_address: job.pickup_address,
         dropoff_address,
-        estimated_fare,
+        estimated_fare: estimated_fare.into(),
         currency: amount.currency(),
-        distance_km: job.distance_km,
+        distance_km: JsNumber(job.distance_km),
         estimated_duration_minutes: ride.estimated_duration_minutes,
         scheduled_at: ride.scheduled_at.map(Into::into),
-        final_fare,
+        final_fare: final_fare.map(Into::into),
         payment_method: job.payment.payment_method,
         payment_status: job.payment.payment_status,
-        amount,
+        amount: amount.into(),
         driver: driver.map(|card| ride_driver(card, job.status)),
         passenger: None,
         people: None,

@@ -8,8 +8,9 @@ use crate::domain::money::{Amount, Money};
 use crate::domain::offer_detail::OfferDetail;
 use crate::domain::position::Position;
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use uuid::Uuid;
 
@@ -36,9 +37,10 @@ impl Stars {
 }
 
 /// The id by which apps know a ride: a UUID of ours, or what the matching app chose. Names the newest job under it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
-pub struct RideId(String);
+#[schemars(inline)]
+pub struct RideId(#[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9._-]+$"))] String);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a ride id is 1 to {} of the characters A-Z a-z 0-9 - _ . but neither . nor ..", RideId::CHARS_MAX)]
@@ -74,6 +76,12 @@ impl TryFrom<String> for RideId {
 
     fn try_from(text: String) -> Result<Self, InvalidRideId> {
         Self::new(text)
+    }
+}
+
+impl<'a> From<&'a RideId> for Cow<'a, RideId> {
+    fn from(id: &'a RideId) -> Self {
+        Cow::Borrowed(id)
     }
 }
 
@@ -125,7 +133,7 @@ pub const fn booking_word(status: JobStatus) -> &'static str {
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
         pub enum $name {
             $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
         }
