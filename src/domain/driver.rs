@@ -1,5 +1,8 @@
 //! A driver's status: they store what they want, and their status follows from it and from what they hold.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// What the driver asked for last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wants {
@@ -9,10 +12,14 @@ pub enum Wants {
 }
 
 /// What follows, as the apps call it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum DriverStatus {
+    /// Work may come.
     Available,
+    /// At work, and nothing new is given to them.
     Busy,
+    /// Not at work.
     Offline,
 }
 

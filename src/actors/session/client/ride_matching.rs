@@ -268,14 +268,14 @@ fn shown(part: recap::Part, standing: &RideStanding) -> String {
                 driver: rides::card(driver, account),
                 estimated_arrival: None,
             };
-            ride_matching::driver_assigned(&assignment, None)
+            ride_matching::driver_assigned(&assignment)
         }
         // A held ride has a driver, says the database.
         (recap::Part::Searching | recap::Part::DriverAssigned, _) => ride_matching::searching(ride_id),
-        (recap::Part::DriverArrived, _) => ride_matching::driver_arrived(ride_id, None),
+        (recap::Part::DriverArrived, _) => ride_matching::driver_arrived(ride_id),
         (recap::Part::RideStarted, _) => {
             let started_at = job.started_at.unwrap_or(job.requested_at).and_utc();
-            ride_matching::ride_started(ride_id, started_at, None)
+            ride_matching::ride_started(ride_id, started_at)
         }
     }
 }
@@ -371,5 +371,5 @@ fn cancelled(standing: &RideStanding) -> String {
     let by = job.cancelled_by.clone().and_then(|word| CancelledBy::try_from(word).ok());
     let reason = job.cancel_reason.as_deref().unwrap_or_default();
     let by = by.unwrap_or(CancelledBy::Passenger);
-    ride_matching::ride_cancelled(&standing.ride.ride_id, by, reason, None)
+    ride_matching::ride_cancelled(&standing.ride.ride_id, by, reason)
 }
