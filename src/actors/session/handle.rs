@@ -102,7 +102,7 @@ struct Desk<M> {
     /// Whether a wake-up is on its way or being served.
     woken: bool,
     ping_due: bool,
-    closing: Option<Closing>,
+    closing: Option<Box<Closing>>,
     killed: Option<KillReason>,
 }
 
@@ -149,8 +149,6 @@ impl<M, W: Waker + Default> Shared<M, W> {
         connection: Weak<Connection>,
     ) -> Self {
         let now = now_ms();
-        let outbox_limits =
-            OutboxLimits { shed_bytes: limits.outbox_shed_bytes, bytes_max: limits.outbox_bytes_max };
         Self {
             id: Uuid::new_v4(),
             limits: Arc::clone(limits),
@@ -158,7 +156,7 @@ impl<M, W: Waker + Default> Shared<M, W> {
             vitals: Vitals { heard_ms: now.into(), active_ms: now.into(), pinged_ms: now.into() },
             connection,
             desk: Mutex::new(Desk {
-                outbox: Outbox::new(outbox_limits),
+                outbox: Outbox::new(),
                 woken: false,
                 ping_due: false,
                 closing: None,
@@ -204,7 +202,7 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
 
     /// Counts what the actor hands to the connection; false when the client has more waiting than it may.
     pub fn writing(&self, bytes: usize) -> bool {
-        self.desk().outbox.writing(bytes)
+        self.desk().outbox.writing(self.outbox_limits(), bytes)
     }
 
     /// The connection asks for more.
@@ -220,7 +218,7 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
         if desk.closing.as_ref().is_some_and(|closing| closing.said) {
             return false;
         }
-        desk.closing = Some(Closing { code, reason: reason.into(), deadline_ms, said: true });
+        desk.closing = Some(Box::new(Closing { code, reason: reason.into(), deadline_ms, said: true }));
         let dropped = desk.outbox.shut();
         drop(desk);
         drop(dropped);
@@ -251,7 +249,7 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
 
     fn send(&self, message: M, bytes: usize, lane: Lane) -> Sent {
         let mut desk = self.desk();
-        let (sent, fallen_out) = desk.outbox.push(message, bytes, lane);
+        let (sent, fallen_out) = desk.outbox.push(self.outbox_limits(), message, bytes, lane);
         let wake = sent == Sent::Queued && !std::mem::replace(&mut desk.woken, true);
         drop(desk);
         let shed = fallen_out.is_some() && matches!(sent, Sent::Queued | Sent::Shed);
@@ -279,6 +277,10 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
             _ => self.limits.close_timeout,
         };
         now_ms() + patience.as_millis() as u64
+    }
+
+    fn outbox_limits(&self) -> OutboxLimits {
+        OutboxLimits { shed_bytes: self.limits.outbox_shed_bytes, bytes_max: self.limits.outbox_bytes_max }
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk<M>> {
@@ -334,7 +336,7 @@ impl<M: Send, W: Waker + ?Sized> Watched for Shared<M, W> {
         if desk.closing.is_some() || desk.killed.is_some() {
             return;
         }
-        desk.closing = Some(Closing { code, reason: reason.into(), deadline_ms, said: false });
+        desk.closing = Some(Box::new(Closing { code, reason: reason.into(), deadline_ms, said: false }));
         let dropped = match code {
             CloseCode::TooSlow => Some(desk.outbox.shut()),
             _ => {
