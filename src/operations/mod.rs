@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod authentication;
+pub mod auto_assign;
 pub mod bookings;
 pub mod customers;
 pub mod drivers;

@@ -146,49 +146,6 @@ pub fn assign(
     Ok(jobs)
 }
 
-/// What a search for an order's driver has to know: where it begins, and who gave the order back.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Search {
-    pub pickup: Position,
-    pub except: Vec<DriverId>,
-}
-
-/// `None` where there is no such order, it is not pending, or its pickup is not known: assigning it will say which.
-pub fn search_for(conn: &mut Conn<'_>, id: JobId) -> Result<Option<Search>, StoreError> {
-    let job = sql!(conn, jobs::find(id))?.filter(|job| job.kind == JobKind::Delivery);
-    let Some(pickup) = job.and_then(|job| job.pickup()) else {
-        return Ok(None);
-    };
-    let except = sql!(conn, jobs::declined_by(id))?.into_iter().map(DriverId).collect();
-    Ok(Some(Search { pickup, except }))
-}
-
-/// Assigns an order to the first of `candidates` who is still free.
-pub fn assign_nearest(
-    tx: &mut Tx<'_>,
-    id: JobId,
-    candidates: &[DriverId],
-    deliveries_max: i64,
-) -> Result<Job, Error> {
-    let job = lock(tx, id)?;
-    if transition(job.kind, job.status, Move::Assign) == Outcome::Refused {
-        return Err(Refusal::OrderState(job.status).into());
-    }
-    job.pickup().ok_or(Refusal::NoPickupPosition)?;
-    note(tx, &job, What::Searched { found: Some(candidates.len()) })?;
-    for driver in candidates {
-        match assign(tx, &[id], *driver, deliveries_max) {
-            Ok(mut jobs) => return jobs.pop().ok_or_else(|| Refusal::NoDrivers.into()),
-            // Taken since the search; the next nearest one is asked.
-            Err(Error::Refused(
-                Refusal::DriverBusy | Refusal::DriverFull | Refusal::DriverSuspended | Refusal::NotFound(_),
-            )) => {}
-            Err(other) => return Err(other),
-        }
-    }
-    Err(Refusal::NoDrivers.into())
-}
-
 /// The operator takes an order back from its driver, who hears of it as of a cancellation.
 pub fn unassign(tx: &mut Tx<'_>, id: JobId, reason: &str, deliveries_max: i64) -> Result<Job, Error> {
     let job = lock(tx, id)?;
@@ -389,7 +346,7 @@ fn lock_free(
     Ok((row, holding))
 }
 
-fn lock(tx: &mut Tx<'_>, id: JobId) -> Result<Job, Error> {
+pub(super) fn lock(tx: &mut Tx<'_>, id: JobId) -> Result<Job, Error> {
     let job = sql!(tx, jobs::lock(id))?.filter(|job| job.kind == JobKind::Delivery);
     Ok(job.ok_or(Refusal::NotFound("order"))?)
 }

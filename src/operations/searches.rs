@@ -8,7 +8,7 @@ use crate::domain::announcement::{Announcement, OpenedSearch, SearchNews};
 use crate::domain::candidate::{Look, PassedOver};
 use crate::domain::driver::Wants;
 use crate::domain::event::{EventBody, RideOffer};
-use crate::domain::ids::{AccountId, DriverId, JobId};
+use crate::domain::ids::{AccountId, DriverId, JobId, SearchId};
 use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::offer_detail::OfferDetail;
@@ -46,6 +46,16 @@ pub(super) fn open(tx: &mut Tx<'_>, ride: &Ride, patience: Patience, span: TimeD
         tx.announce(Announcement::Search(news_of(opened)));
     }
     Ok(())
+}
+
+/// Writes down a search that ended as soon as it began. It is announced to nobody.
+pub(super) fn insert_ended(tx: &mut Tx<'_>, job: JobId, how: End) -> Result<SearchId, Error> {
+    let at = tx.at();
+    let patience = Patience::WhileAnybodyIsLeft.as_str();
+    let row = NewSearch { job_id: job.0, patience, opened_at: at, deadline: at };
+    let search = sql!(tx, searches::insert(&row))?;
+    sql!(tx, searches::end(job, how.as_str(), at))?;
+    Ok(search.id)
 }
 
 /// A ride that was searched for before is read by whoever goes on: the drivers who were asked are any number.

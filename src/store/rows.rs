@@ -8,7 +8,7 @@ use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId, SearchId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::offer::{Offer, Outcome};
-use crate::domain::open_search::SearchRow;
+use crate::domain::open_search::{End, SearchRow};
 use crate::domain::position::Position;
 use crate::domain::ride::RideId;
 use crate::domain::role::Role;
@@ -205,6 +205,13 @@ pub struct SearchRecord {
     pub step: i64,
     pub ended_at: Option<NaiveDateTime>,
     pub ended_as: Option<String>,
+}
+
+impl SearchRecord {
+    /// Whether it gave an order to a driver in one go, as auto-assign does. A ride's search has some time.
+    pub fn assigned_at_once(&self) -> bool {
+        self.deadline == self.opened_at && self.ended_as.as_deref() == Some(End::ASSIGNED)
+    }
 }
 
 #[derive(Debug, Insertable)]

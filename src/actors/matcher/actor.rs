@@ -7,7 +7,7 @@
 //! steady clock.
 
 use crate::actors::matcher::carry_out::{carry_out, note};
-use crate::actors::matcher::handle::{Candidate, MatcherHandle, Nearest};
+use crate::actors::matcher::handle::{Candidate, Choose, MatcherHandle, Nearest};
 use crate::actors::matcher::reading::{PAGE_DRIVERS, read_fleet, read_searches, standing};
 use crate::actors::matcher::receipts::Receipts;
 use crate::actors::matcher::times::{by_steady, look_by_wall, work_by_wall};
@@ -211,18 +211,31 @@ impl Handler<Nearest> for Matcher {
     fn handle(&mut self, search: Nearest, ctx: &mut Self::Context) -> Self::Result {
         self.take_moves(ctx);
         let fleet = self.core.fleet();
-        let Nearest { at, radius_m, count, vehicle_type, except } = search;
+        let Nearest { at, radius_m, count, vehicle_type } = search;
         let measured_since_ms = fleet.since_ms(self.position_age_max);
         let wanted = Wanted { at, radius_m, count, vehicle_type, takes_carrying: true, measured_since_ms };
-        let found = fleet.nearest(&wanted, |driver| !except.contains(&driver));
+        let found = fleet.nearest(&wanted, |_| true);
         let candidates = found.into_iter().map(|nearby| Candidate {
             driver: nearby.driver,
             vehicle_type: nearby.vehicle_type,
             distance_m: nearby.distance_m,
-            position: nearby.sighted.position,
+            position: nearby.fix.position,
             age_secs: nearby.age_secs,
         });
         MessageResult(candidates.collect())
+    }
+}
+
+impl Handler<Choose> for Matcher {
+    type Result = MessageResult<Choose>;
+
+    fn handle(&mut self, choose: Choose, ctx: &mut Self::Context) -> Self::Result {
+        self.take_moves(ctx);
+        let Choose { at, radius_m, count, except } = choose;
+        let measured_since_ms = self.core.fleet().since_ms(self.position_age_max);
+        let wanted =
+            Wanted { at, radius_m, count, vehicle_type: None, takes_carrying: true, measured_since_ms };
+        MessageResult(self.core.choose(&wanted, &except))
     }
 }
 
@@ -248,10 +261,10 @@ impl Handler<Explain> for Matcher {
     fn handle(&mut self, Explain(driver): Explain, ctx: &mut Self::Context) -> Known {
         self.take_moves(ctx);
         let (fleet, searches) = (self.core.fleet(), self.core.searches());
-        let sighted = fleet.sighted(driver);
+        let fix = fleet.fix(driver);
         Known {
-            position: sighted.map(|sighted| sighted.position),
-            age_secs: sighted.and_then(|sighted| fleet.age_secs(&sighted)),
+            position: fix.map(|fix| fix.position),
+            age_secs: fix.and_then(|fix| fleet.age_secs(&fix)),
             doubt: fleet.doubt(driver),
             open_offers: searches.offers_of(driver).len(),
         }

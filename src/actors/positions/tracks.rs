@@ -9,7 +9,7 @@ use crate::clock::Moment;
 use crate::domain::ids::DriverId;
 use crate::domain::position::{Fix, Position};
 use crate::matching::fleet::News;
-use crate::matching::plausible::{Limits, Sighting, Trail, Verdict};
+use crate::matching::plausible::{DatedFix, Limits, Trail, Verdict};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -45,7 +45,7 @@ struct Track {
     /// The last of those without a time of their own: no two are of the same moment.
     untimed_ms: i64,
     /// What the matcher has not fetched.
-    seen: Option<Sighting>,
+    seen: Option<DatedFix>,
     is_news: bool,
 }
 
@@ -199,23 +199,23 @@ impl Track {
     }
 
     fn judge(&mut self, fix: &Fix, now: Moment, limits: &Limits, new_since_ms: i64) -> Judged {
-        let sighting = self.sighting(fix, now);
+        let dated = self.dated(fix, now);
         let measured_ms = is_timed(fix, now).then_some(fix.measured_at.timestamp_millis());
         let may_repeat =
             measured_ms.is_some_and(|at| !self.newest.is_first(at, fix.position) || at <= new_since_ms);
-        let verdict = self.trail.judge(sighting, limits);
+        let verdict = self.trail.judge(dated, limits);
         match self.trail.believed() {
-            _ if verdict.enters() => (self.seen, self.doubt) = (Some(sighting), None),
+            _ if verdict.enters() => (self.seen, self.doubt) = (Some(dated), None),
             // What merely arrives late says nothing of the newest.
-            Some(believed) if sighting.at_ms < believed.at_ms => {}
+            Some(believed) if dated.at_ms < believed.at_ms => {}
             _ => self.doubt = Some(verdict),
         }
-        let at = DateTime::from_timestamp_millis(sighting.at_ms).unwrap_or(now.steady);
+        let at = DateTime::from_timestamp_millis(dated.at_ms).unwrap_or(now.steady);
         Judged { verdict, at, may_repeat }
     }
 
     /// With both its times.
-    fn sighting(&mut self, fix: &Fix, now: Moment) -> Sighting {
+    fn dated(&mut self, fix: &Fix, now: Moment) -> DatedFix {
         let received_ms = now.steady.timestamp_millis();
         let at_ms = if is_timed(fix, now) {
             received_ms - self.clock.age_ms(lag_ms(fix, now))
@@ -224,7 +224,7 @@ impl Track {
             self.untimed_ms
         };
         let Fix { position, accuracy_m, .. } = *fix;
-        Sighting { position, accuracy_m, measured_ms: self.clock.shows(at_ms), at_ms }
+        DatedFix { position, accuracy_m, measured_ms: self.clock.shows(at_ms), at_ms }
     }
 }
 

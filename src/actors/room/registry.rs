@@ -9,7 +9,7 @@
 //! and leaves what it entered, committed events are bounded by the database's queue, and wake-ups are one.
 
 use super::actor::{Declined, End, Enter, Happened, Learn, Leave, Room, RoomContext, Wake};
-use super::whereabouts::Told;
+use super::whereabouts::HeardFix;
 use crate::actors::session::{SessionHandle, ToClient};
 use crate::clock::SharedClock;
 use crate::contracts::Contract;
@@ -57,7 +57,7 @@ struct Open {
     /// The room that a driver's positions go to: of the ride that they hold, where anybody follows it.
     driving: HashMap<DriverId, JobId>,
     /// The newest position of every driver who told one of late.
-    told: HashMap<DriverId, Told>,
+    told: HashMap<DriverId, HeardFix>,
     /// With so many, those who fell silent are forgotten.
     told_max: usize,
     memberships: u64,
@@ -130,7 +130,7 @@ pub fn start(options: RoomOptions, database: Database, clock: SharedClock, metri
 
 impl Rooms {
     /// A driver's app has told a position that is believed. Of several the newest is enough.
-    pub fn moved(&self, driver: DriverId, told: Told) {
+    pub fn moved(&self, driver: DriverId, told: HeardFix) {
         let mut open = self.0.open();
         let newest = open.told.entry(driver).or_insert(told);
         if !told.replaces(newest) {
@@ -232,7 +232,7 @@ pub(super) struct Handle(Weak<Inner>);
 
 impl Handle {
     /// The newest position of a driver; the next one wakes the room again.
-    pub fn newest(&self, job: JobId, driver: DriverId) -> Option<Told> {
+    pub fn newest(&self, job: JobId, driver: DriverId) -> Option<HeardFix> {
         let inner = self.0.upgrade()?;
         let mut open = inner.open();
         if let Some(door) = open.rooms.get_mut(&job) {

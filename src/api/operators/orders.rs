@@ -1,5 +1,6 @@
 //! `admin/orders`: made, assigned, taken back, cancelled. Also for programs of the operator's.
 
+use crate::actors::matcher::Choose;
 use crate::actors::words;
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
 use crate::api::extract::Caller;
@@ -10,15 +11,19 @@ use crate::api::problem::Problem;
 use crate::api::{Context, payments, rules};
 use crate::config::AutoAssign;
 use crate::contracts::driver_rest::{ORDER_STATUSES, order_word};
+use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::operators::{Batch, OrderItem};
+use crate::domain::candidate::Considered;
 use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::{DriverId, JobId};
 use crate::operations::accounts;
-use crate::operations::orders::{self, CancelledBy, NewOrder, Search};
+use crate::operations::auto_assign::{self, Search};
+use crate::operations::orders::{self, CancelledBy, NewOrder};
 use crate::operations::{Error, Refusal};
 use crate::store::reads::{self, OperatorsOrder};
 use crate::store::{Conn, Job, Tx};
 use actix_web::web;
+use std::sync::Arc;
 
 /// By which a driver is named with another system's id.
 pub(in crate::api) const DRIVER_NAMES: [&str; 2] = ["driver_external_id", "external_id"];
@@ -148,19 +153,24 @@ pub async fn auto_assign(
 ) -> Answered {
     let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
     let key = once.key(&ctx, &caller, &body);
-    let candidates: Vec<DriverId> = match ctx.read(move |conn| orders::search_for(conn, id)).await? {
+    let considered: Arc<[Considered]> = match ctx.read(move |conn| auto_assign::search_for(conn, id)).await? {
         Some(Search { pickup, except }) => {
             let AutoAssign { radius_m, tries } = ctx.settings.matching.auto_assign;
-            let nearest = ctx.nearest(pickup, radius_m, tries.get(), except).await?;
-            nearest.into_iter().map(|candidate| candidate.driver).collect()
+            ctx.choose(Choose { at: pickup, radius_m, count: tries.get(), except }).await?.into()
         }
-        None => Vec::new(),
+        None => Arc::default(),
     };
-    decide(&ctx, key, OK, move |tx| {
-        let job = orders::assign_nearest(tx, id, &candidates, deliveries_max)?;
+    let chosen_from = Arc::clone(&considered);
+    let answered = decide(&ctx, key, OK, move |tx| {
+        let job = auto_assign::assign_nearest(tx, id, &chosen_from, deliveries_max)?;
         shown(tx, job)
     })
-    .await
+    .await;
+    if answered.as_ref().is_err_and(|problem| problem.code() == ErrorCode::NoDrivers) {
+        let noting = ctx.database.write(move |tx| auto_assign::note_nobody(tx, id, &considered)).await;
+        noting.unwrap_or_else(|error| log::warn!("a search's end was not noted job={id}: {error}"));
+    }
+    answered
 }
 
 /// `POST admin/orders/{id}/unassign`.
