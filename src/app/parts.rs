@@ -13,7 +13,6 @@ use crate::actors::registry::Registry;
 use crate::actors::room::{self, RoomOptions, Rooms};
 use crate::actors::session::{Reaper, TransportMetrics};
 use crate::actors::silence::{self, Silence, SilenceOptions};
-use crate::app::housekeeping::SWEEP;
 use crate::app::{Foundation, push, time_delta};
 use crate::clock::SharedClock;
 use crate::config::Settings;
@@ -23,6 +22,10 @@ use actix::prelude::*;
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// How often sessions and connections are looked at from outside.
+pub(super) const SWEEP: Duration = Duration::from_secs(1);
 
 pub(super) struct Parts {
     pub settings: Arc<Settings>,

@@ -46,7 +46,7 @@ pub struct PushHandle {
 }
 
 /// The actor. Its arbiter is where providers have their connections, so everything that sends runs there.
-struct Push {
+struct PushActor {
     shared: Arc<Shared>,
 }
 
@@ -64,12 +64,12 @@ pub fn start(
         |(index, provider): (usize, Arc<dyn Provider>)| Arc::new(Lane::new(provider, seed + index as u64));
     let lanes = providers.into_iter().enumerate().map(lane).collect();
     let shared = Arc::new(Shared::new(options, lanes, database, recorder, clock, metrics));
-    let push = Push { shared: shared.clone() };
-    Push::start_in_arbiter(&Arbiter::new().handle(), |_| push);
+    let push = PushActor { shared: shared.clone() };
+    PushActor::start_in_arbiter(&Arbiter::new().handle(), |_| push);
     PushHandle { shared }
 }
 
-impl Actor for Push {
+impl Actor for PushActor {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {

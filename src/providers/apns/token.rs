@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::clock::SharedClock;
 use crate::config::push::{ApnsSettings, PrivateKey};
-use crate::providers::set_up::ProviderProblem;
+use crate::providers::problem::ProviderProblem;
 use crate::providers::transport::bearer;
 
 const SLOT_SECS: i64 = 30 * 60;

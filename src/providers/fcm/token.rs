@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use super::account::ServiceAccount;
 use crate::clock::SharedClock;
-use crate::providers::set_up::ProviderProblem;
+use crate::providers::problem::ProviderProblem;
 use crate::providers::transport::{Connections, Failure, Reply, bearer};
 use crate::providers::wording::printable;
 use crate::providers::{Answer, Reason, Scope, Sent};
