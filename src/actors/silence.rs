@@ -23,7 +23,6 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// When silence means something.
 #[derive(Clone, Copy, Debug)]
 pub struct SilenceOptions {
-    pub deliveries_max: i64,
     /// Then a driver becomes offline.
     pub offline_after: TimeDelta,
     /// Then the passenger of a ride hears that its driver is lost, …
@@ -81,12 +80,11 @@ impl Handler<Goodbye> for Silence {
     /// If they are back by the time this is decided, they stay online.
     fn handle(&mut self, Goodbye { account, driver }: Goodbye, ctx: &mut Self::Context) {
         let (database, presence) = (self.database.clone(), self.presence.clone());
-        let deliveries_max = self.options.deliveries_max;
         let offline = async move {
             database
                 .write(move |tx| {
                     let is_back = || presence.is_connected(account);
-                    drivers::say_goodbye(tx, driver, is_back, deliveries_max)
+                    drivers::say_goodbye(tx, driver, is_back)
                 })
                 .await
         };
@@ -117,7 +115,7 @@ impl Silence {
     }
 
     fn lose_drivers(&self, waiting: Vec<Waiting>, ctx: &mut Context<Self>) {
-        let SilenceOptions { deliveries_max, offers_again, lost_after, .. } = self.options;
+        let SilenceOptions { offers_again, lost_after, .. } = self.options;
         let is_lost = |ride: &Waiting| self.presence.is_away(ride.account, lost_after);
         let lost: Vec<_> = waiting.into_iter().filter(is_lost).collect();
         let (database, metrics) = (self.database.clone(), self.metrics.clone());
@@ -128,7 +126,7 @@ impl Silence {
                 let told = database
                     .write(move |tx| {
                         let is_back = || is_heard_of(ride.account, ride.driver);
-                        rides::lose_driver(tx, ride, lost_after, is_back, offers_again, deliveries_max)
+                        rides::lose_driver(tx, ride, lost_after, is_back, offers_again)
                     })
                     .await;
                 let Waiting { job, driver, .. } = ride;
@@ -163,7 +161,7 @@ impl Silence {
     }
 
     fn set_silent_offline(&self, silent: Vec<(DriverId, AccountId)>, ctx: &mut Context<Self>) {
-        let SilenceOptions { deliveries_max, offline_after, .. } = self.options;
+        let SilenceOptions { offline_after, .. } = self.options;
         let is_away = |(_, account): &(DriverId, AccountId)| self.presence.is_away(*account, offline_after);
         let away: Vec<_> = silent.into_iter().filter(is_away).collect();
         let database = self.database.clone();
@@ -174,7 +172,7 @@ impl Silence {
                 let set = database
                     .write(move |tx| {
                         let is_back = || is_heard_of(account, driver);
-                        drivers::set_silent_offline(tx, driver, offline_after, is_back, deliveries_max)
+                        drivers::set_silent_offline(tx, driver, offline_after, is_back)
                     })
                     .await;
                 log_offline(driver, &set);

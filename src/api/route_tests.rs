@@ -118,14 +118,14 @@ impl Server {
             timeout: TIMEOUT,
             decisions: Durability::Normal,
             positions: Durability::Normal,
+            rules: settings.job_rules(),
         };
         let database = Database::open(&at, options, Arc::new(clock.clone()), metrics.clone());
         let lifetimes =
             TokenLifetimes { access: settings.tokens.access_ttl, refresh: settings.tokens.refresh_ttl };
-        let currency = settings.region.currency;
         let hash = hash_now(&Password::claimed(seed::DEMO_PASSWORD)).unwrap();
         let seeded: Result<(), operations::Error> =
-            database.write(move |tx| seed::seed(tx, &hash, &hash, 5, currency)).await;
+            database.write(move |tx| seed::seed(tx, &hash, &hash)).await;
         seeded.unwrap();
         let shared = Arc::new(clock.clone());
         let tracks = Arc::new(Tracks::new(clock.now()));

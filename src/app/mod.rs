@@ -111,6 +111,7 @@ impl Foundation {
             timeout: settings.database.timeout,
             decisions: durability(settings.database.decision_durability),
             positions: durability(settings.database.position_durability),
+            rules: settings.job_rules(),
         };
         let database = Database::open(&at, options, clock.clone(), metrics.clone());
         Ok(Self { database, clock, metrics })

@@ -133,7 +133,6 @@ fn room_options(settings: &Settings) -> RoomOptions {
 
 fn silence_options(settings: &Settings) -> SilenceOptions {
     SilenceOptions {
-        deliveries_max: settings.deliveries_max(),
         offline_after: time_delta(settings.recorder.driver_offline_after),
         lost_after: time_delta(settings.rides.driver_lost_after),
         offers_again: settings.rides.offers_lost_rides_again,

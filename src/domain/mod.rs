@@ -14,6 +14,7 @@ pub mod external_id;
 pub mod fare_source;
 pub mod ids;
 pub mod job;
+pub mod job_rules;
 pub mod money;
 pub mod notification;
 pub mod offer;

@@ -2,10 +2,8 @@
 //! what it costs and how long a driver needs. Pure: operations and contracts ask, nothing here remembers.
 
 use crate::domain::currency::Currency;
-use crate::domain::fare_source::FareSource;
 use crate::domain::job::JobStatus;
 use crate::domain::money::{Amount, Money};
-use crate::domain::offer_detail::OfferDetail;
 use crate::domain::position::Position;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -263,37 +261,6 @@ impl Travel {
     pub fn minutes(self, from: Position, to: Position) -> u32 {
         let metres_a_minute = self.speed_kmh * 1000.0 / 60.0;
         (self.distance_m(from, to) / metres_a_minute).ceil().max(1.0) as u32
-    }
-}
-
-/// What is set for all rides.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rules {
-    pub tariff: Tariff,
-    pub fare_source: FareSource,
-    /// Shown of a ride that is only offered.
-    pub offer_detail: OfferDetail,
-    pub travel: Travel,
-    /// How long a ride's driver is looked for.
-    pub search_span: TimeDelta,
-    /// Deliveries that make a driver busy.
-    pub deliveries_max: i64,
-    pub open: OpenJobs,
-}
-
-/// How many open jobs those who ask may have, by their own asking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenJobs {
-    pub rides_of_customer_max: u32,
-    pub bookings_of_customer_max: u32,
-    /// Of all who have no account and come from one address.
-    pub rides_of_address_max: u32,
-}
-
-impl Rules {
-    /// The installation's: what is asked for from now on is paid in it.
-    pub const fn currency(&self) -> Currency {
-        self.tariff.currency()
     }
 }
 

@@ -1,6 +1,5 @@
 //! Deliveries: made, assigned, carried out, taken back and cancelled.
 
-use crate::domain::currency::Currency;
 use crate::domain::driver::Holding;
 use crate::domain::event::{EventBody, OrderSummary};
 use crate::domain::external_id::{ExternalId, Named};
@@ -61,8 +60,9 @@ pub enum DriverStep {
     Reject,
 }
 
-/// All amounts of the order are in `currency`, the installation's.
-pub fn create(tx: &mut Tx<'_>, order: &NewOrder, currency: Currency) -> Result<Job, Error> {
+/// All amounts of the order are in the installation's currency.
+pub fn create(tx: &mut Tx<'_>, order: &NewOrder) -> Result<Job, Error> {
+    let currency = tx.rules().currency();
     let customer = match &order.customer {
         Some(named) => {
             let id = accounts::customer_named(tx.conn(), named)?.ok_or(Refusal::NotFound("customer"))?;
@@ -118,12 +118,7 @@ pub fn named(tx: &mut Tx<'_>, named: &[Named<JobId>]) -> Result<Vec<JobId>, Erro
 }
 
 /// Binds pending orders to a driver: all of them or none. Each order is an event of its own.
-pub fn assign(
-    tx: &mut Tx<'_>,
-    ids: &[JobId],
-    driver: DriverId,
-    deliveries_max: i64,
-) -> Result<Vec<Job>, Error> {
+pub fn assign(tx: &mut Tx<'_>, ids: &[JobId], driver: DriverId) -> Result<Vec<Job>, Error> {
     let mut ascending = ids.to_vec();
     ascending.sort();
     if ascending.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -137,12 +132,12 @@ pub fn assign(
         }
         locked.push(job);
     }
-    let (driver, mut holding) = lock_free(tx, driver, ids.len() as i64, deliveries_max)?;
+    let (driver, mut holding) = lock_free(tx, driver, ids.len() as i64)?;
     // In the order of the request: that is the order in which the driver is to hear of them.
     locked.sort_by_key(|job| ids.iter().position(|id| *id == job.id));
     let jobs = locked.iter().map(|job| claim(tx, job, &driver)).collect::<Result<Vec<_>, _>>()?;
     holding.deliveries += jobs.len() as i64;
-    drivers::settle_holding(tx, &driver, driver.wants, holding, deliveries_max)?;
+    drivers::settle_holding(tx, &driver, driver.wants, holding)?;
     Ok(jobs)
 }
 
@@ -164,12 +159,7 @@ pub fn search_for(conn: &mut Conn<'_>, id: JobId) -> Result<Option<Search>, Stor
 }
 
 /// Assigns an order to the first of `candidates` who is still free.
-pub fn assign_nearest(
-    tx: &mut Tx<'_>,
-    id: JobId,
-    candidates: &[DriverId],
-    deliveries_max: i64,
-) -> Result<Job, Error> {
+pub fn assign_nearest(tx: &mut Tx<'_>, id: JobId, candidates: &[DriverId]) -> Result<Job, Error> {
     let job = lock(tx, id)?;
     if transition(job.kind, job.status, Move::Assign) == Outcome::Refused {
         return Err(Refusal::OrderState(job.status).into());
@@ -177,7 +167,7 @@ pub fn assign_nearest(
     job.pickup().ok_or(Refusal::NoPickupPosition)?;
     note(tx, &job, What::Searched { found: Some(candidates.len()) })?;
     for driver in candidates {
-        match assign(tx, &[id], *driver, deliveries_max) {
+        match assign(tx, &[id], *driver) {
             Ok(mut jobs) => return jobs.pop().ok_or_else(|| Refusal::NoDrivers.into()),
             // Taken since the search; the next nearest one is asked.
             Err(Error::Refused(
@@ -190,26 +180,20 @@ pub fn assign_nearest(
 }
 
 /// The operator takes an order back from its driver, who hears of it as of a cancellation.
-pub fn unassign(tx: &mut Tx<'_>, id: JobId, reason: &str, deliveries_max: i64) -> Result<Job, Error> {
+pub fn unassign(tx: &mut Tx<'_>, id: JobId, reason: &str) -> Result<Job, Error> {
     let job = lock(tx, id)?;
     let driver = job.driver_id;
     let job = release(tx, job, reason, None)?;
     if let Some(driver) = driver {
-        drivers::settle_held(tx, driver, deliveries_max)?;
+        drivers::settle_held(tx, driver)?;
     }
     Ok(job)
 }
 
 /// Cancels an order until it is delivered. Cancelling what is cancelled changes nothing.
-pub fn cancel(
-    tx: &mut Tx<'_>,
-    id: JobId,
-    reason: &str,
-    by: CancelledBy,
-    deliveries_max: i64,
-) -> Result<Job, Error> {
+pub fn cancel(tx: &mut Tx<'_>, id: JobId, reason: &str, by: CancelledBy) -> Result<Job, Error> {
     let job = lock(tx, id)?;
-    end(tx, job, reason, by, deliveries_max)
+    end(tx, job, reason, by)
 }
 
 /// The customer cancels an order of their own, until it is picked up: from then on it is paid for and on its way.
@@ -218,7 +202,6 @@ pub fn call_off(
     id: JobId,
     customer: CustomerId,
     reason: &str,
-    deliveries_max: i64,
 ) -> Result<OrderStanding, Error> {
     let job = lock(tx, id)?;
     if job.customer_id != Some(customer) {
@@ -227,11 +210,11 @@ pub fn call_off(
     if job.status == JobStatus::InProgress {
         return Err(Refusal::OrderState(job.status).into());
     }
-    end(tx, job, reason, CancelledBy::Customer, deliveries_max)?;
+    end(tx, job, reason, CancelledBy::Customer)?;
     Ok(reads::order_standing(tx.conn(), id)?.ok_or(Refusal::NotFound("order"))?)
 }
 
-fn end(tx: &mut Tx<'_>, job: Job, reason: &str, by: CancelledBy, deliveries_max: i64) -> Result<Job, Error> {
+fn end(tx: &mut Tx<'_>, job: Job, reason: &str, by: CancelledBy) -> Result<Job, Error> {
     let to = match transition(job.kind, job.status, Move::Cancel) {
         Outcome::Moves(to) => to,
         Outcome::Already => return Ok(job),
@@ -248,7 +231,7 @@ fn end(tx: &mut Tx<'_>, job: Job, reason: &str, by: CancelledBy, deliveries_max:
     let body = EventBody::OrderCancelled { order_id: id, reason: reason.to_owned() };
     if let Some(driver) = held_by {
         tell_driver(tx, driver, id, body.clone())?;
-        drivers::settle_held(tx, driver, deliveries_max)?;
+        drivers::settle_held(tx, driver)?;
     }
     tell_customer(tx, &job, body)?;
     Ok(job)
@@ -263,13 +246,7 @@ pub enum Stepped {
 }
 
 /// A driver moves an order of theirs on. Repeating the move that led to the present state changes nothing.
-pub fn step(
-    tx: &mut Tx<'_>,
-    id: JobId,
-    driver: DriverId,
-    step: DriverStep,
-    deliveries_max: i64,
-) -> Result<Stepped, Error> {
+pub fn step(tx: &mut Tx<'_>, id: JobId, driver: DriverId, step: DriverStep) -> Result<Stepped, Error> {
     let job = lock(tx, id)?;
     if job.driver_id != Some(driver) {
         return match step {
@@ -288,7 +265,7 @@ pub fn step(
             let at = tx.at();
             let job = release(tx, job, "", Some(driver))?;
             sql!(tx, jobs::decline(id, driver, at))?;
-            drivers::settle_held(tx, driver, deliveries_max)?;
+            drivers::settle_held(tx, driver)?;
             return Ok(Stepped::Rejected(job));
         }
         DriverStep::Accept => {
@@ -305,7 +282,7 @@ pub fn step(
         Outcome::Moves(to) => {
             let job = advance(tx, &job, to, &change)?;
             if !to.is_held() {
-                drivers::settle_held(tx, driver, deliveries_max)?;
+                drivers::settle_held(tx, driver)?;
             }
             if let Some(body) = told {
                 tell_customer(tx, &job, body)?;
@@ -368,12 +345,7 @@ fn claim(tx: &mut Tx<'_>, job: &Job, driver: &Driver) -> Result<Job, Error> {
 }
 
 /// Locks the row of a driver who may get `more` deliveries, and says what they hold.
-fn lock_free(
-    tx: &mut Tx<'_>,
-    driver: DriverId,
-    more: i64,
-    deliveries_max: i64,
-) -> Result<(Driver, Holding), Error> {
+fn lock_free(tx: &mut Tx<'_>, driver: DriverId, more: i64) -> Result<(Driver, Holding), Error> {
     let row = drivers::lock(tx, driver)?;
     let account = sql!(tx, accounts::find(row.account_id))?.ok_or(Refusal::NotFound("driver"))?;
     if account.is_suspended {
@@ -383,7 +355,7 @@ fn lock_free(
     if holding.rides > 0 || holding.services_under_way > 0 {
         return Err(Refusal::DriverBusy.into());
     }
-    if holding.deliveries + more > deliveries_max {
+    if holding.deliveries + more > tx.rules().deliveries_max {
         return Err(Refusal::DriverFull.into());
     }
     Ok((row, holding))

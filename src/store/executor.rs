@@ -8,6 +8,7 @@ use crate::clock::SharedClock;
 use crate::current_request;
 use crate::domain::announcement::Committed;
 use crate::domain::ids::AccountId;
+use crate::domain::job_rules::JobRules;
 use crate::metrics::Metrics;
 use crate::store::connection::{Conn, Connections};
 use crate::store::decision::{Attempted, BACK_OFF, Decision, Durability, repeat, transaction};
@@ -43,6 +44,8 @@ pub struct Options {
     pub timeout: Duration,
     pub decisions: Durability,
     pub positions: Durability,
+    /// What every decision goes by: see [`Tx::rules`].
+    pub rules: JobRules,
 }
 
 /// How long an answer is waited for.
@@ -377,7 +380,7 @@ where
     fn decide(&mut self, conn: Conn<'_>) -> Result<(T, Committed), E> {
         // PostgreSQL keeps microseconds; what is said before the commit is what is read after it.
         let now = self.inner.clock.now().trunc_subsecs(6);
-        let mut tx = Tx::new(conn, now, self.inner.push_due());
+        let mut tx = Tx::new(conn, now, &self.inner.options.rules, self.inner.push_due());
         let value = (self.operation)(&mut tx)?;
         Ok((value, tx.finish()?))
     }
@@ -481,6 +484,7 @@ impl Inner {
 mod tests {
     use super::*;
     use crate::clock::System;
+    use crate::config::Settings;
     use diesel::connection::SimpleConnection;
     use diesel::{Connection, SqliteConnection};
 
@@ -639,6 +643,7 @@ mod tests {
             timeout,
             decisions: Durability::Full,
             positions: Durability::Normal,
+            rules: Settings::load(|_: &str| None).expect("the defaults").job_rules(),
         };
         let at = Where::Sqlite(path.clone());
         let database = Database::open(&at, options, Arc::new(System), Arc::new(Metrics::new()));

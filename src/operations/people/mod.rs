@@ -90,7 +90,7 @@ fn open_jobs(tx: &mut Tx<'_>, person: Person, ids: Ids) -> Result<Erasing, Error
 }
 
 /// The first step: nobody goes on as this person. Their sessions end with it, and their tokens.
-pub fn begin(tx: &mut Tx<'_>, person: Person, deliveries_max: i64) -> Result<Erasing, Error> {
+pub fn begin(tx: &mut Tx<'_>, person: Person) -> Result<Erasing, Error> {
     let account = known(tx, person)?;
     tx.concerns(person.subject());
     let open = open_jobs(tx, person, person.ids(account.id))?;
@@ -101,7 +101,7 @@ pub fn begin(tx: &mut Tx<'_>, person: Person, deliveries_max: i64) -> Result<Era
     match person {
         Person::Driver(id) => {
             let patch = DriverPatch { account: suspended, ..DriverPatch::default() };
-            drivers::patch(tx, id, &patch, deliveries_max)?;
+            drivers::patch(tx, id, &patch)?;
         }
         // A guest's, too.
         Person::Customer(_) => accounts::change(tx, account.id, &suspended)?,

@@ -9,7 +9,7 @@ use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::open_search::End;
 use crate::domain::position::Position;
-use crate::domain::ride::{RideId, RideStep, Rules, Travel, Unavailable, track_length_m};
+use crate::domain::ride::{RideId, RideStep, Travel, Unavailable, track_length_m};
 use crate::domain::story::What;
 use crate::operations::error::{Error, Refusal};
 use crate::operations::jobs::{advance, note, tell_customer};
@@ -23,12 +23,7 @@ use chrono::{DateTime, Utc};
 const TRACK_POSITIONS_MAX: i64 = 20_000;
 
 /// A driver takes a ride that is offered to them: one wins. Taking what one has changes nothing.
-pub fn accept(
-    tx: &mut Tx<'_>,
-    ride_id: &RideId,
-    driver: DriverId,
-    rules: &Rules,
-) -> Result<RideStanding, Error> {
+pub fn accept(tx: &mut Tx<'_>, ride_id: &RideId, driver: DriverId) -> Result<RideStanding, Error> {
     let ride = lock(tx, ride_id)?;
     let job = &ride.job;
     let is_theirs = job.driver_id == Some(driver);
@@ -53,24 +48,18 @@ pub fn accept(
         Some(offer) if !offer.is_open(tx.now()) => return Err(Refusal::OfferEnded.into()),
         Some(_) => {}
     }
-    bind(tx, &ride, driver, rules, None)?;
+    bind(tx, &ride, driver, None)?;
     standing(tx, job.id)
 }
 
 /// Binds a ride that is searched for to a driver without asking them. `seen_at` is where they were found: their row may not
 /// say it yet, or say what was not believed.
-pub fn claim(
-    tx: &mut Tx<'_>,
-    job: JobId,
-    driver: DriverId,
-    seen_at: Option<Position>,
-    rules: &Rules,
-) -> Result<(), Error> {
+pub fn claim(tx: &mut Tx<'_>, job: JobId, driver: DriverId, seen_at: Option<Position>) -> Result<(), Error> {
     let (ride, search) = searches::lock_searched(tx, job)?.ok_or(Refusal::NotFound("ride"))?;
     if reads::has_declined(tx.conn(), job, driver)? {
         return Err(Refusal::OfferEnded.into());
     }
-    bind(tx, &ride, driver, rules, Some(Claim { search, seen_at }))
+    bind(tx, &ride, driver, Some(Claim { search, seen_at }))
 }
 
 /// A driver who is bound without being asked: by which search, and where it found them.
@@ -80,13 +69,7 @@ struct Claim {
 }
 
 /// Makes the ride the driver's, if they may still have it.
-fn bind(
-    tx: &mut Tx<'_>,
-    ride: &Ride,
-    driver: DriverId,
-    rules: &Rules,
-    claim: Option<Claim>,
-) -> Result<(), Error> {
+fn bind(tx: &mut Tx<'_>, ride: &Ride, driver: DriverId, claim: Option<Claim>) -> Result<(), Error> {
     let to = moves(&ride.job, Move::Assign)?;
     let row = drivers::lock(tx, driver)?;
     let account = sql!(tx, accounts::find(row.account_id))?.ok_or(Refusal::NotFound("driver"))?;
@@ -108,14 +91,14 @@ fn bind(
     };
     let bound = advance(tx, ride, to, &change)?;
     holding.rides += 1;
-    drivers::settle_holding(tx, &row, row.wants, holding, rules.deliveries_max)?;
+    drivers::settle_holding(tx, &row, row.wants, holding)?;
     let mut shown = card(&row, &account);
     if let Some(Claim { search, seen_at }) = claim {
         searches::record_claim(tx, ride, &search, &account, driver)?;
         shown.position = seen_at.or(shown.position);
     }
     searches::end(tx, ride, End::Assigned(driver))?;
-    let accepted = EventBody::RideAccepted(Box::new(assignment(ride, shown, rules.travel)));
+    let accepted = EventBody::RideAccepted(Box::new(assignment(ride, shown, tx.rules().travel)));
     tell_customer(tx, &bound, accepted.clone())?;
     let contact = reads::with_its_people(tx.conn(), ride.clone())?.contact();
     tx.record_with_contact(account.id, bound.id, accepted, contact);
@@ -129,13 +112,12 @@ pub fn decline(
     ride_id: &RideId,
     driver: DriverId,
     reason: &str,
-    deliveries_max: i64,
 ) -> Result<RideStanding, Error> {
     let ride = lock(tx, ride_id)?;
     let (job, at) = (ride.job.id, tx.at());
     if ride.job.driver_id == Some(driver) {
         release(tx, &ride, driver, reason)?;
-        drivers::settle_held(tx, driver, deliveries_max)?;
+        drivers::settle_held(tx, driver)?;
         return standing(tx, job);
     }
     if reads::has_declined(tx.conn(), job, driver)? {
@@ -161,11 +143,10 @@ pub fn give_back(
     ride_id: &RideId,
     driver: DriverId,
     reason: &str,
-    deliveries_max: i64,
 ) -> Result<RideStanding, Error> {
     let ride = lock(tx, ride_id)?;
     match ride.job.driver_id == Some(driver) || ride.job.rejected_by == Some(driver) {
-        true => decline(tx, ride_id, driver, reason, deliveries_max),
+        true => decline(tx, ride_id, driver, reason),
         false => Err(Refusal::NotFound("ride").into()),
     }
 }
@@ -215,7 +196,6 @@ pub fn step(
     driver: DriverId,
     step: RideStep,
     driven_m: Option<f64>,
-    rules: &Rules,
 ) -> Result<RideStanding, Error> {
     let ride = lock(tx, ride_id)?;
     let job = &ride.job;
@@ -234,7 +214,7 @@ pub fn step(
     };
     let estimated = ride.estimated_fare();
     // Where CURRENCY was changed since, the tariff is no longer the ride's.
-    let driven = driven_m.map(|metres| rules.tariff.fare(metres));
+    let driven = driven_m.map(|metres| tx.rules().tariff.fare(metres));
     let fare = driven.filter(|fare| fare.currency() == estimated.currency()).unwrap_or(estimated);
     let account = account_of(tx, driver)?;
     let (at, ride_id) = (tx.at(), ride.ride_id.clone());
@@ -265,7 +245,7 @@ pub fn step(
     };
     let job = advance(tx, &ride, to, &change)?;
     if !to.is_held() {
-        drivers::settle_held(tx, driver, rules.deliveries_max)?;
+        drivers::settle_held(tx, driver)?;
     }
     tell_customer(tx, &job, body.clone())?;
     tx.record(account.id, Some(job.id), body);

@@ -41,7 +41,6 @@ pub fn lose_driver(
     span: TimeDelta,
     is_back: impl FnOnce() -> bool,
     offers_again: bool,
-    deliveries_max: i64,
 ) -> Result<bool, Error> {
     let Waiting { job, driver, .. } = waiting;
     let Some(ride) = sql!(tx, rides::lock(job))? else { return Ok(false) };
@@ -55,7 +54,7 @@ pub fn lose_driver(
     }
     if offers_again {
         driving::release(tx, &ride, driver, REASON)?;
-        drivers::settle_held(tx, driver, deliveries_max)?;
+        drivers::settle_held(tx, driver)?;
         return Ok(true);
     }
     let at = tx.at();

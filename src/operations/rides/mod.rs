@@ -20,12 +20,13 @@ use crate::domain::event::{DriverCard, EventBody};
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
+use crate::domain::job_rules::JobRules;
 use crate::domain::money::{Amount, Money};
 use crate::domain::offer::Offer;
 use crate::domain::open_search::End;
 use crate::domain::payment::Terms;
 use crate::domain::position::Position;
-use crate::domain::ride::{CancelledBy, RideId, Rules};
+use crate::domain::ride::{CancelledBy, RideId};
 use crate::domain::search_policy::Patience;
 use crate::domain::story::What;
 use crate::operations::authentication::Principal;
@@ -89,29 +90,24 @@ impl Viewer {
 }
 
 /// A passenger asks for a ride: from now on a driver is looked for, unless it is for later.
-pub fn request(
-    tx: &mut Tx<'_>,
-    passenger: CustomerId,
-    request: &Request,
-    rules: &Rules,
-) -> Result<RideStanding, Error> {
-    may_open_one(tx, passenger, rules)?;
-    let ride = make(tx, passenger, request, None, rules)?;
+pub fn request(tx: &mut Tx<'_>, passenger: CustomerId, request: &Request) -> Result<RideStanding, Error> {
+    may_open_one(tx, passenger)?;
+    let ride = make(tx, passenger, request, None)?;
     Ok(reads::with_its_people(tx.conn(), ride)?)
 }
 
 /// Within what one customer may have open. Their row is kept from others, or two requests at once would both be the last one.
-fn may_open_one(tx: &mut Tx<'_>, passenger: CustomerId, rules: &Rules) -> Result<(), Error> {
+fn may_open_one(tx: &mut Tx<'_>, passenger: CustomerId) -> Result<(), Error> {
     sql!(tx, customers::lock(passenger))?;
     let open = sql!(tx, jobs::open_of(passenger, JobKind::Ride))?;
-    within(open, rules.open.rides_of_customer_max)
+    within(open, tx.rules().open.rides_of_customer_max)
 }
 
 /// Within what all who have no account and come from one address may have open. Where several ask at the very same time, it may
 /// become as many more as the database decides at once.
-fn may_open_one_from(tx: &mut Tx<'_>, address: IpAddr, rules: &Rules) -> Result<(), Error> {
+fn may_open_one_from(tx: &mut Tx<'_>, address: IpAddr) -> Result<(), Error> {
     let open = sql!(tx, jobs::open_asked_from(&address.to_string()))?;
-    within(open, rules.open.rides_of_address_max)
+    within(open, tx.rules().open.rides_of_address_max)
 }
 
 pub(super) fn within(open: i64, max: u32) -> Result<(), Error> {
@@ -123,8 +119,8 @@ fn make(
     passenger: CustomerId,
     request: &Request,
     asked_from: Option<IpAddr>,
-    rules: &Rules,
 ) -> Result<Ride, Error> {
+    let rules = tx.rules();
     let found = sql!(tx, customers::find(passenger))?;
     let (_, account) = found.ok_or(Refusal::NotFound("customer"))?;
     let estimated_km = rules.travel.distance_m(request.pickup, request.dropoff) / 1000.0;
@@ -172,7 +168,7 @@ fn make(
 }
 
 /// What a ride costs, as far as that is known before it. Where the app's word does not count, its word about the way does not either.
-fn fare(request: &Request, estimated_km: f64, rules: &Rules) -> Money {
+fn fare(request: &Request, estimated_km: f64, rules: &JobRules) -> Money {
     let said_km = request.distance_km.filter(|_| rules.fare_source.trusts_the_way());
     let own = rules.tariff.fare(said_km.unwrap_or(estimated_km) * 1000.0);
     let named = request.fare.map(|fare| fare.in_currency(rules.currency()));
@@ -223,13 +219,7 @@ fn is_due(ride: &Ride, now: DateTime<Utc>) -> bool {
 
 /// Ends a ride before its goal: the passenger until it starts, an admin until it is completed. Cancelling what is
 /// cancelled changes nothing.
-pub fn cancel(
-    tx: &mut Tx<'_>,
-    ride_id: &RideId,
-    by: Canceller,
-    reason: &str,
-    deliveries_max: i64,
-) -> Result<RideStanding, Error> {
+pub fn cancel(tx: &mut Tx<'_>, ride_id: &RideId, by: Canceller, reason: &str) -> Result<RideStanding, Error> {
     let ride = lock(tx, ride_id)?;
     let job = &ride.job;
     let cancelled_by = match by {
@@ -243,23 +233,17 @@ pub fn cancel(
         Canceller::Admin => CancelledBy::Admin,
     };
     let id = job.id;
-    end(tx, ride, cancelled_by, reason, deliveries_max)?;
+    end(tx, ride, cancelled_by, reason)?;
     standing(tx, id)
 }
 
 /// Ends a ride of the demo data.
-pub(super) fn end_demo(tx: &mut Tx<'_>, id: JobId, reason: &str, deliveries_max: i64) -> Result<(), Error> {
+pub(super) fn end_demo(tx: &mut Tx<'_>, id: JobId, reason: &str) -> Result<(), Error> {
     let ride = sql!(tx, rides::lock(id))?.ok_or(Refusal::NotFound("ride"))?;
-    end(tx, ride, CancelledBy::Admin, reason, deliveries_max)
+    end(tx, ride, CancelledBy::Admin, reason)
 }
 
-fn end(
-    tx: &mut Tx<'_>,
-    ride: Ride,
-    cancelled_by: CancelledBy,
-    reason: &str,
-    deliveries_max: i64,
-) -> Result<(), Error> {
+fn end(tx: &mut Tx<'_>, ride: Ride, cancelled_by: CancelledBy, reason: &str) -> Result<(), Error> {
     let to = match transition(ride.job.kind, ride.job.status, Move::Cancel) {
         Outcome::Moves(to) => to,
         Outcome::Already => return Ok(()),
@@ -278,7 +262,7 @@ fn end(
     if let Some(driver) = job.driver_id {
         let account = account_of(tx, driver)?;
         tx.record(account.id, Some(job.id), body.clone());
-        drivers::settle_held(tx, driver, deliveries_max)?;
+        drivers::settle_held(tx, driver)?;
     }
     tell_customer(tx, &job, body)
 }

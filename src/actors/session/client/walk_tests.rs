@@ -22,9 +22,9 @@ use crate::actors::silence::{self, SilenceOptions};
 use crate::clock::{Clock, Manual, SharedClock};
 use crate::config::Settings;
 use crate::contracts::close_codes::CloseCode;
-use crate::domain::currency::Currency;
 use crate::domain::driver::DriverStatus;
 use crate::domain::ids::{AccountId, DriverId, EventId, JobId};
+use crate::domain::job_rules::JobRules;
 use crate::domain::money::Amount;
 use crate::domain::payment::Terms;
 use crate::domain::ride_book::RideKeyRule;
@@ -64,7 +64,6 @@ struct House {
     presence: Arc<Presence>,
     entrance: Entrance,
     clock: Manual,
-    currency: Currency,
     directory: PathBuf,
 }
 
@@ -74,13 +73,14 @@ fn copy_of_empty(directory: &Path, name: &str) -> Where {
     Where::Sqlite(path)
 }
 
-fn options() -> Options {
+fn options(rules: JobRules) -> Options {
     Options {
         connections: 1,
         queue_max: 100,
         timeout: DEADLINE,
         decisions: Durability::Normal,
         positions: Durability::Normal,
+        rules,
     }
 }
 
@@ -91,15 +91,19 @@ impl House {
         std::fs::create_dir(&directory).unwrap();
         let clock = Manual::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
         let (shared, metrics) = (Arc::new(clock.clone()), Arc::new(Metrics::new()));
-        let database =
-            Database::open(&copy_of_empty(&directory, "house"), options(), shared.clone(), metrics.clone());
-        let currency = settings.region.currency;
-        let seeding = database.write(move |tx| seed::seed(tx, "no hash", "no hash", 5, currency));
+        let options = options(settings.job_rules());
+        let database = Database::open(
+            &copy_of_empty(&directory, "house"),
+            options.clone(),
+            shared.clone(),
+            metrics.clone(),
+        );
+        let seeding = database.write(move |tx| seed::seed(tx, "no hash", "no hash"));
         seeding.await.map_err(|error: Error| error.to_string()).unwrap();
         // Of another house: it finds nobody, and ends no search.
         let elsewhere = Database::on_the_spot(
             &copy_of_empty(&directory, "elsewhere"),
-            options(),
+            options,
             shared.clone(),
             metrics.clone(),
         );
@@ -136,8 +140,7 @@ impl House {
             clock: shared,
             tokens: Arc::new(TokenKeys::new(b"thirty-two bytes for these tests", lifetimes, None)),
             metrics: metrics.clone(),
-            deliveries_max: 5,
-            rides: settings.ride_rules(),
+            offer_detail: settings.matching.offer_detail,
             fare_is_of_the_track: false,
             replay_events_max: 100,
             replay_age_max: TimeDelta::hours(1),
@@ -150,7 +153,7 @@ impl House {
             sockets_max: 10,
         };
         let entrance = Entrance::new(RideKeyRule::Required, 100, metrics);
-        House { context: Arc::new(context), presence, entrance, clock, currency, directory }
+        House { context: Arc::new(context), presence, entrance, clock, directory }
     }
 
     async fn decide<T: Send + 'static>(
@@ -186,7 +189,6 @@ impl House {
 
     /// An order that driver 123 gets.
     async fn order(&self) -> JobId {
-        let currency = self.currency;
         self.decide(move |tx| {
             let order = orders::NewOrder {
                 restaurant_name: "Burger King".to_owned(),
@@ -201,8 +203,8 @@ impl House {
                 external_id: None,
                 is_demo: false,
             };
-            let job = orders::create(tx, &order, currency)?.id;
-            orders::assign(tx, &[job], DRIVER, 5)?;
+            let job = orders::create(tx, &order)?.id;
+            orders::assign(tx, &[job], DRIVER)?;
             Ok(job)
         })
         .await
@@ -239,7 +241,6 @@ fn dispatcher(
     metrics: &Arc<Metrics>,
 ) -> Addr<Dispatcher> {
     let options = SilenceOptions {
-        deliveries_max: 5,
         offline_after: TimeDelta::hours(1),
         lost_after: TimeDelta::hours(1),
         offers_again: false,
