@@ -16,11 +16,11 @@ pub use census::{Census, Counted};
 pub use guesses::{Guess, Guesses};
 pub use table::{Bound, Limit, Row, TABLE};
 
+use parking_lot::Mutex;
 use recent::{Fades, Recent};
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often something may be done, steadily and at once.
@@ -134,34 +134,29 @@ impl<K: Hash + Eq> KeyedLimiter<K> {
 
     /// Takes a token from the key's bucket.
     pub fn check(&self, key: K, now: Instant) -> Result<(), RetryAfter> {
-        self.buckets().entry(key, || Bucket::full(now), now).take(self.rate, now)
+        self.buckets.lock().entry(key, || Bucket::full(now), now).take(self.rate, now)
     }
 
     /// Takes as many tokens, if there is one.
     pub fn charge(&self, key: K, count: u32, now: Instant) -> Result<(), RetryAfter> {
-        self.buckets().entry(key, || Bucket::full(now), now).charge(self.rate, count, now)
+        self.buckets.lock().entry(key, || Bucket::full(now), now).charge(self.rate, count, now)
     }
 
     /// Gives back a token that was taken: what was limited turned out to be harmless.
     pub fn give_back(&self, key: &K) {
-        if let Some(bucket) = self.buckets().get_mut(key) {
+        if let Some(bucket) = self.buckets.lock().get_mut(key) {
             bucket.give_back(self.rate);
         }
     }
 
     /// Keys held at present, never more than allowed.
     pub fn keys(&self) -> usize {
-        self.buckets().len()
+        self.buckets.lock().len()
     }
 
     /// Keys whose limit was forgotten because there were too many of them.
     pub fn forgotten(&self) -> u64 {
-        self.buckets().forgotten()
-    }
-
-    // Every state in between is a valid one, so a poisoned lock is taken all the same.
-    fn buckets(&self) -> MutexGuard<'_, Recent<K, Bucket>> {
-        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+        self.buckets.lock().forgotten()
     }
 }
 

@@ -14,8 +14,8 @@ use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, DriverId, EventId};
 use crate::operations::tokens::VerifiedClaims;
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 #[derive(Default)]
@@ -75,7 +75,7 @@ pub(super) struct Repaired {
 impl Registry {
     /// Whether nobody is connected at all.
     pub(super) fn is_empty(&self) -> bool {
-        self.accounts().is_empty()
+        self.accounts.lock().is_empty()
     }
 
     /// Hands what was committed to the sessions that it concerns.
@@ -106,7 +106,7 @@ impl Registry {
         new: Listener,
         gone: &[Uuid],
     ) -> Vec<SessionHandle<ToClient>> {
-        let mut accounts = self.accounts();
+        let mut accounts = self.accounts.lock();
         let connected = accounts.entry(account).or_default();
         let is_gone = |older: &mut Listener| gone.contains(&older.handle.session_id());
         let replaced = connected.sessions.extract_if(.., is_gone).map(|older| older.handle).collect();
@@ -116,7 +116,7 @@ impl Registry {
 
     /// Lets a session out.
     pub(super) fn leave(&self, account: AccountId, session: Uuid) {
-        let mut accounts = self.accounts();
+        let mut accounts = self.accounts.lock();
         let Some(connected) = accounts.get_mut(&account) else { return };
         let mut sessions = connected.sessions.iter();
         let Some(index) = sessions.position(|other| other.handle.session_id() == session) else { return };
@@ -131,7 +131,7 @@ impl Registry {
 
     /// A session has brought a fresh token.
     pub(super) fn renew(&self, account: AccountId, session: Uuid, claims: VerifiedClaims) {
-        let mut accounts = self.accounts();
+        let mut accounts = self.accounts.lock();
         let mut sessions =
             accounts.get_mut(&account).into_iter().flat_map(|connected| &mut connected.sessions);
         if let Some(listener) = sessions.find(|other| other.handle.session_id() == session) {
@@ -141,7 +141,7 @@ impl Registry {
 
     /// Closes a session whose token has ended.
     pub(super) fn close_expired(&self, account: AccountId, session: Uuid) {
-        let accounts = self.accounts();
+        let accounts = self.accounts.lock();
         let mut sessions = accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions);
         if let Some(listener) = sessions.find(|other| other.handle.session_id() == session) {
             listener.handle.close(CloseCode::AuthenticationFailed, "token expired");
@@ -150,7 +150,7 @@ impl Registry {
 
     /// Tells sessions of events that were not announced here.
     pub(super) fn repair(&self, newest: Vec<(AccountId, EventId)>) -> Repaired {
-        let mut accounts = self.accounts();
+        let mut accounts = self.accounts.lock();
         let mut repaired = Repaired::default();
         for (account, id) in newest {
             let Some(connected) = accounts.get_mut(&account) else { continue };
@@ -170,7 +170,7 @@ impl Registry {
 
     /// An event is encoded once for all sessions of a contract.
     fn deliver(&self, event: &Event) {
-        let mut accounts = self.accounts();
+        let mut accounts = self.accounts.lock();
         let Some(connected) = accounts.get_mut(&event.account) else { return };
         connected.announced = connected.announced.max(event.id);
         let mut texts = OnceEach::default();
@@ -184,14 +184,14 @@ impl Registry {
     }
 
     fn close_those(&self, account: AccountId, which: impl Fn(&Listener) -> bool) {
-        let accounts = self.accounts();
+        let accounts = self.accounts.lock();
         let sessions = accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions);
         sessions.filter(|session| which(session)).for_each(Listener::revoke);
     }
 
     /// What the sessions of these accounts came with, each by its session.
     pub(super) fn claims_of(&self, revoked: &BTreeSet<AccountId>) -> Vec<(AccountId, Uuid, VerifiedClaims)> {
-        let accounts = self.accounts();
+        let accounts = self.accounts.lock();
         let of = |account: &AccountId| {
             let account = *account;
             let sessions = accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions);
@@ -206,10 +206,5 @@ impl Registry {
     /// Closes one session, which came with what is no good any more.
     pub(super) fn close_revoked(&self, account: AccountId, session: Uuid) {
         self.close_those(account, |other| other.handle.session_id() == session);
-    }
-
-    // What stands under the lock is whole at every moment, so a poisoned one is, too.
-    fn accounts(&self) -> MutexGuard<'_, HashMap<AccountId, Connected>> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

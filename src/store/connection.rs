@@ -10,8 +10,8 @@ use diesel::r2d2::{
     ConnectionManager, CustomizeConnection, Error as ConnectionError, Pool, PooledConnection,
 };
 use diesel::sqlite::{Sqlite, SqliteConnection};
+use parking_lot::Mutex;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A connection in use.
@@ -185,7 +185,7 @@ struct OneLineNowAndThen {
 
 impl<E: std::error::Error> r2d2::HandleError<E> for OneLineNowAndThen {
     fn handle_error(&self, error: E) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock();
         if last.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
             *last = Some(Instant::now());
             log::warn!("no connection to the database: {error}");

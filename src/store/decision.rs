@@ -171,8 +171,9 @@ mod tests {
     use super::*;
     use diesel::connection::{InstrumentationEvent, SimpleConnection};
     use diesel::prelude::*;
+    use parking_lot::Mutex;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Arc, Mutex};
 
     /// Writes its number and ends as it is told to.
     struct Numbered {
@@ -192,7 +193,7 @@ mod tests {
         }
 
         fn settle(self: Box<Self>) {
-            self.settled.lock().expect("not poisoned").push(self.number);
+            self.settled.lock().push(self.number);
         }
 
         fn alone(self: Box<Self>, _: Result<Conn<'_>, StoreError>) {
@@ -234,7 +235,7 @@ mod tests {
         let begun = ends.len() - waiting.count();
         let rows = diesel::dsl::sql::<diesel::sql_types::BigInt>("SELECT n FROM t ORDER BY n");
         let rows = rows.load(&mut conn).expect("rows");
-        let settled = settled.lock().expect("not poisoned").clone();
+        let settled = settled.lock().clone();
         Outcome { rows, settled, left, commits: commits.load(Ordering::SeqCst), begun }
     }
 

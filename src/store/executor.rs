@@ -19,10 +19,11 @@ use crate::store::tx::{PushDue, Tx};
 use crate::store::worker::{carry_out, start_checkpoints, unless_it_panics, work};
 use bytestring::ByteString;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -345,9 +346,9 @@ impl Database {
             }
             is_done
         };
-        let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads = std::mem::take(&mut *self.inner.threads.lock());
         let left = threads.into_iter().map(end_one).filter(|is_done| !is_done).count();
-        let checkpoints = self.inner.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let checkpoints = self.inner.checkpoints.lock().take();
         match checkpoints {
             // The last checkpoint is of everything, so it comes last.
             Some((alive, thread)) => {
@@ -609,7 +610,7 @@ mod tests {
             let (database, wait) = (database.clone(), wait.clone());
             let reading = move |_: &mut Conn<'_>| {
                 // Ends when the sender is gone.
-                let _ = wait.lock().expect("not poisoned").recv();
+                let _ = wait.lock().recv();
                 Ok(())
             };
             tokio::spawn(Party::within(of(1), async move { database.read(reading).await }))
