@@ -33,3 +33,4 @@ pub mod search_policy;
 pub mod story;
 pub mod username;
 pub mod whole;
+pub mod words;

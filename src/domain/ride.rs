@@ -5,6 +5,7 @@ use crate::domain::currency::Currency;
 use crate::domain::job::JobStatus;
 use crate::domain::money::{Amount, Money};
 use crate::domain::position::Position;
+use crate::domain::words::words;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::borrow::Borrow;
@@ -119,36 +120,6 @@ pub const fn booking_word(status: JobStatus) -> &'static str {
         JobStatus::Cancelled | JobStatus::Unmatched => "cancelled",
     }
 }
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
-        }
-
-        impl $name {
-            pub const ALL: &[$name] = &[$($name::$variant),+];
-
-            /// The word on the wire and in the database.
-            pub const fn as_str(self) -> &'static str {
-                match self { $($name::$variant => $word),+ }
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = String;
-
-            fn try_from(word: String) -> Result<Self, String> {
-                let known = Self::ALL.iter().find(|known| known.as_str() == word);
-                known.copied().ok_or_else(|| format!("unknown word for {}: {word}", stringify!($name)))
-            }
-        }
-    };
-}
-
-pub(in crate::domain) use words;
 
 words! {
     /// Why an offer ended without the driver who had it.
@@ -352,7 +323,7 @@ mod tests {
     #[test]
     fn words_are_read_back_from_rows() {
         for reason in Unavailable::ALL {
-            assert_eq!(Unavailable::try_from(reason.as_str().to_owned()), Ok(*reason));
+            assert_eq!(Unavailable::try_from(reason.as_str().to_owned()), Ok(reason));
             assert_eq!(serde_json::to_value(reason).expect("a word"), reason.as_str());
         }
         assert!(Unavailable::try_from("gone".to_owned()).is_err());

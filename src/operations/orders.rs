@@ -9,6 +9,7 @@ use crate::domain::money::Amount;
 use crate::domain::payment::Terms;
 use crate::domain::position::Position;
 use crate::domain::story::What;
+use crate::domain::words::words;
 use crate::operations::error::{Error, Refusal, external_id_taken};
 use crate::operations::jobs::{advance, note, note_move, tell_customer, tell_driver};
 use crate::operations::{accounts, drivers, payments};
@@ -33,21 +34,12 @@ pub struct NewOrder {
     pub is_demo: bool,
 }
 
-/// Who cancels, as the operators' REST calls them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CancelledBy {
-    Customer,
-    Admin,
-    Restaurant,
-}
-
-impl CancelledBy {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CancelledBy::Customer => "customer",
-            CancelledBy::Admin => "admin",
-            CancelledBy::Restaurant => "restaurant",
-        }
+words! {
+    /// Who cancels, as the operators' REST calls them.
+    CancelledBy {
+        Customer = "customer",
+        Admin = "admin",
+        Restaurant = "restaurant",
     }
 }
 
