@@ -18,7 +18,7 @@ use crate::contracts::close_codes::CloseCode;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
 use crate::providers::payments::{PaymentService, SignedWebhook};
-use crate::rate_limit::{AccountLimits, Census};
+use crate::rate_limit::{AccountLimits, Census, Rate};
 use crate::store::{Probe, ServeLock};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
@@ -196,10 +196,9 @@ fn limits(settings: &Settings, activity: Activity) -> TransportLimits {
     TransportLimits {
         sessions_max: settings.limits.connections_max.get(),
         message_bytes_max: settings.limits.message_bytes_max,
-        messages_per_second: settings.limits.messages_per_second.get(),
-        messages_burst: settings.limits.messages_burst().get(),
+        messages: Rate::per_second(settings.limits.messages_per_second, settings.limits.messages_burst()),
         held_back_max: settings.limits.held_back_max,
-        bad_messages_per_minute: settings.limits.bad_messages_per_minute.get(),
+        bad_messages: Rate::per_minute(settings.limits.bad_messages_per_minute),
         outbox_shed_bytes: settings.sessions.outbox_shed_bytes,
         outbox_bytes_max: settings.sessions.outbox_bytes_max,
         idle_timeout: settings.sessions.idle_timeout,
