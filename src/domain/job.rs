@@ -90,6 +90,17 @@ pub fn transition(kind: JobKind, from: JobStatus, step: Move) -> Outcome {
     }
 }
 
+impl JobKind {
+    /// As people call it.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            JobKind::Delivery => "order",
+            JobKind::Ride => "ride",
+            JobKind::Service => "booking",
+        }
+    }
+}
+
 impl JobStatus {
     /// A driver is bound to it and it has not ended.
     pub const HELD: [JobStatus; 4] =

@@ -6,12 +6,14 @@ use crate::domain::booking::{BookingStatus, track_id};
 use crate::domain::event::{BookingUpdate, EventBody};
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
-use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
+use crate::domain::job::{JobKind, JobStatus, Move};
 use crate::domain::payment::Terms;
 use crate::domain::position::Position;
 use crate::domain::story::What;
 use crate::operations::error::{Error, Refusal, external_id_taken};
-use crate::operations::jobs::{advance, note, tell_customer, tell_driver};
+use crate::operations::jobs::{
+    advance, moves, moves_or_repeats, not_in_state, note, tell_customer, tell_driver,
+};
 use crate::operations::{drivers, payments, rides};
 use crate::store::reads::{self, BookingStanding};
 use crate::store::{Booking, Conn, Driver, Job, JobChange, NewBooking, NewJob, StoreError, Tx, sql};
@@ -179,7 +181,7 @@ pub fn set_status(
         return standing(tx, id);
     }
     match wished.wished() {
-        None => return Err(Refusal::BookingState(booking.job.status).into()),
+        None => return Err(not_in_state(&booking.job)),
         Some(Move::Release) => give_back(tx, booking.job, party, reason)?,
         Some(Move::Cancel) => end(tx, &booking.job, party, reason.unwrap_or_default())?,
         Some(step) => move_on(tx, &booking, step)?,
@@ -195,7 +197,7 @@ pub fn cancel(tx: &mut Tx<'_>, id: JobId, party: Party, reason: &str) -> Result<
         return Err(Refusal::NotFound("booking").into());
     }
     if matches!(party, Party::Customer(_)) && job.status == JobStatus::InProgress {
-        return Err(Refusal::BookingState(job.status).into());
+        return Err(not_in_state(&job));
     }
     end(tx, &job, party, reason)?;
     standing(tx, id)
@@ -208,11 +210,7 @@ pub(super) fn end_demo(tx: &mut Tx<'_>, id: JobId, reason: &str) -> Result<(), E
 }
 
 fn end(tx: &mut Tx<'_>, job: &Job, party: Party, reason: &str) -> Result<(), Error> {
-    let to = match transition(job.kind, job.status, Move::Cancel) {
-        Outcome::Moves(to) => to,
-        Outcome::Already => return Ok(()),
-        Outcome::Refused => return Err(Refusal::BookingState(job.status).into()),
-    };
+    let Some(to) = moves_or_repeats(job, Move::Cancel)? else { return Ok(()) };
     let cancelled_by = match party {
         Party::Operator => "admin",
         Party::Customer(_) => "customer",
@@ -233,7 +231,7 @@ fn end(tx: &mut Tx<'_>, job: &Job, party: Party, reason: &str) -> Result<(), Err
 
 /// The technician, or an operator, makes a booking pending again.
 fn give_back(tx: &mut Tx<'_>, job: Job, party: Party, reason: Option<&str>) -> Result<(), Error> {
-    let driver = job.driver_id.ok_or(Refusal::BookingState(job.status))?;
+    let driver = job.driver_id.ok_or_else(|| not_in_state(&job))?;
     let rejected_by = (party == Party::Technician(driver)).then_some(driver);
     let job = unbind(tx, job, driver, rejected_by, reason)?;
     drivers::settle_held(tx, driver)?;
@@ -272,7 +270,7 @@ fn unbind(
 fn move_on(tx: &mut Tx<'_>, booking: &Booking, step: Move) -> Result<(), Error> {
     let job = &booking.job;
     let to = moves(job, step)?;
-    let driver = job.driver_id.ok_or(Refusal::BookingState(job.status))?;
+    let driver = job.driver_id.ok_or_else(|| not_in_state(job))?;
     drivers::lock(tx, driver)?;
     let holding = drivers::holding(tx, driver)?;
     let is_setting_out = job.status == JobStatus::Assigned;
@@ -316,13 +314,6 @@ fn updated(job: &Job, technician_name: String, reason: Option<&str>) -> EventBod
         technician_name,
         reason: reason.filter(|reason| !reason.is_empty()).map(str::to_owned),
     })
-}
-
-fn moves(job: &Job, step: Move) -> Result<JobStatus, Error> {
-    match transition(job.kind, job.status, step) {
-        Outcome::Moves(to) => Ok(to),
-        Outcome::Already | Outcome::Refused => Err(Refusal::BookingState(job.status).into()),
-    }
 }
 
 fn lock(tx: &mut Tx<'_>, id: JobId) -> Result<Booking, Error> {

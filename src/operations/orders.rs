@@ -4,14 +4,16 @@ use crate::domain::driver::Holding;
 use crate::domain::event::{EventBody, OrderSummary};
 use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::{CustomerId, DriverId, JobId};
-use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
+use crate::domain::job::{JobKind, JobStatus, Move};
 use crate::domain::money::Amount;
 use crate::domain::payment::Terms;
 use crate::domain::position::Position;
 use crate::domain::story::What;
 use crate::domain::words::words;
 use crate::operations::error::{Error, Refusal, external_id_taken};
-use crate::operations::jobs::{advance, note, note_move, tell_customer, tell_driver};
+use crate::operations::jobs::{
+    advance, moves, moves_or_repeats, not_in_state, note, note_move, tell_customer, tell_driver,
+};
 use crate::operations::{accounts, drivers, payments};
 use crate::store::reads::{self, OrderStanding};
 use crate::store::{Conn, Driver, Job, JobChange, NewJob, StoreError, Tx, Updated, sql};
@@ -119,9 +121,7 @@ pub fn assign(tx: &mut Tx<'_>, ids: &[JobId], driver: DriverId) -> Result<Vec<Jo
     let mut locked = Vec::with_capacity(ids.len());
     for id in &ascending {
         let job = lock(tx, *id)?;
-        if transition(job.kind, job.status, Move::Assign) == Outcome::Refused {
-            return Err(Refusal::OrderState(job.status).into());
-        }
+        moves(&job, Move::Assign)?;
         locked.push(job);
     }
     let (driver, mut holding) = lock_free(tx, driver, ids.len() as i64)?;
@@ -153,9 +153,7 @@ pub fn search_for(conn: &mut Conn<'_>, id: JobId) -> Result<Option<Search>, Stor
 /// Assigns an order to the first of `candidates` who is still free.
 pub fn assign_nearest(tx: &mut Tx<'_>, id: JobId, candidates: &[DriverId]) -> Result<Job, Error> {
     let job = lock(tx, id)?;
-    if transition(job.kind, job.status, Move::Assign) == Outcome::Refused {
-        return Err(Refusal::OrderState(job.status).into());
-    }
+    moves(&job, Move::Assign)?;
     job.pickup().ok_or(Refusal::NoPickupPosition)?;
     note(tx, &job, What::Searched { found: Some(candidates.len()) })?;
     for driver in candidates {
@@ -200,18 +198,14 @@ pub fn call_off(
         return Err(Refusal::NotFound("order").into());
     }
     if job.status == JobStatus::InProgress {
-        return Err(Refusal::OrderState(job.status).into());
+        return Err(not_in_state(&job));
     }
     end(tx, job, reason, CancelledBy::Customer)?;
     Ok(reads::order_standing(tx.conn(), id)?.ok_or(Refusal::NotFound("order"))?)
 }
 
 fn end(tx: &mut Tx<'_>, job: Job, reason: &str, by: CancelledBy) -> Result<Job, Error> {
-    let to = match transition(job.kind, job.status, Move::Cancel) {
-        Outcome::Moves(to) => to,
-        Outcome::Already => return Ok(job),
-        Outcome::Refused => return Err(Refusal::OrderState(job.status).into()),
-    };
+    let Some(to) = moves_or_repeats(&job, Move::Cancel)? else { return Ok(job) };
     let change = JobChange {
         cancelled_at: Some(tx.at()),
         cancelled_by: Some(by.as_str()),
@@ -268,20 +262,15 @@ pub fn step(tx: &mut Tx<'_>, id: JobId, driver: DriverId, step: DriverStep) -> R
             (Move::Complete, JobChange { completed_at: Some(tx.at()), ..JobChange::default() })
         }
     };
-    match transition(job.kind, job.status, the_move) {
-        Outcome::Already => Ok(Stepped::Order(job)),
-        Outcome::Refused => Err(Refusal::OrderState(job.status).into()),
-        Outcome::Moves(to) => {
-            let job = advance(tx, &job, to, &change)?;
-            if !to.is_held() {
-                drivers::settle_held(tx, driver)?;
-            }
-            if let Some(body) = told {
-                tell_customer(tx, &job, body)?;
-            }
-            Ok(Stepped::Order(job))
-        }
+    let Some(to) = moves_or_repeats(&job, the_move)? else { return Ok(Stepped::Order(job)) };
+    let job = advance(tx, &job, to, &change)?;
+    if !to.is_held() {
+        drivers::settle_held(tx, driver)?;
     }
+    if let Some(body) = told {
+        tell_customer(tx, &job, body)?;
+    }
+    Ok(Stepped::Order(job))
 }
 
 /// Makes a held order pending again. A driver who gave it back themself (`rejected_by`) need not be told; from any
@@ -292,9 +281,7 @@ pub(super) fn release(
     reason: &str,
     rejected_by: Option<DriverId>,
 ) -> Result<Job, Error> {
-    let Outcome::Moves(to) = transition(job.kind, job.status, Move::Release) else {
-        return Err(Refusal::OrderState(job.status).into());
-    };
+    let to = moves(&job, Move::Release)?;
     let change = JobChange {
         driver_id: Some(None),
         assigned_at: Some(None),
@@ -326,7 +313,7 @@ fn claim(tx: &mut Tx<'_>, job: &Job, driver: &Driver) -> Result<Job, Error> {
     let before = job;
     let job = match claimed {
         Updated::Updated(job) => job,
-        Updated::NotInState(job) => return Err(Refusal::OrderState(job.status).into()),
+        Updated::NotInState(job) => return Err(not_in_state(&job)),
         Updated::NotFound => return Err(Refusal::NotFound("order").into()),
     };
     note_move(tx, before.into(), &job, &change)?;

@@ -4,7 +4,7 @@ use super::{Viewer, account_of, lock, public_id};
 use crate::domain::event::EventBody;
 use crate::domain::ride::RideId;
 use crate::operations::error::{Error, Refusal};
-use crate::operations::jobs::tell_customer;
+use crate::operations::jobs::{not_in_state, tell_customer};
 use crate::store::{Tx, sql};
 
 /// Words from one participant for the other, from the acceptance of the ride to its end: before there is nobody to hear
@@ -21,7 +21,7 @@ pub fn chat(tx: &mut Tx<'_>, ride_id: &RideId, from: Viewer, text: &str) -> Resu
         return Err(Refusal::NotFound("ride").into());
     };
     let Some(driver) = job.driver_id.filter(|_| job.status.is_held()) else {
-        return Err(Refusal::RideState(job.status).into());
+        return Err(not_in_state(job));
     };
     let driver = account_of(tx, driver)?;
     let says = |from| EventBody::ChatMessage { ride_id: ride_id.clone(), from, text: text.to_owned() };

@@ -1,18 +1,18 @@
 //! The driver's side of a ride: taken by one of them, let pass, carried out or given back.
 
-use super::{account_of, card, lock, moves, public_id, standing};
+use super::{account_of, card, lock, public_id, standing};
 use crate::domain::announcement::{Announcement, SearchNews};
 use crate::domain::driver::Wants;
 use crate::domain::event::{DriverCard, EventBody, RideAssignment};
 use crate::domain::ids::{DriverId, JobId};
-use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
+use crate::domain::job::{JobStatus, Move};
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::open_search::End;
 use crate::domain::position::Position;
 use crate::domain::ride::{RideId, RideStep, Travel, Unavailable, track_length_m};
 use crate::domain::story::What;
 use crate::operations::error::{Error, Refusal};
-use crate::operations::jobs::{advance, note, tell_customer};
+use crate::operations::jobs::{advance, moves, moves_or_repeats, not_in_state, note, tell_customer};
 use crate::operations::searches::takes_vehicle;
 use crate::operations::{drivers, searches};
 use crate::store::reads::{self, RideStanding};
@@ -31,7 +31,7 @@ pub fn accept(tx: &mut Tx<'_>, ride_id: &RideId, driver: DriverId) -> Result<Rid
         return standing(tx, job.id);
     }
     if is_theirs {
-        return Err(Refusal::RideState(job.status).into());
+        return Err(not_in_state(job));
     }
     let offer = sql!(tx, offers::find(job.id, driver))?.map(Offer::from);
     match offer {
@@ -43,7 +43,7 @@ pub fn accept(tx: &mut Tx<'_>, ride_id: &RideId, driver: DriverId) -> Result<Rid
             return Err(Refusal::RideTaken.into());
         }
         Some(_) if job.status != JobStatus::Requested => {
-            return Err(Refusal::RideState(job.status).into());
+            return Err(not_in_state(job));
         }
         Some(offer) if !offer.is_open(tx.now()) => return Err(Refusal::OfferEnded.into()),
         Some(_) => {}
@@ -132,7 +132,7 @@ pub fn decline(
             note(tx, &ride, What::Declined(driver))?;
             standing(tx, job)
         }
-        ended @ (JobStatus::Cancelled | JobStatus::Unmatched) => Err(Refusal::RideState(ended).into()),
+        JobStatus::Cancelled | JobStatus::Unmatched => Err(not_in_state(&ride.job)),
         _ => Err(Refusal::RideTaken.into()),
     }
 }
@@ -207,11 +207,7 @@ pub fn step(
         RideStep::Start => Move::Start,
         RideStep::Complete => Move::Complete,
     };
-    let to = match transition(job.kind, job.status, the_move) {
-        Moved::Moves(to) => to,
-        Moved::Already => return standing(tx, job.id),
-        Moved::Refused => return Err(Refusal::RideState(job.status).into()),
-    };
+    let Some(to) = moves_or_repeats(job, the_move)? else { return standing(tx, job.id) };
     let estimated = ride.estimated_fare();
     // Where CURRENCY was changed since, the tariff is no longer the ride's.
     let driven = driven_m.map(|metres| tx.rules().tariff.fare(metres));

@@ -8,6 +8,7 @@ use crate::domain::recap::{Part, Told};
 use crate::domain::ride::RideId;
 use crate::operations::error::{Error, Refusal};
 use crate::operations::guests::{self, Opening, Passenger};
+use crate::operations::jobs::not_in_state;
 use crate::store::reads::{self, RideStanding};
 use crate::store::{Conn, StoreError, Tx, sql};
 
@@ -45,7 +46,7 @@ pub fn find_driver(
         return Err(Refusal::NotFound("ride").into());
     }
     if let Some(open) = newest.filter(|job| job.status.is_open()) {
-        return Err(Refusal::RideState(open.status).into());
+        return Err(not_in_state(&open));
     }
     let asked_from = match asker {
         Asker::Account(passenger) => {

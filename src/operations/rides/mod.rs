@@ -19,7 +19,7 @@ use crate::domain::contact::Contact;
 use crate::domain::event::{DriverCard, EventBody};
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
-use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
+use crate::domain::job::{JobKind, JobStatus, Move};
 use crate::domain::job_rules::JobRules;
 use crate::domain::money::{Amount, Money};
 use crate::domain::offer::Offer;
@@ -31,10 +31,10 @@ use crate::domain::search_policy::Patience;
 use crate::domain::story::What;
 use crate::operations::authentication::Principal;
 use crate::operations::error::{Error, Refusal, external_id_taken};
-use crate::operations::jobs::{advance, note, tell_customer};
+use crate::operations::jobs::{advance, moves_or_repeats, not_in_state, note, tell_customer};
 use crate::operations::{drivers, payments, searches};
 use crate::store::reads::{self, RideStanding};
-use crate::store::{Account, Conn, Driver, Job, JobChange, NewJob, NewRide, Ride, StoreError, Tx, sql};
+use crate::store::{Account, Conn, Driver, JobChange, NewJob, NewRide, Ride, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
 use std::net::IpAddr;
 use uuid::Uuid;
@@ -227,7 +227,7 @@ pub fn cancel(tx: &mut Tx<'_>, ride_id: &RideId, by: Canceller, reason: &str) ->
             return Err(Refusal::NotFound("ride").into());
         }
         Canceller::Passenger(_) if job.status == JobStatus::InProgress => {
-            return Err(Refusal::RideState(job.status).into());
+            return Err(not_in_state(job));
         }
         Canceller::Passenger(_) => CancelledBy::Passenger,
         Canceller::Admin => CancelledBy::Admin,
@@ -244,11 +244,7 @@ pub(super) fn end_demo(tx: &mut Tx<'_>, id: JobId, reason: &str) -> Result<(), E
 }
 
 fn end(tx: &mut Tx<'_>, ride: Ride, cancelled_by: CancelledBy, reason: &str) -> Result<(), Error> {
-    let to = match transition(ride.job.kind, ride.job.status, Move::Cancel) {
-        Outcome::Moves(to) => to,
-        Outcome::Already => return Ok(()),
-        Outcome::Refused => return Err(Refusal::RideState(ride.job.status).into()),
-    };
+    let Some(to) = moves_or_repeats(&ride.job, Move::Cancel)? else { return Ok(()) };
     let change = JobChange {
         cancelled_at: Some(tx.at()),
         cancelled_by: Some(cancelled_by.as_str()),
@@ -279,13 +275,6 @@ pub fn card(driver: &Driver, account: &Account) -> DriverCard {
         color: driver.vehicle_color.clone(),
         rating: driver.rating,
         position: driver.position(),
-    }
-}
-
-fn moves(job: &Job, step: Move) -> Result<JobStatus, Error> {
-    match transition(job.kind, job.status, step) {
-        Outcome::Moves(to) => Ok(to),
-        Outcome::Already | Outcome::Refused => Err(Refusal::RideState(job.status).into()),
     }
 }
 
