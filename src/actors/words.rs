@@ -91,7 +91,7 @@ pub fn ride(sight: Sight, standing: RideStanding) -> Ride {
     let driver = driver.map(|card| DriverCard { phone: card.phone.filter(|_| shows_number), ..card });
     let (estimated_fare, final_fare, amount) = (ride.estimated_fare(), ride.final_fare(), ride.payable());
     let job = ride.job;
-    let passenger_id = passenger.and_then(|account| account.public_id.parse().ok()).unwrap_or_default();
+    let passenger_id = passenger.map(|account| account.public_id).unwrap_or_default();
     let passenger_id = detail.passenger(passenger_id, job.id);
     let dropoff = job.dropoff().map(|exact| detail.dropoff(exact));
     let dropoff_address = if detail == OfferDetail::Full { job.dropoff_address } else { String::new() };

@@ -17,7 +17,7 @@ use crate::domain::ride::{ANY_VEHICLE, CancelCode, CancelledBy, Unavailable, tak
 use crate::domain::search_policy::Patience;
 use crate::domain::story::What;
 use crate::operations::error::Error;
-use crate::operations::{jobs, rides};
+use crate::operations::jobs;
 use crate::store::{
     Account, Conn, JobChange, NewCandidate, NewOffer, NewSearch, Ride, SearchRecord, StoreError, Tx, sql,
 };
@@ -326,7 +326,7 @@ fn proposal(
     };
     Ok(Some(EventBody::RideRequested(RideOffer {
         ride_id: ride.ride_id.clone(),
-        passenger: detail.passenger(passenger.as_ref().map(rides::public_id).unwrap_or_default(), job.id),
+        passenger: detail.passenger(passenger.map(|account| account.public_id).unwrap_or_default(), job.id),
         ride_type: ride.ride_type.clone().unwrap_or_else(|| ANY_VEHICLE.to_owned()),
         pickup,
         dropoff: detail.dropoff(job.dropoff().unwrap_or(pickup)),

@@ -173,7 +173,7 @@ fn item((driver, account, jobs): DriverStanding, presence: &Presence, now: DateT
         driver_id: driver.id,
         external_id: driver.external_id,
         connected: presence.is_connected(account.id),
-        user_id: account.public_id,
+        user_id: account.public_id.to_string(),
         name: account.name,
         username: account.username,
         phone_number: account.phone_number,

@@ -127,10 +127,10 @@ pub fn finish(tx: &mut Tx<'_>, person: Person) -> Result<Erasing, Error> {
     }
     personal::zero_pages(tx.conn(), true)?;
     let is_customer = matches!(person, Person::Customer(_));
-    let forgotten = Forgotten { public_id: account.public_id.parse().unwrap_or_default(), is_customer };
+    let forgotten = Forgotten { public_id: account.public_id, is_customer };
     redact(tx, &forgotten, is_customer, ids)?;
     let kept_since = (tx.now() - KEPT_FOR).naive_utc();
-    personal::forget_answers(tx.conn(), is_customer, ids, &account.public_id, kept_since)?;
+    personal::forget_answers(tx.conn(), is_customer, ids, account.public_id, kept_since)?;
     for held in person.tables() {
         personal::erase(tx.conn(), held, ids)?;
     }

@@ -1,6 +1,6 @@
 //! What the two participants of a ride say to each other.
 
-use super::{Viewer, account_of, lock, public_id};
+use super::{Viewer, account_of, lock};
 use crate::domain::event::EventBody;
 use crate::domain::ride::RideId;
 use crate::operations::error::{Error, Refusal};
@@ -26,9 +26,9 @@ pub fn chat(tx: &mut Tx<'_>, ride_id: &RideId, from: Viewer, text: &str) -> Resu
     let driver = account_of(tx, driver)?;
     let says = |from| EventBody::ChatMessage { ride_id: ride_id.clone(), from, text: text.to_owned() };
     if matches!(from, Viewer::Driver(_)) {
-        return tell_customer(tx, job, says(public_id(&driver)));
+        return tell_customer(tx, job, says(driver.public_id));
     }
     let (_, passenger) = sql!(tx, customers::find(passenger))?.ok_or(Refusal::NotFound("customer"))?;
-    tx.record(driver.id, Some(job.id), says(public_id(&passenger)));
+    tx.record(driver.id, Some(job.id), says(passenger.public_id));
     Ok(())
 }

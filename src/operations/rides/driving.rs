@@ -1,6 +1,6 @@
 //! The driver's side of a ride: taken by one of them, let pass, carried out or given back.
 
-use super::{account_of, card, lock, public_id, standing};
+use super::{account_of, card, lock, standing};
 use crate::domain::announcement::{Announcement, SearchNews};
 use crate::domain::driver::Wants;
 use crate::domain::event::{DriverCard, EventBody, RideAssignment};
@@ -179,7 +179,7 @@ pub(in crate::operations) fn release(
         tx.record(account.id, Some(job.id), gone);
         let body = EventBody::DriverCancelled {
             ride_id: ride.ride_id.clone(),
-            driver: public_id(&account),
+            driver: account.public_id,
             reason: reason.to_owned(),
         };
         tell_customer(tx, &job, body)?;
@@ -217,7 +217,7 @@ pub fn step(
     let (change, body) = match step {
         RideStep::Arrive => (
             JobChange { arrived_at: Some(Some(at)), ..JobChange::default() },
-            EventBody::DriverArrived { ride_id, driver: public_id(&account) },
+            EventBody::DriverArrived { ride_id, driver: account.public_id },
         ),
         // Who starts without having said so has arrived.
         RideStep::Start => (

@@ -1,6 +1,6 @@
 //! Rides whose driver has vanished after taking them: nothing is heard of them, and they have not come to the pickup.
 
-use super::{account_of, driving, public_id};
+use super::{account_of, driving};
 use crate::domain::event::EventBody;
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::JobStatus;
@@ -65,7 +65,7 @@ pub fn lose_driver(
     let heard_of_at = row.position_at.map(|at| at.and_utc());
     let body = EventBody::DriverUnreachable {
         ride_id: ride.ride_id.clone(),
-        driver: public_id(&account),
+        driver: account.public_id,
         heard_of_at,
     };
     tell_customer(tx, &ride.job, body)?;

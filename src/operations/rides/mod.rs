@@ -266,7 +266,7 @@ fn end(tx: &mut Tx<'_>, ride: Ride, cancelled_by: CancelledBy, reason: &str) -> 
 /// A driver as the passenger of their ride sees them.
 pub fn card(driver: &Driver, account: &Account) -> DriverCard {
     DriverCard {
-        public_id: public_id(account),
+        public_id: account.public_id,
         id: driver.id,
         name: account.name.clone(),
         phone: account.phone_number.clone(),
@@ -291,9 +291,4 @@ fn standing(tx: &mut Tx<'_>, id: JobId) -> Result<RideStanding, Error> {
 fn account_of(tx: &mut Tx<'_>, driver: DriverId) -> Result<Account, Error> {
     let (_, account) = sql!(tx, drivers::find(driver))?.ok_or(Refusal::NotFound("driver"))?;
     Ok(account)
-}
-
-/// The UUID by which the wire knows an account.
-pub(super) fn public_id(account: &Account) -> Uuid {
-    account.public_id.parse().unwrap_or_default()
 }
