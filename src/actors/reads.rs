@@ -4,6 +4,7 @@
 //! are tried again; once [`WAITING_MAX`] wait, [`ReadLog::has_room`] says so, and what would be read is refused instead: nothing is
 //! shown of which nothing would be known.
 
+use crate::actors::foundation::Foundation;
 use crate::clock::SharedClock;
 use crate::domain::audit::Subject;
 use crate::metrics::Metrics;
@@ -77,7 +78,8 @@ impl State {
 }
 
 /// Begins to write what is noted.
-pub fn start(database: Database, clock: SharedClock, metrics: Arc<Metrics>) -> ReadLog {
+pub fn start(foundation: &Foundation) -> ReadLog {
+    let Foundation { database, clock, metrics } = foundation.clone();
     let shared = Shared { database, clock, metrics, state: Mutex::default(), writing: Default::default() };
     let log = ReadLog { shared: Arc::new(shared) };
     let shared = log.shared.clone();

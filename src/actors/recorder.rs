@@ -4,6 +4,7 @@
 //! batch is full. Every position that was accepted is written or counted as dropped, and nothing leaves the buffer
 //! before it is committed.
 
+use crate::actors::foundation::Foundation;
 use crate::domain::ids::DriverId;
 use crate::domain::position::Fix;
 use crate::metrics::Metrics;
@@ -210,7 +211,8 @@ pub struct Recorder {
 }
 
 /// Starts the recorder on an arbiter of its own.
-pub fn start(options: RecorderOptions, database: Database, metrics: Arc<Metrics>) -> RecorderHandle {
+pub fn start(options: RecorderOptions, foundation: &Foundation) -> RecorderHandle {
+    let Foundation { database, metrics, .. } = foundation.clone();
     let shared = Arc::new(Shared {
         database,
         metrics,

@@ -18,6 +18,7 @@ mod signals;
 mod start_up;
 mod tls;
 
+use crate::actors::foundation::Foundation;
 use crate::api::import::People;
 use crate::clock::{Clock, SharedClock, System};
 use crate::config::{self, DatabaseUrl, Durability, SecretError, Settings};
@@ -87,13 +88,6 @@ async fn run(command: Command, settings: Settings) -> Outcome {
         Command::Backup { copy } => copies::back_up(&settings, &copy),
         Command::Restore { backup } => copies::restore(&settings, &backup),
     }
-}
-
-/// What every subcommand needs.
-struct Foundation {
-    database: Database,
-    clock: SharedClock,
-    metrics: Arc<Metrics>,
 }
 
 impl Foundation {

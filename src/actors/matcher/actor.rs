@@ -6,6 +6,7 @@
 //! process made, and announcements that got lost, are found by a look every 2 s. One timer serves all searches. They run by the
 //! steady clock.
 
+use crate::actors::foundation::Foundation;
 use crate::actors::matcher::carry_out::{carry_out, note};
 use crate::actors::matcher::handle::{Candidate, MatcherHandle, Nearest};
 use crate::actors::matcher::reading::{PAGE_DRIVERS, read_fleet, read_searches, standing};
@@ -63,12 +64,11 @@ pub struct Matcher {
 
 /// Starts the matcher on an arbiter of its own, with the fleet and the open searches read from the store.
 pub async fn start(
-    database: Database,
-    clock: SharedClock,
-    metrics: Arc<Metrics>,
-    tracks: Arc<Tracks>,
     settings: &Settings,
+    foundation: &Foundation,
+    tracks: Arc<Tracks>,
 ) -> Result<MatcherHandle, StoreError> {
+    let Foundation { database, clock, metrics } = foundation.clone();
     let began = clock.moment();
     let fleet = read_fleet(&database, began).await?;
     let unfinished = database.read(read_searches).await?;

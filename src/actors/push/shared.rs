@@ -1,5 +1,6 @@
 //! What the loops of the push actor share, and what others hold of it.
 
+use crate::actors::foundation::Foundation;
 use crate::actors::push::alarm::Alarm;
 use crate::actors::push::lane::Lane;
 use crate::actors::push::outcomes::Outcomes;
@@ -82,12 +83,11 @@ impl Settlements {
 impl Shared {
     pub fn new(
         options: PushOptions,
+        foundation: &Foundation,
         lanes: Vec<Arc<Lane>>,
-        database: Database,
         recorder: RecorderHandle,
-        clock: SharedClock,
-        metrics: Arc<Metrics>,
     ) -> Self {
+        let Foundation { database, clock, metrics } = foundation.clone();
         Self {
             options,
             lanes,

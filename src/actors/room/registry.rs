@@ -10,6 +10,7 @@
 
 use super::actor::{Declined, End, Enter, Happened, Learn, Leave, Room, RoomContext, Wake};
 use super::whereabouts::Told;
+use crate::actors::foundation::Foundation;
 use crate::actors::session::{SessionHandle, ToClient};
 use crate::clock::SharedClock;
 use crate::contracts::Contract;
@@ -117,7 +118,8 @@ impl Drop for Membership {
 }
 
 /// Starts with no room, on an arbiter of their own.
-pub fn start(options: RoomOptions, database: Database, clock: SharedClock, metrics: Arc<Metrics>) -> Rooms {
+pub fn start(options: RoomOptions, foundation: &Foundation) -> Rooms {
+    let Foundation { database, clock, metrics } = foundation.clone();
     let open = Open {
         rooms: HashMap::new(),
         driving: HashMap::new(),

@@ -9,6 +9,7 @@ use super::part::Part;
 use super::{Arrival, Client, ClientContext, Recipient, SearchLimits};
 use crate::actors::dispatcher::{self, Dispatcher};
 use crate::actors::entrance::Entrance;
+use crate::actors::foundation::Foundation;
 use crate::actors::matcher;
 use crate::actors::positions::{Positions, Tracks};
 use crate::actors::presence::Presence;
@@ -90,7 +91,9 @@ impl House {
         let directory = std::env::temp_dir().join(format!("fleetwire-walk-{}", Uuid::new_v4()));
         std::fs::create_dir(&directory).unwrap();
         let clock = Manual::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
-        let (shared, metrics) = (Arc::new(clock.clone()), Arc::new(Metrics::new()));
+        let shared: SharedClock = Arc::new(clock.clone());
+        let metrics = Arc::new(Metrics::new());
+        let foundation = |database| Foundation { database, clock: shared.clone(), metrics: metrics.clone() };
         let options = options(settings.job_rules());
         let database = Database::open(
             &copy_of_empty(&directory, "house"),
@@ -108,20 +111,16 @@ impl House {
             metrics.clone(),
         );
         let tracks = Arc::new(Tracks::new(clock.now()));
-        let matcher =
-            matcher::start(elsewhere, shared.clone(), metrics.clone(), tracks.clone(), &settings).await;
-        let rooms = room::start(
-            RoomOptions { members_max: 10, stale_after: TimeDelta::seconds(45) },
-            database.clone(),
-            shared.clone(),
-            metrics.clone(),
-        );
+        let matcher = matcher::start(&settings, &foundation(elsewhere), tracks.clone()).await;
+        let foundation = foundation(database.clone());
+        let options = RoomOptions { members_max: 10, stale_after: TimeDelta::seconds(45) };
+        let rooms = room::start(options, &foundation);
         let recording = RecorderOptions {
             queue_max: 100,
             flush_interval: Duration::from_millis(1),
             live_position_interval: DEADLINE,
         };
-        let recorder = recorder::start(recording, database.clone(), metrics.clone());
+        let recorder = recorder::start(recording, &foundation);
         let positions =
             Positions::new(tracks, rooms.clone(), recorder.clone(), shared.clone(), metrics.clone());
         let registry = Arc::new(Registry::default());
@@ -129,7 +128,7 @@ impl House {
         let lifetimes =
             TokenLifetimes { access: settings.tokens.access_ttl, refresh: settings.tokens.refresh_ttl };
         let presence = Arc::new(Presence::new(shared.clone(), TimeDelta::hours(1)));
-        let dispatcher = dispatcher(&database, &registry, &presence, &positions, &clock, &metrics);
+        let dispatcher = dispatcher(&foundation, &registry, &presence, &positions);
         let context = ClientContext {
             database,
             dispatcher,
@@ -233,23 +232,19 @@ impl House {
 
 /// With limits so long that nobody's duty ends by itself.
 fn dispatcher(
-    database: &Database,
+    foundation: &Foundation,
     registry: &Arc<Registry>,
     presence: &Arc<Presence>,
     positions: &Positions,
-    clock: &Manual,
-    metrics: &Arc<Metrics>,
 ) -> Addr<Dispatcher> {
     let options = SilenceOptions {
         offline_after: TimeDelta::hours(1),
         lost_after: TimeDelta::hours(1),
         offers_again: false,
     };
-    let (arbiter, told) = (Arbiter::current(), positions.clone());
-    let time: SharedClock = Arc::new(clock.clone());
-    let (here, store) = (presence.clone(), database.clone());
-    let silence = silence::start(options, here, told, store, time.clone(), metrics.clone(), &arbiter);
-    dispatcher::start(registry.clone(), presence.clone(), silence, time, metrics.clone(), &arbiter)
+    let arbiter = Arbiter::current();
+    let silence = silence::start(options, foundation, presence.clone(), positions.clone(), &arbiter);
+    dispatcher::start(foundation, registry.clone(), presence.clone(), silence, &arbiter)
 }
 
 /// Says what was committed to sessions and rooms alone.
