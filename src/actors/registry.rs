@@ -18,6 +18,9 @@ use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
+/// Why a session is closed whose token is no good any more before it ends.
+const REVOKED: &str = "access revoked";
+
 #[derive(Default)]
 pub struct Registry {
     accounts: Mutex<HashMap<AccountId, Connected>>,
@@ -58,8 +61,8 @@ impl Listener {
         self.claims.as_ref().and_then(|claims| claims.session)
     }
 
-    fn revoke(&self) {
-        self.handle.close(CloseCode::AuthenticationFailed, "access revoked");
+    fn is(&self, session: Uuid) -> bool {
+        self.handle.session_id() == session
     }
 }
 
@@ -83,10 +86,10 @@ impl Registry {
         for announcement in &committed.announcements {
             match announcement {
                 Announcement::AccessRevoked { account, but } => {
-                    self.close_those(*account, |session| but.is_none() || session.log_in() != *but);
+                    self.close_those(*account, REVOKED, |session| but.is_none() || session.log_in() != *but);
                 }
                 Announcement::GrantRevoked { account, log_in } => {
-                    self.close_those(*account, |session| session.log_in() == Some(*log_in));
+                    self.close_those(*account, REVOKED, |session| session.log_in() == Some(*log_in));
                 }
                 // They are at hand, and follow.
                 Announcement::Recorded { .. } => {}
@@ -118,8 +121,7 @@ impl Registry {
     pub(super) fn leave(&self, account: AccountId, session: Uuid) {
         let mut accounts = self.accounts.lock();
         let Some(connected) = accounts.get_mut(&account) else { return };
-        let mut sessions = connected.sessions.iter();
-        let Some(index) = sessions.position(|other| other.handle.session_id() == session) else { return };
+        let Some(index) = connected.sessions.iter().position(|listener| listener.is(session)) else { return };
         // A session's last handle frees what waits for it, which is nothing to do under a lock.
         let left = connected.sessions.remove(index);
         if connected.sessions.is_empty() {
@@ -134,18 +136,14 @@ impl Registry {
         let mut accounts = self.accounts.lock();
         let mut sessions =
             accounts.get_mut(&account).into_iter().flat_map(|connected| &mut connected.sessions);
-        if let Some(listener) = sessions.find(|other| other.handle.session_id() == session) {
+        if let Some(listener) = sessions.find(|listener| listener.is(session)) {
             listener.claims = Some(Box::new(claims));
         }
     }
 
     /// Closes a session whose token has ended.
     pub(super) fn close_expired(&self, account: AccountId, session: Uuid) {
-        let accounts = self.accounts.lock();
-        let mut sessions = accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions);
-        if let Some(listener) = sessions.find(|other| other.handle.session_id() == session) {
-            listener.handle.close(CloseCode::AuthenticationFailed, "token expired");
-        }
+        self.close_those(account, "token expired", |listener| listener.is(session));
     }
 
     /// Tells sessions of events that were not announced here.
@@ -183,10 +181,12 @@ impl Registry {
         }
     }
 
-    fn close_those(&self, account: AccountId, which: impl Fn(&Listener) -> bool) {
+    /// Closes with 4001 those of the account's sessions.
+    fn close_those(&self, account: AccountId, reason: &'static str, which: impl Fn(&Listener) -> bool) {
         let accounts = self.accounts.lock();
         let sessions = accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions);
-        sessions.filter(|session| which(session)).for_each(Listener::revoke);
+        let closing = sessions.filter(|listener| which(listener));
+        closing.for_each(|listener| listener.handle.close(CloseCode::AuthenticationFailed, reason));
     }
 
     /// What the sessions of these accounts came with, each by its session.
@@ -205,6 +205,6 @@ impl Registry {
 
     /// Closes one session, which came with what is no good any more.
     pub(super) fn close_revoked(&self, account: AccountId, session: Uuid) {
-        self.close_those(account, |other| other.handle.session_id() == session);
+        self.close_those(account, REVOKED, |listener| listener.is(session));
     }
 }
