@@ -2,20 +2,12 @@
 //! writes every page that was changed and waits for the disk, which takes as long as the decision itself. Decisions that share it
 //! pay for it once, and the pages that each of them changes, the ends of tables and indexes, are written once.
 
+use crate::config::Durability;
 use crate::store::connection::Conn;
 use crate::store::error::{OperationError, StoreError};
 use diesel::result::Error as DieselError;
 use diesel::{Connection, QueryResult, SqliteConnection};
 use std::time::{Duration, Instant};
-
-/// What a commit waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// The disk: a power cut loses nothing that was acknowledged.
-    Full,
-    /// The operating system: a crash of the process loses nothing, a power cut may lose the last moments.
-    Normal,
-}
 
 /// Attempts of one operation: a deadlock, a serialisation failure or a busy database repeats it.
 const ATTEMPTS_MAX: u32 = 4;

@@ -5,13 +5,14 @@
 //! not the caller still waits: a request's future may be dropped at any await.
 
 use crate::clock::SharedClock;
+use crate::config::Durability;
 use crate::current_request;
 use crate::domain::announcement::Committed;
 use crate::domain::ids::AccountId;
 use crate::domain::job_rules::JobRules;
 use crate::metrics::Metrics;
 use crate::store::connection::{Conn, Connections};
-use crate::store::decision::{Attempted, BACK_OFF, Decision, Durability, repeat, transaction};
+use crate::store::decision::{Attempted, BACK_OFF, Decision, repeat, transaction};
 use crate::store::error::{OperationError, StoreError};
 use crate::store::party::Party;
 use crate::store::queue::{NotTaken, Queue, Task, Urgency};
