@@ -62,7 +62,6 @@ use crate::clock::SharedClock;
 use crate::config::{Profile, Settings};
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::candidate::Considered;
-use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::metrics::Metrics;
 use crate::operations;
@@ -124,14 +123,6 @@ impl Context {
     async fn search(&self, search: Nearest) -> Result<Vec<Candidate>, Problem> {
         let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not there.");
         self.matcher.nearest(search).await.map_err(gone)
-    }
-
-    fn currency(&self) -> Currency {
-        self.settings.region.currency
-    }
-
-    fn deliveries_max(&self) -> i64 {
-        self.settings.deliveries_max()
     }
 
     async fn read<T: Send + 'static>(

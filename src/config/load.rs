@@ -24,9 +24,10 @@ use super::{
 };
 use crate::domain::currency::Currency;
 use crate::domain::fare_source::FareSource;
+use crate::domain::job_rules::OpenJobs;
 use crate::domain::money::Amount;
 use crate::domain::offer_detail::OfferDetail;
-use crate::domain::ride::{OpenJobs, Tariff, Travel};
+use crate::domain::ride::{Tariff, Travel};
 use crate::domain::ride_book::RideKeyRule;
 use crate::domain::role::{Role, Roles};
 use crate::domain::search_policy::{Mode, Radii};
@@ -488,7 +489,7 @@ mod tests {
         assert_eq!(settings.rides.tariff.base().minor(), 50_050);
         let francs = load(&[("CURRENCY", "XAF"), ("FARE_BASE", "500"), ("FARE_PER_KM", "12.5")]).unwrap();
         assert_eq!(
-            (francs.rides.tariff.fare(2000.0).minor(), francs.ride_rules().currency()),
+            (francs.rides.tariff.fare(2000.0).minor(), francs.job_rules().currency()),
             (525, francs.region.currency)
         );
         assert!(

@@ -3,12 +3,12 @@
 
 use crate::domain::candidate::{Considered, Look, PassedOver};
 use crate::domain::ids::{DriverId, JobId};
-use crate::domain::job::{JobKind, Move, Outcome, transition};
+use crate::domain::job::{JobKind, Move};
 use crate::domain::open_search::End;
 use crate::domain::position::Position;
 use crate::domain::story::What;
 use crate::operations::error::{Error, Refusal};
-use crate::operations::jobs::note;
+use crate::operations::jobs::{moves, note};
 use crate::operations::{orders, searches};
 use crate::store::{Conn, Job, StoreError, Tx, sql};
 
@@ -34,22 +34,15 @@ pub fn search_for(conn: &mut Conn<'_>, id: JobId) -> Result<Option<Search>, Stor
 /// # Errors
 ///
 /// [`Refusal::NoDrivers`] where there is none; [`note_nobody`] keeps the trace of that.
-pub fn assign_nearest(
-    tx: &mut Tx<'_>,
-    id: JobId,
-    considered: &[Considered],
-    deliveries_max: i64,
-) -> Result<Job, Error> {
+pub fn assign_nearest(tx: &mut Tx<'_>, id: JobId, considered: &[Considered]) -> Result<Job, Error> {
     let job = orders::lock(tx, id)?;
-    if transition(job.kind, job.status, Move::Assign) == Outcome::Refused {
-        return Err(Refusal::OrderState(job.status).into());
-    }
+    moves(&job, Move::Assign)?;
     job.pickup().ok_or(Refusal::NoPickupPosition)?;
     let asked = considered.iter().filter(|one| one.passed_over.is_none());
     note(tx, &job, What::Searched { found: Some(asked.clone().count()) })?;
     let mut taken = Vec::new();
     for one in asked {
-        match orders::assign(tx, &[id], one.driver, deliveries_max) {
+        match orders::assign(tx, &[id], one.driver) {
             Ok(mut jobs) => {
                 trace(tx, id, End::Assigned(one.driver), considered, &taken)?;
                 return jobs.pop().ok_or_else(|| Refusal::NoDrivers.into());

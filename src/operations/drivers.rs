@@ -32,35 +32,25 @@ pub struct DriverPatch {
 }
 
 /// The driver says what they want; answers with the status that follows from it.
-pub fn set_wish(
-    tx: &mut Tx<'_>,
-    driver: DriverId,
-    wants: Wants,
-    deliveries_max: i64,
-) -> Result<DriverStatus, Error> {
+pub fn set_wish(tx: &mut Tx<'_>, driver: DriverId, wants: Wants) -> Result<DriverStatus, Error> {
     let row = lock(tx, driver)?;
-    settle(tx, &row, wants, deliveries_max)
+    settle(tx, &row, wants)
 }
 
 /// The driver wants no more work. Refused while they hold a ride: somebody waits for them, or sits in their car.
-pub fn leave_work(tx: &mut Tx<'_>, driver: DriverId, deliveries_max: i64) -> Result<DriverStatus, Error> {
+pub fn leave_work(tx: &mut Tx<'_>, driver: DriverId) -> Result<DriverStatus, Error> {
     let row = lock(tx, driver)?;
     let holding = holding(tx, driver)?;
     if holding.rides > 0 {
         return Err(Refusal::DriverBusy.into());
     }
-    settle_holding(tx, &row, Wants::Offline, holding, deliveries_max)
+    settle_holding(tx, &row, Wants::Offline, holding)
 }
 
 /// The driver's app has connected: an offline driver becomes available. A pause stays a pause. False, and nothing is
 /// changed, where its token is no good any more: the driver may have been suspended after the door looked at it and before the
 /// session was registered, so that nobody told the session. Suspending locks the same row, so one of the two comes first.
-pub fn connected(
-    tx: &mut Tx<'_>,
-    driver: DriverId,
-    claims: &VerifiedClaims,
-    deliveries_max: i64,
-) -> Result<bool, Error> {
+pub fn connected(tx: &mut Tx<'_>, driver: DriverId, claims: &VerifiedClaims) -> Result<bool, Error> {
     let row = lock(tx, driver)?;
     if principal(tx.conn(), claims)?.is_none() {
         return Ok(false);
@@ -69,7 +59,7 @@ pub fn connected(
         Wants::Offline => Wants::Online,
         other => other,
     };
-    settle(tx, &row, wants, deliveries_max)?;
+    settle(tx, &row, wants)?;
     Ok(true)
 }
 
@@ -99,13 +89,12 @@ pub fn say_goodbye(
     tx: &mut Tx<'_>,
     driver: DriverId,
     is_back: impl FnOnce() -> bool,
-    deliveries_max: i64,
 ) -> Result<Option<DriverStatus>, Error> {
     let row = lock(tx, driver)?;
     if is_back() {
         return Ok(None);
     }
-    settle(tx, &row, Wants::Offline, deliveries_max).map(Some)
+    settle(tx, &row, Wants::Offline).map(Some)
 }
 
 /// Sets a driver offline unless they are back or a position was measured within `span` after all.
@@ -114,21 +103,20 @@ pub fn set_silent_offline(
     driver: DriverId,
     span: TimeDelta,
     is_back: impl FnOnce() -> bool,
-    deliveries_max: i64,
 ) -> Result<Option<DriverStatus>, Error> {
     let row = lock(tx, driver)?;
     if is_back() || was_seen_within(&row, tx.now(), span) {
         return Ok(None);
     }
-    settle(tx, &row, Wants::Offline, deliveries_max).map(Some)
+    settle(tx, &row, Wants::Offline).map(Some)
 }
 
 /// Brings a driver's status in line with their wish and what they hold. To be called after every change of what they
 /// hold; locks the driver's row, so the jobs' rows must be locked before.
-pub fn settle_held(tx: &mut Tx<'_>, driver: DriverId, deliveries_max: i64) -> Result<DriverStatus, Error> {
+pub fn settle_held(tx: &mut Tx<'_>, driver: DriverId) -> Result<DriverStatus, Error> {
     let row = lock(tx, driver)?;
     let holding = holding(tx, driver)?;
-    settle_holding(tx, &row, row.wants, holding, deliveries_max)
+    settle_holding(tx, &row, row.wants, holding)
 }
 
 /// The same where what they hold now is known. `driver` is the row as it was locked.
@@ -137,25 +125,19 @@ pub(super) fn settle_holding(
     driver: &Driver,
     wants: Wants,
     holding: Holding,
-    deliveries_max: i64,
 ) -> Result<DriverStatus, Error> {
-    let change = change_of(driver, wants, status(wants, holding, deliveries_max));
+    let change = change_of(driver, wants, status(wants, holding, tx.rules().deliveries_max));
     // With the first delivery a driver is no longer to be had for rides, and is again after the last.
     if change == DriverChange::default() && holding.deliveries <= 1 {
         touch(tx, driver.id)?;
     }
     write(tx, driver.id, &change)?;
-    Ok(status(wants, holding, deliveries_max))
+    Ok(status(wants, holding, tx.rules().deliveries_max))
 }
 
 /// The same where they hold what they held, and may want something else.
-fn settle(
-    tx: &mut Tx<'_>,
-    driver: &Driver,
-    wants: Wants,
-    deliveries_max: i64,
-) -> Result<DriverStatus, Error> {
-    let follows = status(wants, holding(tx, driver.id)?, deliveries_max);
+fn settle(tx: &mut Tx<'_>, driver: &Driver, wants: Wants) -> Result<DriverStatus, Error> {
+    let follows = status(wants, holding(tx, driver.id)?, tx.rules().deliveries_max);
     write(tx, driver.id, &change_of(driver, wants, follows))?;
     Ok(follows)
 }
@@ -206,12 +188,7 @@ pub(super) fn holding(tx: &mut Tx<'_>, driver: DriverId) -> Result<Holding, Erro
 
 /// Changes a driver. Suspending takes back what was not picked up yet and ends the driver's sessions; a new password
 /// ends them, too.
-pub fn patch(
-    tx: &mut Tx<'_>,
-    id: DriverId,
-    patch: &DriverPatch,
-    deliveries_max: i64,
-) -> Result<(Driver, Account), Error> {
+pub fn patch(tx: &mut Tx<'_>, id: DriverId, patch: &DriverPatch) -> Result<(Driver, Account), Error> {
     tx.concerns(Subject::driver(id));
     let suspends = patch.account.suspended == Some(true);
     let released = if suspends { take_back(tx, id)? } else { Vec::new() };
@@ -239,7 +216,7 @@ pub fn patch(
         sql!(tx, rides::set_rating(id, rating, count.max(1)))?;
     }
     let wants = if suspends { Wants::Offline } else { patch.wants.unwrap_or(row.wants) };
-    settle(tx, &row, wants, deliveries_max)?;
+    settle(tx, &row, wants)?;
     if patch.account.suspended.is_some() {
         touch(tx, id)?;
     }

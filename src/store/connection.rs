@@ -9,8 +9,8 @@ use diesel::r2d2::{
     ConnectionManager, CustomizeConnection, Error as ConnectionError, Pool, PooledConnection,
 };
 use diesel::sqlite::{Sqlite, SqliteConnection};
+use parking_lot::Mutex;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A write-ahead log that grew beyond this, in some rush, is cut to it when the log starts anew. Well over what `checkpoint` lets it grow to, so that it is
@@ -188,7 +188,7 @@ struct OneLineNowAndThen {
 
 impl<E: std::error::Error> r2d2::HandleError<E> for OneLineNowAndThen {
     fn handle_error(&self, error: E) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock();
         if last.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
             *last = Some(Instant::now());
             log::warn!("no connection to the database: {error}");

@@ -15,15 +15,18 @@ use crate::domain::role::Role;
 use crate::domain::search_policy::Patience;
 use crate::store::payment_rows::{NewPayment, Payment};
 use crate::store::schema::*;
+use crate::store::sql_types::StoredUuid;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
+use uuid::Uuid;
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = accounts)]
 pub struct Account {
     pub id: AccountId,
-    /// The UUID by which the wire knows the account.
-    pub public_id: String,
+    /// The id by which the wire knows the account.
+    #[diesel(deserialize_as = StoredUuid)]
+    pub public_id: Uuid,
     pub username: String,
     pub phone_number: Option<String>,
     pub name: String,

@@ -11,9 +11,9 @@ use crate::domain::position::{Fix, Position};
 use crate::matching::fleet::News;
 use crate::matching::plausible::{DatedFix, Limits, Trail, Verdict};
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::{Mutex, MutexGuard};
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// So that threads rarely wait for each other.
 const SHARDS: usize = 16;
@@ -116,7 +116,7 @@ impl Tracks {
     pub fn take_news(&self) -> Vec<(DriverId, News)> {
         let mut all = Vec::new();
         for shard in &self.shards {
-            let shard = &mut *lock(shard);
+            let shard = &mut *shard.lock();
             for driver in std::mem::take(&mut shard.news) {
                 if let Some(track) = shard.tracks.get_mut(&driver) {
                     track.is_news = false;
@@ -142,13 +142,8 @@ impl Tracks {
     }
 
     fn shard(&self, driver: DriverId) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[driver.0.unsigned_abs() as usize % SHARDS])
+        self.shards[driver.0.unsigned_abs() as usize % SHARDS].lock()
     }
-}
-
-// What is held under the lock is whole at every moment.
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether the device said when it measured it. One that is ahead of us says nothing: its clock is wrong.

@@ -267,8 +267,8 @@ impl Room {
             (Some(told), Some(stored)) if stored.at > told.at => Some(stored),
             (told, stored) => told.or(stored),
         };
-        let public_id = account.public_id.parse().unwrap_or_default();
-        let is_new = self.whereabouts.driven_by(RideDriver { id: driver.id, public_id }, newest, now.steady);
+        let driver = RideDriver { id: driver.id, public_id: account.public_id };
+        let is_new = self.whereabouts.driven_by(driver, newest, now.steady);
         self.watch(ctx);
         match newest {
             Some(_) if is_new => self.tell_position(),

@@ -9,7 +9,7 @@ use std::{
     any::Any,
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -17,6 +17,7 @@ use std::{
 
 use actix_web::{HttpRequest, dev::Extensions};
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use parking_lot::Mutex;
 
 use super::{epoch::now_ms, socket::Connection};
 
@@ -64,7 +65,7 @@ pub(super) struct Place {
 
 impl Place {
     pub fn leave(&self) {
-        self.all.listed().remove(&self.id);
+        self.all.listed.lock().remove(&self.id);
     }
 }
 
@@ -123,15 +124,11 @@ impl Connections {
 impl Inner {
     fn enter(all: &Arc<Self>, connection: Arc<Connection>) -> Place {
         let id = all.next_id.fetch_add(1, Relaxed);
-        let mut listed = all.listed();
+        let mut listed = all.listed.lock();
         listed.insert(id, Arc::clone(&connection));
         all.make_room(&mut listed);
         drop(listed);
         Place { id, connection, all: Arc::clone(all) }
-    }
-
-    fn listed(&self) -> MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
-        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Closes those that have waited longest. One that is answering a request is never closed for another.
@@ -154,7 +151,7 @@ impl Inner {
 
     fn close_overdue(&self, now_ms: u64) {
         let idle_max_ms = self.idle_max.as_millis() as u64;
-        let mut listed = self.listed();
+        let mut listed = self.listed.lock();
         listed.retain(|_, connection| {
             let idle_since_ms = connection.usage.idle_since_ms();
             let is_overdue =
@@ -222,7 +219,7 @@ mod tests {
         pairs.push(Pair::accepted(&all, 200));
         let closed: Vec<usize> = (0..9).filter(|n| pairs[*n].is_closed()).collect();
         assert_eq!(closed, [2, 3], "the oldest of those that do nothing, and one more for the next to come");
-        assert_eq!(all.listed().len(), 7);
+        assert_eq!(all.listed.lock().len(), 7);
     }
 
     #[test]
@@ -239,7 +236,7 @@ mod tests {
         assert!(!busy.is_closed());
         all.close_overdue(170_001);
         assert!(busy.is_closed());
-        assert_eq!(all.listed().len(), 0);
+        assert_eq!(all.listed.lock().len(), 0);
     }
 
     #[test]
@@ -248,7 +245,7 @@ mod tests {
         let mut upgraded = Pair::accepted(&all, 0);
         drop(Pair::accepted(&all, 0));
         upgraded.place.leave();
-        assert_eq!(all.listed().len(), 0);
+        assert_eq!(all.listed.lock().len(), 0);
         all.close_overdue(1_000_000);
         assert!(!upgraded.is_closed());
     }

@@ -8,7 +8,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -16,6 +16,7 @@ use std::{
 
 use actix::{Actor, Addr, Handler, Message, dev::ToEnvelope};
 use bytestring::ByteString;
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::{
@@ -182,7 +183,7 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
 
     /// The next thing for the actor to do; None ends its turn, and the next request wakes it again.
     pub fn next_task(&self) -> Option<Task<M>> {
-        let mut desk = self.desk();
+        let mut desk = self.desk.lock();
         if desk.killed.is_some() {
             return Some(Task::Stop);
         }
@@ -202,19 +203,19 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
 
     /// Counts what the actor hands to the connection; false when the client has more waiting than it may.
     pub fn writing(&self, bytes: usize) -> bool {
-        self.desk().outbox.writing(self.outbox_limits(), bytes)
+        self.desk.lock().outbox.writing(self.outbox_limits(), bytes)
     }
 
     /// The connection asks for more.
     pub fn written(&self) {
-        self.desk().outbox.written();
+        self.desk.lock().outbox.written();
     }
 
     /// The actor closes by itself, now: what other threads queued is not sent any more.
     /// False when a Close is already on its way.
     pub fn close_now(&self, code: CloseCode, reason: &str) -> bool {
         let deadline_ms = self.close_deadline_ms(code);
-        let mut desk = self.desk();
+        let mut desk = self.desk.lock();
         if desk.closing.as_ref().is_some_and(|closing| closing.said) {
             return false;
         }
@@ -227,16 +228,16 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
 
     /// The code that this side asked to close with.
     pub fn closing_code(&self) -> Option<CloseCode> {
-        self.desk().closing.as_ref().map(|closing| closing.code)
+        self.desk.lock().closing.as_ref().map(|closing| closing.code)
     }
 
     pub fn killed(&self) -> Option<KillReason> {
-        self.desk().killed
+        self.desk.lock().killed
     }
 
     /// The actor has ended; whoever still holds a handle holds nothing else.
     pub fn ended(&self) {
-        let dropped = self.desk().outbox.shut();
+        let dropped = self.desk.lock().outbox.shut();
         drop(dropped);
     }
 
@@ -248,7 +249,7 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
     }
 
     fn send(&self, message: M, bytes: usize, lane: Lane) -> Sent {
-        let mut desk = self.desk();
+        let mut desk = self.desk.lock();
         let (sent, fallen_out) = desk.outbox.push(self.outbox_limits(), message, bytes, lane);
         let wake = sent == Sent::Queued && !std::mem::replace(&mut desk.woken, true);
         drop(desk);
@@ -282,11 +283,6 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
     fn outbox_limits(&self) -> OutboxLimits {
         OutboxLimits { shed_bytes: self.limits.outbox_shed_bytes, bytes_max: self.limits.outbox_bytes_max }
     }
-
-    fn desk(&self) -> MutexGuard<'_, Desk<M>> {
-        // No foreign code runs under this lock, so a poisoned one is whole.
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// What the reaper sees of a session.
@@ -310,7 +306,7 @@ impl<M: Send, W: Waker + ?Sized> Watched for Shared<M, W> {
     }
 
     fn close_deadline_ms(&self) -> Option<(u64, KillReason)> {
-        let desk = self.desk();
+        let desk = self.desk.lock();
         let closing = desk.closing.as_ref()?;
         let reason = match closing.code {
             CloseCode::TooSlow => KillReason::Slow,
@@ -320,7 +316,7 @@ impl<M: Send, W: Waker + ?Sized> Watched for Shared<M, W> {
     }
 
     fn request_ping(&self) {
-        let mut desk = self.desk();
+        let mut desk = self.desk.lock();
         desk.ping_due = true;
         let wake = !std::mem::replace(&mut desk.woken, true);
         drop(desk);
@@ -332,7 +328,7 @@ impl<M: Send, W: Waker + ?Sized> Watched for Shared<M, W> {
     /// Closes after what is queued, except for a slow consumer, whose queue is the trouble. The first request counts.
     fn request_close(&self, code: CloseCode, reason: &str) {
         let deadline_ms = self.close_deadline_ms(code);
-        let mut desk = self.desk();
+        let mut desk = self.desk.lock();
         if desk.closing.is_some() || desk.killed.is_some() {
             return;
         }
@@ -353,7 +349,7 @@ impl<M: Send, W: Waker + ?Sized> Watched for Shared<M, W> {
     }
 
     fn kill(&self, reason: KillReason) {
-        let mut desk = self.desk();
+        let mut desk = self.desk.lock();
         let first = desk.killed.is_none();
         desk.killed.get_or_insert(reason);
         let dropped = desk.outbox.shut();

@@ -36,10 +36,10 @@ const CANCELLED_BY: [(&str, CancelledBy); 3] = [
 
 /// `POST admin/orders`.
 pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once, body: Body) -> Answered {
-    let (new, currency) = (new_order(&body.object()?)?, ctx.currency());
+    let new = new_order(&body.object()?)?;
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, CREATED, move |tx| {
-        let job = orders::create(tx, &new, currency)?;
+        let job = orders::create(tx, &new)?;
         shown(tx, job)
     })
     .await
@@ -87,11 +87,11 @@ pub async fn assign(
     let mut fields = Fields::of(&object);
     let driver = fields.required_named("driver_id", &DRIVER_NAMES);
     let driver = fields.finish(|| driver)?;
-    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
         let driver = meant(tx, &driver)?;
-        let assigned = orders::assign(tx, &[id], driver, deliveries_max)?.pop();
+        let assigned = orders::assign(tx, &[id], driver)?.pop();
         let job = assigned.ok_or(Error::Refused(Refusal::NotFound("order")))?;
         shown(tx, job)
     })
@@ -110,12 +110,11 @@ pub async fn assign_batch(
     let driver = fields.required_named("driver_id", &DRIVER_NAMES);
     let orders = orders_named(&mut fields);
     let (driver, orders) = fields.finish(|| Some((driver?, orders?)))?;
-    let deliveries_max = ctx.deliveries_max();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, CREATED, move |tx| {
         let driver_id = meant(tx, &driver)?;
         let ids = orders::named(tx, &orders)?;
-        let jobs = orders::assign(tx, &ids, driver_id, deliveries_max)?;
+        let jobs = orders::assign(tx, &ids, driver_id)?;
         let items = jobs.into_iter().map(|job| shown(tx, job)).collect::<Result<Vec<_>, _>>()?;
         let driver_external_id = items.first().and_then(|item| item.driver_external_id.clone());
         Ok(Batch { driver_id, driver_external_id, orders: items })
@@ -151,7 +150,7 @@ pub async fn auto_assign(
     once: Once,
     body: Body,
 ) -> Answered {
-    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     let considered: Arc<[Considered]> = match ctx.read(move |conn| auto_assign::search_for(conn, id)).await? {
         Some(Search { pickup, except }) => {
@@ -162,7 +161,7 @@ pub async fn auto_assign(
     };
     let chosen_from = Arc::clone(&considered);
     let answered = decide(&ctx, key, OK, move |tx| {
-        let job = auto_assign::assign_nearest(tx, id, &chosen_from, deliveries_max)?;
+        let job = auto_assign::assign_nearest(tx, id, &chosen_from)?;
         shown(tx, job)
     })
     .await;
@@ -185,10 +184,10 @@ pub async fn unassign(
     let mut fields = Fields::of(&object);
     let reason = fields.required("reason", rules::reason);
     let reason = fields.finish(|| reason)?;
-    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
-        let job = orders::unassign(tx, id, &reason, deliveries_max)?;
+        let job = orders::unassign(tx, id, &reason)?;
         shown(tx, job)
     })
     .await
@@ -207,10 +206,10 @@ pub async fn cancel(
     let reason = fields.required("reason", rules::reason);
     let by = fields.optional("cancelled_by", rules::word(&CANCELLED_BY)).unwrap_or(CancelledBy::Admin);
     let reason = fields.finish(|| reason)?;
-    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
-        let job = orders::cancel(tx, id, &reason, by, deliveries_max)?;
+        let job = orders::cancel(tx, id, &reason, by)?;
         shown(tx, job)
     })
     .await

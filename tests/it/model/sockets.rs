@@ -16,7 +16,7 @@ use fleetwire::store::{Mark, MarkKind, StoreError, Tx, bulk, newest_events, page
 use super::faults::Fault;
 use super::matching::Letter;
 use super::reference::{Reference, Who};
-use super::world::{Checked, DELIVERIES_MAX, World, at_once};
+use super::world::{Checked, World, at_once};
 
 /// As the server has them by default.
 const REPLAY_EVENTS_MAX: u32 = 500;
@@ -273,9 +273,7 @@ impl World<'_> {
                 return Ok(());
             }
             if self.model.drivers[&id].wants == Wants::Offline {
-                let online = move |tx: &mut Tx<'_>| {
-                    drivers::set_wish(tx, DriverId(id), Wants::Online, DELIVERIES_MAX as i64)
-                };
+                let online = move |tx: &mut Tx<'_>| drivers::set_wish(tx, DriverId(id), Wants::Online);
                 let wish = |model: &mut Reference| {
                     model.wish(id, Wants::Online);
                     Ok(())
