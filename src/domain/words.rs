@@ -47,7 +47,7 @@ pub(crate) use words;
 
 #[cfg(test)]
 mod tests {
-    use super::words;
+    use super::*;
 
     words! {
         /// An example.

@@ -28,7 +28,6 @@ use super::{
     flood::{Pace, Paced},
     frames::{Frame, FrameStream},
     handle::{Ended, KillReason, SessionHandle, Shared, Task, Wake},
-    limits::TransportLimits,
     outbox::Sent,
     reaper::Reaper,
     reassembly::{Fault, MessageLimits, Reassembly},

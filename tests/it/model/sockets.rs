@@ -32,6 +32,8 @@ pub enum Down {
         id: i64,
         name: &'static str,
         job: i64,
+        /// The session's, when it sent this: a resume that comes later does not count for what is already on its way.
+        read_at: (i64, u64),
     },
     Ping(EventId),
     ResumeFailed,
@@ -315,7 +317,7 @@ impl World<'_> {
                         self.server.marks.push(mark(event.id, MarkKind::Confirmed));
                     }
                     let (name, job) = (event.body.name(), event.job.map_or(0, i64::from));
-                    Down::Event { id: event.id.0, name, job }
+                    Down::Event { id: event.id.0, name, job, read_at: session.read_at }
                 }
                 Step::Ping(id) => Down::Ping(id),
                 Step::Read(read) if fault == Fault::GapIsNotRead && read.after > EventId::NONE => {
@@ -361,7 +363,6 @@ impl World<'_> {
             return Ok(false);
         };
         let Some(frame) = session.down.pop_front() else { return Ok(false) };
-        let read_at = session.read_at;
         match frame {
             Down::Ping(id) => session.up.push_back(Up::Pong(id)),
             Down::Resumed(last) => {
@@ -376,7 +377,7 @@ impl World<'_> {
                 let phone = &mut self.phones[phone];
                 (phone.told_of_a_gap, phone.asked_after) = (true, None);
             }
-            Down::Event { id, name, job } => {
+            Down::Event { id, name, job, read_at } => {
                 self.judge(phone, id, name, job, read_at).map_err(|wrong| {
                     format!("{:?} gets event {id}, {name} of {job}: {wrong}", self.phones[phone].who)
                 })?;
