@@ -5,7 +5,7 @@ use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{CustomerId, DriverId};
 use crate::operations::accounts::{self, CustomerDetails, DriverDetails, Person};
 use crate::operations::customers::{self, CustomerPatch};
-use crate::operations::drivers::{self, DriverPatch};
+use crate::operations::driver_changes::{self, DriverPatch};
 use crate::operations::error::Error;
 use crate::store::{Account, Conn, StoreError, Tx, sql};
 
@@ -93,7 +93,7 @@ pub fn write(tx: &mut Tx<'_>, rows: &[(Imported, Known)]) -> Result<(), Error> {
                 accounts::create_driver(tx, None, person, details)?;
             }
             (Side::Driver(_, patch), Some(id)) => {
-                drivers::patch(tx, DriverId(*id), patch)?;
+                driver_changes::patch(tx, DriverId(*id), patch)?;
             }
             (Side::Customer(details, _), None) => {
                 accounts::create_customer(tx, None, person, details)?;

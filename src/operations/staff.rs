@@ -6,7 +6,7 @@ use crate::domain::ids::AccountId;
 use crate::domain::role::Role;
 use crate::operations::accounts::{self, AccountPatch, PROGRAM};
 use crate::operations::customers::{self, CustomerPatch};
-use crate::operations::drivers::{self, DriverPatch};
+use crate::operations::driver_changes::{self, DriverPatch};
 use crate::operations::error::{Error, Refusal};
 use crate::operations::{grants, log_ins, second_factors};
 use crate::store::{Account, Conn, StoreError, Tx, sql};
@@ -118,7 +118,7 @@ pub fn set_suspended(tx: &mut Tx<'_>, id: Uuid, suspended: bool) -> Result<Accou
     match (driver, customer) {
         (Some(driver), _) => {
             let change = DriverPatch { account: change, ..DriverPatch::default() };
-            drivers::patch(tx, driver.id, &change)?;
+            driver_changes::patch(tx, driver.id, &change)?;
         }
         (None, Some(customer)) => {
             let change = CustomerPatch { account: change, ..CustomerPatch::default() };

@@ -14,7 +14,7 @@ use crate::domain::driver::Wants;
 use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::DriverId;
 use crate::operations::accounts::{self, DriverDetails};
-use crate::operations::drivers::{self, DriverPatch};
+use crate::operations::driver_changes::{self, DriverPatch};
 use crate::operations::passwords::Password;
 use crate::operations::{Error, Refusal};
 use crate::store::reads::{self, DriverStanding, Found};
@@ -88,7 +88,7 @@ pub async fn change(
     let presence = ctx.presence.clone();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
-        drivers::patch(tx, id, &patch)?;
+        driver_changes::patch(tx, id, &patch)?;
         changed(tx, id, &presence)
     })
     .await

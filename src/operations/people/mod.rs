@@ -13,7 +13,7 @@ use crate::domain::audit::Subject;
 use crate::domain::event::EventBody;
 use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId};
 use crate::operations::accounts::{self, AccountPatch};
-use crate::operations::drivers::{self, DriverPatch};
+use crate::operations::driver_changes::{self, DriverPatch};
 use crate::operations::error::{Error, Refusal};
 use crate::operations::idempotency::KEPT_FOR;
 use crate::store::personal::{self, Held, Ids};
@@ -101,7 +101,7 @@ pub fn begin(tx: &mut Tx<'_>, person: Person) -> Result<Erasing, Error> {
     match person {
         Person::Driver(id) => {
             let patch = DriverPatch { account: suspended, ..DriverPatch::default() };
-            drivers::patch(tx, id, &patch)?;
+            driver_changes::patch(tx, id, &patch)?;
         }
         // A guest's, too.
         Person::Customer(_) => accounts::change(tx, account.id, &suspended)?,

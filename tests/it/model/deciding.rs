@@ -11,7 +11,8 @@ use fleetwire::domain::payment::Terms;
 use fleetwire::domain::ride::{ANY_VEHICLE, RideId, RideStep};
 use fleetwire::domain::search_policy::Patience;
 use fleetwire::operations::accounts::AccountPatch;
-use fleetwire::operations::drivers::{self, DriverPatch};
+use fleetwire::operations::driver_changes::{self, DriverPatch};
+use fleetwire::operations::drivers;
 use fleetwire::operations::idempotency::{self, Answer, IdempotencyKey};
 use fleetwire::operations::orders::{self, CancelledBy, DriverStep, NewOrder};
 use fleetwire::operations::push;
@@ -333,7 +334,7 @@ impl World<'_> {
     fn suspend(&mut self, driver: i64, is_to_be: bool) -> Checked {
         let account = AccountPatch { suspended: Some(is_to_be), ..AccountPatch::default() };
         let patch = DriverPatch { account, ..DriverPatch::default() };
-        let change = move |tx: &mut Tx<'_>| drivers::patch(tx, DriverId(driver), &patch);
+        let change = move |tx: &mut Tx<'_>| driver_changes::patch(tx, DriverId(driver), &patch);
         let expected = |model: &mut super::reference::Reference| {
             match is_to_be {
                 true => model.suspend(driver),
