@@ -47,8 +47,6 @@ pub(crate) use words;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     words! {
         /// An example.
         Signal {
