@@ -5,10 +5,11 @@
 //! when, and how old it is by now, goes by [`Clock::steady`].
 
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::Mutex;
 
 /// Tells the time of day.
 pub trait Clock: fmt::Debug + Send + Sync {
@@ -106,29 +107,24 @@ impl Manual {
 
     /// Time passes. With a negative step the clock is set back: code must bear it.
     pub fn advance(&self, step: TimeDelta) {
-        let mut times = self.times();
+        let mut times = self.times.lock();
         times.wall += step;
         times.steady += step.max(TimeDelta::zero());
     }
 
     /// Sets the time of day; no time passes.
     pub fn set(&self, time: DateTime<Utc>) {
-        self.times().wall = time;
-    }
-
-    // Times are whole whatever panicked elsewhere, so a poisoned lock is taken all the same.
-    fn times(&self) -> MutexGuard<'_, Moment> {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+        self.times.lock().wall = time;
     }
 }
 
 impl Clock for Manual {
     fn now(&self) -> DateTime<Utc> {
-        self.times().wall
+        self.times.lock().wall
     }
 
     fn steady(&self) -> DateTime<Utc> {
-        self.times().steady
+        self.times.lock().steady
     }
 }
 

@@ -9,7 +9,7 @@ use crate::contracts::ride_rest::{Ride, RideDriver, RidePeople};
 use crate::domain::booking::BookingStatus;
 use crate::domain::contact::{Contact, NUMBER_KEPT};
 use crate::domain::event::DriverCard;
-use crate::domain::job::JobStatus;
+use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::money::Money;
 use crate::domain::offer_detail::OfferDetail;
 use crate::domain::position::Position;
@@ -93,7 +93,7 @@ pub fn ride(sight: Sight, standing: RideStanding) -> Ride {
     let driver = driver.map(|card| DriverCard { phone: card.phone.filter(|_| shows_number), ..card });
     let (estimated_fare, final_fare, amount) = (ride.estimated_fare(), ride.final_fare(), ride.payable());
     let job = ride.job;
-    let passenger_id = passenger.and_then(|account| account.public_id.parse().ok()).unwrap_or_default();
+    let passenger_id = passenger.map(|account| account.public_id).unwrap_or_default();
     let passenger_id = detail.passenger(passenger_id, job.id);
     let dropoff = job.dropoff().map(|exact| detail.dropoff(exact));
     let dropoff_address = if detail == OfferDetail::Full { job.dropoff_address } else { String::new() };
@@ -139,9 +139,7 @@ fn ride_driver(mut card: DriverCard, status: JobStatus) -> RideDriver {
 /// What a socket is told of a decision against it.
 pub fn refusal(refusal: Refusal) -> BadMessage {
     let message = match refusal {
-        Refusal::OrderState(state) => format!("the order is {}", order_word(state)),
-        Refusal::RideState(state) => format!("the ride is {}", ride_word(state)),
-        Refusal::BookingState(state) => format!("the booking is {}", BookingStatus::from(state).as_str()),
+        Refusal::State(kind, state) => format!("the {} is {}", kind.noun(), state_word(kind, state)),
         Refusal::PaymentState(state) => format!("the payment is {}", state.as_str()),
         other => other.to_string(),
     };
@@ -155,12 +153,21 @@ pub fn refusal(refusal: Refusal) -> BadMessage {
     }
 }
 
+/// A job's state in the word that its apps have for it.
+pub fn state_word(kind: JobKind, state: JobStatus) -> &'static str {
+    match kind {
+        JobKind::Delivery => order_word(state),
+        JobKind::Ride => ride_word(state),
+        JobKind::Service => BookingStatus::from(state).as_str(),
+    }
+}
+
 pub fn code_of(refusal: Refusal) -> ErrorCode {
     match refusal {
         Refusal::NotFound(_) => ErrorCode::NotFound,
-        Refusal::OrderState(_) => ErrorCode::OrderState,
-        Refusal::RideState(_) => ErrorCode::RideState,
-        Refusal::BookingState(_) => ErrorCode::BookingState,
+        Refusal::State(JobKind::Delivery, _) => ErrorCode::OrderState,
+        Refusal::State(JobKind::Ride, _) => ErrorCode::RideState,
+        Refusal::State(JobKind::Service, _) => ErrorCode::BookingState,
         Refusal::PaymentState(_) => ErrorCode::PaymentState,
         Refusal::NotCash => ErrorCode::NotCash,
         Refusal::PaymentMismatch => ErrorCode::PaymentMismatch,

@@ -1,9 +1,8 @@
 //! Who was near when a search looked, and why they were not asked: what a search's trace is made of.
 
 use crate::domain::ids::{DriverId, SearchId};
-use crate::domain::ride::words;
+use crate::domain::words::words;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 
 words! {
     /// Why a driver who was near was not asked.

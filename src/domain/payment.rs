@@ -5,7 +5,8 @@ use crate::domain::external_id::ExternalId;
 use crate::domain::ids::JobId;
 use crate::domain::job::JobKind;
 use crate::domain::money::{Amount, Money};
-use crate::domain::ride::{RideId, words};
+use crate::domain::ride::RideId;
+use crate::domain::words::words;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

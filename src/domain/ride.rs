@@ -2,11 +2,10 @@
 //! what it costs and how long a driver needs. Pure: operations and contracts ask, nothing here remembers.
 
 use crate::domain::currency::Currency;
-use crate::domain::fare_source::FareSource;
 use crate::domain::job::JobStatus;
 use crate::domain::money::{Amount, Money};
-use crate::domain::offer_detail::OfferDetail;
 use crate::domain::position::Position;
+use crate::domain::words::words;
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -130,36 +129,6 @@ pub const fn booking_word(status: JobStatus) -> &'static str {
     }
 }
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-        pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
-        }
-
-        impl $name {
-            pub const ALL: &[$name] = &[$($name::$variant),+];
-
-            /// The word on the wire and in the database.
-            pub const fn as_str(self) -> &'static str {
-                match self { $($name::$variant => $word),+ }
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = String;
-
-            fn try_from(word: String) -> Result<Self, String> {
-                let known = Self::ALL.iter().find(|known| known.as_str() == word);
-                known.copied().ok_or_else(|| format!("unknown word for {}: {word}", stringify!($name)))
-            }
-        }
-    };
-}
-
-pub(in crate::domain) use words;
-
 words! {
     /// Why an offer ended without the driver who had it.
     Unavailable {
@@ -274,37 +243,6 @@ impl Travel {
     }
 }
 
-/// What is set for all rides.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rules {
-    pub tariff: Tariff,
-    pub fare_source: FareSource,
-    /// Shown of a ride that is only offered.
-    pub offer_detail: OfferDetail,
-    pub travel: Travel,
-    /// How long a ride's driver is looked for.
-    pub search_span: TimeDelta,
-    /// Deliveries that make a driver busy.
-    pub deliveries_max: i64,
-    pub open: OpenJobs,
-}
-
-/// How many open jobs those who ask may have, by their own asking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenJobs {
-    pub rides_of_customer_max: u32,
-    pub bookings_of_customer_max: u32,
-    /// Of all who have no account and come from one address.
-    pub rides_of_address_max: u32,
-}
-
-impl Rules {
-    /// The installation's: what is asked for from now on is paid in it.
-    pub const fn currency(&self) -> Currency {
-        self.tariff.currency()
-    }
-}
-
 /// No vehicle is faster over a leg of a track, in metres a second …
 const LEG_SPEED_MAX: f64 = 70.0;
 /// … which says nothing over less time: a phone with a wrong clock has all its positions at one instant.
@@ -393,7 +331,7 @@ mod tests {
     #[test]
     fn words_are_read_back_from_rows() {
         for reason in Unavailable::ALL {
-            assert_eq!(Unavailable::try_from(reason.as_str().to_owned()), Ok(*reason));
+            assert_eq!(Unavailable::try_from(reason.as_str().to_owned()), Ok(reason));
             assert_eq!(serde_json::to_value(reason).expect("a word"), reason.as_str());
         }
         assert!(Unavailable::try_from("gone".to_owned()).is_err());

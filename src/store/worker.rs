@@ -1,8 +1,9 @@
 //! What database threads do: take what waits, with a connection, and survive it.
 
+use crate::config::Durability;
 use crate::store::checkpoint;
 use crate::store::connection::{Connections, Pooled};
-use crate::store::decision::{Decision, Durability, together};
+use crate::store::decision::{Decision, together};
 use crate::store::error::StoreError;
 use crate::store::queue::{Queue, Queued, Task};
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! The push actor: its loops, and the handle by which others reach them.
 
+use crate::actors::foundation::Foundation;
 use crate::actors::push::lane::{self, Lane};
 use crate::actors::push::outcomes::new_group;
 use crate::actors::push::shared::{PushOptions, Settling, Shared};
@@ -10,7 +11,6 @@ use crate::domain::announcement::Announcement;
 use crate::domain::ids::CustomerId;
 use crate::domain::notification::{Content, NotificationStatus, Texts};
 use crate::domain::push::PushService;
-use crate::metrics::Metrics;
 use crate::operations;
 use crate::operations::audit::{self, Call};
 use crate::operations::push::{
@@ -18,7 +18,7 @@ use crate::operations::push::{
     receipts_due, release, release_ahead, release_all, settle, settle_receipts,
 };
 use crate::providers::{Notification, Provider, Receipt, Receipts, fits};
-use crate::store::{Chain, Database, ReceiptDue, StoreError, Tx};
+use crate::store::{Chain, ReceiptDue, StoreError, Tx};
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::future::Future;
@@ -46,30 +46,28 @@ pub struct PushHandle {
 }
 
 /// The actor. Its arbiter is where providers have their connections, so everything that sends runs there.
-struct Push {
+struct PushActor {
     shared: Arc<Shared>,
 }
 
 /// Starts push on an arbiter of its own. `seed` is where chance comes from.
 pub fn start(
     options: PushOptions,
+    foundation: &Foundation,
     providers: Vec<Arc<dyn Provider>>,
-    database: Database,
     recorder: RecorderHandle,
-    clock: SharedClock,
-    metrics: Arc<Metrics>,
     seed: u64,
 ) -> PushHandle {
     let lane =
         |(index, provider): (usize, Arc<dyn Provider>)| Arc::new(Lane::new(provider, seed + index as u64));
     let lanes = providers.into_iter().enumerate().map(lane).collect();
-    let shared = Arc::new(Shared::new(options, lanes, database, recorder, clock, metrics));
-    let push = Push { shared: shared.clone() };
-    Push::start_in_arbiter(&Arbiter::new().handle(), |_| push);
+    let shared = Arc::new(Shared::new(options, foundation, lanes, recorder));
+    let push = PushActor { shared: shared.clone() };
+    PushActor::start_in_arbiter(&Arbiter::new().handle(), |_| push);
     PushHandle { shared }
 }
 
-impl Actor for Push {
+impl Actor for PushActor {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {

@@ -15,6 +15,9 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use std::collections::HashMap;
 
+/// A released notification is due since so long ago, so that it stays due when the clock is set back once more.
+const DUE_SINCE: TimeDelta = TimeDelta::days(1);
+
 /// Takes the notifications that are due longest for an attempt through a service, for at most `lease`. What was confirmed while an
 /// earlier attempt was under way ends here. Empty only where nothing is due.
 pub fn claim(
@@ -57,9 +60,9 @@ pub fn next_due(conn: &mut Conn<'_>, service: PushService) -> Result<Option<Date
 
 /// Gives attempts that were not made, or whose outcome nobody will know, back to the queue.
 pub fn release(tx: &mut Tx<'_>, attempts: &[(i64, i64)]) -> Result<(), StoreError> {
-    let now = tx.at();
+    let due_at = tx.at() - DUE_SINCE;
     for (id, attempt) in attempts {
-        sql!(tx, notifications::release(*id, *attempt, now))?;
+        sql!(tx, notifications::release(*id, *attempt, due_at))?;
     }
     Ok(())
 }
@@ -67,8 +70,8 @@ pub fn release(tx: &mut Tx<'_>, attempts: &[(i64, i64)]) -> Result<(), StoreErro
 /// The same of all attempts of a server that is gone: nobody else works on this database, the server's lock says so.
 /// The clock may have been set back meanwhile, too.
 pub fn release_all(tx: &mut Tx<'_>) -> Result<usize, StoreError> {
-    let now = tx.at();
-    let released = sql!(tx, notifications::release_all(now))?;
+    let due_at = tx.at() - DUE_SINCE;
+    let released = sql!(tx, notifications::release_all(due_at))?;
     Ok(released + release_ahead(tx)?)
 }
 
@@ -76,7 +79,7 @@ pub fn release_all(tx: &mut Tx<'_>) -> Result<usize, StoreError> {
 /// back by. Quiet hours are checked again at the attempt.
 pub fn release_ahead(tx: &mut Tx<'_>) -> Result<usize, StoreError> {
     let (now, ahead) = (tx.at(), (tx.now() + DISTRUSTED_AHEAD).naive_utc());
-    sql!(tx, notifications::release_ahead(now, ahead))
+    sql!(tx, notifications::release_ahead(now, ahead, now - DUE_SINCE))
 }
 
 /// Who is to hear of a notification.

@@ -132,6 +132,23 @@ fn a_notification_does_not_wait_for_as_long_as_the_clock_was_set_back() {
     }
 }
 
+/// Found in ten million commands: the clock was set back an hour before a crash, and once more after it. The server that took over had
+/// made the notification due by the first one's time.
+#[test]
+fn a_notification_does_not_wait_for_a_clock_that_is_set_back_twice() {
+    let run = [
+        Command::RequestRide { customer: 172 },
+        Command::Pass { ms: 6_000 },
+        Command::CancelRide { ride: 124 },
+        Command::DecidePushes,
+        Command::ClaimPushes,
+        Command::SetClock { secs: -3_600 },
+        Command::Crash { away_ms: 2_000 },
+        Command::SetClock { secs: -3_600 },
+    ];
+    replay(&mut place(), 20261357, &run, Fault::None).expect("as the model says");
+}
+
 /// The same seed does the same, or a failure could not be looked into.
 #[test]
 fn a_run_can_be_replayed() {

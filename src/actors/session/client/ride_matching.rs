@@ -296,9 +296,9 @@ impl Client<RideMatching> {
             return self.too_often(wait, link);
         }
         let (context, ride) = (self.context.clone(), app.ride.clone());
-        let (request, rules) = (request(asked), context.rides);
+        let request = request(asked);
         let asking = async move {
-            context.database.write(move |tx| rides::find_driver(tx, &ride, &asker, &request, &rules)).await
+            context.database.write(move |tx| rides::find_driver(tx, &ride, &asker, &request)).await
         };
         link.wait(asking, |client, outcome, link| match outcome {
             Ok(passenger) => client.searching(passenger, link),
@@ -331,11 +331,7 @@ impl Client<RideMatching> {
         };
         let (context, ride) = (self.context.clone(), app.ride.clone());
         let cancelling = async move {
-            let deliveries_max = context.deliveries_max;
-            context
-                .database
-                .write(move |tx| rides::call_off(tx, &ride, passenger.customer, CALLED_OFF, deliveries_max))
-                .await
+            context.database.write(move |tx| rides::call_off(tx, &ride, passenger.customer, CALLED_OFF)).await
         };
         link.wait(cancelling, |client, outcome, link| match outcome {
             // Its event is the answer.
