@@ -222,7 +222,7 @@ impl Announcer {
         };
         ctx.spawn(look.into_actor(self).map(|looked, _, _| match looked {
             Ok(()) | Err(StoreError::Closed) => {}
-            Err(error) => log::warn!("revoked sessions not looked for: {}", Chain(&error)),
+            Err(error) => log::warn!("can't check for revoked sessions: {}", Chain(&error)),
         }));
     }
 }

@@ -90,9 +90,9 @@ pub fn start(foundation: &Foundation) -> ReadLog {
             let written = shared.write().await;
             match (&written, is_refused) {
                 (Err(error), false) => {
-                    log::warn!("what operators read can't be recorded, it waits: {}", Chain(error));
+                    log::warn!("reads by operators can't be recorded yet: {}", Chain(error));
                 }
-                (Ok(()), true) => log::info!("what operators read is recorded again"),
+                (Ok(()), true) => log::info!("reads by operators are recorded again"),
                 _ => {}
             }
             is_refused = written.is_err();
@@ -128,7 +128,7 @@ impl ReadLog {
         let written = tokio::time::timeout_at(deadline.into(), self.shared.write()).await;
         let left = self.shared.state.lock().waiting.len();
         if !matches!(written, Ok(Ok(()))) {
-            log::warn!("not recorded at shutdown, what operators read: {left} rows");
+            log::warn!("reads by operators not recorded at shutdown: {left} rows");
         }
     }
 }

@@ -151,7 +151,7 @@ impl RecorderHandle {
     /// Where this driver is waits no longer for the driver's row.
     pub async fn forget(&self, driver: DriverId) {
         if self.recorder.send(Forget(driver)).await.is_err() {
-            log::warn!("the recorder is not there to forget driver={driver}");
+            log::warn!("the recorder is not running and can't forget driver={driver}");
         }
     }
 
@@ -168,7 +168,7 @@ impl RecorderHandle {
         let left = self.shared.waiting_positions.load(Ordering::Acquire);
         if left > 0 {
             self.shared.metrics.positions_dropped.increment(left as u64);
-            log::error!("positions lost at shutdown: {left}; the database did not take them in time");
+            log::error!("positions lost at shutdown: {left}; the database did not accept them in time");
         }
     }
 }

@@ -118,7 +118,7 @@ impl Silence {
         ctx.spawn(look.into_actor(self).map(move |found, silence, ctx| match found {
             Ok(found) => act(silence, found, ctx),
             Err(StoreError::Closed) => {}
-            Err(error) => log::warn!("{what} not looked for: {}", Chain(&error)),
+            Err(error) => log::warn!("can't check for {what}: {}", Chain(&error)),
         }));
     }
 
@@ -143,7 +143,7 @@ impl Silence {
                     Ok(true) => {
                         metrics.drivers_lost.increment(1);
                         log::warn!(
-                            "driver not heard of before the pickup job={job} driver={driver} offered_again={offers_again}"
+                            "driver not heard from before the pickup job={job} driver={driver} offered_again={offers_again}"
                         );
                     }
                     Ok(false) => {}

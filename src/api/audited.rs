@@ -89,7 +89,7 @@ pub fn end(ctx: &Context, status: StatusCode) {
             ctx.reads.note(&call, &subjects);
         }
         Recorded::Changes if is_done && !is_written => {
-            log::error!("a change was acknowledged that is not in the audit route=\"{}\"", call.action);
+            log::error!("a change was acknowledged but is not in the audit route=\"{}\"", call.action);
         }
         _ => {}
     }

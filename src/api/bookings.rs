@@ -81,7 +81,7 @@ fn request(object: &Object, party: Party) -> Result<(Named<CustomerId>, Request)
     })?;
     match party {
         Party::Customer(own) if read.0 != Named::Ours(own) => {
-            Err(Problem::new(ErrorCode::Forbidden, "A customer books for nobody else."))
+            Err(Problem::new(ErrorCode::Forbidden, "A customer can book only for themself."))
         }
         _ => Ok(read),
     }
@@ -209,7 +209,7 @@ fn paid_in_cash(fields: &mut Fields<'_>, party: Party, wished: Option<BookingSta
     match (party, wished, paid) {
         (Party::Technician(driver), Some(BookingStatus::Completed), PaymentStatus::Paid) => Some(driver),
         _ => {
-            fields.refuse("payment_status", "is for the technician who sets Completed");
+            fields.refuse("payment_status", "is only for the technician who sets Completed");
             None
         }
     }

@@ -78,7 +78,7 @@ pub async fn set_order_status(
     let step = fields.required("status", rules::word(&STEPS));
     let is_paid = fields.optional("payment_status", rules::paid).is_some();
     if is_paid && step.is_some_and(|step| step != DriverStep::Deliver) {
-        fields.refuse("payment_status", "is said together with delivered");
+        fields.refuse("payment_status", "can be sent only together with delivered");
     }
     let step = fields.finish(|| step)?;
     let id = id.into_inner();

@@ -27,9 +27,9 @@ pub struct Fields<'a> {
 }
 
 /// What is said of an id of ours in a creation.
-pub const GIVEN_HERE: &str = "is given by the server; send an id of your own as external_id";
+pub const GIVEN_HERE: &str = "is assigned by the server; send an id of your own as external_id";
 /// What is said of a column that no rule reads.
-pub const UNKNOWN: &str = "is no field here";
+pub const UNKNOWN: &str = "is not a field of this request";
 
 impl<'a> Fields<'a> {
     pub fn of(object: &'a Object) -> Self {
@@ -68,7 +68,7 @@ impl<'a> Fields<'a> {
     pub fn position(&mut self, latitude_name: &str, longitude_name: &str) -> Option<Position> {
         for (name, other) in [(latitude_name, longitude_name), (longitude_name, latitude_name)] {
             if !self.has(name) && self.has(other) {
-                self.refuse(name, format!("is missing beside {other}"));
+                self.refuse(name, format!("must be sent together with {other}"));
             }
         }
         let latitude = self.optional(latitude_name, rules::latitude);
@@ -83,7 +83,7 @@ impl<'a> Fields<'a> {
         for name in also {
             self.refuse(
                 name,
-                format!("names it a second time; send one of {ours} and {}", theirs.join(", ")),
+                format!("names it a second time; send only one of {ours} and {}", theirs.join(", ")),
             );
         }
         match present.first() {

@@ -32,7 +32,7 @@ fn misdirected(name: &str) -> Problem {
     // Whatever it is, it goes into an answer.
     let name: String = name.chars().filter(|c| c.is_ascii_graphic()).take(100).collect();
     let detail = format!(
-        "This server does not answer under the name {name:?}. If it is right, add it to the setting ALLOWED_HOSTS."
+        "This server does not answer to the host name {name:?}. If it is right, add it to the setting ALLOWED_HOSTS."
     );
     Problem::new(ErrorCode::MisdirectedRequest, detail)
 }

@@ -121,7 +121,7 @@ impl Context {
 
     /// The nearest available drivers.
     async fn search(&self, search: Nearest) -> Result<Vec<Candidate>, Problem> {
-        let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not there.");
+        let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not running.");
         self.matcher.nearest(search).await.map_err(gone)
     }
 

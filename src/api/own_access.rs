@@ -87,7 +87,7 @@ impl Cursor {
         let mut fields = Fields::of(&query.0);
         let after = fields.optional("cursor", |value: &Value| {
             let place = value.as_str().and_then(place_of);
-            place.ok_or_else(|| "must be the next_cursor of the page before".to_owned())
+            place.ok_or_else(|| "must be the next_cursor of the previous page".to_owned())
         });
         let limit = page_limit(&mut fields);
         fields.finish(|| Some(Self { after, limit }))

@@ -73,11 +73,8 @@ pub async fn webhook(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> A
         Ok(Verdict::Notice(notice)) => take(&ctx, notice).await,
         Ok(Verdict::NothingToUs) => Ok(json(&Received { received: true, taken: false })),
         Err(NotTaken::Unsigned) => {
-            log::warn!("a payment notice was refused: its signature is not good");
-            Err(Problem::new(
-                ErrorCode::InvalidSignature,
-                "Sign the body as it is agreed, with the time of now.",
-            ))
+            log::warn!("a payment notice was refused: its signature is not valid");
+            Err(Problem::new(ErrorCode::InvalidSignature, "Sign the body as agreed, with the current time."))
         }
         Err(NotTaken::Unreadable(problems)) => {
             log::warn!("a payment notice was refused: it can't be read fields={:?}", names(&problems));

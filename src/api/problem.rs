@@ -88,7 +88,7 @@ impl Problem {
 
     pub fn limited(wait: RetryAfter) -> Self {
         let retry_after_secs = Some(wait.as_secs());
-        let detail = format!("Come again in {} s.", wait.as_secs());
+        let detail = format!("Try again in {} s.", wait.as_secs());
         Self { retry_after_secs, ..Self::new(ErrorCode::TooManyRequests, detail) }
     }
 
@@ -107,7 +107,7 @@ impl Problem {
     /// For a socket where as many are open as may be.
     pub fn full() -> Self {
         let retry_after_secs = Some(STOPPING_RETRY_AFTER_SECS);
-        let detail = "As many sockets are open as this server takes.";
+        let detail = "The server's limit of open sockets is reached. Try again in a few seconds.";
         Self { retry_after_secs, ..Self::new(ErrorCode::Unavailable, detail) }
     }
 
@@ -123,7 +123,7 @@ impl Problem {
     /// Says no more to the client than that it failed; the cause is logged with its chain.
     fn internal(cause: &dyn Error) -> Self {
         log::error!("a request failed: {}", Chain(cause));
-        Self::new(ErrorCode::Internal, "It was logged; trying again may not help.")
+        Self::new(ErrorCode::Internal, "The error was logged; trying again may not help.")
     }
 
     pub fn code(&self) -> ErrorCode {
@@ -233,7 +233,9 @@ impl From<Refusal> for Problem {
 impl From<PasswordError> for Problem {
     fn from(error: PasswordError) -> Self {
         match error {
-            PasswordError::Busy => Self::new(ErrorCode::Unavailable, "Too many log-ins at once."),
+            PasswordError::Busy => {
+                Self::new(ErrorCode::Unavailable, "Too many log-ins at once. Try again in a few seconds.")
+            }
             PasswordError::BrokenOff => Self::new(ErrorCode::Unavailable, "The server is stopping."),
             PasswordError::Hashing(_) => Self::internal(&error),
         }

@@ -291,7 +291,7 @@ mod tests {
     fn no_route_is_there_twice_and_each_that_changes_something_is_recorded() {
         let mut seen = BTreeSet::new();
         for route in ROUTES {
-            assert!(seen.insert(route.to_string()), "{route} is there twice");
+            assert!(seen.insert(route.to_string()), "{route} appears twice");
             let acts = |role| route.who != ANYBODY && route.who.has(role);
             if route.method != "GET" && [Admin, Dispatcher, Viewer, Service].into_iter().any(acts) {
                 assert_eq!(route.recorded, Recorded::Changes, "{route}");

@@ -40,7 +40,7 @@ pub fn reason(value: &Value) -> Result<String, String> {
 /// An address of a ride, where its positions say enough: of what can't be shown whole the beginning is, as on the matching
 /// app's socket.
 pub fn ride_address(value: &Value) -> Result<String, String> {
-    let text = value.as_str().ok_or_else(|| "must be a text".to_owned())?;
+    let text = value.as_str().ok_or_else(|| "must be a string".to_owned())?;
     Ok(shown_part(text, ADDRESS_CHARS_MAX).unwrap_or_default())
 }
 
@@ -70,7 +70,7 @@ pub fn stars(value: &Value) -> Result<Stars, String> {
 }
 
 fn text(value: &Value, chars_max: usize) -> Result<String, String> {
-    let expected = || format!("must be a text of 1 to {chars_max} characters");
+    let expected = || format!("must be a string of 1 to {chars_max} characters");
     let text = value.as_str().ok_or_else(expected)?;
     if text.trim().is_empty() || text.chars().count() > chars_max {
         return Err(expected());
@@ -82,12 +82,12 @@ fn text(value: &Value, chars_max: usize) -> Result<String, String> {
 }
 
 pub fn claimed_password(value: &Value) -> Result<Password, String> {
-    value.as_str().map(Password::claimed).ok_or_else(|| "must be a text".to_owned())
+    value.as_str().map(Password::claimed).ok_or_else(|| "must be a string".to_owned())
 }
 
 /// A token, opaque here.
 pub fn opaque(value: &Value) -> Result<String, String> {
-    value.as_str().map(str::to_owned).ok_or_else(|| "must be a text".to_owned())
+    value.as_str().map(str::to_owned).ok_or_else(|| "must be a string".to_owned())
 }
 
 pub fn username(value: &Value) -> Result<Username, String> {
@@ -100,7 +100,7 @@ pub fn phone_number(value: &Value) -> Result<PhoneNumber, String> {
 
 /// A password that is to be set.
 pub fn password(value: &Value) -> Result<Password, String> {
-    let text = value.as_str().ok_or_else(|| "must be a text".to_owned())?;
+    let text = value.as_str().ok_or_else(|| "must be a string".to_owned())?;
     Password::new(text).map_err(|rule| rule.to_string())
 }
 

@@ -93,7 +93,7 @@ pub fn not_with(ctx: &Context, checked: Checked) -> Problem {
     match checked {
         Checked::Good | Checked::Wrong => Problem::new(
             ErrorCode::WrongCode,
-            "Send the code that the app shows now, or a recovery code that was not used.",
+            "Send the code that the app shows now, or an unused recovery code.",
         ),
         Checked::Blocked(wait) => {
             ctx.metrics.logins_limited.increment(1);

@@ -150,7 +150,9 @@ async fn anybody(database: &Database, name: &str) -> Result<Account, Box<dyn Err
     let login = Login::Username(name.to_owned());
     let found: Result<Option<Account>, StoreError> =
         database.read(move |conn| authentication::find_login(conn, &login)).await;
-    Ok(found?.filter(|account| !account.is_guest).ok_or_else(|| format!("nobody is called {name:?}"))?)
+    Ok(found?
+        .filter(|account| !account.is_guest)
+        .ok_or_else(|| format!("there is no account named {name:?}"))?)
 }
 
 async fn program(database: &Database, name: &str) -> Result<Account, Box<dyn Error>> {

@@ -20,7 +20,7 @@ pub async fn note(database: Database, principals: Arc<Principals>) {
             let noted: Result<(), operations::Error> =
                 database.write_bulk(move |tx| grants::note_use(tx, &some)).await;
             if let Err(error) = noted {
-                log::warn!("the use of log-ins was not written down: {}", Chain(&error));
+                log::warn!("the use of log-ins was not recorded: {}", Chain(&error));
             }
         }
     }

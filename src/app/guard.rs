@@ -55,7 +55,7 @@ fn react(held: Result<(), ServeLockError>, database: &Database) {
         }
         Err(error @ ServeLockError::Replaced { .. }) => {
             database.lose(LOST);
-            log::error!("{error}; nothing more is taken, and the process ends");
+            log::error!("{error}; no further requests are accepted, and the process ends");
             std::thread::sleep(SAID_FOR);
             logging::exit(EXIT_CODE);
         }

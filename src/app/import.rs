@@ -42,7 +42,7 @@ async fn bring_in(database: &Database, people: People, rows: Vec<Row>, is_dry: b
     let (changed, what) = (rows.len() - new, word(people));
     if is_dry {
         return say(&format!(
-            "Nothing is wrong with it. It would make {new} {what} and change {changed} that are here already."
+            "The file is valid. It would make {new} {what} and change {changed} existing ones."
         ));
     }
     let rows = with_passwords(rows, &known)?;
@@ -60,7 +60,7 @@ async fn bring_in(database: &Database, people: People, rows: Vec<Row>, is_dry: b
             format!("{error}; the first {done} rows are written, and the same file may be brought in again")
         })?;
     }
-    say(&format!("Made {new} {what} and changed {changed} that were here already."))
+    say(&format!("Made {new} {what} and changed {changed} existing ones."))
 }
 
 fn word(people: People) -> &'static str {
@@ -103,7 +103,7 @@ fn twice(rows: &[Row]) -> Vec<Wrong> {
         let unique = [Some(("username", person.username.as_str())), number, external_id];
         for (field, value) in unique.into_iter().flatten() {
             if let Some(first) = seen.get(&(field, value)) {
-                let message = format!("is that of line {first}, too");
+                let message = format!("is already on line {first}");
                 wrong.push(Wrong { line: row.line, field: Some(field.to_owned()), message });
             } else {
                 seen.insert((field, value), row.line);

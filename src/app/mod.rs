@@ -67,7 +67,7 @@ fn failed(why: &str) -> ExitCode {
 fn say(text: &str) -> Outcome {
     let mut out = std::io::stdout().lock();
     let said = writeln!(out, "{text}").and_then(|()| out.flush());
-    said.map_err(|error| format!("standard output can't be written to: {error}").into())
+    said.map_err(|error| format!("can't write to standard output: {error}").into())
 }
 
 async fn run(command: Command, settings: Settings) -> Outcome {

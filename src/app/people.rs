@@ -21,7 +21,7 @@ pub async fn person(settings: &Settings, command: PersonCommand) -> Outcome {
     let outcome = match command {
         PersonCommand::Export { whom } => export(&foundation, whom).await,
         PersonCommand::Erase { whom, yes: true } => erase(&foundation.database, whom.person()).await,
-        PersonCommand::Erase { .. } => Err("this can't be undone; say --yes if it is meant".into()),
+        PersonCommand::Erase { .. } => Err("this can't be undone; confirm it with --yes".into()),
     };
     foundation.database.close();
     outcome

@@ -55,7 +55,7 @@ impl Tls {
                 log::info!("certificate reloaded file={:?}", self.files.certificate_chain);
             }
             Err(error) => log::error!(
-                "the new certificate can't be used, the old one is served on: TLS_CERT_FILE, TLS_KEY_FILE: {error}"
+                "the new certificate can't be used; the old one stays in use: TLS_CERT_FILE, TLS_KEY_FILE: {error}"
             ),
         }
     }

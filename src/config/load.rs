@@ -102,7 +102,7 @@ fn addresses(text: &str) -> Result<Vec<SocketAddr>, String> {
     })?;
     for (at, address) in addresses.iter().enumerate() {
         if address.port() != 0 && addresses[..at].contains(address) {
-            return Err(format!("each address once, and {address} is there twice"));
+            return Err(format!("each address once, and {address} appears twice"));
         }
     }
     Ok(addresses)

@@ -336,7 +336,7 @@ pub fn from_environment() -> Result<Settings, SettingsProblems> {
     for name in
         file.keys().filter(|name| *name != "RUST_LOG" && !SETTINGS.iter().any(|known| known.name == **name))
     {
-        log::warn!(".env names {name}, which is no setting of this version");
+        log::warn!(".env names {name}, which is not a setting of this version");
     }
     let mut environment = HashMap::new();
     for setting in SETTINGS.iter() {

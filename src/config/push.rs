@@ -254,7 +254,7 @@ fn header_text(text: &str) -> Result<SecretText, String> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(SecretText(text.to_owned()))
     } else {
-        Err("an access token: printable ASCII with no blanks".to_owned())
+        Err("an access token: printable ASCII without spaces".to_owned())
     }
 }
 

@@ -66,9 +66,9 @@ impl SecretSource {
 pub enum SecretError {
     #[error("can't read the signing secret in {}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("can't keep a signing secret in {}: make the directory writable or set JWT_SECRET", path.display())]
+    #[error("can't store a signing secret in {}: make the directory writable or set JWT_SECRET", path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("the system has no randomness for a signing secret: set JWT_SECRET")]
+    #[error("the system provides no randomness for a signing secret: set JWT_SECRET")]
     Randomness(#[source] rand::rand_core::OsError),
     #[error("{} holds fewer than {SECRET_BYTES_MIN} bytes: delete it, or set JWT_SECRET", path.display())]
     TooShort { path: PathBuf },

@@ -156,7 +156,7 @@ fn unreadable(text: &str, error: &serde_json::Error) -> BadMessage {
         return off_earth("the position can't be read: the message is not JSON");
     }
     match error.is_data() {
-        true => invalid("a message is a JSON object whose type is a text"),
+        true => invalid("a message must be a JSON object whose type is a string"),
         false => invalid(format!(
             "the message is not JSON at character {} of line {}",
             error.column(),

@@ -57,7 +57,7 @@ pub fn parse(text: &str) -> Result<Inbound, BadMessage> {
 /// that is too long or a duration in words.
 fn find_driver(text: &str) -> Result<FindDriver, BadMessage> {
     let object: Map<String, Value> =
-        serde_json::from_str(text).map_err(|_| invalid("find_driver is a JSON object"))?;
+        serde_json::from_str(text).map_err(|_| invalid("find_driver must be a JSON object"))?;
     let form = Form(&object);
     match (form.position("pickup"), form.position("dropoff")) {
         (Ok(pickup), Ok(dropoff)) => Ok(FindDriver {

@@ -8,7 +8,7 @@ pub struct ExternalId(String);
 
 /// The text is no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be a text of 1 to {CHARS_MAX} printable characters with no blank at either end")]
+#[error("must be a string of 1 to {CHARS_MAX} printable characters with no space at either end")]
 pub struct NotAnExternalId;
 
 impl ExternalId {

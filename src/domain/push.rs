@@ -40,7 +40,7 @@ pub const PUSH_TOKEN_BYTES_MAX: usize = 500;
 pub struct PushToken(String);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a push token has 1 to {PUSH_TOKEN_BYTES_MAX} printable ASCII characters and no blanks")]
+#[error("a push token has 1 to {PUSH_TOKEN_BYTES_MAX} printable ASCII characters and no spaces")]
 pub struct BadPushToken;
 
 impl PushToken {

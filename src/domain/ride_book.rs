@@ -104,7 +104,7 @@ pub struct Admitted {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdmitted {
-    #[error("the ride is somebody else's")]
+    #[error("the ride belongs to somebody else")]
     Stranger,
     /// They come from where the ride was opened, and may enter once the sockets that are open are gone.
     #[error("a socket of the ride is open")]

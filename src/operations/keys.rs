@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
 pub enum KeyError {
     #[error("not a public key in PEM form (BEGIN PUBLIC KEY or BEGIN RSA PUBLIC KEY)")]
     NotPublicKeyPem,
-    #[error("a private key: give the issuer's public key, and treat this one as known to others")]
+    #[error("a private key: give the issuer's public key, and treat this one as compromised")]
     PrivateKey,
     #[error("an RSA key of fewer than 2048 bits")]
     WeakRsa,

@@ -53,9 +53,9 @@ impl fmt::Debug for Password {
 /// What a new password has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordRule {
-    #[error("a password has at least {PASSWORD_BYTES_MIN} bytes")]
+    #[error("a password must have at least {PASSWORD_BYTES_MIN} bytes")]
     TooShort,
-    #[error("a password has at most {PASSWORD_BYTES_MAX} bytes")]
+    #[error("a password must have at most {PASSWORD_BYTES_MAX} bytes")]
     TooLong,
 }
 
@@ -68,7 +68,7 @@ pub enum PasswordError {
     #[error("hashing failed: {0}")]
     Hashing(String),
     /// The process is ending, or the thread was lost.
-    #[error("hashing was broken off")]
+    #[error("hashing was interrupted")]
     BrokenOff,
 }
 

@@ -76,7 +76,7 @@ fn warn_of_plain_addresses(settings: &PushSettings) {
     ];
     for (setting, address) in addresses {
         if address.is_some_and(BaseUrl::is_readable_on_the_way) {
-            log::warn!("{setting} has no https: credentials and notifications can be read on the way");
+            log::warn!("{setting} is not https: credentials and notifications can be read in transit");
         }
     }
 }

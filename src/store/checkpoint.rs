@@ -49,7 +49,7 @@ pub fn watch(
     // Closing it drops the locks that the process has on the database, so it stays open until the other threads have ended.
     let pages = File::open(database);
     if let Err(error) = &pages {
-        log::warn!("the database is written out by its writer alone: {error}");
+        log::warn!("can't sync the database's file; only its writer will: {error}");
     }
     while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
         let bytes = log_bytes(&log).unwrap_or(0);
@@ -74,7 +74,7 @@ fn to_the_disk(pages: &io::Result<File>) {
     if let Ok(pages) = pages
         && let Err(error) = pages.sync_data()
     {
-        log::warn!("the database was not written out: {error}");
+        log::warn!("the database's file was not synced: {error}");
     }
 }
 

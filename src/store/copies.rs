@@ -17,17 +17,17 @@ use std::path::{Path, PathBuf};
 pub enum CopyError {
     #[error("{path}")]
     File { path: PathBuf, source: io::Error },
-    #[error("{path} is there already; name a file that is not")]
+    #[error("{path} already exists; name a new file")]
     Exists { path: PathBuf },
     #[error("{path} is the database itself")]
     Itself { path: PathBuf },
     #[error("a server is running on this database; stop it first")]
     Served,
-    #[error("another program has the database open; end it first")]
+    #[error("another program has the database open; stop it first")]
     InUse,
     #[error("can't lock the database")]
     Lock(#[source] ServeLockError),
-    #[error("{path} is no database of Fleetwire")]
+    #[error("{path} is not a Fleetwire database")]
     NotOurs { path: PathBuf },
     #[error("{path} is damaged: {finding}")]
     Damaged { path: PathBuf, finding: String },

@@ -20,7 +20,7 @@ pub enum StoreError {
     #[error("the database can't do it now")]
     Unable(#[source] DieselError),
     /// The operation met a race that it resolves by being run once more.
-    #[error("the operation met a change under way")]
+    #[error("the operation met a concurrent change")]
     Repeat,
     /// A unique constraint; the text names it.
     #[error("already taken: {constraint}")]

@@ -195,7 +195,7 @@ fn wait(
             return Err(ServeLockError::Taken);
         }
         if !std::mem::replace(&mut said, true) {
-            log::warn!("another server holds this database; waiting {} s for its end", patience.as_secs());
+            log::warn!("another server holds this database; waiting {} s for it to end", patience.as_secs());
         }
         std::thread::sleep(POLL);
     }

@@ -372,7 +372,7 @@ impl Matcher {
             }
             Err(error) => {
                 matcher.look.failed();
-                log::warn!("changes in the store not looked for: {}", Chain(&error));
+                log::warn!("can't check the store for changes: {}", Chain(&error));
             }
         }));
     }

@@ -59,7 +59,7 @@ pub async fn note(database: Database, looks: Vec<Look>) {
     for batch in looks.chunks(LOOKS_MAX) {
         let batch = batch.to_vec();
         if let Err(error) = database.write_bulk(move |tx| searches::note(tx, &batch)).await {
-            log::warn!("whom searches looked at was not noted: {}", Chain(&error));
+            log::warn!("the drivers that searches considered were not recorded: {}", Chain(&error));
         }
     }
 }

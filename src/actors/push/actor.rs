@@ -98,7 +98,7 @@ fn keep<F: Future<Output = ()> + 'static>(
     actix::spawn(async move {
         while !shared.is_stopping() {
             if actix::spawn(run(shared.clone())).await.is_err() {
-                log::error!("push has panicked in its loop of {what}; it goes on");
+                log::error!("push panicked in its loop of {what}; the loop continues");
                 tokio::time::sleep(PANIC_PAUSE).await;
             }
         }
@@ -151,7 +151,7 @@ async fn decisions(shared: Arc<Shared>) {
                 decided.next_due.into_iter().for_each(|at| shared.deciding.set(at));
             }
             Err(error) => {
-                log::warn!("events not decided to be pushed or not: {}", Chain(&error));
+                log::warn!("can't decide which events to push: {}", Chain(&error));
                 shared.deciding.set(later(&shared.clock, DATABASE_PAUSE));
             }
         }
@@ -164,10 +164,10 @@ async fn release_what_is_ahead(shared: &Shared) -> bool {
     match &released {
         Ok(0) => {}
         Ok(rows) => {
-            log::warn!("the clock was set back; notifications that wait are due now count={rows}");
+            log::warn!("the clock was set back; waiting notifications are due now count={rows}");
             shared.wake_lanes();
         }
-        Err(error) => log::warn!("notifications not looked through for a clock set back: {}", Chain(error)),
+        Err(error) => log::warn!("can't check notifications for a clock that was set back: {}", Chain(error)),
     }
     released.is_ok()
 }
@@ -282,7 +282,7 @@ async fn fetch(
             due.iter().zip(receipts).map(|(due, receipt)| said(shared, lane, due, &receipt)).collect()
         }
         Err(answer) => {
-            log::warn!("receipts not got service={service}: {}", answer.reason());
+            log::warn!("receipts not received service={service}: {}", answer.reason());
             Vec::new()
         }
     };
@@ -389,12 +389,15 @@ impl PushHandle {
             return;
         }
         log::warn!(
-            "notifications under way at the stop are sent again by the next start count={}",
+            "notifications in flight at the stop are sent again after the next start count={}",
             left.len()
         );
         let released = shared.database.write_soon(move |tx| release(tx, &left)).await;
         if let Err::<(), StoreError>(error) = released {
-            log::warn!("they were not given back, and will be taken over: {}", Chain(&error));
+            log::warn!(
+                "notifications in flight were not released; the next start takes them over: {}",
+                Chain(&error)
+            );
         }
     }
 }

@@ -253,19 +253,19 @@ fn circumstances(shared: &Shared, lane: &Lane, answer: &Answer) -> Circumstances
     let goes_down = state.outage.heard(is_paused, now);
     if let Some(reason) = state.breaker.misconfigured().filter(|_| !was) {
         log::error!(
-            "push is misconfigured, nothing goes until that is mended service={} reason=\"{reason}\"",
+            "push is misconfigured; nothing is sent until that is fixed service={} reason=\"{reason}\"",
             lane.service()
         );
     } else if goes_down {
         let reason = answer.reason();
         log::warn!(
-            "push service is down, its notifications wait service={} reason=\"{reason}\"",
+            "push service is down; its notifications wait service={} reason=\"{reason}\"",
             lane.service()
         );
     }
     let believes = state.credibility.heard(answer);
     if !believes && matches!(answer, Answer::Unregistered { .. }) {
-        log::warn!("most tokens are called dead, which is not believed service={}", lane.service());
+        log::warn!("the service calls most tokens dead, which is not believed service={}", lane.service());
     }
     Circumstances {
         now: shared.clock.now(),

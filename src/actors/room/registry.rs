@@ -162,7 +162,7 @@ impl Rooms {
         let is_lost = open.rooms.get(&job).is_some_and(|door| !door.room.connected());
         if is_lost {
             // It panicked, which must not lock everybody else out of the ride. Its followers hear nothing until they rejoin.
-            log::error!("a room was lost ride={ride}; it begins anew");
+            log::error!("a room was lost ride={ride}; it starts again");
             open.remove(job, &self.0.metrics);
         }
         let door = open.rooms.entry(job).or_insert_with(|| self.begin(job, ride));

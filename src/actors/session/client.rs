@@ -311,7 +311,7 @@ impl<P: Part> Client<P> {
 
     /// Contracts read only messages that they have, so this does not happen; if it did, the client would be told.
     fn misplaced(&mut self, link: &mut Link<'_, Self>) {
-        log::error!("message without a meaning contract={} {self}", P::CONTRACT.name());
+        log::error!("message that the contract does not have contract={} {self}", P::CONTRACT.name());
         let bad = BadMessage::new(ErrorCode::UnknownType, "this contract has no such message");
         self.refuse(&bad, link);
     }
@@ -323,12 +323,12 @@ impl<P: Part> Client<P> {
     fn position(&mut self, reading: &Reading, now: DateTime<Utc>, link: &mut Link<'_, Self>) {
         let fix = &reading.fix;
         let Some(driver) = self.part.driver() else {
-            let bad = BadMessage::new(ErrorCode::Forbidden, "only a driver has positions here");
+            let bad = BadMessage::new(ErrorCode::Forbidden, "only a driver can send positions here");
             return self.refuse(&bad, link);
         };
         if self.context.positions.tell(driver, fix, now).is_err() {
             let bad =
-                BadMessage::new(ErrorCode::Busy, "the position was not taken; send the next one as usual");
+                BadMessage::new(ErrorCode::Busy, "the position was not accepted; send the next one as usual");
             self.refuse(&bad, link);
         } else if let Some(adjusted) = reading.adjusted() {
             self.say_adjusted(&adjusted, link);
@@ -392,7 +392,7 @@ impl<P: Part> Client<P> {
             operations::Error::Refused(refusal) => words::refusal(*refusal),
             operations::Error::Store(error) => {
                 log::warn!("message put off {self}: {}", Chain(error));
-                BadMessage::new(ErrorCode::Unavailable, "the server can't do it just now; send it again")
+                BadMessage::new(ErrorCode::Unavailable, "the server can't do it right now; send it again")
             }
         };
         self.refuse(&bad, link);

@@ -71,11 +71,11 @@ fn token_of_protocol(req: &HttpRequest) -> Option<BearerToken> {
 pub(super) enum BadHandshake {
     #[error("HTTP/1.0 has no upgrade; a proxy in between must speak HTTP/1.1 to this server")]
     Http10,
-    #[error("Sec-WebSocket-Key is not 16 bytes in base64, once")]
+    #[error("there must be one Sec-WebSocket-Key, of 16 bytes in base64")]
     Key,
-    #[error("a WebSocket handshake has no body")]
+    #[error("a WebSocket handshake must not have a body")]
     Body,
-    #[error("only WebSocket version 13 is spoken here")]
+    #[error("only WebSocket version 13 is supported")]
     Version,
 }
 

@@ -82,7 +82,7 @@ fn cursor(value: &Value) -> Result<(NaiveDateTime, i64), String> {
         let micros: i64 = micros.parse().ok().filter(|micros| (0..1 << 53).contains(micros))?;
         Some((DateTime::from_timestamp_micros(micros)?.naive_utc(), id.parse().ok()?))
     };
-    read().ok_or_else(|| "must be the next_cursor of the page before".to_owned())
+    read().ok_or_else(|| "must be the next_cursor of the previous page".to_owned())
 }
 
 fn item(row: AuditRow, names: &HashMap<AccountId, String>) -> AuditItem {

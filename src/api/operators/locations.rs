@@ -104,7 +104,7 @@ fn cursor(value: &Value) -> Result<(NaiveDateTime, i64), String> {
         let time = DateTime::from_timestamp(secs, nanos.parse().ok()?)?;
         Some((time.naive_utc(), id.parse().ok()?))
     };
-    read().ok_or_else(|| "must be the next_cursor of the page before".to_owned())
+    read().ok_or_else(|| "must be the next_cursor of the previous page".to_owned())
 }
 
 /// A `Link` to what follows, with the end that this part was read to.

@@ -71,7 +71,7 @@ fn wanted(fields: &mut Fields<'_>, role: Role) -> Wanted {
     let search = fields.optional("search", rules::name);
     let known = fields.optional("external_id", rules::external_id);
     if search.is_some() && known.is_some() {
-        fields.refuse("search", "is sent beside external_id; send one of them");
+        fields.refuse("search", "can't be combined with external_id; send one of them");
     }
     match (known, search) {
         (Some(id), _) => Wanted::Known(id),
@@ -85,7 +85,7 @@ fn wanted(fields: &mut Fields<'_>, role: Role) -> Wanted {
 pub(super) fn id_cursor<Id: From<i64>>(fields: &mut Fields<'_>) -> Option<Id> {
     let rule = |value: &Value| {
         let id = value.as_str().and_then(|text| text.parse().ok()).filter(|id| *id > 0);
-        id.map(Id::from).ok_or_else(|| "must be the next_cursor of the page before".to_owned())
+        id.map(Id::from).ok_or_else(|| "must be the next_cursor of the previous page".to_owned())
     };
     fields.optional("cursor", rule)
 }

@@ -101,7 +101,7 @@ async fn erase(ctx: &Context, person: Person) -> Answered {
     let finished: Erasing = ctx.database.write(move |tx| people::finish(tx, person)).await?;
     goes_on(finished)?;
     if let Err(problem) = ctx.read(personal::write_back).await {
-        log::warn!("the database's log still has what was erased, until it is written over: {problem}");
+        log::warn!("the database's log still holds the erased data until it is overwritten: {problem}");
     }
     log::info!("person erased {}", person.subject());
     Ok(json(&PersonErased { person: person.subject().to_string(), erased: true }))

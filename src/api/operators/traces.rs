@@ -227,7 +227,7 @@ pub async fn why(ctx: web::Data<Context>, _: Caller, id: web::Path<DriverId>) ->
         })
         .await?;
     let (standing, is_carrying, looks) = read.ok_or_else(|| Problem::not_found("driver"))?;
-    let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not there.");
+    let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not running.");
     let known = ctx.matcher.explain(id).await.map_err(gone)?;
     let age_max = ctx.settings.recorder.position_age_max;
     let reasons =
@@ -301,16 +301,19 @@ fn reasons(
         against(PassedOver::HoldsDeliveries.as_str(), message.to_owned());
     }
     match (known.position, known.age_secs) {
-        (None, _) => against("no_position", "It is not known where the driver is.".to_owned()),
+        (None, _) => against("no_position", "The driver's position is unknown.".to_owned()),
         (Some(_), Some(age_secs)) if age_secs > age_max.num_seconds() => {
-            let message =
-                format!("Their position is {age_secs} s old; at most {} s count.", age_max.num_seconds());
+            let message = format!(
+                "The driver's position is {age_secs} s old; it may be at most {} s old.",
+                age_max.num_seconds()
+            );
             against(PassedOver::PositionTooOld.as_str(), message);
         }
         (Some(_), _) => {}
     }
     if let Some(verdict) = known.doubt {
-        let message = format!("They may be elsewhere: the newest position was not believed, {verdict}.");
+        let message =
+            format!("The driver may be elsewhere: the newest position was not believed, {verdict}.");
         against(PassedOver::PositionNotBelieved.as_str(), message);
     }
     if known.open_offers >= ctx.settings.matching.offers_per_driver_max.get() {

@@ -119,7 +119,7 @@ fn is_customer(value: &Value) -> Result<(), String> {
 
 pub(super) fn token(value: &Value) -> Result<PushToken, String> {
     let text = value.as_str().unwrap_or_default();
-    PushToken::new(text).map_err(|_| "must be 1 to 500 printable ASCII characters without blanks".to_owned())
+    PushToken::new(text).map_err(|_| "must be 1 to 500 printable ASCII characters without spaces".to_owned())
 }
 
 /// One visible line.
@@ -128,14 +128,15 @@ pub(super) fn word_of(value: &Value) -> Result<String, String> {
     let is_word = (1..=WORD_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     is_word
         .then(|| text.to_owned())
-        .ok_or_else(|| format!("must be a text of 1 to {WORD_CHARS_MAX} characters"))
+        .ok_or_else(|| format!("must be a string of 1 to {WORD_CHARS_MAX} characters"))
 }
 
 fn text_up_to(chars_max: usize) -> impl Fn(&Value) -> Result<String, String> {
     move |value| {
         let text = value.as_str().unwrap_or_default();
         let fits = !text.trim().is_empty() && text.chars().count() <= chars_max && !text.contains('\0');
-        fits.then(|| text.to_owned()).ok_or_else(|| format!("must be a text of 1 to {chars_max} characters"))
+        fits.then(|| text.to_owned())
+            .ok_or_else(|| format!("must be a string of 1 to {chars_max} characters"))
     }
 }
 
@@ -185,7 +186,7 @@ fn message(object: &Object) -> Result<(Named<CustomerId>, Content), Problem> {
         data.keys().filter(|key| is_reserved_key(key)).map(|key| shortened(key)).collect();
     if !reserved.is_empty() {
         let keys = reserved.join(", ");
-        fields.refuse("data", format!("must not have {keys}, which push services keep for themselves"));
+        fields.refuse("data", format!("must not have {keys}, which push services reserve for themselves"));
     }
     data.entry("type").or_insert_with(|| Value::String(kind.clone()));
     fields.finish(|| {
@@ -220,7 +221,7 @@ pub async fn test(ctx: web::Data<Context>, _: PushCaller, body: Body) -> Answere
 
 async fn send_to(ctx: &Context, customer: CustomerId, content: Content) -> Result<Vec<DirectRow>, Problem> {
     if !ctx.push.fits(&content) {
-        let detail = "The data is larger than push services carry, however short the text.";
+        let detail = "The data is larger than push services accept, even with a shorter text.";
         return Err(Problem::new(ErrorCode::BodyTooLarge, detail));
     }
     ctx.limiters.push_by_customer.check(customer, Instant::now()).map_err(|wait| {

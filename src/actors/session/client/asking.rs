@@ -22,7 +22,7 @@ impl<P: Part> Client<P> {
     }
 
     pub(super) fn too_often(&mut self, wait: RetryAfter, link: &mut Link<'_, Self>) {
-        let message = format!("too much at once; send it again in {} s", wait.as_secs());
+        let message = format!("too many messages in a short time; send it again in {} s", wait.as_secs());
         self.refuse(&BadMessage::new(ErrorCode::RateLimited, message).again_after(wait.as_secs()), link);
     }
 }

@@ -182,12 +182,12 @@ async fn enter(
     let job = follow(context, &ride, viewer).await?.ride.job.id;
     let member = Member { handle, contract: Contract::RideHailing, follower };
     let entered = context.rooms.enter(job, &ride, member);
-    let (membership, seen) =
-        entered.map_err(|_| NotJoined::refused(ErrorCode::RoomFull, "too many follow this ride"))?;
+    let (membership, seen) = entered
+        .map_err(|_| NotJoined::refused(ErrorCode::RoomFull, "too many connections follow this ride"))?;
     let seen = seen.await.map_err(|_| StoreError::Unavailable("the room has ended"))?;
     let found = follow(context, &ride, viewer).await?;
     if found.ride.job.id != job {
-        return Err(NotJoined::refused(ErrorCode::Unavailable, "the ride has just begun anew; join again"));
+        return Err(NotJoined::refused(ErrorCode::Unavailable, "the ride has just restarted; join again"));
     }
     let ride = words::ride_for(context.sight(viewer), found);
     Ok(Joined { membership, seen, ride })
@@ -248,7 +248,7 @@ impl Client<RideHailing> {
     /// A driver comes to work, or goes.
     fn set_wish(&mut self, wants: Wants, link: &mut Link<'_, Self>) {
         let Some(driver) = self.part.driver() else {
-            let bad = BadMessage::new(ErrorCode::Forbidden, "only a driver comes to work");
+            let bad = BadMessage::new(ErrorCode::Forbidden, "only a driver can go online or offline");
             return self.refuse(&bad, link);
         };
         let context = self.context.clone();

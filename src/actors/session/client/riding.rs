@@ -54,7 +54,7 @@ fn rate<P: Part>(
 ) {
     let (ride, passenger) = match client.part.part_in(ride) {
         Some((ride, Viewer::Passenger(passenger))) => (ride, passenger),
-        Some(_) => return forbidden(client, "only the passenger rates a ride", link),
+        Some(_) => return forbidden(client, "only the passenger can rate a ride", link),
         None => return client.no_such_ride(link),
     };
     let (database, rated) = (client.context.database.clone(), ride.clone());
@@ -76,7 +76,7 @@ fn rate<P: Part>(
 /// where it was not heard.
 fn move_on<P: Part>(client: &mut Client<P>, ride: RideId, step: RideStep, link: &mut Link<'_, Client<P>>) {
     let Some(driver) = client.part.driver() else {
-        return forbidden(client, "only the driver moves a ride on", link);
+        return forbidden(client, "only a driver can move a ride on", link);
     };
     let context = client.context.clone();
     let moving = async move {
