@@ -41,7 +41,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::support::rounds;
-use commands::Command;
+use commands::{Answer, Command};
 use faults::Fault;
 use place::Place;
 use world::{Checked, World};
@@ -132,21 +132,24 @@ fn a_notification_does_not_wait_for_as_long_as_the_clock_was_set_back() {
     }
 }
 
-/// Found in ten million commands: the clock was set back an hour before a crash, and once more after it. The server that took over had
-/// made the notification due by the first one's time.
+/// Found in ten million commands: the clock was set back an hour while a notification was under way, and once more when it had been taken
+/// over, or waited for its next attempt. Only what had been made before and not been tried since was released.
 #[test]
 fn a_notification_does_not_wait_for_a_clock_that_is_set_back_twice() {
-    let run = [
+    let begun = [
         Command::RequestRide { customer: 172 },
         Command::Pass { ms: 6_000 },
         Command::CancelRide { ride: 124 },
         Command::DecidePushes,
         Command::ClaimPushes,
-        Command::SetClock { secs: -3_600 },
-        Command::Crash { away_ms: 2_000 },
-        Command::SetClock { secs: -3_600 },
     ];
-    replay(&mut place(), 20261357, &run, Fault::None).expect("as the model says");
+    let (lost, back) = (Command::Send { nth: 0, answer: Answer::Lost }, Command::SetClock { secs: -3_600 });
+    let mut place = place();
+    let taken_over = [back, Command::Crash { away_ms: 2_000 }, back];
+    let tried_again = [lost, back, Command::Settle { nth: 0 }, back];
+    for rest in [&taken_over[..], &tried_again] {
+        replay(&mut place, 20261357, &[&begun, rest].concat(), Fault::None).expect("as the model says");
+    }
 }
 
 /// The same seed does the same, or a failure could not be looked into.
