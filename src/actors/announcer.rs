@@ -1,8 +1,8 @@
-//! The announcer: who hears of what was committed, and in which order. It speaks on the database thread that committed, before the
-//! caller is answered, and does nothing there that could block.
+//! The announcer: tells each commit to those who must hear of it, in a fixed order. It runs on the database thread that
+//! committed, before the caller is answered, and does nothing there that could block.
 //!
-//! Invariant: nobody can answer something that those who must know the answer's reason have not heard of. What got lost between a
-//! commit and its announcement, or was committed by another process, is found by a look every second.
+//! Invariant: nobody gets an answer before those who must know its reason have heard of the commit. Announcements that
+//! were lost after a commit, and commits by another process, are found by a look every second.
 
 use crate::actors::foundation::Foundation;
 use crate::actors::matcher::MatcherHandle;

@@ -1,5 +1,5 @@
-//! The entrance of the matching sockets: the book of rides, which the door and the sessions share. Whoever is admitted holds an
-//! [`Admission`], and gives its place in the book back by dropping it, also where no session came of it.
+//! The entrance of the matching sockets: the book of rides, which the door and the sessions share. An admitted socket
+//! holds an [`Admission`]; dropping it gives back its place in the book, even if no session was started.
 
 use crate::actors::session::{SessionHandle, ToClient};
 use crate::domain::ride::RideId;

@@ -1,8 +1,8 @@
-//! Who asked a moment ago: an operator's program sends request after request, and reading its account for each costs as
-//! much as half a decision.
+//! A short-lived cache of the accounts that made requests: an operator's program sends request after request, and
+//! reading its account for each costs as much as half a decision.
 //!
-//! An account that this server suspends, or gives another password, is forgotten before that is answered, so it is
-//! refused from the next request on. What another process changed counts within [`KEPT_FOR`].
+//! When this server suspends an account or changes its password, the account is forgotten before the answer, so it is
+//! refused from the next request on. A change by another process takes effect within [`KEPT_FOR`].
 
 use crate::domain::ids::AccountId;
 use crate::operations::authentication::Principal;

@@ -1,8 +1,8 @@
-//! The recorder: writes in bulk what need not be written one by one, positions and confirmations.
+//! The recorder: writes positions and confirmations in bulk, since they need not be written one by one.
 //!
-//! Sessions put both into a bounded buffer through [`RecorderHandle`]; the actor empties it by time, or at once when a
-//! batch is full. Every position that was accepted is written or counted as dropped, and nothing leaves the buffer
-//! before it is committed.
+//! Sessions put both into a bounded buffer through [`RecorderHandle`]; the actor empties it periodically, or at once
+//! when a batch is full. Every accepted position is written or counted as dropped, and nothing leaves the buffer before
+//! it is committed.
 
 use crate::actors::foundation::Foundation;
 use crate::domain::ids::DriverId;

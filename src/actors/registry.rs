@@ -1,6 +1,6 @@
-//! The registry: every session, by account, to speak to. The dispatcher lets sessions in and out; committed events are handed to
-//! them right here, on the database thread that committed them, since a detour by the dispatcher's thread would cost the
-//! phone a twentieth of a millisecond. Who is there is a question for presence.
+//! The registry: every session by account, so that it can be sent to. The dispatcher adds and removes sessions.
+//! Committed events are handed to them right here, on the database thread that committed them, since a detour over the
+//! dispatcher's thread would cost the phone a twentieth of a millisecond. Presence answers who is connected.
 //!
 //! A session leaves by account *and* session id, so that a late goodbye of an old session can't remove the new one. The
 //! lock is held while messages are put into sessions' outboxes, which never blocks.

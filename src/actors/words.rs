@@ -1,4 +1,5 @@
-//! What the store and the operations say, in the words of the wire, where REST and sockets say the same.
+//! Translates what the store and the operations return into the words of the wire, where REST and sockets use the same
+//! ones.
 
 use crate::contracts::BadMessage;
 use crate::contracts::driver_rest::{AssignedOrders, DriverOrder, order_word};

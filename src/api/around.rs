@@ -1,5 +1,5 @@
-//! What is the same for every request: its id, one line in the log, CORS, HEAD, and problems where the framework would answer
-//! with an empty body. Paths are logged without their query: that of a socket has a token in it.
+//! The steps around every request: its id, one line in the log, CORS, HEAD, and problems where the framework would
+//! answer with an empty body. Paths are logged without their query, since a socket's query contains a token.
 
 use crate::actors::session;
 use crate::api::problem::Problem;

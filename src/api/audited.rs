@@ -1,6 +1,6 @@
-//! What a request of an operator or a program leaves in the audit. Whoever is let in by a row of the routes that says so begins a
-//! call; it is known to whatever runs within the request's future, so that the write of a change has it in its transaction
-//! without being handed it, and what was only read is noted once it is answered.
+//! The audit rows of an operator's or a program's request. A route whose row says so begins a call when it lets
+//! somebody in. Everything that runs within the request's future knows the call, so a change writes its row in its own
+//! transaction without being handed the call; a read is noted once it is answered.
 
 use crate::api::problem::Problem;
 use crate::api::routes::{self, Recorded};

@@ -1,5 +1,5 @@
-//! Bookings of technicians by REST, for customers, technicians, operators and their programs. What a booking may become is
-//! decided in `operations::bookings`.
+//! Bookings of technicians by REST, for customers, technicians, operators and their programs. `operations::bookings`
+//! decides what a booking may become.
 
 use crate::actors::words;
 use crate::api::answer::{Answered, CREATED, OK, decide, decide_and_add, json, page, page_limit};

@@ -1,6 +1,6 @@
-//! The address that a request came from, for limits and for the log. What a proxy wrote down is believed only from networks
-//! that the settings name, and only in the one header that they name: anybody else could take on any address with each
-//! request. Nothing else in the server reads addresses from headers.
+//! The address that a request came from, for limits and for the log. A proxy is believed only if the settings name its
+//! network, and only in the one header that they name: otherwise anybody could claim any address with each request.
+//! Nothing else in the server reads addresses from headers.
 
 use crate::config::{ClientAddressHeader, ListenSettings, TrustedProxies};
 use actix_web::HttpRequest;

@@ -1,5 +1,5 @@
-//! The console: static files out of the binary, and what it needs to know at its start. Its page may load nothing from
-//! elsewhere and talk to nobody but its own server.
+//! The console: static files out of the binary, and the facts that it needs at its start. Its page may load nothing
+//! from elsewhere and talk only to its own server.
 
 use crate::api::Context;
 use crate::api::answer::{Answered, json};

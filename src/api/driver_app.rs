@@ -1,4 +1,4 @@
-//! The REST side of the driver app. What an order's status may become is decided in `operations::orders`.
+//! The REST side of the driver app. `operations::orders` decides what an order's status may become.
 
 use crate::actors::words;
 use crate::api::answer::{Answered, json};

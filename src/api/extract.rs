@@ -1,5 +1,5 @@
-//! Who asks: extractors that check the access token, and the role against the route's row, before a handler runs. The account's row decides on
-//! each request, so a suspended account is refused from the next one on.
+//! Identifies the caller: extractors that check the access token, and the role against the route's row, before a
+//! handler runs. The account's row decides on each request, so a suspended account is refused from the next request on.
 
 use crate::api::problem::Problem;
 use crate::api::routes;

@@ -1,5 +1,6 @@
-//! Reading what a client sent, field by field, into types that can't be wrong. All that is missing or wrong is gathered
-//! and said at once. A null optional field counts as absent, an unknown one is ignored; `rules` has what a field may be.
+//! Reads a client's input, field by field, into types that can't be wrong. All missing or wrong fields are gathered and
+//! reported at once. A null optional field counts as absent, an unknown one is ignored; `rules` says what a field may
+//! be.
 
 use crate::api::problem::Problem;
 use crate::api::rules;

@@ -1,4 +1,4 @@
-//! What whoever runs the server asks it: is it alive, is it ready, how is it.
+//! The questions of those who run the server: is it alive, is it ready, how is it doing.
 
 use crate::api::Context;
 use crate::api::answer::Answered;

@@ -1,5 +1,5 @@
-//! Under which name, and over what, a request came: requests for names that are not ours are refused, and browsers that came
-//! by TLS are told to come by it from now on.
+//! The host name and scheme of a request: requests for names that are not ours are refused, and browsers that came by
+//! TLS are told to use it from now on.
 
 use crate::api::problem::Problem;
 use crate::config::{AllowedHosts, ClientAddressHeader, Host, ListenSettings};

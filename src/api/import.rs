@@ -1,5 +1,5 @@
-//! People in a file of another system's: the columns are the fields of `POST admin/customers` and `POST admin/drivers`, read by
-//! the same rules. A password may be left out there: such an account logs in once it was given one.
+//! People in a file from another system: the columns are the fields of `POST admin/customers` and `POST admin/drivers`,
+//! read by the same rules. A password may be left out here: such an account can log in once it has been given one.
 
 use crate::api::fields::{FieldProblem, Fields, GIVEN_HERE, Object, UNKNOWN};
 use crate::api::operators::{customers, drivers, person};

@@ -1,5 +1,5 @@
-//! What a request brings: its body, its query, its `Idempotency-Key`. Bodies are read whole, bounded, and understood only
-//! when the handler asks, so that who may not ask at all hears that first.
+//! A request's input: its body, its query, its `Idempotency-Key`. Bodies are read whole and bounded, and parsed only
+//! when the handler asks, so that a caller without permission hears that first.
 
 use crate::api::Context;
 use crate::api::extract::Extracting;

@@ -1,8 +1,8 @@
-//! `drivers/nearby`: who could come. Passengers see which vehicles are about and roughly where, not where a driver is
-//! exactly: nobody needs that before the driver is theirs.
+//! `drivers/nearby`: the drivers who could come. Passengers see which vehicles are about and roughly where, not a
+//! driver's exact position: nobody needs that before the driver is theirs.
 //!
-//! Invariant: a passenger's answer is made of rounded positions alone. Were the exact one compared with the radius, or did it
-//! decide who comes first, a few questions would tell it.
+//! Invariant: a passenger's answer is made of rounded positions alone. If the exact one were compared with the radius,
+//! or decided the order, a few questions would reveal it.
 
 use crate::actors::matcher::{Candidate, Nearest};
 use crate::api::answer::{Answered, json};

@@ -1,4 +1,5 @@
-//! Orders by REST for the customers who asked for them: seen and called off. What drivers do with them is in `driver_app`.
+//! Orders by REST for the customers who requested them, who can see and cancel them. The drivers' side is in
+//! `driver_app`.
 
 use crate::actors::words;
 use crate::api::answer::{Answered, OK, decide, json, page, page_limit};

@@ -1,4 +1,4 @@
-//! `auth/password` and `auth/sessions`: what everybody may do about the own account, whatever their role.
+//! `auth/password` and `auth/sessions`: everybody's access to their own account, whatever their role.
 
 use crate::api::answer::{Answered, json, page, page_limit};
 use crate::api::auth::{begin_guess, limit_address};

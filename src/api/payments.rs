@@ -1,5 +1,5 @@
-//! Payments by REST: for operators and their programs by the job, and the door by which a payment service tells of them. What may
-//! follow what is decided in `operations::payments`.
+//! Payments by REST: for operators and their programs by the job, and the webhook for payment services.
+//! `operations::payments` decides which change may follow which.
 
 use crate::actors::words;
 use crate::api::answer::{Answered, OK, decide, json};

@@ -1,5 +1,5 @@
-//! What a refused request is answered with: `application/problem+json` (RFC 9457), its code from the one table. Whatever
-//! goes wrong in a handler becomes a [`Problem`]; what clients must not see is logged here, once.
+//! The answer to a refused request: `application/problem+json` (RFC 9457), with its code from the one table. Every
+//! failure in a handler becomes a [`Problem`]; details that clients must not see are logged here, once.
 
 use crate::actors::words;
 use crate::api::fields::FieldProblem;

@@ -1,5 +1,5 @@
-//! A request's id, by which its answer and its lines in the log are found: the one that a proxy or an app gave it, or one of
-//! ours. `current_request` knows it while the request is worked on.
+//! A request's id, by which its answer and its lines in the log are found: the one that a proxy or an app gave it, or
+//! one of ours. `current_request` knows it while the request is being processed.
 
 use crate::current_request;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};

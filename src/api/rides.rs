@@ -1,4 +1,4 @@
-//! Rides by REST, for passengers, drivers and operators. What a ride may become is decided in `operations::rides`.
+//! Rides by REST, for passengers, drivers and operators. `operations::rides` decides what a ride may become.
 
 use crate::actors::driven::driven_m;
 use crate::actors::recorder::Full;

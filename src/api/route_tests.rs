@@ -1,4 +1,4 @@
-//! All routes together on a database with the demo data: the shapes, the refusals, and what is kept between requests.
+//! All routes together on a database with the demo data: the shapes, the refusals, and the state between requests.
 
 use crate::actors::foundation::Foundation;
 use crate::actors::matcher;

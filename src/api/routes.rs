@@ -1,6 +1,6 @@
-//! Every route, as one row of one table: method, path, handler, who may call it, and what of an operator's calls is recorded. The
-//! router is made from the rows and each path knows its own, so that a route without a row does not exist, and whoever
-//! asks for an account on one that was made in another way is refused.
+//! Every route, as one row of one table: method, path, handler, allowed callers, and what is recorded of an operator's
+//! call. The router is made from the rows and each path knows its own, so a route without a row does not exist, and an
+//! extractor on a route that was made in another way refuses the request.
 
 use super::operators::{
     access, audit, customers, demo, drivers, orders as operators_orders, people, staff, traces,

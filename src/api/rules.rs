@@ -1,5 +1,5 @@
-//! What a field may be: one rule for each kind. A rule gives the value in a type that can't be wrong, or says in a few
-//! words what is expected; it never repeats what was sent, which may be a secret.
+//! The rules for fields, one for each kind. A rule returns the value in a type that can't be wrong, or says in a few
+//! words what is expected; it never repeats the input, which may be a secret.
 
 use crate::contracts::number::{integer, integer_or_text, number_of_text, number_or_text};
 use crate::contracts::quantity::{DISTANCE_KM, DURATION_MINUTES, kilometres, minutes};

@@ -1,5 +1,5 @@
-//! The doors of the sockets: who comes in, on which contract. The handshake completes before any 4xxx close, because an
-//! app can't see a code on a refused one.
+//! The doors of the sockets: they decide who is let in, for each contract. The handshake completes before any 4xxx
+//! close, because an app can't see a code on a refused one.
 
 mod ride_matching;
 

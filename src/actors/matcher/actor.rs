@@ -1,10 +1,10 @@
-//! The actor around the core: its mailbox, its timers, what it reads, and the carrying out. It tells the core what sessions
-//! tell and what the store says, does what the core wants done, and answers look-ups.
+//! The actor around the core: its mailbox, its timers, its reads, and its tasks. It passes the messages of sessions and
+//! the rows of the store to the core, carries out the core's tasks, and answers look-ups.
 //!
-//! Positions are judged where they come in (`actors::positions`), and what is new is fetched from there a few times a second
-//! and before each search: a position costs no message. Changes in the store are announced after their commit; those that another
-//! process made, and announcements that got lost, are found by a look every 2 s. One timer serves all searches. They run by the
-//! steady clock.
+//! Positions are judged where they arrive (`actors::positions`), and new ones are fetched from there a few times a
+//! second and before each search: a position costs no message. Changes in the store are announced after their commit;
+//! changes by another process, and lost announcements, are found by a look every 2 s. One timer serves all searches.
+//! They run by the steady clock.
 
 use crate::actors::foundation::Foundation;
 use crate::actors::matcher::carry_out::{carry_out, note};

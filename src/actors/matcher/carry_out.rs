@@ -1,4 +1,4 @@
-//! Makes durable what searches want, one piece of work at a time.
+//! Makes the decisions of searches durable, one piece of work at a time.
 
 use crate::domain::candidate::Look;
 use crate::domain::ids::JobId;

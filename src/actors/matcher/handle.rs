@@ -1,4 +1,4 @@
-//! What others hold of the matcher: receipts cost it no message each.
+//! The matcher's handle, which other actors hold: a receipt does not cost the matcher a message.
 
 use crate::actors::matcher::actor::{Changed, Explain, Known, Matcher, News, Seen};
 use crate::actors::matcher::receipts::Receipts;

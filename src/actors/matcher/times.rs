@@ -1,5 +1,5 @@
-//! Searches run by the steady clock, and their rows are by the time of day: here the two are translated. So a search and its
-//! offers last as long as they were meant to, whatever the clock is set to while they are open. Pure.
+//! Translates between the steady clock, by which searches run, and the time of day in their rows. So a search and its
+//! offers last as long as intended, whatever the clock is set to while they are open. Pure.
 
 use crate::clock::Moment;
 use crate::domain::candidate::Look;

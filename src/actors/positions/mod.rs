@@ -1,5 +1,5 @@
-//! The one door through which a position reaches the index, the rooms and the recorder, whichever way it came. Here alone
-//! it is judged (by `matching::plausible`), so that nobody is shown what searches do not believe.
+//! The one door through which every position, from sockets and REST, reaches the index, the rooms and the recorder. It
+//! is judged only here (by `matching::plausible`), so that nobody is shown a position that searches do not believe.
 //!
 //! | file | owns |
 //! | --- | --- |

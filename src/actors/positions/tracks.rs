@@ -1,8 +1,8 @@
-//! What is known of every driver's device, and what becomes of each position: how old it is, whether it is believed, and
-//! whether it may have been sent before. Every thread that hears of positions asks here, under one short lock for a
-//! sixteenth of the drivers; the matcher fetches a few times a second what is new.
+//! What is known about every driver's device, and the judgement of each position: how old it is, whether it is
+//! believed, and whether it may have been sent before. Every thread that receives positions asks here, under one short
+//! lock for a sixteenth of the drivers; the matcher fetches new positions a few times a second.
 //!
-//! All times in here are steady ones, which are never set, so a clock that steps moves nobody.
+//! All times here are steady ones, which are never set, so a clock that steps moves nobody.
 
 use crate::actors::positions::phone_clock::PhoneClock;
 use crate::clock::Moment;

@@ -1,5 +1,5 @@
-//! What becomes of positions: of phones whose clocks are right, slow, fast or set, live, queued and sent again, while our own
-//! clock steps.
+//! How positions are judged: live, queued and repeated ones, from phones whose clocks are right, slow, fast or set,
+//! while our own clock steps.
 
 use super::*;
 use crate::clock::{Clock, Manual};

@@ -1,4 +1,4 @@
-//! The push actor: its loops, and the handle by which others reach them.
+//! The push actor: its loops, and the handle through which others reach them.
 
 use crate::actors::foundation::Foundation;
 use crate::actors::push::lane::{self, Lane};

@@ -1,5 +1,5 @@
-//! When a push service is left alone: after several failures in a row nothing goes to it for a while, then one message
-//! tries. Beside it, whether a service is to be believed when it calls tokens dead. Both are pure.
+//! Decides when a push service is left alone: after several failures in a row nothing is sent to it for a while, then
+//! one message tries. Also decides whether a service is believed when it calls tokens dead. Both are pure.
 
 use crate::actors::push::verdict::MISCONFIGURED_PAUSE;
 use crate::providers::{Answer, Scope};

@@ -1,5 +1,5 @@
-//! Who waits for what becomes of a notification: an operator who sent one by hand. The ids of what they sent differ in the
-//! last byte alone, so who waits is known before anything is queued, and no outcome is missed.
+//! Those who wait for a notification's outcome: operators who sent one by hand. The ids of one sending differ only in
+//! the last byte, so the waiting operator is known before anything is queued, and no outcome is missed.
 
 use crate::domain::notification::NotificationStatus;
 use parking_lot::Mutex;

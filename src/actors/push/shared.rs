@@ -1,4 +1,4 @@
-//! What the loops of the push actor share, and what others hold of it.
+//! The state that the loops of the push actor share, and the handle that others hold.
 
 use crate::actors::foundation::Foundation;
 use crate::actors::push::alarm::Alarm;

@@ -1,5 +1,5 @@
-//! What becomes of a notification: before an attempt (is it wanted, is it timely, is there a way), and for what a push
-//! service answered. Pure: everything that decides is handed in.
+//! Decides the fate of a notification: before an attempt (is it wanted, is it timely, is there a token), and after a
+//! push service's answer. Pure: all facts are handed in.
 
 use crate::domain::device::DeviceId;
 use crate::domain::notification::NotificationStatus;

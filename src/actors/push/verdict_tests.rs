@@ -1,4 +1,4 @@
-//! What becomes of notifications before an attempt and for what services answer, with properties over all answers.
+//! Verdicts on notifications before an attempt and after services' answers, with properties over all answers.
 
 use super::*;
 use crate::domain::device::{Device, Platform};

@@ -1,8 +1,8 @@
-//! One room: reads who drives the ride, and tells its followers where the driver is, and admins what happens.
+//! One room: reads the ride's driver from the store, tells its followers where the driver is, and admins what happens.
 //!
-//! Who drives is the store's to say. What was committed only makes the room read again, with nobody driving meanwhile: a
-//! driver who gave the ride back is no longer seen from the moment it is announced, and announcements that come out of
-//! turn or not at all can't leave a wrong one behind.
+//! Only the store says who drives. A commit merely makes the room read again, and it has no driver meanwhile: a driver
+//! who gave the ride back is no longer shown from the moment of the announcement, and announcements that are lost or
+//! out of order can't leave a wrong driver behind.
 
 use super::registry::{Follower, Handle, Member, Seen};
 use super::whereabouts::{HeardFix, Look, Moved, RideDriver, Whereabouts};

@@ -1,12 +1,14 @@
-//! Every room by its job, who is in it, and every driver's newest position: what sessions and REST hold. Rooms are begun
-//! and ended here, under one short lock, so that nobody enters a room that is just being left by its last follower.
+//! The registry of rooms, which sessions and REST hold: every room by its job, its followers, and every driver's newest
+//! position. Rooms are started and ended here, under one short lock, so that nobody enters a room whose last follower
+//! is just leaving.
 //!
-//! A position costs a look into two maps; only where its driver's ride is followed does it wake a room, and at most one
-//! wake-up waits in a room's mailbox however fast a driver sends. A follower leaves by job *and* membership, so that a late
+//! A position costs two map look-ups. It wakes a room only if its driver's ride is followed, and at most one wake-up
+//! waits in a room's mailbox however fast a driver sends. A follower leaves by job *and* membership, so that a late
 //! goodbye can't remove one who came back.
 //!
-//! Mailboxes here have no bound of their own (`do_send`). What bounds them: each session waits for the answer to an entry
-//! and leaves what it entered, committed events are bounded by the database's queue, and wake-ups are one.
+//! Mailboxes here have no bound of their own (`do_send`). They are bounded all the same: each session waits for the
+//! answer to an entry and leaves what it entered, committed events are bounded by the database's queue, and there is at
+//! most one wake-up.
 
 use super::actor::{Declined, End, Enter, Happened, Learn, Leave, Room, RoomContext, Wake};
 use super::whereabouts::HeardFix;

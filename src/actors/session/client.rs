@@ -1,5 +1,5 @@
-//! What is said on a client's socket: commands in, events out. One kind of conversation for all contracts; what differs by
-//! contract is its [`Part`]. Everything it decides by itself is in `domain::delivery` and in the contract.
+//! The conversation on a client's socket: commands in, events out. It is the same for all contracts; each contract's
+//! differences are its [`Part`]. Its decisions are in `domain::delivery` and in the contract.
 //!
 //! | file | owns |
 //! | --- | --- |

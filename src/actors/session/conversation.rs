@@ -1,7 +1,8 @@
-//! What is said on one socket, and what a conversation sees of its socket. The transport carries both out; a test gathers what
-//! would be said.
+//! The interface between a conversation and its socket: what the conversation reacts to, and what it can do. The
+//! transport carries it out; a test gathers what would be sent.
 //!
-//! Invariant: a conversation is spoken to in order, never concurrently, and never hears of a future that its end has dropped.
+//! Invariant: a conversation is called in order, never concurrently, and never hears of a future that was dropped at
+//! its end.
 
 use std::{future::Future, pin::Pin};
 

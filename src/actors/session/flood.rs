@@ -1,4 +1,4 @@
-//! The pace at which a client is read from. Pure: the time comes with each question.
+//! The pace at which one client is read. Pure: the time comes with each question.
 
 use super::epoch::instant;
 use crate::rate_limit::{Rate, TokenBucket};

@@ -1,4 +1,4 @@
-//! Any bytes on the wire: however they are cut on their way, the same frames and messages come of them, and no panic.
+//! Any bytes on the wire: however they are split on their way, they give the same frames and messages, and no panic.
 
 use super::frames::FrameBuffer;
 use super::handshake;

@@ -1,9 +1,10 @@
 //! The side of a session that other threads hold: the registry and the rooms send through it, the reaper watches it.
-//! They know what may be said here ([`SessionHandle`]'s type), not the conversation that hears it.
+//! They know which messages a session accepts ([`SessionHandle`]'s type), not the conversation that receives them.
 //!
-//! Everything asked of a session waits here, under one short lock, and at most one wake-up waits in the actor's mailbox:
-//! mailboxes have no bound in bytes and can't be emptied from outside, and a slow consumer's memory must be free at once,
-//! although its actor is not polled. The invariant: nothing here keeps the actor, the conversation or the socket alive.
+//! All messages to a session wait here, under one short lock, and at most one wake-up waits in the actor's mailbox:
+//! mailboxes have no bound in bytes and can't be emptied from outside, and a slow consumer's memory must be free at
+//! once, although its actor is not polled. The invariant: nothing here keeps the actor, the conversation or the socket
+//! alive.
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! What is checked before the upgrade, and where a client may put its token.
+//! The checks before the upgrade, and the places where a client may put its token.
 //!
 //! The checks are those that the web framework's own handshake leaves out. A token is a secret: its type can't be printed,
 //! and nothing here logs a request's address or headers.

@@ -1,4 +1,5 @@
-//! What others may say to a client's session: whoever speaks to one knows these messages, and not the conversation.
+//! The messages that other actors may send to a client's session: senders know these messages, and not the
+//! conversation.
 
 use bytestring::ByteString;
 

@@ -1,8 +1,10 @@
-//! What waits to be sent on one session: two lanes and one count of bytes. Pure; the lock around it is `handle`'s.
+//! The messages that wait to be sent on one session: two lanes and one count of bytes. Pure; `handle` has the lock
+//! around it.
 //!
-//! Senders on any thread put in, the session's actor takes out, durable first. An actor whose client does not read is not
-//! polled any more, so this is where a slow consumer shows: by bytes, at the sender. The invariant: nothing is queued that
-//! would take the count above `bytes_max`, and nothing at all once the outbox has overflowed or was shut.
+//! Senders on any thread put messages in, the session's actor takes them out, durable ones first. An actor whose client
+//! does not read is no longer polled, so a slow consumer is noticed here: by bytes, at the sender. The invariant:
+//! nothing is queued that would take the count above `bytes_max`, and nothing at all once the outbox has overflowed or
+//! was shut.
 
 use std::collections::VecDeque;
 

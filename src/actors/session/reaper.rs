@@ -1,7 +1,7 @@
 //! Time, for all sessions at once: one task that looks at them from outside their actors, because the actor of a client
 //! that does not read is frozen, timers included. It also knows every session there is, so it drains them at shutdown.
 //!
-//! Sessions enter when their actor starts and leave when it ends, by id; what is kept here keeps no actor alive.
+//! Sessions enter when their actor starts and leave when it ends, by id; the entries here keep no actor alive.
 
 use std::{
     collections::HashMap,

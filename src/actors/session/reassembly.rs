@@ -1,7 +1,7 @@
 //! Frames to messages: fragments are put together under two caps (bytes, frames), and text is checked to be UTF-8 as it
 //! arrives. Pure.
 //!
-//! The frame codec beneath does none of this: it hands fragments through one by one, without limit and unchecked.
+//! The frame codec below does none of this: it passes fragments on one by one, unlimited and unchecked.
 
 use actix_http::ws::OpCode;
 use bytes::{Bytes, BytesMut};

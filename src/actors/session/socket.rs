@@ -1,8 +1,8 @@
 //! The TCP connection under a session or a request: its options, and a switch that ends it from outside.
 //!
 //! The switch exists because a session's actor can't always end itself: while its client does not read, the server does
-//! not poll it. It works on a duplicate of the descriptor, owned by the connection's extensions, so it lives exactly as
-//! long as the connection; sessions hold it weakly and can't keep a dead connection's socket open.
+//! not poll it. It works on a duplicate of the descriptor, owned by the connection's extensions, and so lives exactly
+//! as long as the connection; sessions hold it weakly and can't keep a dead connection's socket open.
 
 use std::{
     any::Any,

@@ -1,10 +1,10 @@
-//! The session actor: carries text in order between a socket and a [`Conversation`], answers what RFC 6455 says to answer,
-//! and ends. Built on `actix-web-actors`, of which only the writing half and the actor's context are used; another
-//! WebSocket crate would be exchanged here and in `upgrade`.
+//! The session actor: carries text in order between a socket and a [`Conversation`], gives the answers that RFC 6455
+//! requires, and ends. It uses only the writing half and the actor's context of `actix-web-actors`; another WebSocket
+//! crate would be swapped in here and in `upgrade`.
 //!
 //! The life of a session: `Open`; `Closing` once our Close is out (nothing but pongs and the peer's Close is heard);
-//! `Done`. Whatever ended it, the conversation hears `closed` exactly once. A panic in a conversation ends its session
-//! alone.
+//! `Done`. However it ended, the conversation hears `closed` exactly once. A panic in a conversation ends only its
+//! session.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

@@ -1,5 +1,5 @@
-//! The transport over real sockets: what a well-behaved, a broken, a slow and a vanished client get, byte by byte where it
-//! matters.
+//! The transport over real sockets: the treatment of well-behaved, broken, slow and vanished clients, byte by byte
+//! where it matters.
 
 use std::{
     net::SocketAddr,

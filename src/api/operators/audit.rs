@@ -1,4 +1,4 @@
-//! `admin/audit`: who changed or read what of whom, for admins.
+//! `admin/audit`: for admins, who changed or read which data about whom.
 
 use crate::api::Context;
 use crate::api::answer::{Answered, json, page, page_limit};

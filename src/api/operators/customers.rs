@@ -1,4 +1,4 @@
-//! `admin/customers`: who asks for jobs, and what an operator changes of them.
+//! `admin/customers`: the people who request jobs, and an operator's changes to them.
 
 use super::{NewPerson, Wanted, account_patch, id_cursor, new_person, wanted};
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};

@@ -1,4 +1,4 @@
-//! `admin/demo/restore`: the demo data as it was, in development only.
+//! `admin/demo/restore`: restores the demo data, in development only.
 
 use crate::api::Context;
 use crate::api::answer::{Answered, json};

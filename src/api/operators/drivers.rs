@@ -1,4 +1,4 @@
-//! `admin/drivers`: who drives, and what an operator changes of them.
+//! `admin/drivers`: the drivers, and an operator's changes to them.
 
 use crate::actors::presence::Presence;
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};

@@ -1,5 +1,5 @@
-//! `GET admin/drivers/{id}/locations`: where a driver was, as JSON pages, GeoJSON or GPX. Each answer is bounded; where more
-//! follows, JSON has a cursor, and all formats have a `Link` to the next part.
+//! `GET admin/drivers/{id}/locations`: where a driver was, as JSON pages, GeoJSON or GPX. Each answer is bounded; if
+//! more follows, JSON has a cursor, and all formats have a `Link` to the next part.
 
 use crate::api::Context;
 use crate::api::answer::{Answered, json, page};

@@ -1,4 +1,4 @@
-//! `admin/orders`: made, assigned, taken back, cancelled. Also for programs of the operator's.
+//! `admin/orders`: orders are made, assigned, taken back and cancelled. Also for the operator's programs.
 
 use crate::actors::matcher::Choose;
 use crate::actors::words;

@@ -1,4 +1,4 @@
-//! `admin/customers/{id}/export|erase` and the same of drivers: everything that is held of one person, and the person taken out of it.
+//! `admin/customers/{id}/export|erase` and the same for drivers: exports all data about one person, and erases it.
 
 use crate::api::Context;
 use crate::api::answer::{Answered, json};

@@ -1,4 +1,4 @@
-//! Why: `admin/jobs/{id}/trace` and `admin/drivers/{id}/why`.
+//! Explanations for operators: `admin/jobs/{id}/trace` and `admin/drivers/{id}/why`.
 
 use crate::actors::matcher::Known;
 use crate::api::Context;

@@ -1,4 +1,4 @@
-//! Who calls the push interface: an account with its token, or, on a developer's own machine, anybody.
+//! The caller of the push interface: an account with its token or, on a developer's own machine, anybody.
 
 use crate::api::extract::{Caller, Extracting, LogIn};
 use crate::api::problem::Problem;

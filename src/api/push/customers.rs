@@ -1,4 +1,4 @@
-//! What customers want to hear and have heard, and what operators see of it.
+//! Customers' preferences and notification history, and the operators' view of them.
 
 use super::caller::PushCaller;
 use super::{EXTERNAL_ID, customer_meant, word_of};

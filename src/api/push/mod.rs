@@ -1,5 +1,4 @@
-//! The customer push contract: `/api/Push/*`, in that contract's own shape. Its paths are case-sensitive, as they are
-//! written there.
+//! The customer push contract: `/api/Push/*`, in that contract's own shape. Its paths are case-sensitive.
 
 mod caller;
 mod customers;

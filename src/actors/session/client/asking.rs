@@ -1,4 +1,4 @@
-//! How much an account may ask for over its sockets: the same limits as by REST, and together with that.
+//! How much an account may request over its sockets: the limits of REST, counted together with it.
 
 use super::Client;
 use super::part::Part;

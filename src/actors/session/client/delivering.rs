@@ -1,5 +1,5 @@
-//! Delivery on one socket, the same for every contract: carries out what `domain::delivery` says, and what the contract's part
-//! wants done beside it.
+//! Delivery on one socket, the same for every contract: carries out the steps of `domain::delivery`, and those that the
+//! contract's part wants besides.
 
 use super::part::{Opened, Out, Part, Place};
 use super::{Client, Owner, Recipient};

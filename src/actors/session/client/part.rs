@@ -1,7 +1,8 @@
-//! What differs by contract. Each has a part of its own in the conversation, whose hooks *return* what is to be done, so that
-//! the conversation itself names no contract, and what a contract decides is tested without a socket.
+//! The differences between contracts. Each contract has its own part in the conversation, whose hooks *return* what is
+//! to be done, so that the conversation itself names no contract, and a contract's decisions are tested without a
+//! socket.
 //!
-//! Invariant: the default of a hook is nothing.
+//! Invariant: a hook's default is to do nothing.
 
 use super::{Client, ClientContext, Recipient};
 use crate::actors::room::{Follower, Membership, Seen};

@@ -1,5 +1,5 @@
-//! The hailing apps' part of a conversation: passengers, drivers and admins. Rides are joined and left, drivers come to
-//! work and go, and the two of a ride talk to each other. Connecting changes nobody's status.
+//! The hailing apps' part of a conversation: passengers, drivers and admins. Rides are joined and left, drivers go
+//! online and offline, and the two participants of a ride talk to each other. Connecting changes nobody's status.
 
 use super::part::{Opening, Out, Part, Place, Reading};
 use super::{Client, ClientContext, Opened, Recipient};

@@ -1,7 +1,9 @@
-//! The matching app's part of a conversation: one socket is one ride, under an id that the app chose. Who came without a token
-//! is nobody until the first `find_driver`, which makes them a guest; the other sockets of the ride are told of it then.
+//! The matching app's part of a conversation: one socket serves one ride, under an id that the app chose. A client
+//! without a token has no account until its first `find_driver`, which makes it a guest; the ride's other sockets are
+//! told then.
 //!
-//! Invariant: of the ride's state each part is said once on a connection, by its event or without a number (`domain::recap`).
+//! Invariant: each part of the ride's state is sent once on a connection, as its event or without a number
+//! (`domain::recap`).
 
 use super::delivering::Past;
 use super::part::{Opened, Opening, Out, Part, Place, Reading};

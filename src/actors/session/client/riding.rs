@@ -1,5 +1,5 @@
-//! What is said of a ride on more than one contract's socket: the two of it talk, its driver moves it on, its passenger rates
-//! it. Decided by the operations that REST has for it; what follows is heard as events.
+//! Messages about a ride on more than one contract's socket: its participants talk, its driver moves it on, its
+//! passenger rates it. The same operations as for REST decide them; the results arrive as events.
 
 use super::Client;
 use super::part::Part;

@@ -1,5 +1,6 @@
-//! The walks of docs/PROTOCOL.md, without a socket: a phone that hears what its conversation would write, a house with a real
-//! database, and no network, no transport and no matcher that would find anybody. What a session is told waits at a real desk.
+//! The walks of docs/PROTOCOL.md, without a socket: a phone that hears what its conversation would write, a server with
+//! a real database, and no network, no transport and no matcher that would find anybody. Messages to a session wait at
+//! a real desk.
 
 mod driver_app;
 mod ride_hailing;
