@@ -15,6 +15,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use fleetwire::contracts::client_messages::{LocationUpdate, OfRide, PositionReport};
+use fleetwire::contracts::{driver_app, envelope, ride_hailing};
+use fleetwire::domain::ride::RideId;
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -139,10 +142,10 @@ async fn drive(mut driver: Socket, rate: u32, sent: &Sent) -> Result<(), Failure
     for number in 1..sent.len() {
         tokio::time::sleep_until(began + Duration::from_secs(1) * number as u32 / rate).await;
         let latitude = PICKUP.0 + number as f64 * STEP;
-        let update =
-            json!({"type": "location_update", "data": {"latitude": latitude, "longitude": PICKUP.1}});
+        let data = PositionReport::at(latitude, PICKUP.1);
+        let update = envelope::text(&driver_app::ClientMessage::LocationUpdate(LocationUpdate { data }));
         sent[number].get_or_init(Instant::now);
-        driver.send(Message::text(update.to_string())).await?;
+        driver.send(Message::text(update)).await?;
     }
     Ok(())
 }
@@ -207,7 +210,8 @@ async fn open(address: &str, token: &str) -> Result<Socket, Failure> {
 
 async fn follow(address: &str, token: &str, ride: &str) -> Result<Socket, Failure> {
     let mut socket = open(address, token).await?;
-    socket.send(Message::text(json!({"type": "join_ride", "ride_id": ride}).to_string())).await?;
+    let join = ride_hailing::ClientMessage::JoinRide(OfRide { ride_id: RideId::new(ride)? });
+    socket.send(Message::text(envelope::text(&join))).await?;
     wait_for(&mut socket, "ride_joined").await?;
     Ok(socket)
 }

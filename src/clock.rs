@@ -5,10 +5,11 @@
 //! and age of things are measured by [`Clock::steady`].
 
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::Mutex;
 
 /// Tells the time of day.
 pub trait Clock: fmt::Debug + Send + Sync {
@@ -52,9 +53,10 @@ impl Moment {
         wall - self.wall > DISTRUSTED_AHEAD
     }
 
-    /// Whether the time of day was set back since an earlier moment, by more than it is trusted to be wrong by.
-    pub fn was_set_back_since(self, earlier: Moment) -> bool {
-        (self.steady - earlier.steady) - (self.wall - earlier.wall) > DISTRUSTED_AHEAD
+    /// By how much the time of day was set back since an earlier moment, if by more than it is trusted to be wrong by.
+    pub fn set_back_since(self, earlier: Moment) -> Option<TimeDelta> {
+        let by = (self.steady - earlier.steady) - (self.wall - earlier.wall);
+        (by > DISTRUSTED_AHEAD).then_some(by)
     }
 
     /// What the steady clock will show when so much time has passed as is left until a time of day: when something ends.
@@ -106,29 +108,24 @@ impl Manual {
 
     /// Time passes. With a negative step the clock is set back: code must bear it.
     pub fn advance(&self, step: TimeDelta) {
-        let mut times = self.times();
+        let mut times = self.times.lock();
         times.wall += step;
         times.steady += step.max(TimeDelta::zero());
     }
 
     /// Sets the time of day; no time passes.
     pub fn set(&self, time: DateTime<Utc>) {
-        self.times().wall = time;
-    }
-
-    // Times are whole whatever panicked elsewhere, so a poisoned lock is taken all the same.
-    fn times(&self) -> MutexGuard<'_, Moment> {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+        self.times.lock().wall = time;
     }
 }
 
 impl Clock for Manual {
     fn now(&self) -> DateTime<Utc> {
-        self.times().wall
+        self.times.lock().wall
     }
 
     fn steady(&self) -> DateTime<Utc> {
-        self.times().steady
+        self.times.lock().steady
     }
 }
 
@@ -156,13 +153,13 @@ mod tests {
         let clock = Manual::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
         let first = clock.moment();
         clock.advance(TimeDelta::hours(1));
-        assert!(!clock.moment().was_set_back_since(first));
+        assert_eq!(clock.moment().set_back_since(first), None);
         clock.set(clock.now() - TimeDelta::seconds(60));
-        assert!(!clock.moment().was_set_back_since(first), "as far as it is trusted");
+        assert_eq!(clock.moment().set_back_since(first), None, "as far as it is trusted");
         clock.set(clock.now() - TimeDelta::seconds(1));
-        assert!(clock.moment().was_set_back_since(first));
+        assert_eq!(clock.moment().set_back_since(first), Some(TimeDelta::seconds(61)));
         clock.set(clock.now() + TimeDelta::hours(9));
-        assert!(!clock.moment().was_set_back_since(first));
+        assert_eq!(clock.moment().set_back_since(first), None);
     }
 
     #[test]

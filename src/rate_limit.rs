@@ -1,118 +1,30 @@
-//! Limits: the one table of them ([`TABLE`]), and their parts: a token bucket ([`Bucket`]), many of them under keys
-//! ([`KeyedLimiter`]), a number at a time for each key ([`Census`]), and guesses at passwords ([`Guesses`]). The caller
-//! passes the time, so nothing here waits or reads a clock.
+//! Limits: the one table of them ([`TABLE`]), and their parts: a token bucket ([`TokenBucket`]; each socket has two of
+//! its own), many of them under keys ([`KeyedLimiter`]), a number at a time for each key ([`Census`]), and guesses at
+//! passwords ([`Guesses`]). The caller passes the time, so nothing here waits or reads a clock.
 //!
 //! Invariants: within any stretch of time a bucket lets through at most its burst and what the rate has refilled;
 //! a limiter never holds more keys than it was told.
 
 mod accounts;
+mod bucket;
 mod census;
 mod guesses;
 mod recent;
 mod table;
 
 pub use accounts::AccountLimits;
+pub use bucket::{Rate, RetryAfter, TokenBucket};
 pub use census::{Census, Counted};
 pub use guesses::{Guess, Guesses};
 pub use table::{Bound, Limit, Row, TABLE};
 
+use parking_lot::Mutex;
 use recent::{Fades, Recent};
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How often something may be done, steadily and at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// Time in which one token comes back.
-    interval: Duration,
-    /// Time in which an empty bucket fills up.
-    refill: Duration,
-}
-
-impl Rate {
-    /// `count` a minute, all of which may come at once.
-    pub fn per_minute(count: NonZeroU32) -> Self {
-        Rate::new(count, Duration::from_secs(60), count)
-    }
-
-    /// `count` a second, and up to `burst` at once.
-    pub fn per_second(count: NonZeroU32, burst: NonZeroU32) -> Self {
-        Rate::new(count, Duration::from_secs(1), burst)
-    }
-
-    fn new(count: NonZeroU32, period: Duration, burst: NonZeroU32) -> Self {
-        let interval = period / count.get();
-        Rate { interval, refill: interval.saturating_mul(burst.get()) }
-    }
-}
-
-/// Refused: there will be a token again after this time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("over the limit; try again in {} s", self.as_secs())]
-pub struct RetryAfter(Duration);
-
-impl RetryAfter {
-    pub(crate) const fn new(wait: Duration) -> Self {
-        Self(wait)
-    }
-
-    /// Whole seconds, rounded up and at least 1, as the header `Retry-After` wants it.
-    pub fn as_secs(self) -> u64 {
-        (self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0)).max(1)
-    }
-
-    pub fn as_duration(self) -> Duration {
-        self.0
-    }
-}
-
-/// A token bucket, kept as the one instant at which it will be full again: 16 bytes, and nothing to refill.
-#[derive(Debug, Clone, Copy)]
-pub struct Bucket {
-    full_at: Instant,
-}
-
-impl Bucket {
-    /// A full one.
-    pub fn full(now: Instant) -> Self {
-        Bucket { full_at: now }
-    }
-
-    /// Takes a token. What is refused takes none, so whoever keeps asking waits no longer for it.
-    pub fn take(&mut self, rate: Rate, now: Instant) -> Result<(), RetryAfter> {
-        let full_at = self.full_at.max(now) + rate.interval;
-        let missing = full_at.duration_since(now);
-        match missing.checked_sub(rate.refill) {
-            Some(excess) if !excess.is_zero() => Err(RetryAfter(excess)),
-            _ => {
-                self.full_at = full_at;
-                Ok(())
-            }
-        }
-    }
-
-    /// Takes as many as `count`, if there is one: what is missing is owed.
-    pub fn charge(&mut self, rate: Rate, count: u32, now: Instant) -> Result<(), RetryAfter> {
-        self.take(rate, now)?;
-        self.full_at += rate.interval.saturating_mul(count.saturating_sub(1));
-        Ok(())
-    }
-
-    /// Undoes a `take`.
-    pub fn give_back(&mut self, rate: Rate) {
-        self.full_at = self.full_at.checked_sub(rate.interval).unwrap_or(self.full_at);
-    }
-
-    /// Full buckets are as good as none.
-    pub fn is_full(&self, now: Instant) -> bool {
-        self.full_at <= now
-    }
-}
-
-impl Fades for Bucket {
+impl Fades for TokenBucket {
     fn matters(&self, now: Instant) -> bool {
         !self.is_full(now)
     }
@@ -123,45 +35,40 @@ impl Fades for Bucket {
 #[derive(Debug)]
 pub struct KeyedLimiter<K> {
     rate: Rate,
-    buckets: Mutex<Recent<K, Bucket>>,
+    buckets: Mutex<Recent<K, TokenBucket>>,
 }
 
 impl<K: Hash + Eq> KeyedLimiter<K> {
     /// `keys_max` bounds the memory: a key and its bucket take about 48 bytes beside what the key itself points to.
     pub fn new(rate: Rate, keys_max: usize) -> Self {
-        KeyedLimiter { rate, buckets: Mutex::new(Recent::new(rate.refill, keys_max)) }
+        KeyedLimiter { rate, buckets: Mutex::new(Recent::new(rate.refill(), keys_max)) }
     }
 
     /// Takes a token from the key's bucket.
     pub fn check(&self, key: K, now: Instant) -> Result<(), RetryAfter> {
-        self.buckets().entry(key, || Bucket::full(now), now).take(self.rate, now)
+        self.buckets.lock().entry(key, || TokenBucket::full(now), now).take(self.rate, now)
     }
 
     /// Takes as many tokens, if there is one.
     pub fn charge(&self, key: K, count: u32, now: Instant) -> Result<(), RetryAfter> {
-        self.buckets().entry(key, || Bucket::full(now), now).charge(self.rate, count, now)
+        self.buckets.lock().entry(key, || TokenBucket::full(now), now).charge(self.rate, count, now)
     }
 
     /// Gives back a token that was taken: what was limited turned out to be harmless.
     pub fn give_back(&self, key: &K) {
-        if let Some(bucket) = self.buckets().get_mut(key) {
+        if let Some(bucket) = self.buckets.lock().get_mut(key) {
             bucket.give_back(self.rate);
         }
     }
 
     /// Keys held at present, never more than allowed.
     pub fn keys(&self) -> usize {
-        self.buckets().len()
+        self.buckets.lock().len()
     }
 
     /// Keys whose limit was forgotten because there were too many of them.
     pub fn forgotten(&self) -> u64 {
-        self.buckets().forgotten()
-    }
-
-    // Every state in between is a valid one, so a poisoned lock is taken all the same.
-    fn buckets(&self) -> MutexGuard<'_, Recent<K, Bucket>> {
-        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+        self.buckets.lock().forgotten()
     }
 }
 
@@ -178,6 +85,8 @@ pub fn address_key(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::num::NonZeroU32;
+    use std::time::Duration;
 
     fn count(n: u32) -> NonZeroU32 {
         NonZeroU32::new(n).unwrap()
@@ -209,33 +118,12 @@ mod tests {
     }
 
     #[test]
-    fn a_session_may_burst_to_more_than_its_rate() {
-        let rate = Rate::per_second(count(50), count(200));
-        let start = Instant::now();
-        let mut bucket = Bucket::full(start);
-        let taken = (0..1000).filter(|_| bucket.take(rate, start).is_ok()).count();
-        assert_eq!(taken, 200);
-        let later = start + SECOND;
-        let taken = (0..1000).filter(|_| bucket.take(rate, later).is_ok()).count();
-        assert_eq!(taken, 50);
-        assert!(!bucket.is_full(later));
-        assert!(bucket.is_full(later + 4 * SECOND));
-    }
-
-    #[test]
     fn what_is_owed_is_waited_for() {
         let limiter = KeyedLimiter::new(Rate::per_minute(count(60)), 100);
         let start = Instant::now();
         assert_eq!(limiter.charge("driver", 100, start), Ok(()), "there was one");
         assert_eq!(limiter.check("driver", start).unwrap_err().as_secs(), 41);
         assert_eq!(limiter.check("driver", start + 41 * SECOND), Ok(()));
-    }
-
-    #[test]
-    fn retry_after_is_never_zero_and_rounds_up() {
-        assert_eq!(RetryAfter(Duration::from_millis(1)).as_secs(), 1);
-        assert_eq!(RetryAfter(Duration::from_millis(1001)).as_secs(), 2);
-        assert_eq!(RetryAfter(2 * SECOND).as_secs(), 2);
     }
 
     #[test]
@@ -291,26 +179,6 @@ mod tests {
     }
 
     proptest! {
-        /// The plain definition of a token bucket, in whole milliseconds, agrees at every step.
-        #[test]
-        fn a_bucket_is_a_token_bucket(burst in 1u32..20, steps in prop::collection::vec(0u64..400, 1..200)) {
-            let rate = Rate::per_second(count(10), count(burst));
-            let start = Instant::now();
-            let mut bucket = Bucket::full(start);
-            let (mut millitokens, mut at_ms) = (u64::from(burst) * 100, 0);
-            for step_ms in steps {
-                at_ms += step_ms;
-                // Ten a second: one hundred milliseconds for each token.
-                millitokens = (millitokens + step_ms).min(u64::from(burst) * 100);
-                let expected = millitokens >= 100;
-                let taken = bucket.take(rate, start + Duration::from_millis(at_ms)).is_ok();
-                prop_assert_eq!(taken, expected);
-                if taken {
-                    millitokens -= 100;
-                }
-            }
-        }
-
         /// Whatever the traffic: a limiter with room for all keys decides as one bucket for each key would.
         #[test]
         fn dropping_keys_never_changes_a_decision(asks in prop::collection::vec((0u8..8, 0u64..40), 1..300)) {
@@ -318,7 +186,7 @@ mod tests {
             let limiter = KeyedLimiter::new(rate, 16);
             let start = Instant::now();
             let mut now = start;
-            let mut buckets = [Bucket::full(start); 8];
+            let mut buckets = [TokenBucket::full(start); 8];
             for (key, step_secs) in asks {
                 now += Duration::from_secs(step_secs);
                 let expected = buckets[usize::from(key)].take(rate, now);
@@ -328,21 +196,5 @@ mod tests {
             prop_assert_eq!(limiter.forgotten(), 0);
         }
 
-        /// Told when to come again, one is let in then, and not sooner.
-        #[test]
-        fn retry_after_tells_the_truth(per_minute in 1u32..1000, early_ns in 1u64..1_000_000) {
-            let rate = Rate::per_minute(count(per_minute));
-            let start = Instant::now();
-            let mut bucket = Bucket::full(start);
-            let wait = loop {
-                if let Err(refused) = bucket.take(rate, start) {
-                    break refused.as_duration();
-                }
-            };
-            let mut early = bucket;
-            let sooner = start + wait.saturating_sub(Duration::from_nanos(early_ns));
-            prop_assert!(early.take(rate, sooner).is_err());
-            prop_assert!(bucket.take(rate, start + wait).is_ok());
-        }
     }
 }

@@ -4,6 +4,7 @@
 //! Invariant: nobody gets an answer before those who must know its reason have heard of the commit. Announcements that
 //! were lost after a commit, and commits by another process, are found by a look every second.
 
+use crate::actors::foundation::Foundation;
 use crate::actors::matcher::MatcherHandle;
 use crate::actors::principals::Principals;
 use crate::actors::push::PushHandle;
@@ -151,13 +152,8 @@ pub struct Announcer {
 }
 
 /// From now on all of them hear of each commit. The looks run on the arbiter.
-pub fn start(
-    hearers: Hearers,
-    database: Database,
-    clock: SharedClock,
-    metrics: Arc<Metrics>,
-    arbiter: &ArbiterHandle,
-) -> Addr<Announcer> {
+pub fn start(foundation: &Foundation, hearers: Hearers, arbiter: &ArbiterHandle) -> Addr<Announcer> {
+    let Foundation { database, clock, metrics } = foundation.clone();
     let (registry, rooms) = (hearers.registry.clone(), hearers.rooms.clone());
     database.publish_to(move |committed| hearers.hear(&committed));
     let repair = RepairLook::default();

@@ -3,6 +3,7 @@
 //!
 //! A session is answered once it will hear of every later commit; only then does it read the store.
 
+use crate::actors::foundation::Foundation;
 use crate::actors::presence::{Arrival, Presence};
 use crate::actors::registry::{Listener, Registered, Registry};
 use crate::actors::session::Ended;
@@ -26,13 +27,13 @@ pub struct Dispatcher {
 }
 
 pub fn start(
+    foundation: &Foundation,
     registry: Arc<Registry>,
     presence: Arc<Presence>,
     silence: Addr<Silence>,
-    clock: SharedClock,
-    metrics: Arc<Metrics>,
     arbiter: &ArbiterHandle,
 ) -> Addr<Dispatcher> {
+    let Foundation { clock, metrics, .. } = foundation.clone();
     let dispatcher = Dispatcher { registry, presence, silence, clock, metrics };
     Dispatcher::start_in_arbiter(arbiter, |_| dispatcher)
 }

@@ -7,7 +7,8 @@ use crate::domain::ride_book::{
     Admitted, Applicant, Claim, NotAdmitted, RideBook, RideKey, RideKeyRule, Seat,
 };
 use crate::metrics::Metrics;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a socket may take to answer for its app when the app seems to come again: longer than a bad network delays a ping
@@ -45,7 +46,7 @@ impl Entrance {
         claim: Option<Claim>,
         fresh: RideKey,
     ) -> Result<Admission, NotAdmitted> {
-        let mut book = self.book();
+        let mut book = self.book.lock();
         let entered = book.enter(&ride, applicant, claim, fresh, Instant::now());
         self.metrics.rides_held.set(book.len() as f64);
         drop(book);
@@ -60,7 +61,7 @@ impl Entrance {
     /// more than a minute. Asks each socket of the ride now, and gives them up where none answers: true, nobody is there any more.
     /// False where one does, or has not begun: then it is somebody else who comes.
     pub async fn give_up_the_silent(&self, ride: &RideId) -> bool {
-        let Some(sessions) = self.book().sessions(ride) else { return false };
+        let Some(sessions) = self.book.lock().sessions(ride) else { return false };
         let asked = Instant::now();
         sessions.iter().for_each(SessionHandle::ping);
         while asked.elapsed() < ANSWER_WITHIN {
@@ -82,30 +83,25 @@ impl Entrance {
     }
 
     fn is_empty(&self, ride: &RideId) -> bool {
-        self.book().sessions(ride).is_some_and(|sessions| sessions.is_empty())
-    }
-
-    // What stands under the lock is whole at every moment, so a poisoned one is, too.
-    fn book(&self) -> MutexGuard<'_, RideBook<SessionHandle<ToClient>>> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock().sessions(ride).is_some_and(|sessions| sessions.is_empty())
     }
 }
 
 impl Admission {
     /// The session has begun: the others of its ride can speak to it.
     pub fn seated(&self, handle: SessionHandle<ToClient>) {
-        self.entrance.book().seated(&self.ride, self.seat, handle);
+        self.entrance.book.lock().seated(&self.ride, self.seat, handle);
     }
 
     /// The other sessions of the ride.
     pub fn others(&self) -> Vec<SessionHandle<ToClient>> {
-        self.entrance.book().others(&self.ride, self.seat)
+        self.entrance.book.lock().others(&self.ride, self.seat)
     }
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        let mut book = self.entrance.book();
+        let mut book = self.entrance.book.lock();
         let handle = book.leave(&self.ride, self.seat, Instant::now());
         self.entrance.metrics.rides_held.set(book.len() as f64);
         // A session's last handle frees what waits for it, which is nothing to do under a lock.

@@ -4,6 +4,7 @@ pub mod announcer;
 pub mod dispatcher;
 pub mod driven;
 pub mod entrance;
+pub mod foundation;
 pub mod matcher;
 mod once_each;
 pub mod positions;

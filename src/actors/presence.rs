@@ -12,8 +12,8 @@ use crate::contracts::Contract;
 use crate::domain::ids::{AccountId, DriverId};
 use crate::rate_limit::Limit;
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 pub struct Presence {
@@ -64,13 +64,13 @@ impl Presence {
     }
 
     pub fn is_connected(&self, account: AccountId) -> bool {
-        self.accounts().get(&account).is_some_and(Attendance::is_here)
+        self.accounts.lock().get(&account).is_some_and(Attendance::is_here)
     }
 
     /// Whether a socket is open that came with this log-in.
     pub fn is_log_in_connected(&self, account: AccountId, log_in: Uuid) -> bool {
         let is_of = |present: &Present| present.log_in == Some(log_in);
-        self.accounts().get(&account).is_some_and(|attendance| attendance.sessions.iter().any(is_of))
+        self.accounts.lock().get(&account).is_some_and(|attendance| attendance.sessions.iter().any(is_of))
     }
 
     /// Whether somebody could confirm an event: connected, or so within this moment and perhaps on the way back.
@@ -79,7 +79,7 @@ impl Presence {
         let is_near = |attendance: &Attendance| {
             attendance.is_here() || attendance.left_at.is_some_and(|left_at| now - left_at < moment)
         };
-        now < self.began_at + moment || self.accounts().get(&account).is_some_and(is_near)
+        now < self.began_at + moment || self.accounts.lock().get(&account).is_some_and(is_near)
     }
 
     /// Not connected now, nor within `span`. Nobody is known to be away before we have run for so long.
@@ -88,7 +88,7 @@ impl Presence {
         let is_gone = |attendance: &Attendance| {
             !attendance.is_here() && attendance.left_at.is_none_or(|left_at| left_at < before)
         };
-        self.knows_who_is_away(span) && self.accounts().get(&account).is_none_or(is_gone)
+        self.knows_who_is_away(span) && self.accounts.lock().get(&account).is_none_or(is_gone)
     }
 
     /// Whether we have run for so long that somebody can be known to be away.
@@ -103,7 +103,7 @@ impl Presence {
         let Arrival { session, contract, driver, log_in, expires_at, sessions_max } = arrival;
         // A token ends when its time has passed, whatever the clock is set to meanwhile.
         let expires_at = expires_at.map(|at| now.steady_until(at));
-        let mut accounts = self.accounts();
+        let mut accounts = self.accounts.lock();
         let attendance = accounts.entry(account).or_default();
         let is_ghost = |older: &mut Present| contract.is_exclusive() && older.contract == contract;
         let mut gone: Vec<Present> = attendance.sessions.extract_if(.., is_ghost).collect();
@@ -126,7 +126,7 @@ impl Presence {
 
     /// Lets a session out. Returns it where it was the account's last.
     pub(super) fn left(&self, account: AccountId, session: Uuid) -> Option<Present> {
-        let mut accounts = self.accounts();
+        let mut accounts = self.accounts.lock();
         let attendance = accounts.get_mut(&account)?;
         let index = attendance.sessions.iter().position(|present| present.session == session)?;
         let last = attendance.sessions.remove(index);
@@ -146,7 +146,7 @@ impl Presence {
         ends_at: DateTime<Utc>,
     ) {
         let expires_at = self.clock.moment().steady_until(ends_at);
-        let mut accounts = self.accounts();
+        let mut accounts = self.accounts.lock();
         let sessions = accounts.get_mut(&account).into_iter().flat_map(|attendance| &mut attendance.sessions);
         for present in sessions.filter(|present| present.session == session) {
             present.expires_at = Some(expires_at);
@@ -163,17 +163,12 @@ impl Presence {
 
     fn expired(&self) -> Vec<(AccountId, Uuid)> {
         let (now, mut expired) = (self.clock.steady(), Vec::new());
-        self.accounts().retain(|account, attendance| {
+        self.accounts.lock().retain(|account, attendance| {
             let ended = |present: &&Present| present.expires_at.is_some_and(|at| at <= now);
             expired.extend(attendance.sessions.iter().filter(ended).map(|ended| (*account, ended.session)));
             attendance.is_here() || attendance.left_at.is_some_and(|left_at| now - left_at <= self.kept_for)
         });
         expired
-    }
-
-    // What is under the lock is whole at every moment, so a poisoned one is, too.
-    fn accounts(&self) -> MutexGuard<'_, HashMap<AccountId, Attendance>> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -274,7 +269,7 @@ mod tests {
         assert!(!presence.is_away(ACCOUNT, KEPT_FOR), "they left just so long ago");
         clock.advance(TimeDelta::seconds(1));
         presence.expired();
-        assert!(presence.accounts().is_empty());
+        assert!(presence.accounts.lock().is_empty());
         assert!(presence.is_away(ACCOUNT, KEPT_FOR));
     }
 

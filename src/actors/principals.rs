@@ -7,8 +7,8 @@
 use crate::domain::ids::AccountId;
 use crate::operations::authentication::Principal;
 use crate::operations::tokens::VerifiedClaims;
+use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -41,7 +41,7 @@ pub struct Began(u64);
 
 impl Principals {
     pub fn find(&self, claims: &VerifiedClaims, now: Instant) -> Result<Principal, Began> {
-        let state = self.state();
+        let state = self.state.lock();
         match state.recent.get(&(claims.sub, claims.session)) {
             Some((principal, read_at)) if now.duration_since(*read_at) < KEPT_FOR => Ok(principal.clone()),
             _ => Err(Began(state.forgotten)),
@@ -50,7 +50,7 @@ impl Principals {
 
     /// Keeps what was read, unless an account was forgotten since the read began: it may be this one.
     pub fn keep(&self, claims: &VerifiedClaims, principal: &Principal, began: Began, now: Instant) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.note_use(principal);
         if state.forgotten != began.0 {
             return;
@@ -63,23 +63,18 @@ impl Principals {
 
     /// Somebody was let in otherwise than by a request, with a socket.
     pub fn note_use(&self, principal: &Principal) {
-        self.state().note_use(principal);
+        self.state.lock().note_use(principal);
     }
 
     /// The log-ins that were used since this was asked last.
     pub fn take_used(&self) -> HashSet<Uuid> {
-        std::mem::take(&mut self.state().used)
+        std::mem::take(&mut self.state.lock().used)
     }
 
     pub fn forget(&self, account: AccountId) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.forgotten += 1;
         state.recent.retain(|_, (principal, _)| principal.account != account);
-    }
-
-    // Maps and a number, whole at every moment.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

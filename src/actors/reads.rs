@@ -5,13 +5,15 @@
 //! wait longer and are tried again; once [`WAITING_MAX`] wait, [`ReadLog::has_room`] says so, and further reads are
 //! refused: no read may go unrecorded.
 
+use crate::actors::foundation::Foundation;
 use crate::clock::SharedClock;
 use crate::domain::audit::Subject;
 use crate::metrics::Metrics;
 use crate::operations::audit::{self, Call};
 use crate::store::{Chain, Database, NewAudit, StoreError};
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// About 4 MB, and an hour of a dozen consoles.
@@ -77,7 +79,8 @@ impl State {
 }
 
 /// Begins to write what is noted.
-pub fn start(database: Database, clock: SharedClock, metrics: Arc<Metrics>) -> ReadLog {
+pub fn start(foundation: &Foundation) -> ReadLog {
+    let Foundation { database, clock, metrics } = foundation.clone();
     let shared = Shared { database, clock, metrics, state: Mutex::default(), writing: Default::default() };
     let log = ReadLog { shared: Arc::new(shared) };
     let shared = log.shared.clone();
@@ -101,7 +104,7 @@ pub fn start(database: Database, clock: SharedClock, metrics: Arc<Metrics>) -> R
 
 impl ReadLog {
     pub fn has_room(&self) -> bool {
-        let has_room = self.shared.state().waiting.len() < WAITING_MAX;
+        let has_room = self.shared.state.lock().waiting.len() < WAITING_MAX;
         if !has_room {
             self.shared.metrics.audit_refused.increment(1);
         }
@@ -112,7 +115,7 @@ impl ReadLog {
     pub fn note(&self, call: &Call, subjects: &[Subject]) {
         let at = self.shared.clock.now().naive_utc();
         let now = Instant::now();
-        let mut state = self.shared.state();
+        let mut state = self.shared.state.lock();
         if subjects.is_empty() {
             state.note(call.row(None, at), now);
         }
@@ -124,7 +127,7 @@ impl ReadLog {
     /// Writes what is left, for the server's end.
     pub async fn drain(&self, deadline: Instant) {
         let written = tokio::time::timeout_at(deadline.into(), self.shared.write()).await;
-        let left = self.shared.state().waiting.len();
+        let left = self.shared.state.lock().waiting.len();
         if !matches!(written, Ok(Ok(()))) {
             log::warn!("reads by operators not recorded at shutdown: {left} rows");
         }
@@ -132,28 +135,23 @@ impl ReadLog {
 }
 
 impl Shared {
-    // A list and a map, whole at every moment.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     async fn write(&self) -> Result<(), StoreError> {
         let _one_at_a_time = self.writing.lock().await;
         loop {
             let batch: Vec<NewAudit> = {
-                let state = self.state();
+                let state = self.state.lock();
                 self.metrics.audit_waiting.set(state.waiting.len() as f64);
                 state.waiting.iter().take(BATCH_ROWS).cloned().collect()
             };
             if batch.is_empty() {
                 let now = Instant::now();
-                self.state().recent.retain(|_, at| now.duration_since(*at) < SAME_LOOK);
+                self.state.lock().recent.retain(|_, at| now.duration_since(*at) < SAME_LOOK);
                 return Ok(());
             }
             let rows = batch.len();
             // They leave the list once they are in; who notes meanwhile adds behind them.
             self.database.write_bulk(move |tx| audit::write(tx, &batch)).await?;
-            self.state().waiting.drain(..rows);
+            self.state.lock().waiting.drain(..rows);
         }
     }
 }

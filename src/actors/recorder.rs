@@ -4,15 +4,17 @@
 //! when a batch is full. Every accepted position is written or counted as dropped, and nothing leaves the buffer before
 //! it is committed.
 
+use crate::actors::foundation::Foundation;
 use crate::domain::ids::DriverId;
 use crate::domain::position::Fix;
 use crate::metrics::Metrics;
 use crate::store::{Chain, Database, LivePosition, Mark, NewLocation, StoreError, bulk};
 use actix::prelude::*;
 use chrono::{DateTime, NaiveDateTime, Utc};
+use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -98,7 +100,7 @@ impl RecorderHandle {
             battery_level: fix.battery_level,
             created_at: fix.measured_at.naive_utc(),
         };
-        let mut positions = lock(&shared.positions);
+        let mut positions = shared.positions.lock();
         positions.push(Accepted { row, seen_at: seen_at.map(|at| at.naive_utc()), may_repeat });
         let is_batch = positions.len() == FLUSH_ROWS;
         drop(positions);
@@ -112,7 +114,7 @@ impl RecorderHandle {
 
     /// Queues marks; they are in the database within a flush interval, or when somebody asks for it.
     pub fn mark(&self, marks: impl IntoIterator<Item = Mark>) {
-        let mut queued = lock(&self.shared.marks);
+        let mut queued = self.shared.marks.lock();
         let before = queued.len();
         queued.extend(marks);
         self.shared.waiting_marks.fetch_add(queued.len() - before, Ordering::Release);
@@ -175,7 +177,7 @@ impl Shared {
     /// In batches, as everything in bulk: decisions go between them. False where the database did not take them.
     async fn write_marks(&self) -> bool {
         let _one_at_a_time = self.writing_marks.lock().await;
-        let mut marks = std::mem::take(&mut *lock(&self.marks));
+        let mut marks = std::mem::take(&mut *self.marks.lock());
         while !marks.is_empty() {
             let rest = marks.split_off(marks.len().min(BATCH_ROWS));
             let batch = Arc::new(marks);
@@ -187,7 +189,7 @@ impl Shared {
                 Ok(()) => self.waiting_marks.fetch_sub(batch.len(), Ordering::Release),
                 Err::<(), StoreError>(error) => {
                     log::warn!("confirmations could not be written, trying again: {}", Chain(&error));
-                    lock(&self.marks).splice(0..0, batch.iter().cloned().chain(rest));
+                    self.marks.lock().splice(0..0, batch.iter().cloned().chain(rest));
                     return false;
                 }
             };
@@ -209,7 +211,8 @@ pub struct Recorder {
 }
 
 /// Starts the recorder on an arbiter of its own.
-pub fn start(options: RecorderOptions, database: Database, metrics: Arc<Metrics>) -> RecorderHandle {
+pub fn start(options: RecorderOptions, foundation: &Foundation) -> RecorderHandle {
+    let Foundation { database, metrics, .. } = foundation.clone();
     let shared = Arc::new(Shared {
         database,
         metrics,
@@ -308,7 +311,7 @@ impl Recorder {
         if self.flushing || self.pause.lasts(Instant::now()) {
             return;
         }
-        let rows = std::mem::take(&mut *lock(&self.shared.positions));
+        let rows = std::mem::take(&mut *self.shared.positions.lock());
         let live = self.live.take_due(&rows, Instant::now());
         let asked = std::mem::take(&mut self.asked);
         if rows.is_empty() && live.is_empty() {
@@ -325,7 +328,7 @@ impl Recorder {
                 recorder.live.put_back(written.err().unwrap_or_default());
                 // Who asked meanwhile found this one under way, and so did the Flush of a batch that has come.
                 let is_more =
-                    !recorder.asked.is_empty() || lock(&recorder.shared.positions).len() >= FLUSH_ROWS;
+                    !recorder.asked.is_empty() || recorder.shared.positions.lock().len() >= FLUSH_ROWS;
                 if is_written && is_more {
                     ctx.notify(Flush);
                 }
@@ -346,7 +349,7 @@ impl Shared {
     /// made room on; a table that is gone does not come back.
     fn is_hopeless(&self, error: &StoreError) -> bool {
         !error.may_pass()
-            && lock(&self.refused_since).get_or_insert_with(Instant::now).elapsed() >= REFUSED_MAX
+            && self.refused_since.lock().get_or_insert_with(Instant::now).elapsed() >= REFUSED_MAX
     }
 
     /// Writes rows in batches, the live positions with the first. What can't be written goes back to the front of the buffer
@@ -368,7 +371,7 @@ impl Shared {
             };
             match written {
                 Ok(stored) => {
-                    *lock(&self.refused_since) = None;
+                    *self.refused_since.lock() = None;
                     self.waiting_positions.fetch_sub(batch.len(), Ordering::Release);
                     self.metrics.positions_stored.increment(stored as u64);
                     self.metrics.positions_repeated.increment((batch.len() - stored) as u64);
@@ -381,7 +384,7 @@ impl Shared {
                 Err(error) => {
                     let waiting = self.waiting_positions.load(Ordering::Relaxed);
                     log::warn!("positions not written yet waiting={waiting}: {}", Chain(&error));
-                    let mut buffer = lock(&self.positions);
+                    let mut buffer = self.positions.lock();
                     buffer.splice(0..0, batch.iter().cloned().chain(rest));
                     return Err(live.to_vec());
                 }
@@ -460,11 +463,6 @@ impl Accepted {
         let NewLocation { driver_id, latitude, longitude, heading, speed, .. } = self.row;
         Some(LivePosition { driver_id, latitude, longitude, heading, speed, measured_at: self.seen_at? })
     }
-}
-
-// Only pushes and takes run under these locks, so a poisoned one is whole.
-fn lock<T>(buffer: &Mutex<T>) -> MutexGuard<'_, T> {
-    buffer.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -14,9 +14,12 @@ use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, DriverId, EventId};
 use crate::operations::tokens::VerifiedClaims;
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
+
+/// Why a session is closed whose token is no good any more before it ends.
+const REVOKED: &str = "access revoked";
 
 #[derive(Default)]
 pub struct Registry {
@@ -58,8 +61,8 @@ impl Listener {
         self.claims.as_ref().and_then(|claims| claims.session)
     }
 
-    fn revoke(&self) {
-        self.handle.close(CloseCode::AuthenticationFailed, "access revoked");
+    fn is(&self, session: Uuid) -> bool {
+        self.handle.session_id() == session
     }
 }
 
@@ -75,7 +78,7 @@ pub(super) struct Repaired {
 impl Registry {
     /// Whether nobody is connected at all.
     pub(super) fn is_empty(&self) -> bool {
-        self.accounts().is_empty()
+        self.accounts.lock().is_empty()
     }
 
     /// Hands what was committed to the sessions that it concerns.
@@ -83,10 +86,10 @@ impl Registry {
         for announcement in &committed.announcements {
             match announcement {
                 Announcement::AccessRevoked { account, but } => {
-                    self.close_those(*account, |session| but.is_none() || session.log_in() != *but);
+                    self.close_those(*account, REVOKED, |session| but.is_none() || session.log_in() != *but);
                 }
                 Announcement::GrantRevoked { account, log_in } => {
-                    self.close_those(*account, |session| session.log_in() == Some(*log_in));
+                    self.close_those(*account, REVOKED, |session| session.log_in() == Some(*log_in));
                 }
                 // They are at hand, and follow.
                 Announcement::Recorded { .. } => {}
@@ -106,7 +109,7 @@ impl Registry {
         new: Listener,
         gone: &[Uuid],
     ) -> Vec<SessionHandle<ToClient>> {
-        let mut accounts = self.accounts();
+        let mut accounts = self.accounts.lock();
         let connected = accounts.entry(account).or_default();
         let is_gone = |older: &mut Listener| gone.contains(&older.handle.session_id());
         let replaced = connected.sessions.extract_if(.., is_gone).map(|older| older.handle).collect();
@@ -116,10 +119,9 @@ impl Registry {
 
     /// Lets a session out.
     pub(super) fn leave(&self, account: AccountId, session: Uuid) {
-        let mut accounts = self.accounts();
+        let mut accounts = self.accounts.lock();
         let Some(connected) = accounts.get_mut(&account) else { return };
-        let mut sessions = connected.sessions.iter();
-        let Some(index) = sessions.position(|other| other.handle.session_id() == session) else { return };
+        let Some(index) = connected.sessions.iter().position(|listener| listener.is(session)) else { return };
         // A session's last handle frees what waits for it, which is nothing to do under a lock.
         let left = connected.sessions.remove(index);
         if connected.sessions.is_empty() {
@@ -131,26 +133,22 @@ impl Registry {
 
     /// A session has brought a fresh token.
     pub(super) fn renew(&self, account: AccountId, session: Uuid, claims: VerifiedClaims) {
-        let mut accounts = self.accounts();
+        let mut accounts = self.accounts.lock();
         let mut sessions =
             accounts.get_mut(&account).into_iter().flat_map(|connected| &mut connected.sessions);
-        if let Some(listener) = sessions.find(|other| other.handle.session_id() == session) {
+        if let Some(listener) = sessions.find(|listener| listener.is(session)) {
             listener.claims = Some(Box::new(claims));
         }
     }
 
     /// Closes a session whose token has ended.
     pub(super) fn close_expired(&self, account: AccountId, session: Uuid) {
-        let accounts = self.accounts();
-        let mut sessions = accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions);
-        if let Some(listener) = sessions.find(|other| other.handle.session_id() == session) {
-            listener.handle.close(CloseCode::AuthenticationFailed, "token expired");
-        }
+        self.close_those(account, "token expired", |listener| listener.is(session));
     }
 
     /// Tells sessions of events that were not announced here.
     pub(super) fn repair(&self, newest: Vec<(AccountId, EventId)>) -> Repaired {
-        let mut accounts = self.accounts();
+        let mut accounts = self.accounts.lock();
         let mut repaired = Repaired::default();
         for (account, id) in newest {
             let Some(connected) = accounts.get_mut(&account) else { continue };
@@ -170,7 +168,7 @@ impl Registry {
 
     /// An event is encoded once for all sessions of a contract.
     fn deliver(&self, event: &Event) {
-        let mut accounts = self.accounts();
+        let mut accounts = self.accounts.lock();
         let Some(connected) = accounts.get_mut(&event.account) else { return };
         connected.announced = connected.announced.max(event.id);
         let mut texts = OnceEach::default();
@@ -183,15 +181,17 @@ impl Registry {
         }
     }
 
-    fn close_those(&self, account: AccountId, which: impl Fn(&Listener) -> bool) {
-        let accounts = self.accounts();
+    /// Closes with 4001 those of the account's sessions.
+    fn close_those(&self, account: AccountId, reason: &'static str, which: impl Fn(&Listener) -> bool) {
+        let accounts = self.accounts.lock();
         let sessions = accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions);
-        sessions.filter(|session| which(session)).for_each(Listener::revoke);
+        let closing = sessions.filter(|listener| which(listener));
+        closing.for_each(|listener| listener.handle.close(CloseCode::AuthenticationFailed, reason));
     }
 
     /// What the sessions of these accounts came with, each by its session.
     pub(super) fn claims_of(&self, revoked: &BTreeSet<AccountId>) -> Vec<(AccountId, Uuid, VerifiedClaims)> {
-        let accounts = self.accounts();
+        let accounts = self.accounts.lock();
         let of = |account: &AccountId| {
             let account = *account;
             let sessions = accounts.get(&account).into_iter().flat_map(|connected| &connected.sessions);
@@ -205,11 +205,6 @@ impl Registry {
 
     /// Closes one session, which came with what is no good any more.
     pub(super) fn close_revoked(&self, account: AccountId, session: Uuid) {
-        self.close_those(account, |other| other.handle.session_id() == session);
-    }
-
-    // What stands under the lock is whole at every moment, so a poisoned one is, too.
-    fn accounts(&self) -> MutexGuard<'_, HashMap<AccountId, Connected>> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.close_those(account, REVOKED, |listener| listener.is(session));
     }
 }

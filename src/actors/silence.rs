@@ -5,6 +5,7 @@
 //! Invariant: the transaction that would act on somebody's absence checks once more whether they are back. Connecting
 //! is a decision on the same row, so one of the two comes first.
 
+use crate::actors::foundation::Foundation;
 use crate::actors::positions::Positions;
 use crate::actors::presence::Presence;
 use crate::clock::SharedClock;
@@ -13,9 +14,9 @@ use crate::domain::ids::{AccountId, DriverId};
 use crate::metrics::Metrics;
 use crate::operations::rides::{self, Waiting};
 use crate::operations::{self, drivers};
-use crate::store::{Chain, Database, StoreError};
+use crate::store::{Chain, Conn, Database, StoreError};
 use actix::prelude::*;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +25,6 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// When silence means something.
 #[derive(Clone, Copy, Debug)]
 pub struct SilenceOptions {
-    pub deliveries_max: i64,
     /// Then a driver becomes offline.
     pub offline_after: TimeDelta,
     /// Then the passenger of a ride hears that its driver is lost, …
@@ -46,13 +46,12 @@ pub struct Silence {
 
 pub fn start(
     options: SilenceOptions,
+    foundation: &Foundation,
     presence: Arc<Presence>,
     positions: Positions,
-    database: Database,
-    clock: SharedClock,
-    metrics: Arc<Metrics>,
     arbiter: &ArbiterHandle,
 ) -> Addr<Silence> {
+    let Foundation { database, clock, metrics } = foundation.clone();
     let silence = Silence { database, presence, positions, clock, metrics, options };
     Silence::start_in_arbiter(arbiter, |_| silence)
 }
@@ -62,8 +61,9 @@ impl Actor for Silence {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(INTERVAL, |silence, ctx| {
-            silence.look_for_lost_drivers(ctx);
-            silence.look_for_silent_drivers(ctx);
+            let SilenceOptions { offline_after, lost_after, .. } = silence.options;
+            silence.look("lost drivers", lost_after, rides::waiting_since, Self::lose_drivers, ctx);
+            silence.look("silent drivers", offline_after, drivers::silent_for, Self::set_silent_offline, ctx);
         });
     }
 }
@@ -82,12 +82,11 @@ impl Handler<Goodbye> for Silence {
     /// If they are back by the time this is decided, they stay online.
     fn handle(&mut self, Goodbye { account, driver }: Goodbye, ctx: &mut Self::Context) {
         let (database, presence) = (self.database.clone(), self.presence.clone());
-        let deliveries_max = self.options.deliveries_max;
         let offline = async move {
             database
                 .write(move |tx| {
                     let is_back = || presence.is_connected(account);
-                    drivers::say_goodbye(tx, driver, is_back, deliveries_max)
+                    drivers::say_goodbye(tx, driver, is_back)
                 })
                 .await
         };
@@ -103,22 +102,30 @@ impl Silence {
         move |account, driver| presence.is_connected(account) || positions.heard_within(driver, span)
     }
 
-    /// Rides whose driver has vanished before the pickup.
-    fn look_for_lost_drivers(&mut self, ctx: &mut Context<Self>) {
-        let (now, span) = (self.clock.now(), self.options.lost_after);
+    /// Reads of whom nothing was heard for `span`, and acts on what is found; `what` is looked for.
+    fn look<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        span: TimeDelta,
+        read: fn(&mut Conn<'_>, DateTime<Utc>, TimeDelta) -> Result<Vec<T>, StoreError>,
+        act: fn(&Self, Vec<T>, &mut Context<Self>),
+        ctx: &mut Context<Self>,
+    ) {
         if !self.presence.knows_who_is_away(span) {
             return;
         }
-        let database = self.database.clone();
-        let look = async move { database.read(move |conn| rides::waiting_since(conn, now, span)).await };
-        ctx.spawn(look.into_actor(self).map(move |waiting, silence, ctx| match waiting {
-            Ok(waiting) => silence.lose_drivers(waiting, ctx),
-            Err::<_, StoreError>(error) => log::warn!("can't check for lost drivers: {}", Chain(&error)),
+        let (database, now) = (self.database.clone(), self.clock.now());
+        let look = async move { database.read(move |conn| read(conn, now, span)).await };
+        ctx.spawn(look.into_actor(self).map(move |found, silence, ctx| match found {
+            Ok(found) => act(silence, found, ctx),
+            Err(StoreError::Closed) => {}
+            Err(error) => log::warn!("can't check for {what}: {}", Chain(&error)),
         }));
     }
 
+    /// Rides whose driver has vanished before the pickup.
     fn lose_drivers(&self, waiting: Vec<Waiting>, ctx: &mut Context<Self>) {
-        let SilenceOptions { deliveries_max, offers_again, lost_after, .. } = self.options;
+        let SilenceOptions { offers_again, lost_after, .. } = self.options;
         let is_lost = |ride: &Waiting| self.presence.is_away(ride.account, lost_after);
         let lost: Vec<_> = waiting.into_iter().filter(is_lost).collect();
         let (database, metrics) = (self.database.clone(), self.metrics.clone());
@@ -129,7 +136,7 @@ impl Silence {
                 let told = database
                     .write(move |tx| {
                         let is_back = || is_heard_of(ride.account, ride.driver);
-                        rides::lose_driver(tx, ride, lost_after, is_back, offers_again, deliveries_max)
+                        rides::lose_driver(tx, ride, lost_after, is_back, offers_again)
                     })
                     .await;
                 let Waiting { job, driver, .. } = ride;
@@ -149,22 +156,8 @@ impl Silence {
     }
 
     /// A driver with neither connection nor position for a while becomes offline.
-    fn look_for_silent_drivers(&mut self, ctx: &mut Context<Self>) {
-        let (now, span) = (self.clock.now(), self.options.offline_after);
-        if !self.presence.knows_who_is_away(span) {
-            return;
-        }
-        let database = self.database.clone();
-        let look = async move { database.read(move |conn| drivers::silent_for(conn, now, span)).await };
-        ctx.spawn(look.into_actor(self).map(move |silent, silence, ctx| match silent {
-            Ok(silent) => silence.set_silent_offline(silent, ctx),
-            Err(StoreError::Closed) => {}
-            Err(error) => log::warn!("can't check for silent drivers: {}", Chain(&error)),
-        }));
-    }
-
     fn set_silent_offline(&self, silent: Vec<(DriverId, AccountId)>, ctx: &mut Context<Self>) {
-        let SilenceOptions { deliveries_max, offline_after, .. } = self.options;
+        let SilenceOptions { offline_after, .. } = self.options;
         let is_away = |(_, account): &(DriverId, AccountId)| self.presence.is_away(*account, offline_after);
         let away: Vec<_> = silent.into_iter().filter(is_away).collect();
         let database = self.database.clone();
@@ -175,7 +168,7 @@ impl Silence {
                 let set = database
                     .write(move |tx| {
                         let is_back = || is_heard_of(account, driver);
-                        drivers::set_silent_offline(tx, driver, offline_after, is_back, deliveries_max)
+                        drivers::set_silent_offline(tx, driver, offline_after, is_back)
                     })
                     .await;
                 log_offline(driver, &set);

@@ -4,12 +4,14 @@
 use crate::contracts::BadMessage;
 use crate::contracts::driver_rest::{AssignedOrders, DriverOrder, order_word};
 use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::number::JsNumber;
 use crate::contracts::payment::PaymentFields;
 use crate::contracts::ride_rest::{Ride, RideDriver, RidePeople};
 use crate::domain::booking::BookingStatus;
 use crate::domain::contact::{Contact, NUMBER_KEPT};
 use crate::domain::event::DriverCard;
-use crate::domain::job::JobStatus;
+use crate::domain::job::{JobKind, JobStatus};
+use crate::domain::money::Money;
 use crate::domain::offer_detail::OfferDetail;
 use crate::domain::position::Position;
 use crate::domain::ride::ride_word;
@@ -39,7 +41,7 @@ pub fn payment(job: &Job) -> PaymentFields {
     PaymentFields {
         payment_method: job.payment.payment_method,
         payment_status: job.payment.payment_status,
-        amount: job.payable(),
+        amount: job.payable().map(Money::major),
     }
 }
 
@@ -92,14 +94,14 @@ pub fn ride(sight: Sight, standing: RideStanding) -> Ride {
     let driver = driver.map(|card| DriverCard { phone: card.phone.filter(|_| shows_number), ..card });
     let (estimated_fare, final_fare, amount) = (ride.estimated_fare(), ride.final_fare(), ride.payable());
     let job = ride.job;
-    let passenger_id = passenger.and_then(|account| account.public_id.parse().ok()).unwrap_or_default();
+    let passenger_id = passenger.map(|account| account.public_id).unwrap_or_default();
     let passenger_id = detail.passenger(passenger_id, job.id);
     let dropoff = job.dropoff().map(|exact| detail.dropoff(exact));
     let dropoff_address = if detail == OfferDetail::Full { job.dropoff_address } else { String::new() };
     Ride {
         ride_id: ride.ride_id,
         external_id: job.external_id,
-        status: ride_word(job.status),
+        status: ride_word(job.status).into(),
         ride_type: ride.ride_type.unwrap_or_default(),
         passenger_id,
         pickup_latitude: job.pickup_latitude,
@@ -108,15 +110,15 @@ pub fn ride(sight: Sight, standing: RideStanding) -> Ride {
         dropoff_longitude: dropoff.map(Position::longitude),
         pickup_address: job.pickup_address,
         dropoff_address,
-        estimated_fare,
+        estimated_fare: estimated_fare.into(),
         currency: amount.currency(),
-        distance_km: job.distance_km,
+        distance_km: JsNumber(job.distance_km),
         estimated_duration_minutes: ride.estimated_duration_minutes,
         scheduled_at: ride.scheduled_at.map(Into::into),
-        final_fare,
+        final_fare: final_fare.map(Into::into),
         payment_method: job.payment.payment_method,
         payment_status: job.payment.payment_status,
-        amount,
+        amount: amount.into(),
         driver: driver.map(|card| ride_driver(card, job.status)),
         passenger: None,
         people: None,
@@ -138,9 +140,7 @@ fn ride_driver(mut card: DriverCard, status: JobStatus) -> RideDriver {
 /// What a socket is told of a decision against it.
 pub fn refusal(refusal: Refusal) -> BadMessage {
     let message = match refusal {
-        Refusal::OrderState(state) => format!("the order is {}", order_word(state)),
-        Refusal::RideState(state) => format!("the ride is {}", ride_word(state)),
-        Refusal::BookingState(state) => format!("the booking is {}", BookingStatus::from(state).as_str()),
+        Refusal::State(kind, state) => format!("the {} is {}", kind.noun(), state_word(kind, state)),
         Refusal::PaymentState(state) => format!("the payment is {}", state.as_str()),
         other => other.to_string(),
     };
@@ -154,12 +154,21 @@ pub fn refusal(refusal: Refusal) -> BadMessage {
     }
 }
 
+/// A job's state in the word that its apps have for it.
+pub fn state_word(kind: JobKind, state: JobStatus) -> &'static str {
+    match kind {
+        JobKind::Delivery => order_word(state),
+        JobKind::Ride => ride_word(state),
+        JobKind::Service => BookingStatus::from(state).as_str(),
+    }
+}
+
 pub fn code_of(refusal: Refusal) -> ErrorCode {
     match refusal {
         Refusal::NotFound(_) => ErrorCode::NotFound,
-        Refusal::OrderState(_) => ErrorCode::OrderState,
-        Refusal::RideState(_) => ErrorCode::RideState,
-        Refusal::BookingState(_) => ErrorCode::BookingState,
+        Refusal::State(JobKind::Delivery, _) => ErrorCode::OrderState,
+        Refusal::State(JobKind::Ride, _) => ErrorCode::RideState,
+        Refusal::State(JobKind::Service, _) => ErrorCode::BookingState,
         Refusal::PaymentState(_) => ErrorCode::PaymentState,
         Refusal::NotCash => ErrorCode::NotCash,
         Refusal::PaymentMismatch => ErrorCode::PaymentMismatch,

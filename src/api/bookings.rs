@@ -20,7 +20,7 @@ use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::payment::{PaymentStatus, Terms};
 use crate::domain::role::Role;
 use crate::operations::authentication::Principal;
-use crate::operations::bookings::{self, Capacity, Party, Request};
+use crate::operations::bookings::{self, Party, Request};
 use crate::operations::{self, Refusal, accounts};
 use crate::store::reads::{self, BookingStanding, BookingsOf};
 use crate::store::{Conn, StoreError, Tx};
@@ -35,7 +35,6 @@ pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once,
         return Err(forbidden(caller.role));
     }
     let (customer, request) = request(&body.object()?, party)?;
-    let (currency, open_max) = (ctx.currency(), ctx.settings.limits.open.bookings_of_customer_max);
     if let Party::Customer(_) = party {
         ctx.account_limits.job(caller.account, Instant::now()).map_err(Problem::limited)?;
     }
@@ -43,8 +42,8 @@ pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once,
     decide(&ctx, key, CREATED, move |tx| {
         let named = accounts::customer_named(tx.conn(), &customer)?.ok_or(Refusal::NotFound("customer"))?;
         let made = match party {
-            Party::Customer(_) => bookings::ask_for(tx, named, &request, currency, open_max),
-            Party::Operator | Party::Technician(_) => bookings::create(tx, named, &request, currency),
+            Party::Customer(_) => bookings::ask_for(tx, named, &request),
+            Party::Operator | Party::Technician(_) => bookings::create(tx, named, &request),
         };
         Ok(shown(made?, party))
     })
@@ -161,12 +160,11 @@ pub async fn assign(
     let mut fields = Fields::of(&object);
     let driver = fields.required_named::<DriverId>("driver_id", &DRIVER_NAMES);
     let driver = fields.finish(|| driver)?;
-    let bookings_max = i64::from(ctx.settings.limits.bookings_per_driver_max.get());
-    let (id, capacity) = (id.into_inner(), Capacity { deliveries_max: ctx.deliveries_max(), bookings_max });
+    let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
         let driver = accounts::driver_named(tx.conn(), &driver)?.ok_or(Refusal::NotFound("driver"))?;
-        Ok(shown(bookings::assign(tx, id, driver, capacity)?, Party::Operator))
+        Ok(shown(bookings::assign(tx, id, driver)?, Party::Operator))
     })
     .await
 }
@@ -189,10 +187,10 @@ pub async fn set_status(
     let reason = fields.optional("reason", rules::reason_or_empty);
     let is_paid = paid_in_cash(&mut fields, party, wished);
     let wished = fields.finish(|| wished)?;
-    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     let set = move |tx: &mut Tx<'_>| {
-        let mut standing = bookings::set_status(tx, id, party, wished, reason.as_deref(), deliveries_max)?;
+        let mut standing = bookings::set_status(tx, id, party, wished, reason.as_deref())?;
         if let Some(technician) = is_paid {
             standing.booking.job = operations::payments::take_cash(tx, id, technician)?;
         }
@@ -230,12 +228,9 @@ pub async fn cancel(
     let mut fields = Fields::of(&object);
     let reason = fields.required("reason", rules::reason);
     let reason = fields.finish(|| reason)?;
-    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
-    decide(&ctx, key, OK, move |tx| {
-        Ok(shown(bookings::cancel(tx, id, party, &reason, deliveries_max)?, party))
-    })
-    .await
+    decide(&ctx, key, OK, move |tx| Ok(shown(bookings::cancel(tx, id, party, &reason)?, party))).await
 }
 
 fn party(principal: &Principal) -> Result<Party, Problem> {
@@ -320,7 +315,7 @@ mod tests {
     #[test]
     fn every_status_can_be_asked_for_in_its_word_and_no_other() {
         for word in BookingStatus::ALL {
-            assert_eq!(status(&json!(word.as_str())), Ok(*word));
+            assert_eq!(status(&json!(word.as_str())), Ok(word));
         }
         assert_eq!(status(&json!("PENDING")), Ok(BookingStatus::Pending));
         for wrong in [json!("pendin"), json!(""), json!(3), Value::Null] {

@@ -56,8 +56,7 @@ pub async fn set_status(ctx: web::Data<Context>, caller: DriverCaller, body: Bod
     let mut fields = Fields::of(&object);
     let wants = fields.required("status", rules::wants);
     let wants = fields.finish(|| wants)?;
-    let deliveries_max = ctx.deliveries_max();
-    let status = ctx.write(move |tx| drivers::set_wish(tx, caller.driver, wants, deliveries_max)).await?;
+    let status = ctx.write(move |tx| drivers::set_wish(tx, caller.driver, wants)).await?;
     Ok(json(&StatusAnswer { status: status.as_str() }))
 }
 
@@ -82,9 +81,9 @@ pub async fn set_order_status(
         fields.refuse("payment_status", "can be sent only together with delivered");
     }
     let step = fields.finish(|| step)?;
-    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let id = id.into_inner();
     let step = move |tx: &mut Tx<'_>| {
-        let mut moved = orders::step(tx, id, caller.driver, step, deliveries_max)?;
+        let mut moved = orders::step(tx, id, caller.driver, step)?;
         if let (Stepped::Order(job), true) = (&mut moved, is_paid) {
             *job = payments::take_cash(tx, id, caller.driver)?;
         }

@@ -50,7 +50,7 @@ mod second_factor;
 pub mod sockets;
 mod stats;
 
-use crate::actors::matcher::{Candidate, MatcherHandle, Nearest};
+use crate::actors::matcher::{Candidate, Choose, MatcherHandle, Nearest};
 use crate::actors::positions::Positions;
 use crate::actors::presence::Presence;
 use crate::actors::principals::Principals;
@@ -61,9 +61,8 @@ use crate::actors::session::Reaper;
 use crate::clock::SharedClock;
 use crate::config::{Profile, Settings};
 use crate::contracts::error_codes::ErrorCode;
-use crate::domain::currency::Currency;
-use crate::domain::ids::{AccountId, CustomerId, DriverId};
-use crate::domain::position::Position;
+use crate::domain::candidate::Considered;
+use crate::domain::ids::{AccountId, CustomerId};
 use crate::metrics::Metrics;
 use crate::operations;
 use crate::operations::passwords::Passwords;
@@ -114,28 +113,16 @@ pub struct Context {
 }
 
 impl Context {
-    /// The nearest available drivers, of any vehicle.
-    async fn nearest(
-        &self,
-        at: Position,
-        radius_m: f64,
-        count: usize,
-        except: Vec<DriverId>,
-    ) -> Result<Vec<Candidate>, Problem> {
-        self.search(Nearest { at, radius_m, count, vehicle_type: None, except }).await
+    /// The drivers to whom an order would be given, and those who would be passed over.
+    async fn choose(&self, choose: Choose) -> Result<Vec<Considered>, Problem> {
+        let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not there.");
+        self.matcher.choose(choose).await.map_err(gone)
     }
 
+    /// The nearest available drivers.
     async fn search(&self, search: Nearest) -> Result<Vec<Candidate>, Problem> {
         let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not running.");
         self.matcher.nearest(search).await.map_err(gone)
-    }
-
-    fn currency(&self) -> Currency {
-        self.settings.region.currency
-    }
-
-    fn deliveries_max(&self) -> i64 {
-        self.settings.deliveries_max()
     }
 
     async fn read<T: Send + 'static>(

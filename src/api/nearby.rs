@@ -45,7 +45,7 @@ pub async fn nearby(ctx: web::Data<Context>, Caller(caller): Caller, query: Quer
     let radius_m = radius_m.unwrap_or(RADIUS_M);
     let (searched_m, among) =
         if is_coarse { (radius_m + ROUNDING_M, ROUNDED_MAX) } else { (radius_m, count) };
-    let search = Nearest { at, radius_m: searched_m, count: among, vehicle_type, except: Vec::new() };
+    let search = Nearest { at, radius_m: searched_m, count: among, vehicle_type };
     let mut found = ctx.search(search).await?;
     if is_coarse {
         let day = ctx.clock.now().date_naive();

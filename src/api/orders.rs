@@ -60,10 +60,10 @@ pub async fn cancel(
     let mut fields = Fields::of(&object);
     let reason = fields.optional("reason", rules::reason_or_empty).filter(|reason| !reason.is_empty());
     let reason = fields.finish(|| Some(reason.unwrap_or_else(|| CALLED_OFF.to_owned())))?;
-    let (id, customer, deliveries_max) = (id.into_inner(), caller.customer, ctx.deliveries_max());
+    let (id, customer) = (id.into_inner(), caller.customer);
     let key = once.key(&ctx, &caller.principal, &body);
     decide(&ctx, key, OK, move |tx| {
-        let cancelled = orders::call_off(tx, id, customer, &reason, deliveries_max)?;
+        let cancelled = orders::call_off(tx, id, customer, &reason)?;
         Ok(shown(cancelled, tx.now()))
     })
     .await

@@ -9,7 +9,7 @@ use crate::api::input::{Body, Once};
 use crate::api::problem::Problem;
 use crate::api::{Context, rules};
 use crate::contracts::error_codes::ErrorCode;
-use crate::contracts::payment::{NoticeItem, Payment, PaymentFields, PaymentHistory, Received};
+use crate::contracts::payment::{NoticeItem, Payment, PaymentHistory, Received};
 use crate::domain::currency::Currency;
 use crate::domain::ids::JobId;
 use crate::domain::money::Money;
@@ -118,7 +118,7 @@ fn shown(standing: Standing) -> Payment {
         job_id: job.id,
         external_id: job.external_id.clone(),
         name,
-        fields: PaymentFields { amount, ..words::payment(&job) },
+        fields: words::payment(&job).with_amount(amount),
         currency,
         payment_reference: job.payment.payment_reference,
         paid_at: job.payment.paid_at.map(Into::into),

@@ -3,10 +3,7 @@
 
 use crate::actors::words;
 use crate::api::fields::FieldProblem;
-use crate::contracts::driver_rest::order_word;
 use crate::contracts::error_codes::{ErrorCode, Retry};
-use crate::domain::booking::BookingStatus;
-use crate::domain::ride::ride_word;
 use crate::metrics;
 use crate::operations::passwords::PasswordError;
 use crate::operations::{self, Refusal};
@@ -214,20 +211,10 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let sentence = sentence(&refusal.to_string());
         match refusal {
-            Refusal::OrderState(state) => {
-                let state = order_word(state);
-                let detail = format!("The order is {state}.");
-                Self { state: Some(state), ..Self::new(ErrorCode::OrderState, detail) }
-            }
-            Refusal::RideState(state) => {
-                let state = ride_word(state);
-                let detail = format!("The ride is {state}.");
-                Self { state: Some(state), ..Self::new(ErrorCode::RideState, detail) }
-            }
-            Refusal::BookingState(state) => {
-                let state = BookingStatus::from(state).as_str();
-                let detail = format!("The booking is {state}.");
-                Self { state: Some(state), ..Self::new(ErrorCode::BookingState, detail) }
+            Refusal::State(kind, state) => {
+                let state = words::state_word(kind, state);
+                let detail = format!("The {} is {state}.", kind.noun());
+                Self { state: Some(state), ..Self::new(words::code_of(refusal), detail) }
             }
             Refusal::PaymentState(state) => {
                 let detail = format!("The payment is {}.", state.as_str());
@@ -265,7 +252,7 @@ fn sentence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::job::JobStatus;
+    use crate::domain::job::{JobKind, JobStatus};
     use actix_web::body::to_bytes;
 
     async fn body(problem: &Problem) -> Value {
@@ -275,7 +262,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_refused_move_says_the_state_in_the_contracts_word() {
-        let problem = Problem::from(Refusal::OrderState(JobStatus::InProgress));
+        let problem = Problem::from(Refusal::State(JobKind::Delivery, JobStatus::InProgress));
         assert_eq!(problem.status_code(), 409);
         let body = body(&problem).await;
         assert_eq!((body["code"].as_str(), body["state"].as_str()), (Some("order_state"), Some("picked_up")));
@@ -285,7 +272,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_ride_has_words_of_its_own_for_its_state() {
-        let body = body(&Problem::from(Refusal::RideState(JobStatus::InProgress))).await;
+        let body = body(&Problem::from(Refusal::State(JobKind::Ride, JobStatus::InProgress))).await;
         assert_eq!((body["code"].as_str(), body["state"].as_str()), (Some("ride_state"), Some("started")));
     }
 

@@ -46,11 +46,10 @@ const STATUSES: [(&str, &[JobStatus]); 7] = [
 pub async fn create(ctx: web::Data<Context>, caller: PassengerCaller, once: Once, body: Body) -> Answered {
     let request = request(&body.object()?)?;
     ctx.account_limits.job(caller.principal.account, Instant::now()).map_err(Problem::limited)?;
-    let (passenger, rules) = (caller.customer, ctx.settings.ride_rules());
+    let passenger = caller.customer;
     let key = once.key(&ctx, &caller.principal, &body);
     let sight = kept(&ctx, Viewer::Passenger(passenger));
-    let create =
-        move |tx: &mut Tx<'_>| Ok(words::ride(sight, rides::request(tx, passenger, &request, &rules)?));
+    let create = move |tx: &mut Tx<'_>| Ok(words::ride(sight, rides::request(tx, passenger, &request)?));
     decide(&ctx, key, CREATED, create).await
 }
 
@@ -150,11 +149,11 @@ pub async fn accept(
     once: Once,
     body: Body,
 ) -> Answered {
-    let (id, driver, rules) = (id.into_inner(), caller.driver, ctx.settings.ride_rules());
+    let (id, driver) = (id.into_inner(), caller.driver);
     let key = once.key(&ctx, &caller.principal, &body);
     let theirs = id.clone();
     let sight = kept(&ctx, Viewer::Driver(driver));
-    let accept = move |tx: &mut Tx<'_>| Ok(words::ride(sight, rides::accept(tx, &id, driver, &rules)?));
+    let accept = move |tx: &mut Tx<'_>| Ok(words::ride(sight, rides::accept(tx, &id, driver)?));
     decide_and_add(&ctx, key, OK, accept, move |conn| passenger(conn, &theirs, driver)).await
 }
 
@@ -176,13 +175,10 @@ pub async fn decline(
     body: Body,
 ) -> Answered {
     let reason = reason(&body)?;
-    let (id, driver, deliveries_max) = (id.into_inner(), caller.driver, ctx.deliveries_max());
+    let (id, driver) = (id.into_inner(), caller.driver);
     let key = once.key(&ctx, &caller.principal, &body);
     let sight = kept(&ctx, Viewer::Driver(driver));
-    decide(&ctx, key, OK, move |tx| {
-        Ok(words::ride(sight, rides::decline(tx, &id, driver, &reason, deliveries_max)?))
-    })
-    .await
+    decide(&ctx, key, OK, move |tx| Ok(words::ride(sight, rides::decline(tx, &id, driver, &reason)?))).await
 }
 
 /// `POST rides/{ride_id}/arrive`.
@@ -230,7 +226,7 @@ async fn step(
         RideStep::Complete => is_paid_in_cash(&body.object_or_none()?)?,
         RideStep::Arrive | RideStep::Start => false,
     };
-    let (driver, rules) = (caller.driver, ctx.settings.ride_rules());
+    let driver = caller.driver;
     let key = once.key(ctx, &caller.principal, body);
     let driven_m = match (step, ctx.settings.rides.final_fare) {
         (RideStep::Complete, FinalFare::Track) => {
@@ -240,7 +236,7 @@ async fn step(
     };
     let (theirs, sight) = (id.clone(), kept(ctx, Viewer::Driver(driver)));
     let step = move |tx: &mut Tx<'_>| {
-        let mut standing = rides::step(tx, &id, driver, step, driven_m, &rules)?;
+        let mut standing = rides::step(tx, &id, driver, step, driven_m)?;
         if is_paid {
             standing.ride.job = payments::take_cash(tx, standing.ride.job.id, driver)?;
         }
@@ -266,16 +262,14 @@ pub async fn cancel(
 ) -> Answered {
     let by = viewer(&caller)?;
     let reason = reason(&body)?;
-    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     let sight = kept(&ctx, by);
     decide(&ctx, key, OK, move |tx| {
         let cancelled = match by {
-            Viewer::Driver(driver) => rides::give_back(tx, &id, driver, &reason, deliveries_max),
-            Viewer::Passenger(passenger) => {
-                rides::cancel(tx, &id, Canceller::Passenger(passenger), &reason, deliveries_max)
-            }
-            Viewer::Admin => rides::cancel(tx, &id, Canceller::Admin, &reason, deliveries_max),
+            Viewer::Driver(driver) => rides::give_back(tx, &id, driver, &reason),
+            Viewer::Passenger(passenger) => rides::cancel(tx, &id, Canceller::Passenger(passenger), &reason),
+            Viewer::Admin => rides::cancel(tx, &id, Canceller::Admin, &reason),
         };
         Ok(words::ride(sight, cancelled?))
     })

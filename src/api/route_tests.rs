@@ -1,5 +1,6 @@
 //! All routes together on a database with the demo data: the shapes, the refusals, and the state between requests.
 
+use crate::actors::foundation::Foundation;
 use crate::actors::matcher;
 use crate::actors::positions::{Positions, Tracks};
 use crate::actors::presence::Presence;
@@ -69,12 +70,7 @@ impl Reply {
 }
 
 /// Push without credentials of any service.
-fn push_to_nobody(
-    database: Database,
-    recorder: recorder::RecorderHandle,
-    clock: &Manual,
-    metrics: Arc<Metrics>,
-) -> PushHandle {
+fn push_to_nobody(foundation: &Foundation, recorder: recorder::RecorderHandle) -> PushHandle {
     let options = PushOptions {
         rules: Rules { texts: Arc::new(Texts::english()), configured: [].into() },
         retrying: Retrying { base: TIMEOUT, cap: TIMEOUT },
@@ -82,21 +78,15 @@ fn push_to_nobody(
         zone: chrono_tz::UTC,
         log_unsent: false,
     };
-    push::start(options, Vec::new(), database, recorder, Arc::new(clock.clone()), metrics, 1)
+    push::start(options, foundation, Vec::new(), recorder, 1)
 }
 
 /// With rooms that nobody enters.
-fn positions(
-    tracks: Arc<Tracks>,
-    database: &Database,
-    recorder: &recorder::RecorderHandle,
-    clock: &Manual,
-    metrics: &Arc<Metrics>,
-) -> Positions {
+fn positions(foundation: &Foundation, tracks: Arc<Tracks>, recorder: &recorder::RecorderHandle) -> Positions {
     let options = RoomOptions { members_max: 10, stale_after: TimeDelta::seconds(45) };
-    let shared = Arc::new(clock.clone());
-    let rooms = room::start(options, database.clone(), shared.clone(), metrics.clone());
-    Positions::new(tracks, rooms, recorder.clone(), shared, metrics.clone())
+    let rooms = room::start(options, foundation);
+    let Foundation { clock, metrics, .. } = foundation.clone();
+    Positions::new(tracks, rooms, recorder.clone(), clock, metrics)
 }
 
 impl Server {
@@ -118,19 +108,22 @@ impl Server {
             timeout: TIMEOUT,
             decisions: Durability::Normal,
             positions: Durability::Normal,
+            rules: settings.job_rules(),
         };
         let database = Database::open(&at, options, Arc::new(clock.clone()), metrics.clone());
         let lifetimes =
             TokenLifetimes { access: settings.tokens.access_ttl, refresh: settings.tokens.refresh_ttl };
-        let currency = settings.region.currency;
         let hash = hash_now(&Password::claimed(seed::DEMO_PASSWORD)).unwrap();
         let seeded: Result<(), operations::Error> =
-            database.write(move |tx| seed::seed(tx, &hash, &hash, 5, currency)).await;
+            database.write(move |tx| seed::seed(tx, &hash, &hash)).await;
         seeded.unwrap();
-        let shared = Arc::new(clock.clone());
+        let foundation = Foundation {
+            database: database.clone(),
+            clock: Arc::new(clock.clone()),
+            metrics: metrics.clone(),
+        };
         let tracks = Arc::new(Tracks::new(clock.now()));
-        let starting = matcher::start(database.clone(), shared, metrics.clone(), tracks.clone(), &settings);
-        let matcher = starting.await.unwrap();
+        let matcher = matcher::start(&settings, &foundation, tracks.clone()).await.unwrap();
         let changes = matcher.clone();
         database.publish_to(move |committed| {
             let driver = |announcement| match announcement {
@@ -144,13 +137,13 @@ impl Server {
             flush_interval: Duration::from_millis(10),
             live_position_interval: TIMEOUT,
         };
-        let recorder = recorder::start(options, database.clone(), metrics.clone());
+        let recorder = recorder::start(options, &foundation);
         let ctx = web::Data::new(Context {
             probe: crate::store::Probe::new(database.clone()),
-            reads: reads::start(database.clone(), Arc::new(clock.clone()), metrics.clone()),
-            positions: positions(tracks, &database, &recorder, &clock, &metrics),
+            reads: reads::start(&foundation),
+            positions: positions(&foundation, tracks, &recorder),
             reaper: Reaper::start(TIMEOUT, TransportMetrics::new()),
-            push: push_to_nobody(database.clone(), recorder.clone(), &clock, metrics.clone()),
+            push: push_to_nobody(&foundation, recorder.clone()),
             payments: None,
             recorder,
             database,

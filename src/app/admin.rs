@@ -28,22 +28,17 @@ pub async fn admin(settings: &Settings, command: Admin) -> Outcome {
         _ => None,
     };
     let foundation = Foundation::open(settings)?;
-    let outcome = carry_out(settings, &foundation, command, password).await;
+    let outcome = carry_out(&foundation, command, password).await;
     foundation.database.close();
     outcome
 }
 
-async fn carry_out(
-    settings: &Settings,
-    foundation: &Foundation,
-    command: Admin,
-    password: Option<Password>,
-) -> Outcome {
+async fn carry_out(foundation: &Foundation, command: Admin, password: Option<Password>) -> Outcome {
     let database = &foundation.database;
     match command {
         Admin::Create { username, role } => create(database, &username, role, password).await,
-        Admin::Suspend(of) => set_suspended(settings, database, &of.name, true).await,
-        Admin::Unlock(of) => set_suspended(settings, database, &of.name, false).await,
+        Admin::Suspend(of) => set_suspended(database, &of.name, true).await,
+        Admin::Unlock(of) => set_suspended(database, &of.name, false).await,
         Admin::Password { of, .. } => set_password(database, &of.name, password).await,
         Admin::TotpReset(of) => reset_second_factor(database, &of.name).await,
         Admin::Sessions { command: Sessions::List(of) } => {
@@ -80,11 +75,10 @@ async fn create(database: &Database, username: &str, role: Role, password: Optio
     say(&format!("Operator {name} ({role}) can log in now."))
 }
 
-async fn set_suspended(settings: &Settings, database: &Database, name: &str, suspended: bool) -> Outcome {
-    let (id, deliveries_max) = (id_of(&anybody(database, name).await?)?, settings.deliveries_max());
+async fn set_suspended(database: &Database, name: &str, suspended: bool) -> Outcome {
+    let id = anybody(database, name).await?.public_id;
     let action = if suspended { "admin suspend" } else { "admin unlock" };
-    let account =
-        change(database, action, move |tx| staff::set_suspended(tx, id, suspended, deliveries_max)).await?;
+    let account = change(database, action, move |tx| staff::set_suspended(tx, id, suspended)).await?;
     say(&match suspended {
         true => format!("{} is suspended; all sessions have ended.", account.username),
         false => format!("{} can be let in again.", account.username),
@@ -93,7 +87,7 @@ async fn set_suspended(settings: &Settings, database: &Database, name: &str, sus
 
 /// The password that was read, or one for one time.
 async fn set_password(database: &Database, name: &str, password: Option<Password>) -> Outcome {
-    let id = id_of(&anybody(database, name).await?)?;
+    let id = anybody(database, name).await?.public_id;
     let one_time = password.is_none().then(|| staff::one_time_password(Uuid::new_v4()));
     let password = password.or(one_time.clone().map(Password::claimed)).expect("one of the two");
     let (hash, is_one_time) = (hash_now(&password)?, one_time.is_some());
@@ -107,7 +101,7 @@ async fn set_password(database: &Database, name: &str, password: Option<Password
 }
 
 async fn reset_second_factor(database: &Database, name: &str) -> Outcome {
-    let id = id_of(&anybody(database, name).await?)?;
+    let id = anybody(database, name).await?.public_id;
     let reset = move |tx: &mut Tx<'_>| staff::reset_second_factor(tx, None, id);
     let account = change(database, "admin totp-reset", reset).await?;
     say(&format!("{} has no second factor; all sessions have ended.", account.username))
@@ -165,8 +159,4 @@ async fn program(database: &Database, name: &str) -> Result<Account, Box<dyn Err
     let name = name.strip_prefix(accounts::PROGRAM).unwrap_or(name);
     let username = Username::parse(name).map_err(|error| format!("a program's name {error}"))?;
     anybody(database, &format!("{}{}", accounts::PROGRAM, username.as_str())).await
-}
-
-fn id_of(account: &Account) -> Result<Uuid, Box<dyn Error>> {
-    Ok(account.public_id.parse()?)
 }

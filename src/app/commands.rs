@@ -52,9 +52,8 @@ pub async fn seed(settings: &Settings, options: Seed) -> Outcome {
 }
 
 async fn seed_database(settings: &Settings, database: &Database, options: Seed) -> Outcome {
-    let deliveries_max = settings.deliveries_max();
     if options.remove {
-        let removed = database.write(move |tx| seeding::remove(tx, deliveries_max)).await?;
+        let removed = database.write(seeding::remove).await?;
         return say(&format!("Removed {removed} demo accounts; their open orders are cancelled."));
     }
     if settings.profile == Profile::Production {
@@ -67,8 +66,7 @@ async fn seed_database(settings: &Settings, database: &Database, options: Seed) 
         true => hash.clone(),
         false => hash_now(&Password::new(Uuid::new_v4().simple().to_string())?)?,
     };
-    let currency = settings.region.currency;
-    database.write(move |tx| seeding::seed(tx, &demo_hash, &admin_hash, deliveries_max, currency)).await?;
+    database.write(move |tx| seeding::seed(tx, &demo_hash, &admin_hash)).await?;
     say("Demo accounts are ready: admin, driver1, driver2, driver3, driver123, passenger1, customer123.")?;
     seed_drivers(database, options.drivers, &hash).await?;
     seed_customers(database, options.customers, &hash).await

@@ -2,15 +2,13 @@
 //! ends before the server does.
 
 use crate::actors::session::Connections;
-use crate::app::parts::Parts;
+use crate::app::parts::{Parts, SWEEP};
 use crate::app::{commands, grant_use, guard, logging};
 use crate::store::Chain;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often sessions are looked at from outside.
-pub(super) const SWEEP: Duration = Duration::from_secs(1);
 /// How often histograms are folded; samples pile up between, also where nobody scrapes.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 

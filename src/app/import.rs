@@ -31,18 +31,12 @@ pub async fn import(settings: &Settings, people: People, options: ImportFile) ->
         std::fs::read(&options.file).map_err(|error| format!("{}: {error}", options.file.display()))?;
     let rows = sheet::read(&bytes).and_then(|sheet| rows(people, sheet)).map_err(said)?;
     let foundation = Foundation::open(settings)?;
-    let outcome = bring_in(&foundation.database, settings, people, rows, options.dry_run).await;
+    let outcome = bring_in(&foundation.database, people, rows, options.dry_run).await;
     foundation.database.close();
     outcome
 }
 
-async fn bring_in(
-    database: &Database,
-    settings: &Settings,
-    people: People,
-    rows: Vec<Row>,
-    is_dry: bool,
-) -> Outcome {
+async fn bring_in(database: &Database, people: People, rows: Vec<Row>, is_dry: bool) -> Outcome {
     let known = known(database, &rows).await?;
     let new = known.iter().filter(|known| known.is_none()).count();
     let (changed, what) = (rows.len() - new, word(people));
@@ -53,12 +47,11 @@ async fn bring_in(
     }
     let rows = with_passwords(rows, &known)?;
     let rows: Vec<(Imported, Known)> = rows.into_iter().zip(known).collect();
-    let deliveries_max = settings.deliveries_max();
     for (index, batch) in rows.chunks(BATCH).enumerate() {
         let batch = batch.to_vec();
         let call = Call::local(local_user(), &format!("import {what}"));
         let bring_in = move |tx: &mut Tx<'_>| {
-            write(tx, &batch, deliveries_max)?;
+            write(tx, &batch)?;
             Ok(audit::record(tx, &call)?)
         };
         let written: Result<(), operations::Error> = database.write(bring_in).await;

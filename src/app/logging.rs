@@ -10,11 +10,12 @@ use crate::contracts::time::WireTime;
 use crate::current_request;
 use gather::{Gather, Place};
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use parking_lot::{Mutex, RwLock};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::panic::PanicHookInfo;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use writer::{Lines, Writer};
 
@@ -60,7 +61,7 @@ pub fn reload() {
     let Some(logger) = LOGGER.get() else { return };
     let shown = Shown::chosen(&logger.writer);
     let setting = shown.setting.clone();
-    *logger.shown.write().unwrap_or_else(PoisonError::into_inner) = shown;
+    *logger.shown.write() = shown;
     log::set_max_level(logger.max_level());
     log::info!("log reloaded shown=\"{setting}\"");
 }
@@ -108,7 +109,7 @@ impl Shown {
 
 impl Logger {
     fn max_level(&self) -> LevelFilter {
-        self.shown.read().unwrap_or_else(PoisonError::into_inner).lines.filter()
+        self.shown.read().lines.filter()
     }
 
     /// Whether this is another of what was written before. Where all is to be seen, it is.
@@ -122,13 +123,13 @@ impl Logger {
             (record.level(), record.file().unwrap_or_default(), record.line().unwrap_or_default());
         let place = Place { level, target, file, line };
         let text = record.args().to_string();
-        let mut gather = self.gather.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gather = self.gather.lock();
         !gather.note(place, &text, Instant::now())
     }
 
     fn summarise(&self) {
-        let said = self.gather.lock().unwrap_or_else(PoisonError::into_inner).tick(Instant::now());
-        let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
+        let said = self.gather.lock().tick(Instant::now());
+        let shown = self.shown.read();
         for line in said {
             let mut record = Record::builder();
             record.level(line.level).target(&line.target);
@@ -139,11 +140,11 @@ impl Logger {
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.shown.read().unwrap_or_else(PoisonError::into_inner).lines.enabled(metadata)
+        self.shown.read().lines.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
-        let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
+        let shown = self.shown.read();
         if shown.lines.matches(record) && !self.is_gathered(record, &shown.lines) {
             shown.lines.log(record);
         }

@@ -18,9 +18,10 @@ mod signals;
 mod start_up;
 mod tls;
 
+use crate::actors::foundation::Foundation;
 use crate::api::import::People;
 use crate::clock::{Clock, SharedClock, System};
-use crate::config::{self, DatabaseUrl, Durability, SecretError, Settings};
+use crate::config::{self, DatabaseUrl, SecretError, Settings};
 use crate::metrics::Metrics;
 use crate::operations::tokens::{OutsideKey, TokenKeys, TokenLifetimes};
 use crate::store::{self, Chain, Database, Where};
@@ -89,13 +90,6 @@ async fn run(command: Command, settings: Settings) -> Outcome {
     }
 }
 
-/// What every subcommand needs.
-struct Foundation {
-    database: Database,
-    clock: SharedClock,
-    metrics: Arc<Metrics>,
-}
-
 impl Foundation {
     /// Brings the schema up to date and opens the database.
     fn open(settings: &Settings) -> Result<Self, Box<dyn Error>> {
@@ -109,8 +103,9 @@ impl Foundation {
             connections: settings.database.connections.get(),
             queue_max: settings.database.queue_max.get(),
             timeout: settings.database.timeout,
-            decisions: durability(settings.database.decision_durability),
-            positions: durability(settings.database.position_durability),
+            decisions: settings.database.decision_durability,
+            positions: settings.database.position_durability,
+            rules: settings.job_rules(),
         };
         let database = Database::open(&at, options, clock.clone(), metrics.clone());
         Ok(Self { database, clock, metrics })
@@ -145,13 +140,6 @@ fn settle_currency(settings: &Settings) -> Result<usize, store::StoreError> {
         settings.database.timeout,
         settings.region.currency,
     )
-}
-
-fn durability(setting: Durability) -> store::Durability {
-    match setting {
-        Durability::Full => store::Durability::Full,
-        Durability::Normal => store::Durability::Normal,
-    }
 }
 
 /// What signs and verifies tokens. Makes the secret where development has none yet.

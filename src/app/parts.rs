@@ -13,7 +13,6 @@ use crate::actors::registry::Registry;
 use crate::actors::room::{self, RoomOptions, Rooms};
 use crate::actors::session::{Reaper, TransportMetrics};
 use crate::actors::silence::{self, Silence, SilenceOptions};
-use crate::app::housekeeping::SWEEP;
 use crate::app::{Foundation, push, time_delta};
 use crate::clock::SharedClock;
 use crate::config::Settings;
@@ -23,6 +22,10 @@ use actix::prelude::*;
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// How often sessions and connections are looked at from outside.
+pub(super) const SWEEP: Duration = Duration::from_secs(1);
 
 pub(super) struct Parts {
     pub settings: Arc<Settings>,
@@ -52,13 +55,10 @@ impl Parts {
         prepared: push::Prepared,
     ) -> Result<Self, Box<dyn Error>> {
         let Foundation { database, clock, metrics } = &foundation;
-        let shared = || (database.clone(), clock.clone(), metrics.clone());
         let tracks = Arc::new(Tracks::new(clock.now()));
-        let (store, time, counters) = shared();
-        let matcher = matcher::start(store, time, counters, tracks.clone(), settings).await?;
-        let (store, time, counters) = shared();
-        let rooms = room::start(room_options(settings), store, time, counters);
-        let recorder = recorder::start(recorder_options(settings), database.clone(), metrics.clone());
+        let matcher = matcher::start(settings, &foundation, tracks.clone()).await?;
+        let rooms = room::start(room_options(settings), &foundation);
+        let recorder = recorder::start(recorder_options(settings), &foundation);
         let positions =
             Positions::new(tracks, rooms.clone(), recorder.clone(), clock.clone(), metrics.clone());
         let presence = presence(settings, clock.clone());
@@ -74,16 +74,12 @@ impl Parts {
         };
         // Who comes and goes, and what nobody hears of.
         let arbiter = Arbiter::new().handle();
-        let (store, time, counters) = shared();
-        let announcer = announcer::start(hearers, store, time, counters, &arbiter);
-        let (here, told) = (presence.clone(), positions.clone());
-        let (store, time, counters) = shared();
-        let silence = silence::start(silence_options(settings), here, told, store, time, counters, &arbiter);
+        let announcer = announcer::start(&foundation, hearers, &arbiter);
+        let (options, here) = (silence_options(settings), presence.clone());
+        let silence = silence::start(options, &foundation, here, positions.clone(), &arbiter);
         let (sessions, here) = (registry.clone(), presence.clone());
-        let (_, time, counters) = shared();
-        let dispatcher = dispatcher::start(sessions, here, silence.clone(), time, counters, &arbiter);
-        let (store, time, counters) = shared();
-        let reads = reads::start(store, time, counters);
+        let dispatcher = dispatcher::start(&foundation, sessions, here, silence.clone(), &arbiter);
+        let reads = reads::start(&foundation);
         let Foundation { database, clock, metrics } = foundation;
         Ok(Self {
             settings: settings.clone(),
@@ -133,7 +129,6 @@ fn room_options(settings: &Settings) -> RoomOptions {
 
 fn silence_options(settings: &Settings) -> SilenceOptions {
     SilenceOptions {
-        deliveries_max: settings.deliveries_max(),
         offline_after: time_delta(settings.recorder.driver_offline_after),
         lost_after: time_delta(settings.rides.driver_lost_after),
         offers_again: settings.rides.offers_lost_rides_again,

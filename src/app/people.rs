@@ -21,9 +21,7 @@ pub async fn person(settings: &Settings, command: PersonCommand) -> Outcome {
     let foundation = Foundation::open(settings)?;
     let outcome = match command {
         PersonCommand::Export { whom } => export(&foundation, whom).await,
-        PersonCommand::Erase { whom, yes: true } => {
-            erase(&foundation.database, whom.person(), settings.deliveries_max()).await
-        }
+        PersonCommand::Erase { whom, yes: true } => erase(&foundation.database, whom.person()).await,
         PersonCommand::Erase { .. } => Err("this can't be undone; confirm it with --yes".into()),
     };
     foundation.database.close();
@@ -66,11 +64,11 @@ async fn export(foundation: &Foundation, whom: Whom) -> Outcome {
     Ok(out.flush()?)
 }
 
-async fn erase(database: &Database, person: Person, deliveries_max: i64) -> Outcome {
+async fn erase(database: &Database, person: Person) -> Outcome {
     let call = Call { subject: Some(person.subject()), ..Call::local(local_user(), "person erase") };
     let begun: Result<Erasing, operations::Error> = database
         .write(move |tx| {
-            let erasing = people::begin(tx, person, deliveries_max)?;
+            let erasing = people::begin(tx, person)?;
             audit::record(tx, &call)?;
             Ok(erasing)
         })

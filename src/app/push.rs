@@ -51,13 +51,5 @@ pub fn start(
         zone: settings.region.time_zone,
         log_unsent: settings.profile == Profile::Development,
     };
-    Ok(push::start(
-        options,
-        providers,
-        foundation.database.clone(),
-        recorder,
-        foundation.clock.clone(),
-        foundation.metrics.clone(),
-        OsRng.try_next_u64()?,
-    ))
+    Ok(push::start(options, foundation, providers, recorder, OsRng.try_next_u64()?))
 }

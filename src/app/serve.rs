@@ -18,7 +18,7 @@ use crate::contracts::close_codes::CloseCode;
 use crate::operations::passwords::Passwords;
 use crate::operations::tokens::TokenKeys;
 use crate::providers::payments::{PaymentService, SignedWebhook};
-use crate::rate_limit::{AccountLimits, Census};
+use crate::rate_limit::{AccountLimits, Census, Rate};
 use crate::store::{Probe, ServeLock};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
@@ -169,8 +169,7 @@ fn sockets(parts: &Parts, tokens: &Arc<TokenKeys>, account_limits: &Arc<AccountL
         clock: parts.clock.clone(),
         tokens: tokens.clone(),
         metrics: parts.metrics.clone(),
-        deliveries_max: settings.deliveries_max(),
-        rides: settings.ride_rules(),
+        offer_detail: settings.matching.offer_detail,
         fare_is_of_the_track: settings.rides.final_fare == FinalFare::Track,
         replay_events_max: settings.delivery.replay_events_max.get(),
         replay_age_max: time_delta(settings.delivery.replay_age_max),
@@ -197,10 +196,9 @@ fn limits(settings: &Settings, activity: Activity) -> TransportLimits {
     TransportLimits {
         sessions_max: settings.limits.connections_max.get(),
         message_bytes_max: settings.limits.message_bytes_max,
-        messages_per_second: settings.limits.messages_per_second.get(),
-        messages_burst: settings.limits.messages_burst().get(),
+        messages: Rate::per_second(settings.limits.messages_per_second, settings.limits.messages_burst()),
         held_back_max: settings.limits.held_back_max,
-        bad_messages_per_minute: settings.limits.bad_messages_per_minute.get(),
+        bad_messages: Rate::per_minute(settings.limits.bad_messages_per_minute),
         outbox_shed_bytes: settings.sessions.outbox_shed_bytes,
         outbox_bytes_max: settings.sessions.outbox_bytes_max,
         idle_timeout: settings.sessions.idle_timeout,

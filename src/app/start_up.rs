@@ -63,9 +63,8 @@ pub async fn prepare(settings: &Settings, foundation: &Foundation) -> Result<Log
     let is_new = !any?;
     if is_new {
         let hash = hash_now(&Password::new(seed::DEMO_PASSWORD)?)?;
-        let (deliveries_max, currency) = (settings.deliveries_max(), settings.region.currency);
         let seeded: Result<(), operations::Error> =
-            database.write(move |tx| seed::seed(tx, &hash, &hash, deliveries_max, currency)).await;
+            database.write(move |tx| seed::seed(tx, &hash, &hash)).await;
         seeded?;
         log::info!("demo data made database={}", settings.database.url);
     }

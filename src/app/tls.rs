@@ -2,6 +2,7 @@
 //! certificate is loaded while the server runs: open connections keep the old one, new ones get the new one.
 
 use crate::config::TlsFiles;
+use parking_lot::{Mutex, RwLock};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -11,7 +12,7 @@ use rustls::sign::CertifiedKey;
 use std::error::Error;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often the files are looked at.
@@ -47,10 +48,10 @@ impl Tls {
 
     /// Reads the files again. Where they can't be used the server goes on with what it has.
     pub fn reload(&self) {
-        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = stamp(&self.files);
+        *self.read.lock() = stamp(&self.files);
         match certified_key(&self.files, &self.provider) {
             Ok(key) => {
-                *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
+                *self.served.write() = Arc::new(key);
                 log::info!("certificate reloaded file={:?}", self.files.certificate_chain);
             }
             Err(error) => log::error!(
@@ -72,7 +73,7 @@ impl Tls {
     fn look(&self, seen: &mut Stamp) {
         let now = stamp(&self.files);
         let is_settled = std::mem::replace(seen, now) == now;
-        let is_read = *self.read.lock().unwrap_or_else(PoisonError::into_inner) == now;
+        let is_read = *self.read.lock() == now;
         if is_settled && !is_read {
             self.reload();
         }
@@ -87,7 +88,7 @@ impl std::fmt::Debug for Tls {
 
 impl ResolvesServerCert for Tls {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.served.read().unwrap_or_else(PoisonError::into_inner).clone())
+        Some(self.served.read().clone())
     }
 }
 
@@ -151,7 +152,7 @@ mod tests {
     }
 
     fn served(tls: &Tls) -> CertificateDer<'static> {
-        tls.served.read().unwrap().cert[0].clone()
+        tls.served.read().cert[0].clone()
     }
 
     /// A renewed certificate wanted a restart, and each of these closes every socket.
@@ -190,6 +191,6 @@ mod tests {
         for _ in 0..3 {
             tls.look(&mut seen);
         }
-        assert_eq!((served(&tls), *tls.read.lock().unwrap()), (second, stamp(&tls.files)), "tried once");
+        assert_eq!((served(&tls), *tls.read.lock()), (second, stamp(&tls.files)), "tried once");
     }
 }

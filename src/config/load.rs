@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -14,7 +13,9 @@ use super::hosts::AllowedHosts;
 use super::notifications::notifications;
 use super::payments::payments;
 use super::push::push;
-use super::reader::{Defaults, Reader, SettingsProblems, flag, millis, one_of, secs, text, whole};
+use super::reader::{
+    Defaults, Reader, SettingsProblems, count, count_usize, flag, millis, one_of, path, secs, text, whole,
+};
 use super::secret::{JwtSecret, SecretSource};
 use super::values::{AllowedOrigins, ClientAddressHeader, DatabaseUrl, Durability, Profile, TrustedProxies};
 use super::{
@@ -24,9 +25,10 @@ use super::{
 };
 use crate::domain::currency::Currency;
 use crate::domain::fare_source::FareSource;
+use crate::domain::job_rules::OpenJobs;
 use crate::domain::money::Amount;
 use crate::domain::offer_detail::OfferDetail;
-use crate::domain::ride::{OpenJobs, Tariff, Travel};
+use crate::domain::ride::{Tariff, Travel};
 use crate::domain::ride_book::RideKeyRule;
 use crate::domain::role::{Role, Roles};
 use crate::domain::search_policy::{Mode, Radii};
@@ -453,26 +455,11 @@ fn days(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(days * DAY_SECS))
 }
 
-pub(super) fn path(text: &str) -> Result<PathBuf, String> {
-    Ok(PathBuf::from(text))
-}
-
-/// From 1 on.
-pub(super) fn count(max: u64) -> impl Fn(&str) -> Result<NonZeroU32, String> {
-    let whole = whole::<u32>(1..=max);
-    move |text| whole(text).map(|number| NonZeroU32::new(number).expect("at least 1"))
-}
-
-/// From 1 on.
-pub(super) fn count_usize(max: u64) -> impl Fn(&str) -> Result<NonZeroUsize, String> {
-    let whole = whole::<usize>(1..=max);
-    move |text| whole(text).map(|number| NonZeroUsize::new(number).expect("at least 1"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::SETTINGS;
     use super::*;
+    use std::path::PathBuf;
 
     const SECRET: (&str, &str) = ("JWT_SECRET", "0123456789abcdef0123456789abcdef");
     const PRODUCTION: (&str, &str) = ("FLEETWIRE_PROFILE", "production");
@@ -503,7 +490,7 @@ mod tests {
         assert_eq!(settings.rides.tariff.base().minor(), 50_050);
         let francs = load(&[("CURRENCY", "XAF"), ("FARE_BASE", "500"), ("FARE_PER_KM", "12.5")]).unwrap();
         assert_eq!(
-            (francs.rides.tariff.fare(2000.0).minor(), francs.ride_rules().currency()),
+            (francs.rides.tariff.fare(2000.0).minor(), francs.job_rules().currency()),
             (525, francs.region.currency)
         );
         assert!(

@@ -32,8 +32,9 @@ use self::payments::PaymentSettings;
 use self::push::{FcmCredentials, PrivateKey, PushSettings};
 use crate::domain::currency::Currency;
 use crate::domain::fare_source::FareSource;
+use crate::domain::job_rules::{JobRules, OpenJobs};
 use crate::domain::offer_detail::OfferDetail;
-use crate::domain::ride::{OpenJobs, Rules, Tariff, Travel};
+use crate::domain::ride::{Tariff, Travel};
 use crate::domain::ride_book::RideKeyRule;
 use crate::domain::role::Roles;
 use crate::domain::search_policy::{Mode, Patience, Policy, Radii};
@@ -289,18 +290,16 @@ impl MatchSettings {
 }
 
 impl Settings {
-    pub fn deliveries_max(&self) -> i64 {
-        i64::from(self.limits.deliveries_per_driver_max.get())
-    }
-
-    pub fn ride_rules(&self) -> Rules {
-        Rules {
+    /// The rules by which jobs are decided.
+    pub fn job_rules(&self) -> JobRules {
+        JobRules {
             tariff: self.rides.tariff,
             fare_source: self.rides.fare_source,
             offer_detail: self.matching.offer_detail,
             travel: self.rides.travel,
             search_span: self.matching.search_span,
-            deliveries_max: self.deliveries_max(),
+            deliveries_max: i64::from(self.limits.deliveries_per_driver_max.get()),
+            bookings_max: i64::from(self.limits.bookings_per_driver_max.get()),
             open: self.limits.open,
         }
     }

@@ -4,8 +4,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::load::{count, count_usize, path};
-use super::reader::{Reader, flag, millis, secs};
+use super::reader::{Reader, count, count_usize, flag, millis, path, secs};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotificationSettings {

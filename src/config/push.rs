@@ -9,8 +9,7 @@ use std::time::Duration;
 use jsonwebtoken::EncodingKey;
 use reqwest::Url;
 
-use super::load::{count_usize, path};
-use super::reader::{Reader, millis, text};
+use super::reader::{Reader, count_usize, millis, path, text};
 
 /// What is needed to send push notifications.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,9 @@
 //! of stopping at the first.
 
 use std::fmt;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::table::{Setting, setting};
@@ -129,6 +131,23 @@ pub(super) fn whole<T: TryFrom<u64>>(bounds: RangeInclusive<u64>) -> impl Fn(&st
         let fitting = number.and_then(|number| T::try_from(number).ok());
         fitting.ok_or_else(|| format!("a whole number from {} to {}", bounds.start(), bounds.end()))
     }
+}
+
+/// A file or a directory.
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    Ok(PathBuf::from(text))
+}
+
+/// From 1 on.
+pub(super) fn count(max: u64) -> impl Fn(&str) -> Result<NonZeroU32, String> {
+    let whole = whole::<u32>(1..=max);
+    move |text| whole(text).map(|number| NonZeroU32::new(number).expect("at least 1"))
+}
+
+/// From 1 on.
+pub(super) fn count_usize(max: u64) -> impl Fn(&str) -> Result<NonZeroUsize, String> {
+    let whole = whole::<usize>(1..=max);
+    move |text| whole(text).map(|number| NonZeroUsize::new(number).expect("at least 1"))
 }
 
 /// A whole number of seconds.

@@ -4,29 +4,16 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use crate::domain::words::words;
 use ipnet::IpNet;
 
-/// How much comfort the server offers to whoever starts it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Profile {
-    /// Starts with no settings, with demo data and a secret of its own making.
-    Development,
-    /// Refuses to start with anything made up.
-    Production,
-}
-
-impl Profile {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Profile::Development => "development",
-            Profile::Production => "production",
-        }
-    }
-}
-
-impl fmt::Display for Profile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+words! {
+    /// How much comfort the server offers to whoever starts it.
+    Profile {
+        /// Starts with no settings, with demo data and a secret of its own making.
+        Development = "development",
+        /// Refuses to start with anything made up.
+        Production = "production",
     }
 }
 

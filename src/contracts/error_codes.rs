@@ -1,6 +1,10 @@
 //! The error codes: one table of every code that a client sees, in the bodies of REST (`application/problem+json`) and in
 //! the `error` messages of sockets. `api::problem` and the contracts put them on the wire, documents print them.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::borrow::Cow;
+
 /// Whether the same request may succeed later without being changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
@@ -110,6 +114,31 @@ error_codes! {
     // The server.
     Internal, "internal_error", 500, No, "Something went wrong in the server";
     Unavailable, "unavailable", 503, Later, "The server can't do it right now";
+}
+
+impl Serialize for ErrorCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ErrorCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = Cow::<str>::deserialize(deserializer)?;
+        let known = Self::ALL.iter().find(|code| code.as_str() == word);
+        known.copied().ok_or_else(|| de::Error::custom(format!("there is no error code {word:?}")))
+    }
+}
+
+impl JsonSchema for ErrorCode {
+    fn schema_name() -> Cow<'static, str> {
+        "ErrorCode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let words: Vec<&str> = Self::ALL.iter().map(|code| code.as_str()).collect();
+        json_schema!({ "type": "string", "enum": words })
+    }
 }
 
 #[cfg(test)]

@@ -5,16 +5,24 @@ use crate::domain::currency::Currency;
 use crate::domain::ids::JobId;
 use crate::domain::money::Money;
 use crate::domain::payment::{JobName, PaymentMethod, PaymentStatus};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// Beside the other fields of an order or a booking, which has its `currency` itself.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentFields {
-    /// Null where nobody has said it.
+    /// How the customer pays; null where nobody has said it.
     pub payment_method: Option<PaymentMethod>,
+    /// How far the payment is.
     pub payment_status: PaymentStatus,
-    /// What the customer pays; null where nobody has said it.
-    pub amount: Option<Money>,
+    /// What the customer pays, in major units; null where nobody has said it.
+    pub amount: Option<f64>,
+}
+
+impl PaymentFields {
+    pub fn with_amount(self, amount: Option<Money>) -> Self {
+        Self { amount: amount.map(Money::major), ..self }
+    }
 }
 
 /// What `admin/jobs/{id}/payment` answers to a change.

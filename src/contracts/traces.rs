@@ -43,8 +43,8 @@ pub struct CandidateTrace {
     pub distance_m: Option<f64>,
     /// Null where no app measured the position, too.
     pub position_age_secs: Option<i64>,
-    /// What became of the offer, `offered` while it is open, `not_bound` where somebody was to be bound and could not, or why
-    /// the driver was not asked: a word of [`crate::domain::candidate::PassedOver`].
+    /// What became of the offer, `offered` while it is open, `assigned` for the driver to whom auto-assign gave an order,
+    /// `not_bound` where somebody was to be bound and could not, or why the driver was not asked: a word of [`crate::domain::candidate::PassedOver`].
     pub outcome: &'static str,
     pub offered_at: Option<WireTime>,
     /// When the driver's device confirmed the offer.

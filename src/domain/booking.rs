@@ -3,8 +3,7 @@
 
 use crate::domain::ids::JobId;
 use crate::domain::job::{JobStatus, Move};
-use crate::domain::ride::words;
-use serde::{Deserialize, Serialize};
+use crate::domain::words::words;
 
 words! {
     /// How a booking stands, as the service apps say it.
@@ -78,7 +77,7 @@ mod tests {
     #[test]
     fn a_word_reads_as_the_status_that_it_was_written_for() {
         for word in BookingStatus::ALL {
-            assert_eq!(BookingStatus::from(word.job_status()), *word);
+            assert_eq!(BookingStatus::from(word.job_status()), word);
         }
     }
 

@@ -1,9 +1,8 @@
 //! The drivers who were near when a search looked, and why they were not asked: the content of a search's trace.
 
 use crate::domain::ids::{DriverId, SearchId};
-use crate::domain::ride::words;
+use crate::domain::words::words;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 
 words! {
     /// Why a driver who was near was not asked.

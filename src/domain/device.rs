@@ -2,6 +2,7 @@
 
 use crate::domain::ids::CustomerId;
 use crate::domain::push::{PushService, PushToken};
+use crate::domain::words::words;
 
 /// The row of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,25 +13,16 @@ impl DeviceId {
     pub const NONE: DeviceId = DeviceId(0);
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Platform {
-    Android,
-    Ios,
-    Web,
+words! {
+    /// What a device runs.
+    Platform {
+        Android = "android",
+        Ios = "ios",
+        Web = "web",
+    }
 }
 
 impl Platform {
-    pub const ALL: [Platform; 3] = [Platform::Android, Platform::Ios, Platform::Web];
-
-    /// The word on the wire and in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Platform::Android => "android",
-            Platform::Ios => "ios",
-            Platform::Web => "web",
-        }
-    }
-
     /// The services in the order in which a device is tried: the straightest way comes first, and what is no Apple device
     /// has nothing to do with APNs.
     pub const fn services(self) -> &'static [PushService] {
@@ -38,15 +30,6 @@ impl Platform {
             Platform::Ios => &[PushService::Apns, PushService::Fcm, PushService::Expo],
             Platform::Android | Platform::Web => &[PushService::Fcm, PushService::Expo],
         }
-    }
-}
-
-impl TryFrom<String> for Platform {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|known| known.as_str() == word);
-        known.ok_or_else(|| format!("unknown platform: {word}"))
     }
 }
 

@@ -1,19 +1,26 @@
 //! A driver's status: it follows from the driver's wish, which is stored, and from the jobs that they hold.
 
-/// What the driver asked for last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wants {
-    Online,
-    Paused,
-    Offline,
+use crate::domain::words::words;
+
+words! {
+    /// What the driver asked for last.
+    Wants {
+        Online = "online",
+        Paused = "paused",
+        Offline = "offline",
+    }
 }
 
-/// What follows, as the apps call it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DriverStatus {
-    Available,
-    Busy,
-    Offline,
+words! {
+    /// What follows, as the apps call it.
+    DriverStatus {
+        /// Work may come.
+        Available = "available",
+        /// At work, and nothing new is given to them.
+        Busy = "busy",
+        /// Not at work.
+        Offline = "offline",
+    }
 }
 
 /// Open jobs bound to one driver.
@@ -48,14 +55,6 @@ pub fn status(wants: Wants, holding: Holding, deliveries_max: i64) -> DriverStat
 }
 
 impl Wants {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Wants::Online => "online",
-            Wants::Paused => "paused",
-            Wants::Offline => "offline",
-        }
-    }
-
     /// The words of `PUT driver/status`: `available` is online, `busy` is a pause.
     pub fn from_wire(word: &str) -> Option<Self> {
         match word {
@@ -64,41 +63,6 @@ impl Wants {
             "offline" => Some(Wants::Offline),
             _ => None,
         }
-    }
-}
-
-impl DriverStatus {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            DriverStatus::Available => "available",
-            DriverStatus::Busy => "busy",
-            DriverStatus::Offline => "offline",
-        }
-    }
-
-    pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "available" => Some(DriverStatus::Available),
-            "busy" => Some(DriverStatus::Busy),
-            "offline" => Some(DriverStatus::Offline),
-            _ => None,
-        }
-    }
-}
-
-impl TryFrom<String> for Wants {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        Wants::from_wire(&word).ok_or_else(|| format!("unknown wish of a driver: {word}"))
-    }
-}
-
-impl TryFrom<String> for DriverStatus {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        DriverStatus::parse(&word).ok_or_else(|| format!("unknown driver status: {word}"))
     }
 }
 

@@ -1,27 +1,32 @@
 //! The job: one piece of work from request to end, and *the only* transition table. The contracts have different
 //! words for its statuses; the words are theirs, the rules are here.
 
-/// What sort of work it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JobKind {
-    /// An order of the driver app.
-    Delivery,
-    Ride,
-    /// A booking of a technician.
-    Service,
+use crate::domain::words::words;
+
+words! {
+    /// What sort of work it is.
+    JobKind {
+        /// An order of the driver app.
+        Delivery = "delivery",
+        Ride = "ride",
+        /// A booking of a technician.
+        Service = "service",
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum JobStatus {
-    Requested,
-    Assigned,
-    EnRoute,
-    Arrived,
-    InProgress,
-    Completed,
-    Cancelled,
-    /// A search that found nobody.
-    Unmatched,
+words! {
+    /// How far it is.
+    JobStatus {
+        Requested = "requested",
+        Assigned = "assigned",
+        EnRoute = "en_route",
+        Arrived = "arrived",
+        InProgress = "in_progress",
+        Completed = "completed",
+        Cancelled = "cancelled",
+        /// A search that found nobody.
+        Unmatched = "unmatched",
+    }
 }
 
 /// What can be done to a job. Who may do it is asked before; whether the job can be moved so is asked here.
@@ -85,21 +90,21 @@ pub fn transition(kind: JobKind, from: JobStatus, step: Move) -> Outcome {
     }
 }
 
+impl JobKind {
+    /// As people call it.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            JobKind::Delivery => "order",
+            JobKind::Ride => "ride",
+            JobKind::Service => "booking",
+        }
+    }
+}
+
 impl JobStatus {
     /// A driver is bound to it and it has not ended.
     pub const HELD: [JobStatus; 4] =
         [JobStatus::Assigned, JobStatus::EnRoute, JobStatus::Arrived, JobStatus::InProgress];
-
-    pub const ALL: [JobStatus; 8] = [
-        JobStatus::Requested,
-        JobStatus::Assigned,
-        JobStatus::EnRoute,
-        JobStatus::Arrived,
-        JobStatus::InProgress,
-        JobStatus::Completed,
-        JobStatus::Cancelled,
-        JobStatus::Unmatched,
-    ];
 
     pub fn is_held(self) -> bool {
         Self::HELD.contains(&self)
@@ -107,55 +112,6 @@ impl JobStatus {
 
     pub fn is_open(self) -> bool {
         self == JobStatus::Requested || self.is_held()
-    }
-
-    /// As the database has it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            JobStatus::Requested => "requested",
-            JobStatus::Assigned => "assigned",
-            JobStatus::EnRoute => "en_route",
-            JobStatus::Arrived => "arrived",
-            JobStatus::InProgress => "in_progress",
-            JobStatus::Completed => "completed",
-            JobStatus::Cancelled => "cancelled",
-            JobStatus::Unmatched => "unmatched",
-        }
-    }
-}
-
-impl JobKind {
-    pub const ALL: [JobKind; 3] = [JobKind::Delivery, JobKind::Ride, JobKind::Service];
-
-    /// As the database has it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            JobKind::Delivery => "delivery",
-            JobKind::Ride => "ride",
-            JobKind::Service => "service",
-        }
-    }
-}
-
-impl TryFrom<String> for JobStatus {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        JobStatus::ALL
-            .into_iter()
-            .find(|status| status.as_str() == word)
-            .ok_or_else(|| format!("unknown job status: {word}"))
-    }
-}
-
-impl TryFrom<String> for JobKind {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        JobKind::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
-            .ok_or_else(|| format!("unknown job kind: {word}"))
     }
 }
 

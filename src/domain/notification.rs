@@ -6,6 +6,7 @@ use crate::domain::event::{BookingUpdate, EventBody, RideAssignment};
 use crate::domain::ids::JobId;
 use crate::domain::push::Priority;
 use crate::domain::ride::CancelCode;
+use crate::domain::words::words;
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -15,37 +16,15 @@ pub const TITLE_CHARS_MAX: usize = 200;
 /// More text than any service carries.
 pub const BODY_CHARS_MAX: usize = 4000;
 
-/// What became of a notification so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum NotificationStatus {
-    Pending,
-    /// A push service has accepted it.
-    Sent,
-    Failed,
-    /// It was not to be sent: no credentials, no device, not wanted, not needed any more.
-    NotSent,
-}
-
-impl NotificationStatus {
-    pub const ALL: [NotificationStatus; 4] = [Self::Pending, Self::Sent, Self::Failed, Self::NotSent];
-
-    /// The word on the wire and in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            NotificationStatus::Pending => "pending",
-            NotificationStatus::Sent => "sent",
-            NotificationStatus::Failed => "failed",
-            NotificationStatus::NotSent => "not_sent",
-        }
-    }
-}
-
-impl TryFrom<String> for NotificationStatus {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|known| known.as_str() == word);
-        known.ok_or_else(|| format!("unknown status of a notification: {word}"))
+words! {
+    /// What became of a notification so far.
+    NotificationStatus {
+        Pending = "pending",
+        /// A push service has accepted it.
+        Sent = "sent",
+        Failed = "failed",
+        /// It was not to be sent: no credentials, no device, not wanted, not needed any more.
+        NotSent = "not_sent",
     }
 }
 
@@ -481,7 +460,7 @@ mod tests {
             .iter()
             .filter_map(Value::as_str)
             .collect();
-        for status in BookingStatus::ALL.iter().copied() {
+        for status in BookingStatus::ALL {
             let update = BookingUpdate {
                 booking_id: JobId(456),
                 track_id: "BID123".to_owned(),

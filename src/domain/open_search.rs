@@ -49,10 +49,13 @@ pub enum End {
 }
 
 impl End {
+    /// The word for a driver who was found.
+    pub const ASSIGNED: &'static str = "assigned";
+
     /// As the database has it.
     pub const fn as_str(self) -> &'static str {
         match self {
-            End::Assigned(_) => "assigned",
+            End::Assigned(_) => Self::ASSIGNED,
             End::Cancelled => "cancelled",
             End::NoDrivers => "no_drivers",
         }

@@ -5,7 +5,9 @@ use crate::domain::external_id::ExternalId;
 use crate::domain::ids::JobId;
 use crate::domain::job::JobKind;
 use crate::domain::money::{Amount, Money};
-use crate::domain::ride::{RideId, words};
+use crate::domain::ride::RideId;
+use crate::domain::words::words;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 words! {
@@ -78,11 +80,14 @@ pub struct Terms {
 }
 
 /// The id under which apps know a job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobName {
+    /// A delivery's number.
     OrderId(JobId),
+    /// A ride's id.
     RideId(RideId),
+    /// A service's number.
     BookingId(JobId),
 }
 

@@ -2,36 +2,15 @@
 //!
 //! Invariant: a [`PushToken`] can be stored and sent unchanged, and never appears in a log.
 
+use crate::domain::words::words;
 use std::fmt;
 
-/// Who carries notifications to devices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PushService {
-    Fcm,
-    Apns,
-    Expo,
-}
-
-impl PushService {
-    pub const ALL: [PushService; 3] = [PushService::Fcm, PushService::Apns, PushService::Expo];
-
-    /// As it stands in the database and in metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            PushService::Fcm => "fcm",
-            PushService::Apns => "apns",
-            PushService::Expo => "expo",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|service| service.as_str() == text)
-    }
-}
-
-impl fmt::Display for PushService {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+words! {
+    /// Who carries notifications to devices.
+    PushService {
+        Fcm = "fcm",
+        Apns = "apns",
+        Expo = "expo",
     }
 }
 

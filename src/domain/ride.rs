@@ -2,14 +2,14 @@
 //! and the driver's travel time. Pure: operations and contracts ask, and nothing here keeps state.
 
 use crate::domain::currency::Currency;
-use crate::domain::fare_source::FareSource;
 use crate::domain::job::JobStatus;
 use crate::domain::money::{Amount, Money};
-use crate::domain::offer_detail::OfferDetail;
 use crate::domain::position::Position;
+use crate::domain::words::words;
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use uuid::Uuid;
 
@@ -36,9 +36,10 @@ impl Stars {
 }
 
 /// The id by which apps know a ride: a UUID of ours, or what the matching app chose. Names the newest job under it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
-pub struct RideId(String);
+#[schemars(inline)]
+pub struct RideId(#[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9._-]+$"))] String);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a ride id is 1 to {} of the characters A-Z a-z 0-9 - _ . but neither . nor ..", RideId::CHARS_MAX)]
@@ -74,6 +75,12 @@ impl TryFrom<String> for RideId {
 
     fn try_from(text: String) -> Result<Self, InvalidRideId> {
         Self::new(text)
+    }
+}
+
+impl<'a> From<&'a RideId> for Cow<'a, RideId> {
+    fn from(id: &'a RideId) -> Self {
+        Cow::Borrowed(id)
     }
 }
 
@@ -121,36 +128,6 @@ pub const fn booking_word(status: JobStatus) -> &'static str {
         JobStatus::Cancelled | JobStatus::Unmatched => "cancelled",
     }
 }
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
-        }
-
-        impl $name {
-            pub const ALL: &[$name] = &[$($name::$variant),+];
-
-            /// The word on the wire and in the database.
-            pub const fn as_str(self) -> &'static str {
-                match self { $($name::$variant => $word),+ }
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = String;
-
-            fn try_from(word: String) -> Result<Self, String> {
-                let known = Self::ALL.iter().find(|known| known.as_str() == word);
-                known.copied().ok_or_else(|| format!("unknown word for {}: {word}", stringify!($name)))
-            }
-        }
-    };
-}
-
-pub(in crate::domain) use words;
 
 words! {
     /// Why an offer ended without the driver who had it.
@@ -266,37 +243,6 @@ impl Travel {
     }
 }
 
-/// What is set for all rides.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rules {
-    pub tariff: Tariff,
-    pub fare_source: FareSource,
-    /// Shown of a ride that is only offered.
-    pub offer_detail: OfferDetail,
-    pub travel: Travel,
-    /// How long a ride's driver is looked for.
-    pub search_span: TimeDelta,
-    /// Deliveries that make a driver busy.
-    pub deliveries_max: i64,
-    pub open: OpenJobs,
-}
-
-/// How many open jobs those who ask may have, by their own asking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenJobs {
-    pub rides_of_customer_max: u32,
-    pub bookings_of_customer_max: u32,
-    /// Of all who have no account and come from one address.
-    pub rides_of_address_max: u32,
-}
-
-impl Rules {
-    /// The installation's: what is asked for from now on is paid in it.
-    pub const fn currency(&self) -> Currency {
-        self.tariff.currency()
-    }
-}
-
 /// No vehicle is faster over a leg of a track, in metres a second …
 const LEG_SPEED_MAX: f64 = 70.0;
 /// … which says nothing over less time: a phone with a wrong clock has all its positions at one instant.
@@ -385,7 +331,7 @@ mod tests {
     #[test]
     fn words_are_read_back_from_rows() {
         for reason in Unavailable::ALL {
-            assert_eq!(Unavailable::try_from(reason.as_str().to_owned()), Ok(*reason));
+            assert_eq!(Unavailable::try_from(reason.as_str().to_owned()), Ok(reason));
             assert_eq!(serde_json::to_value(reason).expect("a word"), reason.as_str());
         }
         assert!(Unavailable::try_from("gone".to_owned()).is_err());

@@ -2,27 +2,25 @@
 //! the words are fixed, since they are on the wire and in the database. The table of routes says which routes each may
 //! call.
 
-use std::fmt;
+use crate::domain::words::words;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-/// One of the six kinds of account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Carries out jobs; has a driver id.
-    Driver,
-    /// Asks for jobs; has a customer id.
-    Customer,
-    /// An operator who may do everything.
-    Admin,
-    /// An operator who gives work to drivers and takes it back, and changes no account.
-    Dispatcher,
-    /// An operator who looks on, and is shown nobody's number.
-    Viewer,
-    /// A program of the operator's: orders and bookings, nothing else.
-    Service,
+words! {
+    /// One of the six kinds of account.
+    Role {
+        /// Carries out jobs; has a driver id.
+        Driver = "driver",
+        /// Asks for jobs; has a customer id.
+        Customer = "customer",
+        /// An operator who may do everything.
+        Admin = "admin",
+        /// An operator who gives work to drivers and takes it back, and changes no account.
+        Dispatcher = "dispatcher",
+        /// An operator who looks on, and is shown nobody's number.
+        Viewer = "viewer",
+        /// A program of the operator's: orders and bookings, nothing else.
+        Service = "service",
+    }
 }
 
 /// The word is none of the six roles.
@@ -31,21 +29,6 @@ pub enum Role {
 pub struct UnknownRole;
 
 impl Role {
-    pub const ALL: [Role; 6] =
-        [Role::Driver, Role::Customer, Role::Admin, Role::Dispatcher, Role::Viewer, Role::Service];
-
-    /// The word on the wire and in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Role::Driver => "driver",
-            Role::Customer => "customer",
-            Role::Admin => "admin",
-            Role::Dispatcher => "dispatcher",
-            Role::Viewer => "viewer",
-            Role::Service => "service",
-        }
-    }
-
     /// One of those who run the fleet.
     pub const fn is_operator(self) -> bool {
         matches!(self, Role::Admin | Role::Dispatcher | Role::Viewer)
@@ -78,17 +61,11 @@ impl Roles {
     }
 }
 
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 impl FromStr for Role {
     type Err = UnknownRole;
 
     fn from_str(word: &str) -> Result<Self, UnknownRole> {
-        Role::ALL.into_iter().find(|role| role.as_str() == word).ok_or(UnknownRole)
+        Role::parse(word).ok_or(UnknownRole)
     }
 }
 

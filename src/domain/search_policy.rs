@@ -1,7 +1,7 @@
 //! The settings of a search: how drivers are asked, for how long, and how far away.
 
+use crate::domain::words::words;
 use chrono::TimeDelta;
-use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 
 /// The rules of a search.
@@ -30,33 +30,13 @@ pub enum Mode {
     Offer,
 }
 
-/// How long a search goes on when nobody is left to ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Patience {
-    /// Somebody may come online.
-    UntilDeadline,
-    /// The app waits for an answer.
-    WhileAnybodyIsLeft,
-}
-
-impl Patience {
-    /// As the database has it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Patience::UntilDeadline => "until_deadline",
-            Patience::WhileAnybodyIsLeft => "while_anybody_is_left",
-        }
-    }
-}
-
-impl TryFrom<String> for Patience {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        let known = [Patience::UntilDeadline, Patience::WhileAnybodyIsLeft];
-        let found = known.into_iter().find(|patience| patience.as_str() == word);
-        found.ok_or_else(|| format!("unknown patience of a search: {word}"))
+words! {
+    /// How long a search goes on when nobody is left to ask.
+    Patience {
+        /// Somebody may come online.
+        UntilDeadline = "until_deadline",
+        /// The app waits for an answer.
+        WhileAnybodyIsLeft = "while_anybody_is_left",
     }
 }
 

@@ -82,12 +82,7 @@ fn moved(kind: JobKind, to: JobStatus) -> &'static str {
 
 impl fmt::Display for Happening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            JobKind::Delivery => "order",
-            JobKind::Ride => "ride",
-            JobKind::Service => "booking",
-        };
-        write!(f, "{kind} {}", self.what.word(self.kind))?;
+        write!(f, "{} {}", self.kind.noun(), self.what.word(self.kind))?;
         if let Some(ride) = &self.ride {
             write!(f, " ride={ride}")?;
         }

@@ -6,11 +6,11 @@
 //! replayed.
 
 use crate::domain::announcement::SearchNews;
-use crate::domain::candidate::Look;
+use crate::domain::candidate::{Considered, Look};
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::open_search::OpenSearch;
 use crate::domain::position::Position;
-use crate::matching::fleet::{Fleet, News, Shift, Standing};
+use crate::matching::fleet::{Fleet, News, Shift, Standing, Wanted};
 use crate::matching::searches::Searches;
 use crate::matching::work::{Done, Work};
 use chrono::{DateTime, Utc};
@@ -77,6 +77,12 @@ impl Core {
         &self.searches
     }
 
+    /// Who would be asked for work that is no search's, as an order that an operator gives to the nearest driver, and who would be
+    /// passed over. Nothing is begun.
+    pub fn choose(&self, wanted: &Wanted, except: &[DriverId]) -> Vec<Considered> {
+        self.searches.choose(wanted, except, &self.fleet).considered(&self.fleet, wanted.at)
+    }
+
     /// When to say [`Happened::Woken`] next.
     pub fn wake_at(&self) -> Option<DateTime<Utc>> {
         self.searches.wake_at()
@@ -122,10 +128,10 @@ impl Core {
         let mut tasks = Vec::new();
         for standing in drivers {
             let driver = standing.driver;
-            let before = fleet.sighted(driver);
+            let before = fleet.fix(driver);
             let shift = fleet.set(standing);
-            let sighted = fleet.sighted(driver);
-            if sighted != before && sighted.is_some_and(|sighted| !sighted.is_measured) {
+            let fix = fleet.fix(driver);
+            if fix != before && fix.is_some_and(|fix| !fix.is_measured) {
                 tasks.push(Task::JudgeAnew(driver));
             }
             match shift {
@@ -141,7 +147,7 @@ impl Core {
         let mut begun = Vec::new();
         while let Some((job, work)) = self.searches.next_work() {
             let seen_at = match work {
-                Work::Claim(driver) => self.fleet.sighted(driver).map(|sighted| sighted.position),
+                Work::Claim(driver) => self.fleet.fix(driver).map(|fix| fix.position),
                 _ => None,
             };
             begun.push(Task::CarryOut { job, work, seen_at });

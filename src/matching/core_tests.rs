@@ -6,8 +6,8 @@ use crate::domain::candidate::PassedOver;
 use crate::domain::ids::SearchId;
 use crate::domain::open_search::SearchRow;
 use crate::domain::search_policy::{Mode, Patience, Policy, Radii};
-use crate::matching::fleet::Sighted;
-use crate::matching::plausible::{Sighting, Verdict};
+use crate::matching::fleet::KnownFix;
+use crate::matching::plausible::{DatedFix, Verdict};
 use chrono::TimeDelta;
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
@@ -113,23 +113,23 @@ fn opened(job: i64, north_m: i64, at: i64, is_patient: bool) -> OpenSearch {
 }
 
 fn standing(driver: i64, north_m: i64, at: i64, is_free: bool, is_carrying: bool) -> Standing {
-    let sighted = Sighted { position: north(north_m), at_ms: ms(at).timestamp_millis(), is_measured: false };
+    let fix = KnownFix { position: north(north_m), at_ms: ms(at).timestamp_millis(), is_measured: false };
     Standing {
         driver: DriverId(driver),
         vehicle_type: "moto".to_owned(),
         unfit: (!is_free).then_some(PassedOver::Busy),
         is_carrying,
-        position: Some(sighted),
+        position: Some(fix),
         changed_at: None,
     }
 }
 
 fn moved(north_m: i64, at: i64, is_believed: bool) -> News {
     let at_ms = ms(at).timestamp_millis();
-    let sighting = Sighting { position: north(north_m), accuracy_m: None, measured_ms: at_ms, at_ms };
+    let fix = DatedFix { position: north(north_m), accuracy_m: None, measured_ms: at_ms, at_ms };
     let doubt = Some(Verdict::Inaccurate { accuracy_m: 5_000.0 });
     match is_believed {
-        true => News { seen: Some(sighting), doubt: None },
+        true => News { seen: Some(fix), doubt: None },
         false => News { seen: None, doubt },
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::candidate::{Considered, PassedOver};
 use crate::domain::ids::DriverId;
 use crate::domain::position::Position;
 use crate::matching::index::{Entry, Found, Index, Indexed, Put};
-use crate::matching::plausible::{Sighting, Verdict};
+use crate::matching::plausible::{DatedFix, Verdict};
 use crate::matching::vehicle::{VehicleType, VehicleTypes};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use std::collections::{HashMap, HashSet};
@@ -23,14 +23,14 @@ pub struct Standing {
     pub unfit: Option<PassedOver>,
     /// Holds deliveries: may get more of them, and no ride.
     pub is_carrying: bool,
-    pub position: Option<Sighted>,
+    pub position: Option<KnownFix>,
     /// Of the row that says so.
     pub changed_at: Option<NaiveDateTime>,
 }
 
 /// A driver's position and when it was measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sighted {
+pub struct KnownFix {
     pub position: Position,
     /// Milliseconds of the steady clock: when it was measured, or set by an operator.
     pub at_ms: i64,
@@ -42,7 +42,7 @@ pub struct Sighted {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct News {
     /// The newest that is believed, if there is a newer one.
-    pub seen: Option<Sighting>,
+    pub seen: Option<DatedFix>,
     /// Why a newer one is not believed, if there is one.
     pub doubt: Option<Verdict>,
 }
@@ -52,8 +52,8 @@ struct Known {
     vehicle_type: String,
     /// The same; `None` where there is no number left for one more type.
     vehicle: Option<VehicleType>,
-    sighted: Option<Sighted>,
-    /// Why a position newer than `sighted` is not believed, if there is one.
+    fix: Option<KnownFix>,
+    /// Why a position newer than `fix` is not believed, if there is one.
     doubt: Option<Verdict>,
     changed_at: Option<NaiveDateTime>,
 }
@@ -103,7 +103,7 @@ pub struct Nearby {
     pub driver: DriverId,
     pub vehicle_type: String,
     pub distance_m: f64,
-    pub sighted: Sighted,
+    pub fix: KnownFix,
     /// Of the position; `None` where no app measured it.
     pub age_secs: Option<i64>,
 }
@@ -119,7 +119,7 @@ impl Nearby {
 impl Known {
     /// As the index has the driver, if it can.
     fn indexed(&self, driver: DriverId) -> Option<Indexed> {
-        let Sighted { position, at_ms, is_measured } = self.sighted?;
+        let KnownFix { position, at_ms, is_measured } = self.fix?;
         let measured_at_ms = if is_measured { at_ms } else { Indexed::UNMEASURED };
         Some(Indexed { driver, position, vehicle: self.vehicle?, measured_at_ms })
     }
@@ -137,18 +137,18 @@ impl Fleet {
     }
 
     /// `None` where no app measured it.
-    pub fn age_secs(&self, sighted: &Sighted) -> Option<i64> {
-        sighted.is_measured.then_some((self.now_ms - sighted.at_ms).max(0) / 1000)
+    pub fn age_secs(&self, fix: &KnownFix) -> Option<i64> {
+        fix.is_measured.then_some((self.now_ms - fix.at_ms).max(0) / 1000)
     }
 
     /// As a trace has somebody whom a search for a driver at `pickup` looked at.
     pub fn considered(&self, indexed: &Indexed, pickup: Position) -> Considered {
         let Indexed { driver, position, measured_at_ms: at_ms, .. } = *indexed;
-        let sighted = Sighted { position, at_ms, is_measured: at_ms != Indexed::UNMEASURED };
+        let fix = KnownFix { position, at_ms, is_measured: at_ms != Indexed::UNMEASURED };
         Considered {
             driver,
             distance_m: pickup.distance_m(position),
-            position_age_secs: self.age_secs(&sighted),
+            position_age_secs: self.age_secs(&fix),
             passed_over: None,
         }
     }
@@ -171,7 +171,7 @@ impl Fleet {
             unfit,
             vehicle_type: String::new(),
             vehicle: None,
-            sighted: None,
+            fix: None,
             doubt: None,
             changed_at,
         });
@@ -179,12 +179,12 @@ impl Fleet {
         known.unfit = unfit;
         known.vehicle = self.vehicles.intern(&vehicle_type).ok();
         known.vehicle_type = vehicle_type;
-        let is_taken = |stored: &Sighted| match known.sighted {
+        let is_taken = |stored: &KnownFix| match known.fix {
             None => true,
             Some(told) => !stored.is_measured && stored.at_ms >= told.at_ms,
         };
         if let Some(stored) = position.filter(is_taken) {
-            known.sighted = Some(stored);
+            known.fix = Some(stored);
             if !stored.is_measured {
                 known.doubt = None;
                 self.doubted.remove(&driver);
@@ -210,8 +210,8 @@ impl Fleet {
                 Some(_) => !self.doubted.insert(driver),
                 None => self.doubted.remove(&driver),
             };
-            let Some(Sighting { position, at_ms, .. }) = seen else { continue };
-            known.sighted = Some(Sighted { position, at_ms, is_measured: true });
+            let Some(DatedFix { position, at_ms, .. }) = seen else { continue };
+            known.fix = Some(KnownFix { position, at_ms, is_measured: true });
             let Some(indexed) = known.indexed(driver) else { continue };
             match known.unfit {
                 None => free.push(indexed),
@@ -344,8 +344,8 @@ impl Fleet {
     }
 
     /// Where one driver is as searches have it.
-    pub fn sighted(&self, driver: DriverId) -> Option<Sighted> {
-        self.known.get(&driver)?.sighted
+    pub fn fix(&self, driver: DriverId) -> Option<KnownFix> {
+        self.known.get(&driver)?.fix
     }
 
     /// Why a newer position is not believed, if there is one.
@@ -360,13 +360,13 @@ impl Fleet {
     /// With the distance of the position that the driver told: the index keeps it to a centimetre.
     fn nearby(&self, wanted: &Wanted, driver: DriverId) -> Option<Nearby> {
         let known = self.known.get(&driver)?;
-        let sighted = known.sighted?;
+        let fix = known.fix?;
         Some(Nearby {
             driver,
             vehicle_type: known.vehicle_type.clone(),
-            distance_m: wanted.at.distance_m(sighted.position),
-            age_secs: self.age_secs(&sighted),
-            sighted,
+            distance_m: wanted.at.distance_m(fix.position),
+            age_secs: self.age_secs(&fix),
+            fix,
         })
     }
 }
@@ -398,14 +398,14 @@ mod tests {
         Position::new(latitude, longitude).expect("in range")
     }
 
-    fn standing(driver: i64, vehicle_type: &str, position: Option<Sighted>) -> Standing {
+    fn standing(driver: i64, vehicle_type: &str, position: Option<KnownFix>) -> Standing {
         let vehicle_type = vehicle_type.to_owned();
         let driver = DriverId(driver);
         Standing { driver, vehicle_type, unfit: None, is_carrying: false, position, changed_at: None }
     }
 
-    fn seeded(latitude: f64) -> Option<Sighted> {
-        Some(Sighted { position: at(latitude, 28.0), at_ms: 1_000, is_measured: false })
+    fn seeded(latitude: f64) -> Option<KnownFix> {
+        Some(KnownFix { position: at(latitude, 28.0), at_ms: 1_000, is_measured: false })
     }
 
     fn wanted() -> Wanted {
@@ -425,8 +425,8 @@ mod tests {
 
     fn seen(latitude: f64, at_ms: i64) -> News {
         let position = at(latitude, 28.0);
-        let sighting = Sighting { position, accuracy_m: Some(5.0), measured_ms: at_ms, at_ms };
-        News { seen: Some(sighting), doubt: None }
+        let fix = DatedFix { position, accuracy_m: Some(5.0), measured_ms: at_ms, at_ms };
+        News { seen: Some(fix), doubt: None }
     }
 
     fn told(fleet: &mut Fleet, latitude: f64, at_ms: i64) {
@@ -451,11 +451,11 @@ mod tests {
         let mut fleet = Fleet::default();
         fleet.set(standing(1, "sedan", None));
         told(&mut fleet, -26.2, 200_000);
-        let stored = Sighted { position: at(10.0, 28.0), at_ms: 198_000, is_measured: true };
+        let stored = KnownFix { position: at(10.0, 28.0), at_ms: 198_000, is_measured: true };
         fleet.set(standing(1, "sedan", Some(stored)));
         assert_eq!(fleet.nearest(&wanted(), |_| true)[0].distance_m, 0.0);
         // An operator has put the driver somewhere since.
-        fleet.set(standing(1, "sedan", Some(Sighted { at_ms: 201_000, is_measured: false, ..stored })));
+        fleet.set(standing(1, "sedan", Some(KnownFix { at_ms: 201_000, is_measured: false, ..stored })));
         assert!(drivers(&fleet, &wanted()).is_empty());
     }
 
@@ -474,7 +474,7 @@ mod tests {
         assert_eq!((entered, drivers(&fleet, &ride)), (vec![DriverId(1)], vec![1]));
         // An operator knows better.
         fleet.moved([(DriverId(1), News { seen: None, doubt: DOUBT })]);
-        let corrected = Sighted { position: at(-26.2, 28.0), at_ms: 220_000, is_measured: false };
+        let corrected = KnownFix { position: at(-26.2, 28.0), at_ms: 220_000, is_measured: false };
         fleet.set(standing(1, "sedan", Some(corrected)));
         assert_eq!((fleet.doubt(DriverId(1)), drivers(&fleet, &ride)), (None, vec![1]));
     }

@@ -8,6 +8,8 @@
 //! | --- | --- |
 //! | `core` | one value that is told what happens and answers with what is to be done |
 //! | `searches` | the open searches: their state, their timers, what is to be made durable for them |
+//! | `running` | the open searches as they run, in the order in which they were opened |
+//! | `strategy` | who is asked, seen over all searches and all free drivers |
 //! | `search` | one search: who is asked and when, and when it ends |
 //! | `work` | what searches want done, and what became of it |
 //! | `fleet` | the drivers in memory, and which of them are in the index |
@@ -20,8 +22,10 @@ pub mod core;
 pub mod fleet;
 pub mod index;
 pub mod plausible;
+pub mod running;
 pub mod search;
 pub mod searches;
 pub mod store_look;
+pub mod strategy;
 pub mod vehicle;
 pub mod work;

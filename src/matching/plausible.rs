@@ -42,7 +42,7 @@ impl Default for Limits {
 
 /// Where and when a device saw itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sighting {
+pub struct DatedFix {
     pub position: Position,
     /// Radius of uncertainty in metres; none is none known.
     pub accuracy_m: Option<f64>,
@@ -52,9 +52,9 @@ pub struct Sighting {
     pub at_ms: i64,
 }
 
-impl Sighting {
+impl DatedFix {
     /// The time between two. Queued positions come together, and a device's clock may be set: the longer one is driven in.
-    fn since_ms(&self, before: &Sighting) -> i64 {
+    fn since_ms(&self, before: &DatedFix) -> i64 {
         let by_ours_ms = self.at_ms.saturating_sub(before.at_ms);
         by_ours_ms.max(self.measured_ms.saturating_sub(before.measured_ms))
     }
@@ -110,61 +110,61 @@ impl fmt::Display for Verdict {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Trail {
     /// The newest that entered.
-    believed: Option<Sighting>,
+    believed: Option<DatedFix>,
     doubted: Option<Doubted>,
 }
 
 /// The newest position out of reach of what is believed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Doubted {
-    sighting: Sighting,
+    fix: DatedFix,
     /// How many in a row, this one included, lie in reach of each other.
     count: u32,
 }
 
 impl Trail {
-    pub fn believed(&self) -> Option<&Sighting> {
+    pub fn believed(&self) -> Option<&DatedFix> {
         self.believed.as_ref()
     }
 
     /// Judges the driver's next position, and remembers it.
-    pub fn judge(&mut self, sighting: Sighting, limits: &Limits) -> Verdict {
-        if let Some(accuracy_m) = sighting.accuracy_m
+    pub fn judge(&mut self, fix: DatedFix, limits: &Limits) -> Verdict {
+        if let Some(accuracy_m) = fix.accuracy_m
             && !(0.0..=limits.accuracy_max_m).contains(&accuracy_m)
         {
             return Verdict::Inaccurate { accuracy_m };
         }
         let Some(believed) = self.believed else {
-            return self.believe(sighting, Verdict::Plausible);
+            return self.believe(fix, Verdict::Plausible);
         };
-        if sighting.at_ms < believed.at_ms {
-            return Verdict::Outdated { by_ms: believed.at_ms.saturating_sub(sighting.at_ms) };
+        if fix.at_ms < believed.at_ms {
+            return Verdict::Outdated { by_ms: believed.at_ms.saturating_sub(fix.at_ms) };
         }
-        if limits.reaches(&believed, &sighting) {
-            return self.believe(sighting, Verdict::Plausible);
+        if limits.reaches(&believed, &fix) {
+            return self.believe(fix, Verdict::Plausible);
         }
-        let doubted = limits.confirm(self.doubted, sighting);
+        let doubted = limits.confirm(self.doubted, fix);
         if doubted.count >= limits.believed_after {
-            return self.believe(sighting, Verdict::Confirmed);
+            return self.believe(fix, Verdict::Confirmed);
         }
         self.doubted = Some(doubted);
         Verdict::Jump {
-            distance_m: believed.position.distance_m(sighting.position),
-            elapsed_ms: sighting.since_ms(&believed),
+            distance_m: believed.position.distance_m(fix.position),
+            elapsed_ms: fix.since_ms(&believed),
         }
     }
 
-    fn believe(&mut self, sighting: Sighting, verdict: Verdict) -> Verdict {
-        *self = Self { believed: Some(sighting), doubted: None };
+    fn believe(&mut self, fix: DatedFix, verdict: Verdict) -> Verdict {
+        *self = Self { believed: Some(fix), doubted: None };
         verdict
     }
 }
 
 impl Limits {
     /// Whether a vehicle at the first can have been at the second when that was measured.
-    fn reaches(&self, from: &Sighting, to: &Sighting) -> bool {
+    fn reaches(&self, from: &DatedFix, to: &DatedFix) -> bool {
         let elapsed_secs = to.since_ms(from) as f64 / 1_000.0;
-        let uncertain_m = |seen: &Sighting| seen.accuracy_m.unwrap_or(self.unknown_accuracy_m);
+        let uncertain_m = |seen: &DatedFix| seen.accuracy_m.unwrap_or(self.unknown_accuracy_m);
         let uncertainty_m = uncertain_m(from) + uncertain_m(to);
         let reach_m = self.speed_max_mps * elapsed_secs + self.drift_max_m + uncertainty_m;
         from.position.distance_m(to.position) <= reach_m
@@ -172,13 +172,13 @@ impl Limits {
 
     /// A doubted position after what was doubted before it. What was sent twice says nothing new, and what was measured
     /// earlier comes too late.
-    fn confirm(&self, before: Option<Doubted>, sighting: Sighting) -> Doubted {
+    fn confirm(&self, before: Option<Doubted>, fix: DatedFix) -> Doubted {
         match before {
-            Some(before) if sighting.at_ms <= before.sighting.at_ms => before,
-            Some(before) if self.reaches(&before.sighting, &sighting) => {
-                Doubted { sighting, count: before.count.saturating_add(1) }
+            Some(before) if fix.at_ms <= before.fix.at_ms => before,
+            Some(before) if self.reaches(&before.fix, &fix) => {
+                Doubted { fix, count: before.count.saturating_add(1) }
             }
-            _ => Doubted { sighting, count: 1 },
+            _ => Doubted { fix, count: 1 },
         }
     }
 }
@@ -200,15 +200,15 @@ mod tests {
     const PRETORIA: (f64, f64) = (-25.7479, 28.2293);
     const DURBAN: (f64, f64) = (-29.8587, 31.0218);
 
-    fn seen((latitude, longitude): (f64, f64), secs: i64) -> Sighting {
+    fn seen((latitude, longitude): (f64, f64), secs: i64) -> DatedFix {
         let position = Position::new(latitude, longitude).expect("in range");
-        Sighting { position, accuracy_m: Some(10.0), measured_ms: secs * 1_000, at_ms: secs * 1_000 }
+        DatedFix { position, accuracy_m: Some(10.0), measured_ms: secs * 1_000, at_ms: secs * 1_000 }
     }
 
     /// The verdicts of a whole day.
-    fn judged(sightings: &[Sighting]) -> Vec<&'static str> {
+    fn judged(sightings: &[DatedFix]) -> Vec<&'static str> {
         let mut trail = Trail::default();
-        sightings.iter().map(|sighting| trail.judge(*sighting, &LIMITS).as_str()).collect()
+        sightings.iter().map(|fix| trail.judge(*fix, &LIMITS).as_str()).collect()
     }
 
     #[test]
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn positions_in_changing_places_confirm_nothing() {
         let far_apart = [JOHANNESBURG, PRETORIA, DURBAN, PRETORIA, DURBAN, PRETORIA, DURBAN];
-        let sightings: Vec<Sighting> =
+        let sightings: Vec<DatedFix> =
             far_apart.iter().zip((0..).step_by(10)).map(|(place, secs)| seen(*place, secs)).collect();
         assert_eq!(judged(&sightings)[1..], ["jump"; 6]);
     }
@@ -277,7 +277,7 @@ mod tests {
         trail.judge(seen(JOHANNESBURG, 100), &LIMITS);
         assert_eq!(trail.judge(seen(JOHANNESBURG, 40), &LIMITS), Verdict::Outdated { by_ms: 60_000 });
         assert_eq!(trail.judge(seen(JOHANNESBURG, 100), &LIMITS), Verdict::Plausible);
-        let ancient = Sighting { at_ms: i64::MIN, ..seen(DURBAN, 0) };
+        let ancient = DatedFix { at_ms: i64::MIN, ..seen(DURBAN, 0) };
         assert_eq!(trail.judge(ancient, &LIMITS), Verdict::Outdated { by_ms: i64::MAX });
     }
 
@@ -287,7 +287,7 @@ mod tests {
         let mut trail = Trail::default();
         for step in 0..6 {
             let place = (10.0 + step as f64 * 0.005, 10.0);
-            let verdict = trail.judge(Sighting { at_ms: step, ..seen(place, step * 10) }, &LIMITS);
+            let verdict = trail.judge(DatedFix { at_ms: step, ..seen(place, step * 10) }, &LIMITS);
             assert_eq!(verdict, Verdict::Plausible, "{step}");
         }
     }
@@ -296,11 +296,11 @@ mod tests {
     fn accuracy_beyond_the_limit_never_enters_and_leaves_no_trace() {
         let mut trail = Trail::default();
         for accuracy_m in [1_000.1, f64::INFINITY, f64::NAN, -1.0] {
-            let verdict = trail.judge(Sighting { accuracy_m: Some(accuracy_m), ..seen(DURBAN, 5) }, &LIMITS);
+            let verdict = trail.judge(DatedFix { accuracy_m: Some(accuracy_m), ..seen(DURBAN, 5) }, &LIMITS);
             assert_eq!(verdict.as_str(), "inaccurate", "{accuracy_m}");
             assert_eq!(trail, Trail::default());
         }
-        let vague = Sighting { accuracy_m: Some(1_000.0), ..seen(DURBAN, 5) };
+        let vague = DatedFix { accuracy_m: Some(1_000.0), ..seen(DURBAN, 5) };
         assert_eq!(trail.judge(vague, &LIMITS), Verdict::Plausible);
     }
 
@@ -309,8 +309,8 @@ mod tests {
     fn what_both_positions_may_be_off_counts() {
         let with = |before_m, after_m| {
             let mut trail = Trail::default();
-            trail.judge(Sighting { accuracy_m: before_m, ..seen((10.0, 10.0), 0) }, &LIMITS);
-            trail.judge(Sighting { accuracy_m: after_m, ..seen((10.01, 10.0), 5) }, &LIMITS).as_str()
+            trail.judge(DatedFix { accuracy_m: before_m, ..seen((10.0, 10.0), 0) }, &LIMITS);
+            trail.judge(DatedFix { accuracy_m: after_m, ..seen((10.01, 10.0), 5) }, &LIMITS).as_str()
         };
         assert_eq!(with(None, None), "jump", "200 m between them");
         assert_eq!(with(Some(150.0), Some(150.0)), "jump");
@@ -354,41 +354,41 @@ mod tests {
         ) {
             let places = [JOHANNESBURG, PRETORIA, DURBAN, (-26.25, 28.1)];
             let mut trail = Trail::default();
-            let mut entered: Option<Sighting> = None;
-            let mut refused: Vec<Sighting> = Vec::new();
+            let mut entered: Option<DatedFix> = None;
+            let mut refused: Vec<DatedFix> = Vec::new();
             let mut secs = 0;
             for (place, north, elapsed, accuracy_m) in sent {
                 secs += elapsed;
-                let sighting = Sighting {
+                let fix = DatedFix {
                     accuracy_m: Some(accuracy_m),
                     ..seen((places[place].0 + north, places[place].1), secs)
                 };
-                let verdict = trail.judge(sighting, &LIMITS);
-                prop_assert_eq!(trail.believed, if verdict.enters() { Some(sighting) } else { entered });
+                let verdict = trail.judge(fix, &LIMITS);
+                prop_assert_eq!(trail.believed, if verdict.enters() { Some(fix) } else { entered });
                 match verdict {
                     Verdict::Plausible => {
-                        prop_assert!(entered.is_none_or(|before| is_drivable(&before, &sighting)));
+                        prop_assert!(entered.is_none_or(|before| is_drivable(&before, &fix)));
                     }
                     Verdict::Confirmed => {
                         prop_assert!(refused.len() >= 2, "confirmed by {:?}", refused);
-                        let row = [refused[refused.len() - 2], refused[refused.len() - 1], sighting];
+                        let row = [refused[refused.len() - 2], refused[refused.len() - 1], fix];
                         for pair in row.windows(2) {
                             prop_assert!(is_drivable(&pair[0], &pair[1]), "{:?}", pair);
                         }
                     }
                     Verdict::Jump { .. } => {
-                        prop_assert!(entered.is_some_and(|before| !is_drivable(&before, &sighting)));
-                        if refused.last().is_none_or(|last| last.at_ms < sighting.at_ms) {
-                            refused.push(sighting);
+                        prop_assert!(entered.is_some_and(|before| !is_drivable(&before, &fix)));
+                        if refused.last().is_none_or(|last| last.at_ms < fix.at_ms) {
+                            refused.push(fix);
                         }
                     }
                     Verdict::Outdated { .. } => {
-                        prop_assert!(entered.is_some_and(|before| before.at_ms > sighting.at_ms));
+                        prop_assert!(entered.is_some_and(|before| before.at_ms > fix.at_ms));
                     }
                     Verdict::Inaccurate { .. } => prop_assert!(accuracy_m > LIMITS.accuracy_max_m),
                 }
                 if verdict.enters() {
-                    entered = Some(sighting);
+                    entered = Some(fix);
                     refused.clear();
                 }
             }
@@ -396,7 +396,7 @@ mod tests {
     }
 
     /// The rule in other words: the time it takes at full speed, less what the positions may be off.
-    fn is_drivable(from: &Sighting, to: &Sighting) -> bool {
+    fn is_drivable(from: &DatedFix, to: &DatedFix) -> bool {
         let off_m = 300.0 + from.accuracy_m.unwrap_or(0.0) + to.accuracy_m.unwrap_or(0.0);
         let way_m = (from.position.distance_m(to.position) - off_m).max(0.0);
         way_m / 100.0 <= (to.at_ms - from.at_ms) as f64 / 1_000.0 + 1e-6

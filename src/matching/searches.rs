@@ -7,43 +7,18 @@
 //! to the lower id.
 
 use crate::domain::announcement::SearchNews;
-use crate::domain::candidate::{Considered, Look, PassedOver};
+use crate::domain::candidate::{Look, PassedOver};
 use crate::domain::ids::{DriverId, JobId, SearchId};
 use crate::domain::open_search::OpenSearch;
-use crate::domain::position::Position;
 use crate::domain::search_policy::{Mode, Patience, Policy};
 use crate::matching::fleet::{Fleet, Wanted};
+use crate::matching::running::{Age, Queue, Running};
 use crate::matching::search::{Candidate, Effect, Search};
+use crate::matching::strategy::{Asking, Choice, NearestFirst, Scene, Strategy};
 use crate::matching::work::{Done, Work};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::ops::Bound;
 use std::sync::Arc;
-
-/// Drivers in one search's trace beside those who are asked: some ten looks' worth.
-const TRACED_MAX: usize = 200;
-
-struct Running {
-    search: Search,
-    pickup: Position,
-    vehicle_type: Option<String>,
-    wakes_at: Option<DateTime<Utc>>,
-    /// The first one is under way where `is_working`.
-    work: VecDeque<Work>,
-    is_working: bool,
-    /// Drivers with an open offer of it.
-    offered: Vec<DriverId>,
-    /// Not among the open searches of the store when last looked; once more, and it is forgotten.
-    is_missed: bool,
-    id: SearchId,
-    /// Whom the trace has.
-    traced: HashSet<DriverId>,
-    /// How far the trace has who can't be matched at all.
-    unfit_within_m: f64,
-}
-
-/// When a search was opened. The least waits longest.
-type Age = (DateTime<Utc>, JobId);
 
 /// How searches are to be carried out.
 pub struct Searches {
@@ -51,10 +26,9 @@ pub struct Searches {
     until_deadline: Arc<Policy>,
     while_anybody_is_left: Arc<Policy>,
     position_age_max: TimeDelta,
+    strategy: Box<dyn Strategy>,
     // state
-    running: HashMap<JobId, Running>,
-    /// The same searches in the order in which they were opened.
-    by_age: BTreeSet<Age>,
+    queue: Queue,
     wakes: BTreeSet<(DateTime<Utc>, JobId)>,
     /// The searches of which a driver has an open offer.
     offered: HashMap<DriverId, Vec<JobId>>,
@@ -68,12 +42,20 @@ pub struct Searches {
 
 impl Searches {
     pub fn new(policy: impl Fn(Patience) -> Policy, position_age_max: TimeDelta) -> Self {
+        Self::with_strategy(policy, position_age_max, Box::new(NearestFirst))
+    }
+
+    pub fn with_strategy(
+        policy: impl Fn(Patience) -> Policy,
+        position_age_max: TimeDelta,
+        strategy: Box<dyn Strategy>,
+    ) -> Self {
         Self {
+            strategy,
             until_deadline: Arc::new(policy(Patience::UntilDeadline)),
             while_anybody_is_left: Arc::new(policy(Patience::WhileAnybodyIsLeft)),
             position_age_max,
-            running: HashMap::new(),
-            by_age: BTreeSet::new(),
+            queue: Queue::default(),
             wakes: BTreeSet::new(),
             offered: HashMap::new(),
             claimed: HashSet::new(),
@@ -83,15 +65,15 @@ impl Searches {
     }
 
     pub fn len(&self) -> usize {
-        self.running.len()
+        self.queue.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.running.is_empty()
+        self.queue.is_empty()
     }
 
     pub fn knows(&self, job: JobId) -> bool {
-        self.running.contains_key(&job)
+        self.queue.get(job).is_some()
     }
 
     /// Open offers of all searches.
@@ -105,7 +87,7 @@ impl Searches {
     }
 
     pub fn opened_at(&self, job: JobId) -> Option<DateTime<Utc>> {
-        self.running.get(&job).map(|running| running.search.row().opened_at)
+        self.queue.get(job).map(|running| running.search.row().opened_at)
     }
 
     /// When to call [`Searches::tick`] next.
@@ -123,28 +105,11 @@ impl Searches {
             Patience::UntilDeadline => &self.until_deadline,
             Patience::WhileAnybodyIsLeft => &self.while_anybody_is_left,
         };
-        // Before a restart; how they were seen then is to stay.
-        let asked = opened.offers.iter().filter(|offer| offer.offered_at >= opened.row.opened_at);
-        let traced = asked.map(|offer| offer.driver).collect();
-        let search = Search::new(policy.clone(), opened.row, opened.offers, opened.refused);
-        let running = Running {
-            search,
-            pickup: opened.pickup,
-            vehicle_type: opened.vehicle_type,
-            wakes_at: None,
-            work: VecDeque::new(),
-            is_working: false,
-            offered: Vec::new(),
-            is_missed: false,
-            id: opened.id,
-            traced,
-            unfit_within_m: 0.0,
-        };
-        self.by_age.insert(running.age(job));
-        self.running.insert(job, running);
+        let running = Running::new(opened, policy.clone());
+        self.queue.insert(job, running);
         self.with(job, fleet, now, |search| search.tick(now));
         // Whoever is no longer on duty can't answer an offer from before the restart.
-        let offered = self.running.get(&job).map(|running| running.offered.clone()).unwrap_or_default();
+        let offered = self.queue.get(job).map(|running| running.offered.clone()).unwrap_or_default();
         for driver in offered.into_iter().filter(|driver| !fleet.is_free(*driver)) {
             self.with(job, fleet, now, |search| search.unavailable(now, driver));
         }
@@ -185,17 +150,29 @@ impl Searches {
         self.with(job, fleet, now, |search| search.confirmed(now, driver));
     }
 
-    /// A driver can be matched from now on. Searches are asked in the order in which they were opened, until the driver is
-    /// being bound or has as many offers as allowed.
+    /// A driver can be matched from now on. Searches hear of it, in the strategy's order, until the driver is being bound or has
+    /// as many offers as allowed.
     pub fn came_online(&mut self, now: DateTime<Utc>, driver: DriverId, fleet: &Fleet) {
-        let mut next = self.by_age.first().copied();
-        while let Some(age) = next {
-            if self.is_given(driver) {
-                return;
-            }
-            self.propose(now, age.1, driver, fleet);
-            next = self.by_age.range((Bound::Excluded(age), Bound::Unbounded)).next().copied();
+        let mut last = None;
+        while !self.is_given(driver) {
+            last = self.strategy.next_to_hear(Scene { fleet, queue: &self.queue }, driver, last);
+            let Some((_, job)) = last else { return };
+            self.propose(now, job, driver, fleet);
         }
+    }
+
+    /// Who would be asked for work that is no search's, and who would be passed over: those in `except`, and drivers who are
+    /// being bound. Nothing is begun.
+    pub fn choose(&self, wanted: &Wanted, except: &[DriverId], fleet: &Fleet) -> Choice {
+        let barred = |driver| match driver {
+            _ if except.contains(&driver) => Some(PassedOver::AskedBefore),
+            _ if self.claimed.contains(&driver) => Some(PassedOver::BeingBound),
+            _ => None,
+        };
+        let mut choice =
+            self.strategy.choose(Scene { fleet, queue: &self.queue }, &Asking { wanted, barred: &barred });
+        choice.passed_over.extend(fleet.unfit_near(wanted, |_| true));
+        choice
     }
 
     /// Whether no other search can have the driver just now.
@@ -206,7 +183,7 @@ impl Searches {
 
     /// Tells a search of a driver who can be matched from now on, if they are what it looks for.
     fn propose(&mut self, now: DateTime<Utc>, job: JobId, driver: DriverId, fleet: &Fleet) {
-        let Some(running) = self.running.get(&job) else { return };
+        let Some(running) = self.queue.get(job) else { return };
         let wanted = self.wanted(running, 1, fleet);
         let Some(nearby) = fleet.if_wanted(driver, &wanted) else { return };
         let open_offers = self.offers_of(driver).len();
@@ -217,7 +194,7 @@ impl Searches {
             is_asked = effects.iter().any(|effect| asks(effect, driver));
             effects
         });
-        if is_asked && let Some(running) = self.running.get_mut(&job) {
+        if is_asked && let Some(running) = self.queue.get_mut(job) {
             self.looks.extend(running.trace(now, vec![nearby.considered()]));
         }
     }
@@ -233,14 +210,14 @@ impl Searches {
     /// known there: its end was announced to nobody.
     pub fn compare(&mut self, open: &HashSet<JobId>) -> Vec<JobId> {
         let mut forgotten = Vec::new();
-        for (_, job) in &self.by_age {
-            let Some(running) = self.running.get_mut(job) else { continue };
-            let is_missed = !open.contains(job) && !running.is_working;
+        for (job, running) in self.queue.iter_mut() {
+            let is_missed = !open.contains(&job) && !running.is_working;
             if is_missed && running.is_missed {
-                forgotten.push(*job);
+                forgotten.push(job);
             }
             running.is_missed = is_missed;
         }
+        forgotten.sort_unstable();
         for job in forgotten {
             self.forget(job);
         }
@@ -252,7 +229,7 @@ impl Searches {
     /// The next thing to carry out, of whichever search; its outcome goes to [`Searches::done`].
     pub fn next_work(&mut self) -> Option<(JobId, Work)> {
         while let Some(job) = self.ready.pop_front() {
-            let Some(running) = self.running.get_mut(&job).filter(|running| !running.is_working) else {
+            let Some(running) = self.queue.get_mut(job).filter(|running| !running.is_working) else {
                 continue;
             };
             if let Some(work) = running.work.front() {
@@ -273,7 +250,7 @@ impl Searches {
 
     /// The work that was begun last for a search is over.
     pub fn done(&mut self, now: DateTime<Utc>, job: JobId, done: Done, fleet: &Fleet) {
-        let Some(running) = self.running.get_mut(&job) else { return };
+        let Some(running) = self.queue.get_mut(job) else { return };
         running.is_working = false;
         self.ready.push_back(job);
         if done == Done::Failed {
@@ -291,7 +268,7 @@ impl Searches {
             }
             (Done::ClaimLost(driver), _) => {
                 // A ride that was cancelled meanwhile says nothing of the driver. Of one who can't be bound it is heard soon.
-                let was_over = self.running.get(&job).is_some_and(|running| running.search.ended().is_some());
+                let was_over = self.queue.get(job).is_some_and(|running| running.search.ended().is_some());
                 self.with(job, fleet, now, |search| search.claim_lost(now, driver));
                 if was_over && fleet.is_free(driver) {
                     self.came_online(now, driver, fleet);
@@ -309,7 +286,7 @@ impl Searches {
         now: DateTime<Utc>,
         tell: impl FnOnce(&mut Search) -> Vec<Effect>,
     ) {
-        let Some(mut running) = self.running.remove(&job) else { return };
+        let Some(mut running) = self.queue.take(job) else { return };
         let mut pending: VecDeque<Effect> = tell(&mut running.search).into();
         while let Some(effect) = pending.pop_front() {
             match effect {
@@ -333,7 +310,7 @@ impl Searches {
         self.keep_offers(job, &mut running);
         self.keep_wake(job, &mut running);
         self.ready.push_back(job);
-        self.running.insert(job, running);
+        self.queue.put_back(job, running);
     }
 
     /// The nearest who may be asked: `count` with room for an offer, or, where there is none, one without.
@@ -353,23 +330,25 @@ impl Searches {
         };
         let full = |driver| (self.offers_of(driver).len() >= max).then_some(PassedOver::TooManyOffers);
         let wanted = Wanted { radius_m, ..self.wanted(running, count, fleet) };
-        let (mut found, mut passed_over) =
-            fleet.candidates(&wanted, |driver| asked(driver).or_else(|| full(driver)));
-        let mut considered: Vec<Considered> = found.iter().map(|nearby| nearby.considered()).collect();
+        let barred = |driver| asked(driver).or_else(|| full(driver));
+        let asking = Asking { wanted: &wanted, barred: &barred };
+        let mut choice = self.strategy.choose(Scene { fleet, queue: &self.queue }, &asking);
+        if radius_m > running.unfit_within_m {
+            running.unfit_within_m = radius_m;
+            choice.passed_over.extend(fleet.unfit_near(&wanted, |driver| !running.traced.contains(&driver)));
+        }
+        for (indexed, reason) in &mut choice.passed_over {
+            // Whatever else they do, they would not be asked again.
+            if !running.search.may_ask(indexed.driver) {
+                *reason = PassedOver::AskedBefore;
+            }
+        }
+        let considered = choice.considered(fleet, wanted.at);
+        let mut found = choice.asked;
         if found.is_empty() {
             let one = Wanted { count: 1, ..wanted.clone() };
             found = fleet.nearest(&one, |driver| asked(driver).is_none());
         }
-        if radius_m > running.unfit_within_m {
-            running.unfit_within_m = radius_m;
-            passed_over.extend(fleet.unfit_near(&wanted, |driver| !running.traced.contains(&driver)));
-        }
-        considered.extend(passed_over.into_iter().map(|(indexed, reason)| {
-            // Whatever else they do, they would not be asked again.
-            let reason =
-                if running.search.may_ask(indexed.driver) { reason } else { PassedOver::AskedBefore };
-            Considered { passed_over: Some(reason), ..fleet.considered(&indexed, wanted.at) }
-        }));
         let candidate =
             |driver, distance_m| Candidate { driver, distance_m, open_offers: self.offers_of(driver).len() };
         let found = found.iter().map(|nearby| candidate(nearby.driver, nearby.distance_m)).collect();
@@ -418,12 +397,11 @@ impl Searches {
     }
 
     fn age(&self, job: JobId) -> Option<Age> {
-        self.running.get(&job).map(|running| running.age(job))
+        self.queue.get(job).map(|running| running.age(job))
     }
 
     fn forget(&mut self, job: JobId) {
-        let Some(running) = self.running.remove(&job) else { return };
-        self.by_age.remove(&running.age(job));
+        let Some(running) = self.queue.remove(job) else { return };
         if let Some(at) = running.wakes_at {
             self.wakes.remove(&(at, job));
         }
@@ -440,43 +418,6 @@ impl Searches {
 
 fn asks(effect: &Effect, driver: DriverId) -> bool {
     matches!(effect, Effect::Offer { driver: asked, .. } | Effect::Claim { driver: asked } if *asked == driver)
-}
-
-impl Running {
-    fn age(&self, job: JobId) -> Age {
-        (self.search.row().opened_at, job)
-    }
-
-    /// Remembers what is new of these drivers, as long as there is room, and returns it. To be asked is always new: the trace
-    /// has where they were then.
-    fn trace(
-        &mut self,
-        now: DateTime<Utc>,
-        considered: Vec<Considered>,
-    ) -> impl Iterator<Item = ((SearchId, DriverId), Look)> {
-        let search = self.id;
-        let news = considered.into_iter().filter(|one| {
-            let is_new = !self.traced.contains(&one.driver);
-            let is_asked = one.passed_over.is_none();
-            let is_noted = is_asked || is_new && self.traced.len() < TRACED_MAX;
-            if is_noted {
-                self.traced.insert(one.driver);
-            }
-            is_noted
-        });
-        news.map(move |considered| ((search, considered.driver), Look { search, at: now, considered }))
-    }
-
-    /// Offers that were decided together are made together.
-    fn offer(&mut self, driver: DriverId, expires_at: DateTime<Utc>) {
-        let is_begun = self.is_working && self.work.len() == 1;
-        match self.work.back_mut() {
-            Some(Work::Offer { drivers, expires_at: same }) if *same == expires_at && !is_begun => {
-                drivers.push(driver);
-            }
-            _ => self.work.push_back(Work::Offer { drivers: vec![driver], expires_at }),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use super::*;
 use crate::domain::ids::SearchId;
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::open_search::SearchRow;
+use crate::domain::position::Position;
 use crate::domain::ride::Unavailable;
 use crate::domain::search_policy::{Mode, Radii};
-use crate::matching::fleet::{Sighted, Standing};
+use crate::matching::fleet::{KnownFix, Standing};
 use std::num::NonZeroUsize;
 
 fn ms(after: i64) -> DateTime<Utc> {
@@ -46,7 +47,7 @@ fn standing(driver: i64, is_matchable: bool) -> Standing {
         vehicle_type: "moto".to_owned(),
         unfit: (!is_matchable).then_some(PassedOver::Busy),
         is_carrying: false,
-        position: Some(Sighted { position, at_ms: 0, is_measured: false }),
+        position: Some(KnownFix { position, at_ms: 0, is_measured: false }),
         changed_at: None,
     }
 }

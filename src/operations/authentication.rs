@@ -38,8 +38,7 @@ impl Principal {
     pub(super) fn without_ids(account: Account) -> Self {
         Self {
             account: account.id,
-            // Written by us as a UUID; anything else names nobody.
-            public_id: account.public_id.parse().unwrap_or_default(),
+            public_id: account.public_id,
             role: account.role,
             name: account.name,
             phone_number: account.phone_number,

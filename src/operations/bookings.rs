@@ -4,16 +4,17 @@
 //! technician.
 
 use crate::domain::booking::{BookingStatus, track_id};
-use crate::domain::currency::Currency;
 use crate::domain::event::{BookingUpdate, EventBody};
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
-use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
+use crate::domain::job::{JobKind, JobStatus, Move};
 use crate::domain::payment::Terms;
 use crate::domain::position::Position;
 use crate::domain::story::What;
 use crate::operations::error::{Error, Refusal, external_id_taken};
-use crate::operations::jobs::{advance, note, tell_customer, tell_driver};
+use crate::operations::jobs::{
+    advance, moves, moves_or_repeats, not_in_state, note, tell_customer, tell_driver,
+};
 use crate::operations::{drivers, payments, rides};
 use crate::store::reads::{self, BookingStanding};
 use crate::store::{Booking, Conn, Driver, Job, JobChange, NewBooking, NewJob, StoreError, Tx, sql};
@@ -49,35 +50,17 @@ impl Party {
     }
 }
 
-/// How much a driver may hold.
-#[derive(Clone, Copy, Debug)]
-pub struct Capacity {
-    pub deliveries_max: i64,
-    pub bookings_max: i64,
-}
-
-/// What a customer asks for themself, of which they may have `open_max` open; the same as [`create`] otherwise.
-pub fn ask_for(
-    tx: &mut Tx<'_>,
-    customer: CustomerId,
-    request: &Request,
-    currency: Currency,
-    open_max: u32,
-) -> Result<BookingStanding, Error> {
+/// What a customer asks for themself, of which they may have only so many open; the same as [`create`] otherwise.
+pub fn ask_for(tx: &mut Tx<'_>, customer: CustomerId, request: &Request) -> Result<BookingStanding, Error> {
     // Or two requests at once would both be the last one.
     sql!(tx, customers::lock(customer))?;
     let open = sql!(tx, jobs::open_of(customer, JobKind::Service))?;
-    rides::within(open, open_max)?;
-    create(tx, customer, request, currency)
+    rides::within(open, tx.rules().open.bookings_of_customer_max)?;
+    create(tx, customer, request)
 }
 
-/// All amounts of the booking are in `currency`, the installation's.
-pub fn create(
-    tx: &mut Tx<'_>,
-    customer: CustomerId,
-    request: &Request,
-    currency: Currency,
-) -> Result<BookingStanding, Error> {
+/// All amounts of the booking are in the installation's currency.
+pub fn create(tx: &mut Tx<'_>, customer: CustomerId, request: &Request) -> Result<BookingStanding, Error> {
     // A guest was made for one ride and hears of nothing else.
     let found = sql!(tx, customers::find(customer))?.filter(|(_, account)| !account.is_guest);
     let (_, account) = found.ok_or(Refusal::NotFound("customer"))?;
@@ -97,7 +80,7 @@ pub fn create(
         distance_km: 0.0,
         requested_at: tx.at(),
         is_demo: account.is_demo,
-        payment: payments::begun(&request.terms, currency, tx.at()),
+        payment: payments::begun(&request.terms, tx.rules().currency(), tx.at()),
         external_id: request.external_id.as_ref().map(ExternalId::as_str),
     };
     let row = NewBooking { job, scheduled_at: request.scheduled_at.map(|at| at.naive_utc()) };
@@ -122,19 +105,14 @@ fn takes_part(job: &Job, party: Party) -> bool {
 
 /// Gives a booking to a technician, also one that another has, until the work has begun. Naming the one who has it
 /// changes nothing.
-pub fn assign(
-    tx: &mut Tx<'_>,
-    id: JobId,
-    driver: DriverId,
-    capacity: Capacity,
-) -> Result<BookingStanding, Error> {
+pub fn assign(tx: &mut Tx<'_>, id: JobId, driver: DriverId) -> Result<BookingStanding, Error> {
     let booking = lock(tx, id)?;
     let former = booking.job.driver_id.filter(|_| booking.job.status.is_held());
     if former == Some(driver) {
         return standing(tx, id);
     }
     moves(&booking.job, if former.is_some() { Move::Release } else { Move::Assign })?;
-    let technician = lock_free(tx, &booking, driver, former, capacity.bookings_max)?;
+    let technician = lock_free(tx, &booking, driver, former)?;
     let job = match former {
         Some(former) => unbind(tx, booking.job, former, None, None)?,
         None => booking.job,
@@ -147,7 +125,7 @@ pub fn assign(
     };
     let job = advance(tx, &job, to, &change)?;
     for held_by in former.into_iter().chain([technician.id]) {
-        drivers::settle_held(tx, held_by, capacity.deliveries_max)?;
+        drivers::settle_held(tx, held_by)?;
     }
     tell(tx, &job, None)?;
     standing(tx, id)
@@ -160,7 +138,6 @@ fn lock_free(
     booking: &Booking,
     driver: DriverId,
     former: Option<DriverId>,
-    bookings_max: i64,
 ) -> Result<Driver, Error> {
     if let Some(former) = former.filter(|former| *former < driver) {
         drivers::lock(tx, former)?;
@@ -178,7 +155,7 @@ fn lock_free(
     if !is_for_later && (holding.rides > 0 || holding.services_under_way > 0) {
         return Err(Refusal::DriverBusy.into());
     }
-    if holding.services_ahead + holding.services_under_way >= bookings_max {
+    if holding.services_ahead + holding.services_under_way >= tx.rules().bookings_max {
         return Err(Refusal::DriverFull.into());
     }
     Ok(row)
@@ -192,7 +169,6 @@ pub fn set_status(
     party: Party,
     wished: BookingStatus,
     reason: Option<&str>,
-    deliveries_max: i64,
 ) -> Result<BookingStanding, Error> {
     let booking = lock(tx, id)?;
     if !takes_part(&booking.job, party) {
@@ -206,46 +182,36 @@ pub fn set_status(
         return standing(tx, id);
     }
     match wished.wished() {
-        None => return Err(Refusal::BookingState(booking.job.status).into()),
-        Some(Move::Release) => give_back(tx, booking.job, party, reason, deliveries_max)?,
-        Some(Move::Cancel) => end(tx, &booking.job, party, reason.unwrap_or_default(), deliveries_max)?,
-        Some(step) => move_on(tx, &booking, step, deliveries_max)?,
+        None => return Err(not_in_state(&booking.job)),
+        Some(Move::Release) => give_back(tx, booking.job, party, reason)?,
+        Some(Move::Cancel) => end(tx, &booking.job, party, reason.unwrap_or_default())?,
+        Some(step) => move_on(tx, &booking, step)?,
     }
     standing(tx, id)
 }
 
 /// Ends a booking before it is completed: the customer until the work has begun, an operator at any time. Cancelling
 /// what is cancelled changes nothing.
-pub fn cancel(
-    tx: &mut Tx<'_>,
-    id: JobId,
-    party: Party,
-    reason: &str,
-    deliveries_max: i64,
-) -> Result<BookingStanding, Error> {
+pub fn cancel(tx: &mut Tx<'_>, id: JobId, party: Party, reason: &str) -> Result<BookingStanding, Error> {
     let job = lock(tx, id)?.job;
     if !takes_part(&job, party) {
         return Err(Refusal::NotFound("booking").into());
     }
     if matches!(party, Party::Customer(_)) && job.status == JobStatus::InProgress {
-        return Err(Refusal::BookingState(job.status).into());
+        return Err(not_in_state(&job));
     }
-    end(tx, &job, party, reason, deliveries_max)?;
+    end(tx, &job, party, reason)?;
     standing(tx, id)
 }
 
 /// Ends a booking of the demo data.
-pub(super) fn end_demo(tx: &mut Tx<'_>, id: JobId, reason: &str, deliveries_max: i64) -> Result<(), Error> {
+pub(super) fn end_demo(tx: &mut Tx<'_>, id: JobId, reason: &str) -> Result<(), Error> {
     let job = lock(tx, id)?.job;
-    end(tx, &job, Party::Operator, reason, deliveries_max)
+    end(tx, &job, Party::Operator, reason)
 }
 
-fn end(tx: &mut Tx<'_>, job: &Job, party: Party, reason: &str, deliveries_max: i64) -> Result<(), Error> {
-    let to = match transition(job.kind, job.status, Move::Cancel) {
-        Outcome::Moves(to) => to,
-        Outcome::Already => return Ok(()),
-        Outcome::Refused => return Err(Refusal::BookingState(job.status).into()),
-    };
+fn end(tx: &mut Tx<'_>, job: &Job, party: Party, reason: &str) -> Result<(), Error> {
+    let Some(to) = moves_or_repeats(job, Move::Cancel)? else { return Ok(()) };
     let cancelled_by = match party {
         Party::Operator => "admin",
         Party::Customer(_) => "customer",
@@ -259,23 +225,17 @@ fn end(tx: &mut Tx<'_>, job: &Job, party: Party, reason: &str, deliveries_max: i
     };
     let job = advance(tx, job, to, &change)?;
     if let Some(driver) = job.driver_id {
-        drivers::settle_held(tx, driver, deliveries_max)?;
+        drivers::settle_held(tx, driver)?;
     }
     tell(tx, &job, Some(reason))
 }
 
 /// The technician, or an operator, makes a booking pending again.
-fn give_back(
-    tx: &mut Tx<'_>,
-    job: Job,
-    party: Party,
-    reason: Option<&str>,
-    deliveries_max: i64,
-) -> Result<(), Error> {
-    let driver = job.driver_id.ok_or(Refusal::BookingState(job.status))?;
+fn give_back(tx: &mut Tx<'_>, job: Job, party: Party, reason: Option<&str>) -> Result<(), Error> {
+    let driver = job.driver_id.ok_or_else(|| not_in_state(&job))?;
     let rejected_by = (party == Party::Technician(driver)).then_some(driver);
     let job = unbind(tx, job, driver, rejected_by, reason)?;
-    drivers::settle_held(tx, driver, deliveries_max)?;
+    drivers::settle_held(tx, driver)?;
     tell(tx, &job, reason)
 }
 
@@ -308,10 +268,10 @@ fn unbind(
 }
 
 /// Sets out, arrives, begins or completes. What was passed over has happened by then.
-fn move_on(tx: &mut Tx<'_>, booking: &Booking, step: Move, deliveries_max: i64) -> Result<(), Error> {
+fn move_on(tx: &mut Tx<'_>, booking: &Booking, step: Move) -> Result<(), Error> {
     let job = &booking.job;
     let to = moves(job, step)?;
-    let driver = job.driver_id.ok_or(Refusal::BookingState(job.status))?;
+    let driver = job.driver_id.ok_or_else(|| not_in_state(job))?;
     drivers::lock(tx, driver)?;
     let holding = drivers::holding(tx, driver)?;
     let is_setting_out = job.status == JobStatus::Assigned;
@@ -329,7 +289,7 @@ fn move_on(tx: &mut Tx<'_>, booking: &Booking, step: Move, deliveries_max: i64) 
         change.started_at = (step == Move::Start).then_some(now);
     }
     let job = advance(tx, job, to, &change)?;
-    drivers::settle_held(tx, driver, deliveries_max)?;
+    drivers::settle_held(tx, driver)?;
     tell(tx, &job, None)
 }
 
@@ -355,13 +315,6 @@ fn updated(job: &Job, technician_name: String, reason: Option<&str>) -> EventBod
         technician_name,
         reason: reason.filter(|reason| !reason.is_empty()).map(str::to_owned),
     })
-}
-
-fn moves(job: &Job, step: Move) -> Result<JobStatus, Error> {
-    match transition(job.kind, job.status, step) {
-        Outcome::Moves(to) => Ok(to),
-        Outcome::Already | Outcome::Refused => Err(Refusal::BookingState(job.status).into()),
-    }
 }
 
 fn lock(tx: &mut Tx<'_>, id: JobId) -> Result<Booking, Error> {

@@ -1,6 +1,6 @@
 //! The reasons why an operation did not happen.
 
-use crate::domain::job::JobStatus;
+use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::payment::PaymentStatus;
 use crate::store::{OperationError, StoreError};
 
@@ -17,19 +17,13 @@ pub enum Error {
 pub enum Refusal {
     #[error("there is no such {0}")]
     NotFound(&'static str),
-    /// The lifecycle does not have the move from the state that the order is in.
-    #[error("the order's state does not allow it")]
-    OrderState(JobStatus),
-    /// The same of a ride.
-    #[error("the ride's state does not allow it")]
-    RideState(JobStatus),
+    /// The lifecycle does not have the move from the state that the job is in.
+    #[error("the {}'s state does not allow it", .0.noun())]
+    State(JobKind, JobStatus),
     #[error("another driver has the ride")]
     RideTaken,
     #[error("the offer of the ride has ended")]
     OfferEnded,
-    /// The same of a booking.
-    #[error("the booking's state does not allow it")]
-    BookingState(JobStatus),
     /// What is to follow can't follow the payment's present state.
     #[error("the payment's state does not allow it")]
     PaymentState(PaymentStatus),

@@ -5,7 +5,7 @@ use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{CustomerId, DriverId};
 use crate::operations::accounts::{self, CustomerDetails, DriverDetails, Person};
 use crate::operations::customers::{self, CustomerPatch};
-use crate::operations::drivers::{self, DriverPatch};
+use crate::operations::driver_changes::{self, DriverPatch};
 use crate::operations::error::Error;
 use crate::store::{Account, Conn, StoreError, Tx, sql};
 
@@ -86,14 +86,14 @@ fn by_account(
 }
 
 /// Makes or changes these people, in one transaction.
-pub fn write(tx: &mut Tx<'_>, rows: &[(Imported, Known)], deliveries_max: i64) -> Result<(), Error> {
+pub fn write(tx: &mut Tx<'_>, rows: &[(Imported, Known)]) -> Result<(), Error> {
     for (Imported { person, side }, known) in rows {
         match (side, known) {
             (Side::Driver(details, _), None) => {
                 accounts::create_driver(tx, None, person, details)?;
             }
             (Side::Driver(_, patch), Some(id)) => {
-                drivers::patch(tx, DriverId(*id), patch, deliveries_max)?;
+                driver_changes::patch(tx, DriverId(*id), patch)?;
             }
             (Side::Customer(details, _), None) => {
                 accounts::create_customer(tx, None, person, details)?;

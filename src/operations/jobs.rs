@@ -1,12 +1,13 @@
-//! The common part of decisions about jobs of any kind: the conditional move, its events, and its line in the log.
+//! The common part of decisions about jobs of any kind: the transition or its refusal, the conditional move, its events,
+//! and its line in the log.
 
 use crate::domain::audit::Subject as Concerned;
 use crate::domain::event::EventBody;
 use crate::domain::ids::{DriverId, JobId};
-use crate::domain::job::JobStatus;
+use crate::domain::job::{JobStatus, Move, Outcome, transition};
 use crate::domain::ride::RideId;
 use crate::domain::story::{Happening, What};
-use crate::operations::error::Error;
+use crate::operations::error::{Error, Refusal};
 use crate::store::{Job, JobChange, Ride, StoreError, Tx, Updated, sql};
 use chrono::TimeDelta;
 
@@ -33,6 +34,25 @@ impl<'a> From<&'a Ride> for Subject<'a> {
     fn from(ride: &'a Ride) -> Self {
         Self { job: &ride.job, ride: Some(&ride.ride_id) }
     }
+}
+
+/// The state that `step` leads to; `None` where it led to the present one already: then it is repeated, and changes nothing.
+pub(super) fn moves_or_repeats(job: &Job, step: Move) -> Result<Option<JobStatus>, Error> {
+    match transition(job.kind, job.status, step) {
+        Outcome::Moves(to) => Ok(Some(to)),
+        Outcome::Already => Ok(None),
+        Outcome::Refused => Err(not_in_state(job)),
+    }
+}
+
+/// The same for a step that is refused when it is repeated.
+pub(super) fn moves(job: &Job, step: Move) -> Result<JobStatus, Error> {
+    moves_or_repeats(job, step)?.ok_or_else(|| not_in_state(job))
+}
+
+/// The state of the job does not allow it.
+pub(super) fn not_in_state(job: &Job) -> Error {
+    Refusal::State(job.kind, job.status).into()
 }
 
 /// Moves a job whose row is locked.

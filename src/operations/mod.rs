@@ -4,8 +4,10 @@
 pub mod accounts;
 pub mod audit;
 pub mod authentication;
+pub mod auto_assign;
 pub mod bookings;
 pub mod customers;
+pub mod driver_changes;
 pub mod drivers;
 pub mod earnings;
 mod error;

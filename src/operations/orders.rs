@@ -1,17 +1,19 @@
 //! Deliveries: made, assigned, carried out, taken back and cancelled.
 
-use crate::domain::currency::Currency;
 use crate::domain::driver::Holding;
 use crate::domain::event::{EventBody, OrderSummary};
 use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::{CustomerId, DriverId, JobId};
-use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
+use crate::domain::job::{JobKind, JobStatus, Move};
 use crate::domain::money::Amount;
 use crate::domain::payment::Terms;
 use crate::domain::position::Position;
 use crate::domain::story::What;
+use crate::domain::words::words;
 use crate::operations::error::{Error, Refusal, external_id_taken};
-use crate::operations::jobs::{advance, note, note_move, tell_customer, tell_driver};
+use crate::operations::jobs::{
+    advance, moves, moves_or_repeats, not_in_state, note, note_move, tell_customer, tell_driver,
+};
 use crate::operations::{accounts, drivers, payments};
 use crate::store::reads::{self, OrderStanding};
 use crate::store::{Conn, Driver, Job, JobChange, NewJob, StoreError, Tx, Updated, sql};
@@ -34,21 +36,12 @@ pub struct NewOrder {
     pub is_demo: bool,
 }
 
-/// Who cancels, as the operators' REST calls them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CancelledBy {
-    Customer,
-    Admin,
-    Restaurant,
-}
-
-impl CancelledBy {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CancelledBy::Customer => "customer",
-            CancelledBy::Admin => "admin",
-            CancelledBy::Restaurant => "restaurant",
-        }
+words! {
+    /// Who cancels, as the operators' REST calls them.
+    CancelledBy {
+        Customer = "customer",
+        Admin = "admin",
+        Restaurant = "restaurant",
     }
 }
 
@@ -61,8 +54,9 @@ pub enum DriverStep {
     Reject,
 }
 
-/// All amounts of the order are in `currency`, the installation's.
-pub fn create(tx: &mut Tx<'_>, order: &NewOrder, currency: Currency) -> Result<Job, Error> {
+/// All amounts of the order are in the installation's currency.
+pub fn create(tx: &mut Tx<'_>, order: &NewOrder) -> Result<Job, Error> {
+    let currency = tx.rules().currency();
     let customer = match &order.customer {
         Some(named) => {
             let id = accounts::customer_named(tx.conn(), named)?.ok_or(Refusal::NotFound("customer"))?;
@@ -118,12 +112,7 @@ pub fn named(tx: &mut Tx<'_>, named: &[Named<JobId>]) -> Result<Vec<JobId>, Erro
 }
 
 /// Binds pending orders to a driver: all of them or none. Each order is an event of its own.
-pub fn assign(
-    tx: &mut Tx<'_>,
-    ids: &[JobId],
-    driver: DriverId,
-    deliveries_max: i64,
-) -> Result<Vec<Job>, Error> {
+pub fn assign(tx: &mut Tx<'_>, ids: &[JobId], driver: DriverId) -> Result<Vec<Job>, Error> {
     let mut ascending = ids.to_vec();
     ascending.sort();
     if ascending.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -132,84 +121,33 @@ pub fn assign(
     let mut locked = Vec::with_capacity(ids.len());
     for id in &ascending {
         let job = lock(tx, *id)?;
-        if transition(job.kind, job.status, Move::Assign) == Outcome::Refused {
-            return Err(Refusal::OrderState(job.status).into());
-        }
+        moves(&job, Move::Assign)?;
         locked.push(job);
     }
-    let (driver, mut holding) = lock_free(tx, driver, ids.len() as i64, deliveries_max)?;
+    let (driver, mut holding) = lock_free(tx, driver, ids.len() as i64)?;
     // In the order of the request: that is the order in which the driver is to hear of them.
     locked.sort_by_key(|job| ids.iter().position(|id| *id == job.id));
     let jobs = locked.iter().map(|job| claim(tx, job, &driver)).collect::<Result<Vec<_>, _>>()?;
     holding.deliveries += jobs.len() as i64;
-    drivers::settle_holding(tx, &driver, driver.wants, holding, deliveries_max)?;
+    drivers::settle_holding(tx, &driver, driver.wants, holding)?;
     Ok(jobs)
 }
 
-/// What a search for an order's driver has to know: where it begins, and who gave the order back.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Search {
-    pub pickup: Position,
-    pub except: Vec<DriverId>,
-}
-
-/// `None` where there is no such order, it is not pending, or its pickup is not known: assigning it will say which.
-pub fn search_for(conn: &mut Conn<'_>, id: JobId) -> Result<Option<Search>, StoreError> {
-    let job = sql!(conn, jobs::find(id))?.filter(|job| job.kind == JobKind::Delivery);
-    let Some(pickup) = job.and_then(|job| job.pickup()) else {
-        return Ok(None);
-    };
-    let except = sql!(conn, jobs::declined_by(id))?.into_iter().map(DriverId).collect();
-    Ok(Some(Search { pickup, except }))
-}
-
-/// Assigns an order to the first of `candidates` who is still free.
-pub fn assign_nearest(
-    tx: &mut Tx<'_>,
-    id: JobId,
-    candidates: &[DriverId],
-    deliveries_max: i64,
-) -> Result<Job, Error> {
-    let job = lock(tx, id)?;
-    if transition(job.kind, job.status, Move::Assign) == Outcome::Refused {
-        return Err(Refusal::OrderState(job.status).into());
-    }
-    job.pickup().ok_or(Refusal::NoPickupPosition)?;
-    note(tx, &job, What::Searched { found: Some(candidates.len()) })?;
-    for driver in candidates {
-        match assign(tx, &[id], *driver, deliveries_max) {
-            Ok(mut jobs) => return jobs.pop().ok_or_else(|| Refusal::NoDrivers.into()),
-            // Taken since the search; the next nearest one is asked.
-            Err(Error::Refused(
-                Refusal::DriverBusy | Refusal::DriverFull | Refusal::DriverSuspended | Refusal::NotFound(_),
-            )) => {}
-            Err(other) => return Err(other),
-        }
-    }
-    Err(Refusal::NoDrivers.into())
-}
-
 /// The operator takes an order back from its driver, who hears of it as of a cancellation.
-pub fn unassign(tx: &mut Tx<'_>, id: JobId, reason: &str, deliveries_max: i64) -> Result<Job, Error> {
+pub fn unassign(tx: &mut Tx<'_>, id: JobId, reason: &str) -> Result<Job, Error> {
     let job = lock(tx, id)?;
     let driver = job.driver_id;
     let job = release(tx, job, reason, None)?;
     if let Some(driver) = driver {
-        drivers::settle_held(tx, driver, deliveries_max)?;
+        drivers::settle_held(tx, driver)?;
     }
     Ok(job)
 }
 
 /// Cancels an order until it is delivered. Cancelling what is cancelled changes nothing.
-pub fn cancel(
-    tx: &mut Tx<'_>,
-    id: JobId,
-    reason: &str,
-    by: CancelledBy,
-    deliveries_max: i64,
-) -> Result<Job, Error> {
+pub fn cancel(tx: &mut Tx<'_>, id: JobId, reason: &str, by: CancelledBy) -> Result<Job, Error> {
     let job = lock(tx, id)?;
-    end(tx, job, reason, by, deliveries_max)
+    end(tx, job, reason, by)
 }
 
 /// The customer cancels an order of their own, until it is picked up: from then on it is paid for and on its way.
@@ -218,25 +156,20 @@ pub fn call_off(
     id: JobId,
     customer: CustomerId,
     reason: &str,
-    deliveries_max: i64,
 ) -> Result<OrderStanding, Error> {
     let job = lock(tx, id)?;
     if job.customer_id != Some(customer) {
         return Err(Refusal::NotFound("order").into());
     }
     if job.status == JobStatus::InProgress {
-        return Err(Refusal::OrderState(job.status).into());
+        return Err(not_in_state(&job));
     }
-    end(tx, job, reason, CancelledBy::Customer, deliveries_max)?;
+    end(tx, job, reason, CancelledBy::Customer)?;
     Ok(reads::order_standing(tx.conn(), id)?.ok_or(Refusal::NotFound("order"))?)
 }
 
-fn end(tx: &mut Tx<'_>, job: Job, reason: &str, by: CancelledBy, deliveries_max: i64) -> Result<Job, Error> {
-    let to = match transition(job.kind, job.status, Move::Cancel) {
-        Outcome::Moves(to) => to,
-        Outcome::Already => return Ok(job),
-        Outcome::Refused => return Err(Refusal::OrderState(job.status).into()),
-    };
+fn end(tx: &mut Tx<'_>, job: Job, reason: &str, by: CancelledBy) -> Result<Job, Error> {
+    let Some(to) = moves_or_repeats(&job, Move::Cancel)? else { return Ok(job) };
     let change = JobChange {
         cancelled_at: Some(tx.at()),
         cancelled_by: Some(by.as_str()),
@@ -248,7 +181,7 @@ fn end(tx: &mut Tx<'_>, job: Job, reason: &str, by: CancelledBy, deliveries_max:
     let body = EventBody::OrderCancelled { order_id: id, reason: reason.to_owned() };
     if let Some(driver) = held_by {
         tell_driver(tx, driver, id, body.clone())?;
-        drivers::settle_held(tx, driver, deliveries_max)?;
+        drivers::settle_held(tx, driver)?;
     }
     tell_customer(tx, &job, body)?;
     Ok(job)
@@ -263,13 +196,7 @@ pub enum Stepped {
 }
 
 /// A driver moves an order of theirs on. Repeating the move that led to the present state changes nothing.
-pub fn step(
-    tx: &mut Tx<'_>,
-    id: JobId,
-    driver: DriverId,
-    step: DriverStep,
-    deliveries_max: i64,
-) -> Result<Stepped, Error> {
+pub fn step(tx: &mut Tx<'_>, id: JobId, driver: DriverId, step: DriverStep) -> Result<Stepped, Error> {
     let job = lock(tx, id)?;
     if job.driver_id != Some(driver) {
         return match step {
@@ -288,7 +215,7 @@ pub fn step(
             let at = tx.at();
             let job = release(tx, job, "", Some(driver))?;
             sql!(tx, jobs::decline(id, driver, at))?;
-            drivers::settle_held(tx, driver, deliveries_max)?;
+            drivers::settle_held(tx, driver)?;
             return Ok(Stepped::Rejected(job));
         }
         DriverStep::Accept => {
@@ -299,20 +226,15 @@ pub fn step(
             (Move::Complete, JobChange { completed_at: Some(tx.at()), ..JobChange::default() })
         }
     };
-    match transition(job.kind, job.status, the_move) {
-        Outcome::Already => Ok(Stepped::Order(job)),
-        Outcome::Refused => Err(Refusal::OrderState(job.status).into()),
-        Outcome::Moves(to) => {
-            let job = advance(tx, &job, to, &change)?;
-            if !to.is_held() {
-                drivers::settle_held(tx, driver, deliveries_max)?;
-            }
-            if let Some(body) = told {
-                tell_customer(tx, &job, body)?;
-            }
-            Ok(Stepped::Order(job))
-        }
+    let Some(to) = moves_or_repeats(&job, the_move)? else { return Ok(Stepped::Order(job)) };
+    let job = advance(tx, &job, to, &change)?;
+    if !to.is_held() {
+        drivers::settle_held(tx, driver)?;
     }
+    if let Some(body) = told {
+        tell_customer(tx, &job, body)?;
+    }
+    Ok(Stepped::Order(job))
 }
 
 /// Makes a held order pending again. A driver who gave it back themself (`rejected_by`) need not be told; from any
@@ -323,9 +245,7 @@ pub(super) fn release(
     reason: &str,
     rejected_by: Option<DriverId>,
 ) -> Result<Job, Error> {
-    let Outcome::Moves(to) = transition(job.kind, job.status, Move::Release) else {
-        return Err(Refusal::OrderState(job.status).into());
-    };
+    let to = moves(&job, Move::Release)?;
     let change = JobChange {
         driver_id: Some(None),
         assigned_at: Some(None),
@@ -357,7 +277,7 @@ fn claim(tx: &mut Tx<'_>, job: &Job, driver: &Driver) -> Result<Job, Error> {
     let before = job;
     let job = match claimed {
         Updated::Updated(job) => job,
-        Updated::NotInState(job) => return Err(Refusal::OrderState(job.status).into()),
+        Updated::NotInState(job) => return Err(not_in_state(&job)),
         Updated::NotFound => return Err(Refusal::NotFound("order").into()),
     };
     note_move(tx, before.into(), &job, &change)?;
@@ -368,12 +288,7 @@ fn claim(tx: &mut Tx<'_>, job: &Job, driver: &Driver) -> Result<Job, Error> {
 }
 
 /// Locks the row of a driver who may get `more` deliveries, and says what they hold.
-fn lock_free(
-    tx: &mut Tx<'_>,
-    driver: DriverId,
-    more: i64,
-    deliveries_max: i64,
-) -> Result<(Driver, Holding), Error> {
+fn lock_free(tx: &mut Tx<'_>, driver: DriverId, more: i64) -> Result<(Driver, Holding), Error> {
     let row = drivers::lock(tx, driver)?;
     let account = sql!(tx, accounts::find(row.account_id))?.ok_or(Refusal::NotFound("driver"))?;
     if account.is_suspended {
@@ -383,13 +298,13 @@ fn lock_free(
     if holding.rides > 0 || holding.services_under_way > 0 {
         return Err(Refusal::DriverBusy.into());
     }
-    if holding.deliveries + more > deliveries_max {
+    if holding.deliveries + more > tx.rules().deliveries_max {
         return Err(Refusal::DriverFull.into());
     }
     Ok((row, holding))
 }
 
-fn lock(tx: &mut Tx<'_>, id: JobId) -> Result<Job, Error> {
+pub(super) fn lock(tx: &mut Tx<'_>, id: JobId) -> Result<Job, Error> {
     let job = sql!(tx, jobs::lock(id))?.filter(|job| job.kind == JobKind::Delivery);
     Ok(job.ok_or(Refusal::NotFound("order"))?)
 }

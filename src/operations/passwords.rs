@@ -5,11 +5,12 @@
 //! account as for a known one, so that the time does not reveal which names exist.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 
 use argon2::password_hash;
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, TryAcquireError};
 
 /// Shorter ones are guessed.
@@ -84,7 +85,7 @@ static MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
 
 fn derive(argon2: &Argon2<'_>, password: &Password, salt: &[u8], output: &mut [u8]) -> argon2::Result<()> {
     // Only pushes and pops run under the lock, so a poisoned one is whole.
-    let kept = || MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = || MEMORY.lock();
     let mut blocks = kept().pop().unwrap_or_default();
     blocks.resize(argon2.params().block_count(), Block::default());
     let derived = argon2.hash_password_into_with_memory(password.0.as_bytes(), salt, output, &mut blocks);
@@ -300,14 +301,14 @@ mod tests {
     async fn no_more_run_than_allowed_and_the_rest_is_busy() {
         let passwords = Passwords::with_limits(2, 1);
         let (release, gate) = mpsc::channel::<()>();
-        let gate = Arc::new(std::sync::Mutex::new(gate));
+        let gate = Arc::new(Mutex::new(gate));
         let started = Arc::new(AtomicUsize::new(0));
         let spawn_one = || {
             let (passwords, gate, started) = (passwords.clone(), gate.clone(), started.clone());
             tokio::spawn(async move {
                 let work = move || {
                     started.fetch_add(1, Ordering::SeqCst);
-                    gate.lock().unwrap().recv_timeout(Duration::from_secs(10)).is_ok()
+                    gate.lock().recv_timeout(Duration::from_secs(10)).is_ok()
                 };
                 passwords.run(work).await
             })

@@ -8,7 +8,7 @@ use crate::domain::announcement::{Announcement, OpenedSearch, SearchNews};
 use crate::domain::candidate::{Look, PassedOver};
 use crate::domain::driver::Wants;
 use crate::domain::event::{EventBody, RideOffer};
-use crate::domain::ids::{AccountId, DriverId, JobId};
+use crate::domain::ids::{AccountId, DriverId, JobId, SearchId};
 use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::offer_detail::OfferDetail;
@@ -17,7 +17,7 @@ use crate::domain::ride::{ANY_VEHICLE, CancelCode, CancelledBy, Unavailable, tak
 use crate::domain::search_policy::Patience;
 use crate::domain::story::What;
 use crate::operations::error::Error;
-use crate::operations::{jobs, rides};
+use crate::operations::jobs;
 use crate::store::{
     Account, Conn, JobChange, NewCandidate, NewOffer, NewSearch, Ride, SearchRecord, StoreError, Tx, sql,
 };
@@ -48,6 +48,16 @@ pub(super) fn open(tx: &mut Tx<'_>, ride: &Ride, patience: Patience, span: TimeD
     Ok(())
 }
 
+/// Writes down a search that ended as soon as it began. It is announced to nobody.
+pub(super) fn insert_ended(tx: &mut Tx<'_>, job: JobId, how: End) -> Result<SearchId, Error> {
+    let at = tx.at();
+    let patience = Patience::WhileAnybodyIsLeft.as_str();
+    let row = NewSearch { job_id: job.0, patience, opened_at: at, deadline: at };
+    let search = sql!(tx, searches::insert(&row))?;
+    sql!(tx, searches::end(job, how.as_str(), at))?;
+    Ok(search.id)
+}
+
 /// A ride that was searched for before is read by whoever goes on: the drivers who were asked are any number.
 fn news_of(search: OpenSearch) -> SearchNews {
     let OpenSearch { id, job, row, patience, pickup, vehicle_type, offers, refused } = search;
@@ -68,7 +78,7 @@ pub(super) fn reopen(tx: &mut Tx<'_>, ride: &Ride) -> Result<(), Error> {
 }
 
 /// Begins to look for drivers of rides that were asked for in advance and are due. Returns how many; `limit` at most.
-pub fn open_due(tx: &mut Tx<'_>, span: TimeDelta, limit: i64) -> Result<usize, Error> {
+pub fn open_due(tx: &mut Tx<'_>, limit: i64) -> Result<usize, Error> {
     let now = tx.at();
     let due = sql!(tx, searches::due_rides(now, limit))?;
     let mut opened = 0;
@@ -77,7 +87,7 @@ pub fn open_due(tx: &mut Tx<'_>, span: TimeDelta, limit: i64) -> Result<usize, E
         let locked = sql!(tx, rides::lock(ride.job.id))?;
         let Some(ride) = locked.filter(|ride| ride.job.status == JobStatus::Requested) else { continue };
         if sql!(tx, searches::open_of(ride.job.id))?.is_none() {
-            open(tx, &ride, Patience::UntilDeadline, span)?;
+            open(tx, &ride, Patience::UntilDeadline, tx.rules().search_span)?;
             opened += 1;
         }
     }
@@ -154,8 +164,8 @@ pub fn offer(
     job: JobId,
     drivers: &[DriverId],
     expires_at: DateTime<Utc>,
-    detail: OfferDetail,
 ) -> Result<Vec<DriverId>, Error> {
+    let detail = tx.rules().offer_detail;
     let Some((ride, search)) = lock_searched(tx, job)? else { return Ok(Vec::new()) };
     let Some(body) = proposal(tx.conn(), &ride, expires_at, detail)? else { return Ok(Vec::new()) };
     let refused = sql!(tx, jobs::declined_by(job))?;
@@ -326,7 +336,7 @@ fn proposal(
     };
     Ok(Some(EventBody::RideRequested(RideOffer {
         ride_id: ride.ride_id.clone(),
-        passenger: detail.passenger(passenger.as_ref().map(rides::public_id).unwrap_or_default(), job.id),
+        passenger: detail.passenger(passenger.map(|account| account.public_id).unwrap_or_default(), job.id),
         ride_type: ride.ride_type.clone().unwrap_or_else(|| ANY_VEHICLE.to_owned()),
         pickup,
         dropoff: detail.dropoff(job.dropoff().unwrap_or(pickup)),

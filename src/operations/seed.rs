@@ -1,6 +1,5 @@
 //! Demo data: the accounts and orders that a developer finds at first start, and fleets in bulk.
 
-use crate::domain::currency::Currency;
 use crate::domain::driver::Wants;
 use crate::domain::external_id::Named;
 use crate::domain::ids::{CustomerId, DriverId};
@@ -96,16 +95,10 @@ const MENU_PICKUP: (f64, f64) = (12.9345, 77.6266);
 /// Makes the demo accounts that are missing, restores those that are there, and sees to a handful of pending orders.
 /// May be repeated. `admin_hash` is the operator's password, which is not the demo one where others than this machine can
 /// connect.
-pub fn seed(
-    tx: &mut Tx<'_>,
-    password_hash: &str,
-    admin_hash: &str,
-    deliveries_max: i64,
-    currency: Currency,
-) -> Result<(), Error> {
-    release_demo_orders(tx, deliveries_max)?;
+pub fn seed(tx: &mut Tx<'_>, password_hash: &str, admin_hash: &str) -> Result<(), Error> {
+    release_demo_orders(tx)?;
     for driver in &DRIVERS {
-        seed_driver(tx, driver, password_hash, deliveries_max)?;
+        seed_driver(tx, driver, password_hash)?;
     }
     for (id, username, name, phone_number) in CUSTOMERS {
         if !revive(tx, username, Some(phone_number), password_hash)? {
@@ -119,15 +112,10 @@ pub fn seed(
     if !is_in_use && !revive(tx, "admin", None, admin_hash)? {
         accounts::create_account(tx, &person("admin", "Demo operator", None, admin_hash), Role::Admin)?;
     }
-    seed_orders(tx, currency)
+    seed_orders(tx)
 }
 
-fn seed_driver(
-    tx: &mut Tx<'_>,
-    demo: &DemoDriver,
-    password_hash: &str,
-    deliveries_max: i64,
-) -> Result<(), Error> {
+fn seed_driver(tx: &mut Tx<'_>, demo: &DemoDriver, password_hash: &str) -> Result<(), Error> {
     let id = DriverId(demo.id);
     if !revive(tx, demo.username, Some(demo.phone_number), password_hash)? {
         let person = person(demo.username, demo.name, Some(demo.phone_number), password_hash);
@@ -154,35 +142,35 @@ fn seed_driver(
         ..DriverChange::default()
     };
     drivers::write(tx, id, &change)?;
-    drivers::set_wish(tx, id, Wants::Online, deliveries_max)?;
+    drivers::set_wish(tx, id, Wants::Online)?;
     Ok(())
 }
 
 /// Cancels the open demo orders and rides that a driver holds, and whatever ride a demo driver holds (a guest's, say), so that
 /// the demo drivers are free again.
-fn release_demo_orders(tx: &mut Tx<'_>, deliveries_max: i64) -> Result<(), Error> {
+fn release_demo_orders(tx: &mut Tx<'_>) -> Result<(), Error> {
     for job in sql!(tx, jobs::open_demo())? {
         if job.status.is_held() {
-            end(tx, &job, RESTORED, deliveries_max)?;
+            end(tx, &job, RESTORED)?;
         }
     }
     for driver in &DRIVERS {
         for ride in sql!(tx, jobs::held_by(DriverId(driver.id), JobKind::Ride))? {
-            end(tx, &ride, RESTORED, deliveries_max)?;
+            end(tx, &ride, RESTORED)?;
         }
     }
     Ok(())
 }
 
-fn end(tx: &mut Tx<'_>, job: &Job, reason: &str, deliveries_max: i64) -> Result<(), Error> {
+fn end(tx: &mut Tx<'_>, job: &Job, reason: &str) -> Result<(), Error> {
     match job.kind {
-        JobKind::Ride => rides::end_demo(tx, job.id, reason, deliveries_max),
-        JobKind::Service => bookings::end_demo(tx, job.id, reason, deliveries_max),
-        JobKind::Delivery => orders::cancel(tx, job.id, reason, CancelledBy::Admin, deliveries_max).map(drop),
+        JobKind::Ride => rides::end_demo(tx, job.id, reason),
+        JobKind::Service => bookings::end_demo(tx, job.id, reason),
+        JobKind::Delivery => orders::cancel(tx, job.id, reason, CancelledBy::Admin).map(drop),
     }
 }
 
-fn seed_orders(tx: &mut Tx<'_>, currency: Currency) -> Result<(), Error> {
+fn seed_orders(tx: &mut Tx<'_>) -> Result<(), Error> {
     let open = sql!(tx, jobs::open_demo())?;
     let is_pending = |job: &&Job| job.kind == JobKind::Delivery && job.status == JobStatus::Requested;
     let pending = open.iter().filter(is_pending).count();
@@ -202,7 +190,7 @@ fn seed_orders(tx: &mut Tx<'_>, currency: Currency) -> Result<(), Error> {
             external_id: None,
             is_demo: true,
         };
-        orders::create(tx, &order, currency)?;
+        orders::create(tx, &order)?;
     }
     Ok(())
 }
@@ -227,9 +215,9 @@ fn revive(
 
 /// Takes the demo accounts out of use: they can't log in, their tokens are refused, their orders are cancelled, their
 /// names and numbers are free. Returns how many there were.
-pub fn remove(tx: &mut Tx<'_>, deliveries_max: i64) -> Result<usize, Error> {
+pub fn remove(tx: &mut Tx<'_>) -> Result<usize, Error> {
     for job in sql!(tx, jobs::open_demo())? {
-        end(tx, &job, "The demo data was removed", deliveries_max)?;
+        end(tx, &job, "The demo data was removed")?;
     }
     let demo = sql!(tx, accounts::demo())?;
     for account in &demo {
@@ -237,7 +225,7 @@ pub fn remove(tx: &mut Tx<'_>, deliveries_max: i64) -> Result<usize, Error> {
         sql!(tx, accounts::retire_demo(account.id, &name))?;
         grants::revoke_all(tx, account.id, None)?;
         if let Some(driver) = sql!(tx, drivers::by_account(account.id))? {
-            drivers::set_wish(tx, driver.id, Wants::Offline, deliveries_max)?;
+            drivers::set_wish(tx, driver.id, Wants::Offline)?;
         }
     }
     Ok(demo.len())

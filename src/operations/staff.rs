@@ -6,7 +6,7 @@ use crate::domain::ids::AccountId;
 use crate::domain::role::Role;
 use crate::operations::accounts::{self, AccountPatch, PROGRAM};
 use crate::operations::customers::{self, CustomerPatch};
-use crate::operations::drivers::{self, DriverPatch};
+use crate::operations::driver_changes::{self, DriverPatch};
 use crate::operations::error::{Error, Refusal};
 use crate::operations::{grants, log_ins, second_factors};
 use crate::store::{Account, Conn, StoreError, Tx, sql};
@@ -110,12 +110,7 @@ pub fn leave_an_admin(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> 
 }
 
 /// Suspends anybody, or lets them in again.
-pub fn set_suspended(
-    tx: &mut Tx<'_>,
-    id: Uuid,
-    suspended: bool,
-    deliveries_max: i64,
-) -> Result<Account, Error> {
+pub fn set_suspended(tx: &mut Tx<'_>, id: Uuid, suspended: bool) -> Result<Account, Error> {
     let account = anybody(tx.conn(), id)?.ok_or(Refusal::NotFound("account"))?;
     let change = AccountPatch { suspended: Some(suspended), ..AccountPatch::default() };
     let driver = sql!(tx, drivers::by_account(account.id))?;
@@ -123,7 +118,7 @@ pub fn set_suspended(
     match (driver, customer) {
         (Some(driver), _) => {
             let change = DriverPatch { account: change, ..DriverPatch::default() };
-            drivers::patch(tx, driver.id, &change, deliveries_max)?;
+            driver_changes::patch(tx, driver.id, &change)?;
         }
         (None, Some(customer)) => {
             let change = CustomerPatch { account: change, ..CustomerPatch::default() };

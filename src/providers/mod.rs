@@ -10,6 +10,7 @@ mod expo;
 mod fcm;
 mod payload;
 pub mod payments;
+mod problem;
 mod set_up;
 mod transport;
 mod wording;
@@ -28,7 +29,7 @@ use uuid::Uuid;
 
 use crate::domain::push::{Priority, PushService, PushToken};
 
-pub use self::set_up::{ProviderProblem, ProviderProblems};
+pub use self::problem::{ProviderProblem, ProviderProblems};
 
 /// What is shown on a device. Shared by the messages that carry it to several.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,6 +7,7 @@ use crate::config::push::{
 };
 use crate::domain::push::PushService;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 const RSA: &str = include_str!("../operations/testdata/rs256-private.pem");
 const EC: &str = include_str!("../operations/testdata/es256-private.pem");

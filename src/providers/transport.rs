@@ -9,10 +9,10 @@
 
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use rustls::ClientConfig;
@@ -187,7 +187,7 @@ impl Connections {
         let too_late = || Failure { reason: "no connection in time".into(), sent: Sent::No };
         let place = tokio::time::timeout(self.way.timeout, connection.enter()).await;
         let place = place.map_err(|_| too_late())??;
-        let client = connection.client().clone();
+        let client = connection.client.lock().clone();
         let outcome = exchange(build(&client)).await;
         place.leave(outcome.is_ok());
         outcome
@@ -197,7 +197,7 @@ impl Connections {
     /// are told so at the same time, and each would throw away what the other has opened.
     pub(super) fn reopen(&self) {
         {
-            let mut reopened_at = self.reopened_at.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut reopened_at = self.reopened_at.lock();
             if reopened_at.is_some_and(|at| at.elapsed() < REOPEN_INTERVAL_MIN) {
                 return;
             }
@@ -205,7 +205,7 @@ impl Connections {
         }
         for connection in &self.all {
             match self.way.client() {
-                Ok(client) => *connection.client() = client,
+                Ok(client) => *connection.client.lock() = client,
                 // It was possible at the start; the old one still is better than none.
                 Err(error) => log::warn!("no new connections for push: {error}"),
             }
@@ -215,11 +215,6 @@ impl Connections {
 }
 
 impl Connection {
-    // What stands under it is whole at every moment, so a poisoned lock is taken all the same.
-    fn client(&self) -> std::sync::MutexGuard<'_, Client> {
-        self.client.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     async fn enter(&self) -> Result<Place<'_>, Failure> {
         let gone = |_| Failure { reason: "stopping".into(), sent: Sent::No };
         let stream = self.streams.acquire().await.map_err(gone)?;

@@ -1,8 +1,9 @@
 //! A limit on how many places each key holds at a time. A place counts until it is dropped.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// Clones are the same one.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ impl<K: Hash + Eq + Clone> Census<K> {
 
     /// A place for one more, if there is one.
     pub fn enter(&self, key: K) -> Option<Counted<K>> {
-        let mut counts = self.counts();
+        let mut counts = self.counts.lock();
         let count = counts.entry(key.clone()).or_default();
         if *count >= self.max {
             return None;
@@ -42,16 +43,9 @@ impl<K: Hash + Eq + Clone> Census<K> {
     }
 }
 
-impl<K> Census<K> {
-    // A map of numbers, whole at every moment.
-    fn counts(&self) -> MutexGuard<'_, HashMap<K, usize>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl<K: Hash + Eq> Drop for Counted<K> {
     fn drop(&mut self) {
-        let mut counts = self.census.counts();
+        let mut counts = self.census.counts.lock();
         if let Some(count) = counts.get_mut(&self.key) {
             *count -= 1;
             if *count == 0 {
@@ -75,6 +69,6 @@ mod tests {
         let third = census.enter("here");
         assert!(third.is_some() && census.enter("here").is_none());
         drop((second, third));
-        assert!(census.counts().is_empty());
+        assert!(census.counts.lock().is_empty());
     }
 }

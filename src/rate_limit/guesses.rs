@@ -7,9 +7,9 @@
 
 use super::recent::{Fades, Recent};
 use super::{KeyedLimiter, Rate, RetryAfter};
+use parking_lot::Mutex;
 use std::hash::Hash;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The delay after the first guess too many; each further one doubles it.
@@ -79,7 +79,7 @@ impl<N: Hash + Eq + Clone, A: Hash + Eq + Clone> Guesses<N, A> {
     ) -> Result<Guess<'_, N, A>, RetryAfter> {
         let place = (name, address);
         self.by_address.check(place.clone(), now)?;
-        let mut delays = self.delays();
+        let mut delays = self.by_name.lock();
         let delay = delays.entry(place.0.clone(), || Delay::none(now), now);
         if !delay.matters(now) {
             *delay = Delay::none(now);
@@ -96,11 +96,6 @@ impl<N: Hash + Eq + Clone, A: Hash + Eq + Clone> Guesses<N, A> {
         }
         let until = delay.until;
         Ok(Guess { guesses: self, place, until, until_before, is_wrong: false })
-    }
-
-    // Every state in between is a valid one, so a poisoned lock is taken all the same.
-    fn delays(&self) -> MutexGuard<'_, Recent<N, Delay>> {
-        self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -121,7 +116,7 @@ impl<N: Hash + Eq + Clone, A: Hash + Eq> Drop for Guess<'_, N, A> {
             return;
         }
         self.guesses.by_address.give_back(&self.place);
-        let mut delays = self.guesses.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut delays = self.guesses.by_name.lock();
         if let Some(delay) = delays.get_mut(&self.place.0) {
             delay.wrong = delay.wrong.saturating_sub(1);
             // Unless another guess has made it longer since.

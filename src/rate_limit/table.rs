@@ -2,50 +2,26 @@
 //! settings, whose unit and reason are in the table of settings. `docs/PROTOCOL.md` prints it; a test compares the two.
 
 use super::RetryAfter;
+use crate::domain::words::words;
 use crate::metrics;
 
-/// Limits that are counted by `fleetwire_limited_total{limit}`. The others have counters of their own from before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    Requests,
-    OperatorRequests,
-    Jobs,
-    OpenJobs,
-    Chat,
-    Nearby,
-    Positions,
-    SocketsOfAccount,
-    SocketsOfAddress,
+words! {
+    /// Limits that are counted by `fleetwire_limited_total{limit}`; the word is the label. The others have counters of their own
+    /// from before.
+    Limit {
+        Requests = "requests",
+        OperatorRequests = "operator_requests",
+        Jobs = "jobs",
+        OpenJobs = "open_jobs",
+        Chat = "chat",
+        Nearby = "nearby",
+        Positions = "positions",
+        SocketsOfAccount = "sockets_of_account",
+        SocketsOfAddress = "sockets_of_address",
+    }
 }
 
 impl Limit {
-    pub const ALL: [Self; 9] = [
-        Self::Requests,
-        Self::OperatorRequests,
-        Self::Jobs,
-        Self::OpenJobs,
-        Self::Chat,
-        Self::Nearby,
-        Self::Positions,
-        Self::SocketsOfAccount,
-        Self::SocketsOfAddress,
-    ];
-
-    /// The counter's label.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Requests => "requests",
-            Self::OperatorRequests => "operator_requests",
-            Self::Jobs => "jobs",
-            Self::OpenJobs => "open_jobs",
-            Self::Chat => "chat",
-            Self::Nearby => "nearby",
-            Self::Positions => "positions",
-            Self::SocketsOfAccount => "sockets_of_account",
-            Self::SocketsOfAddress => "sockets_of_address",
-        }
-    }
-
     /// Somebody was over it.
     pub fn exceeded(self) {
         metrics::limited(self.as_str());

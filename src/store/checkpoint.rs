@@ -25,9 +25,6 @@ const DUE_BYTES: u64 = 32 << 20;
 const READY_BYTES: u64 = 64 << 20;
 /// Where that does not help, because somebody reads at any time, the writer waits for the readers.
 const FORCED_BYTES: u64 = 112 << 20;
-/// A file that grew beyond this, in some rush, is cut to it when the log starts anew. Well over `FORCED_BYTES`, so that it is
-/// not cut day by day.
-pub const FILE_BYTES_MAX: u64 = 160 << 20;
 
 /// For how long the writer waits for those who read.
 const READERS_TIME: Duration = Duration::from_millis(50);

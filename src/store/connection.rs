@@ -1,6 +1,5 @@
 //! Connections and pools, for both databases.
 
-use crate::store::checkpoint;
 use crate::store::error::StoreError;
 use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
@@ -10,9 +9,13 @@ use diesel::r2d2::{
     ConnectionManager, CustomizeConnection, Error as ConnectionError, Pool, PooledConnection,
 };
 use diesel::sqlite::{Sqlite, SqliteConnection};
+use parking_lot::Mutex;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// A write-ahead log that grew beyond this, in some rush, is cut to it when the log starts anew. Well over what `checkpoint` lets it grow to, so that it is
+/// not cut day by day.
+pub const LOG_BYTES_MAX: u64 = 160 << 20;
 
 /// A connection in use.
 pub enum Conn<'a> {
@@ -124,7 +127,7 @@ impl CustomizeConnection<SqliteConnection, ConnectionError> for SqlitePragmas {
         // What was in a row that is changed or removed is zeroed in its page, which costs nothing but that.
         // busy_timeout first: switching to WAL may itself have to wait for another process. Checkpoints are the business of
         // `checkpoint`.
-        let (busy_ms, log_bytes_max) = (self.busy_timeout.as_millis(), checkpoint::FILE_BYTES_MAX);
+        let (busy_ms, log_bytes_max) = (self.busy_timeout.as_millis(), LOG_BYTES_MAX);
         conn.batch_execute(&format!(
             "PRAGMA busy_timeout = {busy_ms}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
              PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; \
@@ -185,7 +188,7 @@ struct OneLineNowAndThen {
 
 impl<E: std::error::Error> r2d2::HandleError<E> for OneLineNowAndThen {
     fn handle_error(&self, error: E) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock();
         if last.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
             *last = Some(Instant::now());
             log::warn!("no connection to the database: {error}");

@@ -3,20 +3,12 @@
 //! that share a commit pay for it once, and pages that each of them changes, at the ends of tables and indexes, are
 //! written once.
 
+use crate::config::Durability;
 use crate::store::connection::Conn;
 use crate::store::error::{OperationError, StoreError};
 use diesel::result::Error as DieselError;
 use diesel::{Connection, QueryResult, SqliteConnection};
 use std::time::{Duration, Instant};
-
-/// What a commit waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// The disk: a power cut loses nothing that was acknowledged.
-    Full,
-    /// The operating system: a crash of the process loses nothing, a power cut may lose the last moments.
-    Normal,
-}
 
 /// Attempts of one operation: a deadlock, a serialisation failure or a busy database repeats it.
 const ATTEMPTS_MAX: u32 = 4;
@@ -172,8 +164,9 @@ mod tests {
     use super::*;
     use diesel::connection::{InstrumentationEvent, SimpleConnection};
     use diesel::prelude::*;
+    use parking_lot::Mutex;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Arc, Mutex};
 
     /// Writes its number and ends as it is told to.
     struct Numbered {
@@ -193,7 +186,7 @@ mod tests {
         }
 
         fn settle(self: Box<Self>) {
-            self.settled.lock().expect("not poisoned").push(self.number);
+            self.settled.lock().push(self.number);
         }
 
         fn alone(self: Box<Self>, _: Result<Conn<'_>, StoreError>) {
@@ -235,7 +228,7 @@ mod tests {
         let begun = ends.len() - waiting.count();
         let rows = diesel::dsl::sql::<diesel::sql_types::BigInt>("SELECT n FROM t ORDER BY n");
         let rows = rows.load(&mut conn).expect("rows");
-        let settled = settled.lock().expect("not poisoned").clone();
+        let settled = settled.lock().clone();
         Outcome { rows, settled, left, commits: commits.load(Ordering::SeqCst), begun }
     }
 

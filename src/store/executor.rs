@@ -5,12 +5,14 @@
 //! not the caller still waits: a request's future may be dropped at any await.
 
 use crate::clock::SharedClock;
+use crate::config::Durability;
 use crate::current_request;
 use crate::domain::announcement::Committed;
 use crate::domain::ids::AccountId;
+use crate::domain::job_rules::JobRules;
 use crate::metrics::Metrics;
 use crate::store::connection::{Conn, Connections};
-use crate::store::decision::{Attempted, BACK_OFF, Decision, Durability, repeat, transaction};
+use crate::store::decision::{Attempted, BACK_OFF, Decision, repeat, transaction};
 use crate::store::error::{OperationError, StoreError};
 use crate::store::party::Party;
 use crate::store::queue::{NotTaken, Queue, Task, Urgency};
@@ -18,10 +20,11 @@ use crate::store::tx::{PushDue, Tx};
 use crate::store::worker::{carry_out, start_checkpoints, unless_it_panics, work};
 use bytestring::ByteString;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -43,6 +46,8 @@ pub struct Options {
     pub timeout: Duration,
     pub decisions: Durability,
     pub positions: Durability,
+    /// What every decision goes by: see [`Tx::rules`].
+    pub rules: JobRules,
 }
 
 /// How long an answer is waited for.
@@ -342,9 +347,9 @@ impl Database {
             }
             is_done
         };
-        let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads = std::mem::take(&mut *self.inner.threads.lock());
         let left = threads.into_iter().map(end_one).filter(|is_done| !is_done).count();
-        let checkpoints = self.inner.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let checkpoints = self.inner.checkpoints.lock().take();
         match checkpoints {
             // The last checkpoint is of everything, so it comes last.
             Some((alive, thread)) => {
@@ -377,7 +382,7 @@ where
     fn decide(&mut self, conn: Conn<'_>) -> Result<(T, Committed), E> {
         // PostgreSQL keeps microseconds; what is said before the commit is what is read after it.
         let now = self.inner.clock.now().trunc_subsecs(6);
-        let mut tx = Tx::new(conn, now, self.inner.push_due());
+        let mut tx = Tx::new(conn, now, &self.inner.options.rules, self.inner.push_due());
         let value = (self.operation)(&mut tx)?;
         Ok((value, tx.finish()?))
     }
@@ -481,6 +486,7 @@ impl Inner {
 mod tests {
     use super::*;
     use crate::clock::System;
+    use crate::config::Settings;
     use diesel::connection::SimpleConnection;
     use diesel::{Connection, SqliteConnection};
 
@@ -605,7 +611,7 @@ mod tests {
             let (database, wait) = (database.clone(), wait.clone());
             let reading = move |_: &mut Conn<'_>| {
                 // Ends when the sender is gone.
-                let _ = wait.lock().expect("not poisoned").recv();
+                let _ = wait.lock().recv();
                 Ok(())
             };
             tokio::spawn(Party::within(of(1), async move { database.read(reading).await }))
@@ -639,6 +645,7 @@ mod tests {
             timeout,
             decisions: Durability::Full,
             positions: Durability::Normal,
+            rules: Settings::load(|_: &str| None).expect("the defaults").job_rules(),
         };
         let at = Where::Sqlite(path.clone());
         let database = Database::open(&at, options, Arc::new(System), Arc::new(Metrics::new()));

@@ -39,12 +39,12 @@ pub(crate) mod sqlite;
 mod tx;
 mod worker;
 
+pub use crate::config::Durability;
 pub use amounts::settle_currency;
 pub use audit_rows::*;
 pub use bulk::{Mark, MarkKind};
 pub use connection::Conn;
 pub use copies::{CopyError, Restored, back_up, restore};
-pub use decision::Durability;
 pub use error::{Chain, OperationError, StoreError};
 pub use events::{newest_events, page_of, standing};
 pub use executor::{Database, Options, Where};

@@ -10,6 +10,7 @@ use crate::store::error::StoreError;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text, Timestamp};
+use uuid::Uuid;
 
 /// What becomes of the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -419,10 +420,9 @@ pub fn forget_answers(
     conn: &mut Conn<'_>,
     is_customer: bool,
     ids: Ids,
-    public_id: &str,
+    public_id: Uuid,
     kept_since: NaiveDateTime,
 ) -> Result<usize, StoreError> {
-    let Ok(public_id) = uuid::Uuid::parse_str(public_id) else { return Ok(0) };
     let (column, since) = (side(is_customer), kept_since.format("%Y-%m-%d %H:%M:%S"));
     conn.run(&ids.put_into(&format!(
         "DELETE FROM idempotency_keys WHERE response LIKE '%{public_id}%' OR response LIKE '%\"{column}\":{{id}},%' \

@@ -7,8 +7,8 @@ use crate::store::decision::Decision;
 use crate::store::error::StoreError;
 use crate::store::lane::Lane;
 use crate::store::party::Party;
+use parking_lot::{Condvar, Mutex};
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 type Run = dyn FnOnce(Result<Conn<'_>, StoreError>) + Send;
@@ -84,7 +84,7 @@ impl Queue {
 
     /// A task that is not taken is dropped.
     pub fn push(&self, urgency: Urgency, party: Option<Party>, task: Task) -> Result<(), NotTaken> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let closed = state.closed;
         let lane = match urgency {
             Urgency::High => &mut state.high,
@@ -107,7 +107,7 @@ impl Queue {
 
     /// Waits for work; `None` when the queue is closed and empty.
     pub fn pop(&self) -> Option<Queued> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         loop {
             let State { high, low, running, closed } = &mut *state;
             let is_busy = |party| running.get(&party).is_some_and(|threads| *threads >= self.threads_for_one);
@@ -120,14 +120,14 @@ impl Queue {
             if *closed && high.is_empty() && low.is_empty() {
                 return None;
             }
-            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.wake.wait(&mut state);
         }
     }
 
     /// A thread is free again of what it was given.
     pub fn done(&self, party: Option<Party>) {
         let Some(party) = party else { return };
-        let state = &mut *self.state();
+        let state = &mut *self.state.lock();
         if let Some(threads) = state.running.get_mut(&party) {
             *threads -= 1;
             if *threads == 0 {
@@ -145,7 +145,7 @@ impl Queue {
         &self,
         is_wanted: impl Fn(&dyn Decision, Instant) -> bool,
     ) -> Option<Box<dyn Decision>> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         match state.high.front() {
             Some(Waiting { task: Task::Decide(decision), since }) if is_wanted(&**decision, *since) => {}
             _ => return None,
@@ -157,19 +157,14 @@ impl Queue {
     }
 
     pub fn len(&self) -> usize {
-        let state = self.state();
+        let state = self.state.lock();
         state.high.len() + state.low.len()
     }
 
     /// Takes nothing more; what is in it will still be done.
     pub fn close(&self) {
-        self.state().closed = true;
+        self.state.lock().closed = true;
         self.wake.notify_all();
-    }
-
-    // No task runs under the lock, so a poisoned one is whole.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -182,7 +177,7 @@ mod tests {
 
     fn note(order: &Arc<Mutex<Vec<u32>>>, number: u32) -> Task {
         let order = order.clone();
-        Task::Run(Box::new(move |_| order.lock().expect("not poisoned").push(number)))
+        Task::Run(Box::new(move |_| order.lock().push(number)))
     }
 
     #[test]
@@ -199,7 +194,7 @@ mod tests {
         while let Some(queued) = queue.pop() {
             queued.task.run(Err(StoreError::Unavailable("none is needed")));
         }
-        assert_eq!(*order.lock().expect("not poisoned"), [1, 2, 3, 4]);
+        assert_eq!(*order.lock(), [1, 2, 3, 4]);
     }
 
     #[test]

@@ -468,7 +468,7 @@ pub fn looks_at(
     conn: &mut Conn<'_>,
     driver: DriverId,
     limit: i64,
-) -> Result<Vec<(CandidateRow, JobId, Option<OfferRow>)>, StoreError> {
+) -> Result<Vec<(CandidateRow, SearchRecord, Option<OfferRow>)>, StoreError> {
     sql!(conn, traces::looks_at(driver, limit))
 }
 

@@ -2,8 +2,7 @@
 
 use crate::domain::contact::Contact;
 use crate::domain::ids::DriverId;
-use crate::store::reads::CustomerStanding;
-use crate::store::rows::{Account, Driver, Ride};
+use crate::store::rows::{Account, Customer, Driver, Ride};
 
 /// A ride, its passenger's account, and the driver who has it.
 #[derive(Clone, Debug)]
@@ -18,7 +17,7 @@ pub struct RideStanding {
 impl RideStanding {
     pub(super) fn new(
         ride: Ride,
-        passenger: Option<CustomerStanding>,
+        passenger: Option<(Customer, Account)>,
         driver: Option<(Driver, Account)>,
     ) -> Self {
         let (passenger_external_id, passenger) = match passenger {

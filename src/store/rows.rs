@@ -8,22 +8,25 @@ use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId, SearchId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::offer::{Offer, Outcome};
-use crate::domain::open_search::SearchRow;
+use crate::domain::open_search::{End, SearchRow};
 use crate::domain::position::Position;
 use crate::domain::ride::RideId;
 use crate::domain::role::Role;
 use crate::domain::search_policy::Patience;
 use crate::store::payment_rows::{NewPayment, Payment};
 use crate::store::schema::*;
+use crate::store::sql_types::StoredUuid;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
+use uuid::Uuid;
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = accounts)]
 pub struct Account {
     pub id: AccountId,
-    /// The UUID by which the wire knows the account.
-    pub public_id: String,
+    /// The id by which the wire knows the account.
+    #[diesel(deserialize_as = StoredUuid)]
+    pub public_id: Uuid,
     pub username: String,
     pub phone_number: Option<String>,
     pub name: String,
@@ -205,6 +208,13 @@ pub struct SearchRecord {
     pub step: i64,
     pub ended_at: Option<NaiveDateTime>,
     pub ended_as: Option<String>,
+}
+
+impl SearchRecord {
+    /// Whether it gave an order to a driver in one go, as auto-assign does. A ride's search has some time.
+    pub fn assigned_at_once(&self) -> bool {
+        self.deadline == self.opened_at && self.ended_as.as_deref() == Some(End::ASSIGNED)
+    }
 }
 
 #[derive(Debug, Insertable)]

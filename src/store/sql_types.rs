@@ -15,6 +15,16 @@ use crate::domain::search_policy::Patience;
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, Queryable};
 use diesel::sql_types::{BigInt, SingleValue, Text};
+use uuid::Uuid;
+
+/// A UUID in a column of text. What is none is an error of the read: nobody is to be taken for the owner of the nil UUID.
+pub struct StoredUuid(Uuid);
+
+impl From<StoredUuid> for Uuid {
+    fn from(StoredUuid(id): StoredUuid) -> Self {
+        id
+    }
+}
 
 macro_rules! read_as {
     ($sql_type:ident, $raw:ty, $convert:expr => $($name:ty),+) => {$(
@@ -46,3 +56,4 @@ read_as!(Text, String, |word| Ok(Self::try_from(word)?) => DriverStatus, Wants, 
 read_as!(BigInt, i64, |id| Ok(Self(id)) => DeviceId);
 read_as!(Text, String, |text| Ok(Self::new(text)?) => PushToken);
 read_as!(Text, String, |word| Ok(word.parse()?) => Role);
+read_as!(Text, String, |text| Ok(Self(text.parse()?)) => StoredUuid);

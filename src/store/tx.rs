@@ -1,10 +1,11 @@
-//! A transaction of a decision: its connection, its time, and the durable events it will record.
+//! A transaction of a decision: its connection, its time, the installation's rules, and the durable events it will record.
 
 use crate::domain::announcement::{Announcement, Committed};
 use crate::domain::audit::Subject;
 use crate::domain::contact::Contact;
 use crate::domain::event::{Event, EventBody};
 use crate::domain::ids::{AccountId, CustomerId, EventId, JobId};
+use crate::domain::job_rules::JobRules;
 use crate::domain::notification::Occasion;
 use crate::domain::role::Role;
 use crate::domain::story::Happening;
@@ -19,6 +20,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 pub struct Tx<'a> {
     conn: Conn<'a>,
     now: DateTime<Utc>,
+    rules: &'a JobRules,
     push_due: &'a PushDue,
     staged: Vec<Staged>,
     /// To be published after the commit.
@@ -41,10 +43,16 @@ struct Staged {
 }
 
 impl<'a> Tx<'a> {
-    pub(super) fn new(conn: Conn<'a>, now: DateTime<Utc>, push_due: &'a PushDue) -> Self {
+    pub(super) fn new(
+        conn: Conn<'a>,
+        now: DateTime<Utc>,
+        rules: &'a JobRules,
+        push_due: &'a PushDue,
+    ) -> Self {
         Self {
             conn,
             now,
+            rules,
             push_due,
             staged: Vec::new(),
             committed: Committed::default(),
@@ -65,6 +73,11 @@ impl<'a> Tx<'a> {
     /// The same as the columns have it.
     pub fn at(&self) -> NaiveDateTime {
         self.now.naive_utc()
+    }
+
+    /// The installation's rules, the same in every transaction of this process.
+    pub fn rules(&self) -> &'a JobRules {
+        self.rules
     }
 
     /// Records a durable event for an account: numbered and written with this transaction, published after it.

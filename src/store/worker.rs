@@ -1,8 +1,9 @@
 //! The loop of a database thread: it takes waiting work, runs it on a connection, and survives its panics.
 
+use crate::config::Durability;
 use crate::store::checkpoint;
 use crate::store::connection::{Connections, Pooled};
-use crate::store::decision::{Decision, Durability, together};
+use crate::store::decision::{Decision, together};
 use crate::store::error::StoreError;
 use crate::store::queue::{Queue, Queued, Task};
 use std::path::PathBuf;

@@ -10,6 +10,7 @@ const OUTCOMES = {
   cancelled: ['the job was cancelled meanwhile', 'warn'],
   withdrawn: ['took another job, or went off duty', 'warn'],
   offered: ['is asked now', 'info'],
+  assigned: ['got the order', 'good'],
   not_bound: ['was no longer free', 'warn'],
   busy: ['not asked: on a job, or paused', 'warn'],
   offline: ['not asked: offline', 'bad'],

@@ -7,7 +7,7 @@ use crate::support::{DRIVER, Server, wait_until};
 /// Where driver 123 is put by the demo data.
 const PICKUP: (f64, f64) = (12.9345, 77.6266);
 
-async fn order_to_match(server: &Server) -> i64 {
+pub async fn order_to_match(server: &Server) -> i64 {
     let order = json!({
         "restaurant_name": "Truffles", "pickup_address": "St Marks Road", "delivery_address": "Ulsoor",
         "earnings": 52, "distance_km": 4.1, "pickup_latitude": PICKUP.0, "pickup_longitude": PICKUP.1,

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::silence::order_to_match;
 use crate::support::rides::{ride_body, ride_id};
-use crate::support::{Operator, Server, wait_until};
+use crate::support::{DRIVER, Operator, Server, wait_until};
 
 const PASSENGER: i64 = 1;
 
@@ -192,4 +193,39 @@ async fn a_ride_without_a_driver_tells_who_could_not_be_matched_however_far_it_l
         words(&trace_of(&server, &ride).await["statuses"], "status") == ["requested", "unmatched"]
     })
     .await;
+}
+
+/// Auto-assign had left no trace: nobody could be told why an order went to one driver and not to another.
+#[tokio::test]
+async fn an_order_that_was_given_to_the_nearest_driver_tells_who_was_passed_over_for_them() {
+    let server = Server::start_default().await;
+    let operator = server.operator().await;
+    let trace_of = async |order: i64| {
+        let path = format!("admin/jobs/{order}/trace");
+        operator.api().get(&path).await.expect(200).body
+    };
+    operator.change_driver(1, json!({"latitude": 12.9346, "longitude": 77.6266})).await.expect(200);
+    operator.change_driver(1, json!({"is_verified": false})).await.expect(200);
+    wait_until("the matcher knows", async || why(&operator, 1).await["can_be_offered_rides"] == false).await;
+
+    let order = order_to_match(&server).await;
+    operator.api().post(&format!("admin/orders/{order}/auto-assign"), json!({})).await.expect(200);
+    let trace = trace_of(order).await;
+    assert_eq!(words(&trace["searches"], "ended_as"), ["assigned"]);
+    assert_eq!(candidate(&trace, DRIVER)["outcome"], "assigned");
+    assert_eq!(candidate(&trace, 1)["outcome"], "not_verified");
+    assert_eq!(words(&trace["statuses"], "status"), ["requested", "assigned"]);
+    assert_eq!(looks(&operator, DRIVER).await, ["assigned"]);
+
+    operator.change_driver(DRIVER, json!({"is_verified": false})).await.expect(200);
+    wait_until("the matcher knows", async || {
+        why(&operator, DRIVER).await["reasons"].to_string().contains("not_verified")
+    })
+    .await;
+    let order = order_to_match(&server).await;
+    operator.api().post(&format!("admin/orders/{order}/auto-assign"), json!({})).await.expect_problem(409);
+    let trace = trace_of(order).await;
+    assert_eq!(words(&trace["searches"], "ended_as"), ["no_drivers"]);
+    assert_eq!(candidate(&trace, DRIVER)["outcome"], "not_verified");
+    assert_eq!(words(&trace["statuses"], "status"), ["requested"]);
 }

@@ -6,8 +6,9 @@
 //! changes by another process, and lost announcements, are found by a look every 2 s. One timer serves all searches.
 //! They run by the steady clock.
 
+use crate::actors::foundation::Foundation;
 use crate::actors::matcher::carry_out::{carry_out, note};
-use crate::actors::matcher::handle::{Candidate, MatcherHandle, Nearest};
+use crate::actors::matcher::handle::{Candidate, Choose, MatcherHandle, Nearest};
 use crate::actors::matcher::reading::{PAGE_DRIVERS, read_fleet, read_searches, standing};
 use crate::actors::matcher::receipts::Receipts;
 use crate::actors::matcher::times::{by_steady, look_by_wall, work_by_wall};
@@ -18,7 +19,6 @@ use crate::domain::announcement::SearchNews;
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::open_search::OpenSearch;
 use crate::domain::position::Position;
-use crate::domain::ride::Rules;
 use crate::matching::core::{Core, Happened, Input, Task};
 use crate::matching::fleet::Wanted;
 use crate::matching::plausible::Verdict;
@@ -51,7 +51,6 @@ pub struct Matcher {
     tracks: Arc<Tracks>,
     receipts: Arc<Receipts>,
     // limits
-    rules: Rules,
     position_age_max: TimeDelta,
     // state
     core: Core,
@@ -65,12 +64,11 @@ pub struct Matcher {
 
 /// Starts the matcher on an arbiter of its own, with the fleet and the open searches read from the store.
 pub async fn start(
-    database: Database,
-    clock: SharedClock,
-    metrics: Arc<Metrics>,
-    tracks: Arc<Tracks>,
     settings: &Settings,
+    foundation: &Foundation,
+    tracks: Arc<Tracks>,
 ) -> Result<MatcherHandle, StoreError> {
+    let Foundation { database, clock, metrics } = foundation.clone();
     let began = clock.moment();
     let fleet = read_fleet(&database, began).await?;
     let unfinished = database.read(read_searches).await?;
@@ -84,7 +82,6 @@ pub async fn start(
         metrics,
         tracks,
         receipts: receipts.clone(),
-        rules: settings.ride_rules(),
         position_age_max,
         core: Core::new(fleet, searches),
         unfinished,
@@ -211,18 +208,31 @@ impl Handler<Nearest> for Matcher {
     fn handle(&mut self, search: Nearest, ctx: &mut Self::Context) -> Self::Result {
         self.take_moves(ctx);
         let fleet = self.core.fleet();
-        let Nearest { at, radius_m, count, vehicle_type, except } = search;
+        let Nearest { at, radius_m, count, vehicle_type } = search;
         let measured_since_ms = fleet.since_ms(self.position_age_max);
         let wanted = Wanted { at, radius_m, count, vehicle_type, takes_carrying: true, measured_since_ms };
-        let found = fleet.nearest(&wanted, |driver| !except.contains(&driver));
+        let found = fleet.nearest(&wanted, |_| true);
         let candidates = found.into_iter().map(|nearby| Candidate {
             driver: nearby.driver,
             vehicle_type: nearby.vehicle_type,
             distance_m: nearby.distance_m,
-            position: nearby.sighted.position,
+            position: nearby.fix.position,
             age_secs: nearby.age_secs,
         });
         MessageResult(candidates.collect())
+    }
+}
+
+impl Handler<Choose> for Matcher {
+    type Result = MessageResult<Choose>;
+
+    fn handle(&mut self, choose: Choose, ctx: &mut Self::Context) -> Self::Result {
+        self.take_moves(ctx);
+        let Choose { at, radius_m, count, except } = choose;
+        let measured_since_ms = self.core.fleet().since_ms(self.position_age_max);
+        let wanted =
+            Wanted { at, radius_m, count, vehicle_type: None, takes_carrying: true, measured_since_ms };
+        MessageResult(self.core.choose(&wanted, &except))
     }
 }
 
@@ -248,10 +258,10 @@ impl Handler<Explain> for Matcher {
     fn handle(&mut self, Explain(driver): Explain, ctx: &mut Self::Context) -> Known {
         self.take_moves(ctx);
         let (fleet, searches) = (self.core.fleet(), self.core.searches());
-        let sighted = fleet.sighted(driver);
+        let fix = fleet.fix(driver);
         Known {
-            position: sighted.map(|sighted| sighted.position),
-            age_secs: sighted.and_then(|sighted| fleet.age_secs(&sighted)),
+            position: fix.map(|fix| fix.position),
+            age_secs: fix.and_then(|fix| fleet.age_secs(&fix)),
             doubt: fleet.doubt(driver),
             open_offers: searches.offers_of(driver).len(),
         }
@@ -278,10 +288,10 @@ impl Matcher {
 
     fn carry_out(&self, job: JobId, work: Work, seen_at: Option<Position>, ctx: &mut Context<Self>) {
         let work = work_by_wall(work, self.clock.moment());
-        let (database, rules, matcher) = (self.database.clone(), self.rules, ctx.address());
+        let (database, matcher) = (self.database.clone(), ctx.address());
         // Beside the actor's context, which asks each of its futures at every message. One for each search at most.
         actix::spawn(async move {
-            let done = carry_out(database, rules, job, work, seen_at).await;
+            let done = carry_out(database, job, work, seen_at).await;
             matcher.do_send(WorkDone { job, done });
         });
     }
@@ -345,13 +355,13 @@ impl Matcher {
         let Some(looked_at) = self.look.begin() else { return };
         let (now, since) = (self.clock.now(), looked_at - TRANSACTION_MAX);
         self.receipts.let_go(self.clock.steady());
-        let (database, span) = (self.database.clone(), self.rules.search_span);
+        let database = self.database.clone();
         let look = async move {
             let changed = database.read(move |conn| reads::drivers_changed_since(conn, since)).await?;
             let open = database.read(searches::open_jobs).await?;
             if database.read(move |conn| searches::any_due(conn, now)).await? {
                 // Their searches are announced as all are.
-                database.write(move |tx| searches::open_due(tx, span, DUE_MAX)).await?;
+                database.write(move |tx| searches::open_due(tx, DUE_MAX)).await?;
             }
             Ok::<_, operations::Error>((changed, open))
         };

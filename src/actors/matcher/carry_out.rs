@@ -3,7 +3,6 @@
 use crate::domain::candidate::Look;
 use crate::domain::ids::JobId;
 use crate::domain::position::Position;
-use crate::domain::ride::Rules;
 use crate::matching::work::{Done, Work};
 use crate::operations::{Error, rides, searches};
 use crate::store::{Chain, Database, Tx};
@@ -17,16 +16,10 @@ const LOOKS_MAX: usize = 50;
 
 /// Does a search's work. Each is an operation of its own that changes nothing where the rows are no longer as they were.
 /// `seen_at` is where a driver is who is to be bound.
-pub async fn carry_out(
-    database: Database,
-    rules: Rules,
-    job: JobId,
-    work: Work,
-    seen_at: Option<Position>,
-) -> Done {
+pub async fn carry_out(database: Database, job: JobId, work: Work, seen_at: Option<Position>) -> Done {
     let work = Arc::new(work);
     let wanted = work.clone();
-    match database.write(move |tx| decide(tx, &rules, job, &wanted, seen_at)).await {
+    match database.write(move |tx| decide(tx, job, &wanted, seen_at)).await {
         Ok(done) => done,
         Err(Error::Refused(refusal)) => {
             log::debug!("a search's step was refused job={job}: {refusal}");
@@ -48,18 +41,12 @@ fn lost_or(other: Done, work: &Work) -> Done {
     }
 }
 
-fn decide(
-    tx: &mut Tx<'_>,
-    rules: &Rules,
-    job: JobId,
-    work: &Work,
-    seen_at: Option<Position>,
-) -> Result<Done, Error> {
+fn decide(tx: &mut Tx<'_>, job: JobId, work: &Work, seen_at: Option<Position>) -> Result<Done, Error> {
     match work {
         Work::Offer { drivers, expires_at } => {
-            return searches::offer(tx, job, drivers, *expires_at, rules.offer_detail).map(Done::Offered);
+            return searches::offer(tx, job, drivers, *expires_at).map(Done::Offered);
         }
-        Work::Claim(driver) => rides::claim(tx, job, *driver, seen_at, rules)?,
+        Work::Claim(driver) => rides::claim(tx, job, *driver, seen_at)?,
         Work::Close { driver, reason } => searches::close_offer(tx, job, *driver, *reason)?,
         Work::Widen(step) => searches::widen(tx, job, *step)?,
         Work::GiveUp => searches::give_up(tx, job)?,

@@ -4,6 +4,7 @@ use crate::actors::matcher::actor::{Changed, Explain, Known, Matcher, News, Seen
 use crate::actors::matcher::receipts::Receipts;
 use crate::clock::SharedClock;
 use crate::domain::announcement::SearchNews;
+use crate::domain::candidate::Considered;
 use crate::domain::ids::{AccountId, DriverId, EventId, JobId};
 use crate::domain::position::Position;
 use actix::{Addr, MailboxError, Message};
@@ -20,6 +21,16 @@ pub struct Nearest {
     pub count: usize,
     /// `None` takes every vehicle.
     pub vehicle_type: Option<String>,
+}
+
+/// The drivers to whom an order would be given, first to last, and those who would be passed over. Answered from memory.
+#[derive(Message)]
+#[rtype(result = "Vec<Considered>")]
+pub struct Choose {
+    pub at: Position,
+    /// Metres.
+    pub radius_m: f64,
+    pub count: usize,
     pub except: Vec<DriverId>,
 }
 
@@ -65,6 +76,11 @@ impl MatcherHandle {
     /// The nearest available drivers.
     pub async fn nearest(&self, search: Nearest) -> Result<Vec<Candidate>, MailboxError> {
         self.matcher.send(search).await
+    }
+
+    /// The drivers to whom an order would be given.
+    pub async fn choose(&self, choose: Choose) -> Result<Vec<Considered>, MailboxError> {
+        self.matcher.send(choose).await
     }
 
     /// What is known of one driver.

@@ -19,6 +19,6 @@ mod times;
 
 pub use actor::{Known, start};
 pub use carry_out::carry_out;
-pub use handle::{Candidate, MatcherHandle, Nearest};
+pub use handle::{Candidate, Choose, MatcherHandle, Nearest};
 pub use reading::{read_searches, standing};
 pub use times::{by_steady, work_by_wall};

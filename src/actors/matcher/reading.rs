@@ -5,7 +5,7 @@ use crate::domain::candidate::PassedOver;
 use crate::domain::driver::DriverStatus;
 use crate::domain::ids::DriverId;
 use crate::domain::open_search::OpenSearch;
-use crate::matching::fleet::{Fleet, Sighted, Standing};
+use crate::matching::fleet::{Fleet, KnownFix, Standing};
 use crate::operations::searches;
 use crate::store::reads::{self, Matchable};
 use crate::store::{Conn, Database, Driver, StoreError};
@@ -39,7 +39,7 @@ pub(super) async fn read_fleet(database: &Database, now: Moment) -> Result<Fleet
 
 /// A driver as the fleet has them.
 pub fn standing(Matchable { driver, account, is_carrying }: Matchable, now: Moment) -> Standing {
-    let position = driver.position().zip(driver.position_at).map(|(position, at)| Sighted {
+    let position = driver.position().zip(driver.position_at).map(|(position, at)| KnownFix {
         position,
         at_ms: now.steady_of(at.and_utc()).timestamp_millis(),
         is_measured: driver.position_measured,

@@ -3,9 +3,9 @@
 
 use crate::domain::ids::{AccountId, EventId, JobId};
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bounded by the offers that are open: what has expired is let go of. Times are of the steady clock.
 #[derive(Default)]
@@ -23,7 +23,7 @@ struct Awaited {
 impl Receipts {
     /// The event tells its account of an offer that ends at `until`.
     pub fn awaits(&self, account: AccountId, event: EventId, job: JobId, until: DateTime<Utc>) {
-        let mut awaited = self.awaited();
+        let mut awaited = self.awaited.lock();
         awaited.insert((account, event), Awaited { job, until });
         self.count.store(awaited.len(), Ordering::Release);
     }
@@ -33,7 +33,7 @@ impl Receipts {
         if self.count.load(Ordering::Acquire) == 0 {
             return None;
         }
-        let mut awaited = self.awaited();
+        let mut awaited = self.awaited.lock();
         let taken = awaited.remove(&(account, event));
         self.count.store(awaited.len(), Ordering::Release);
         taken.map(|taken| taken.job)
@@ -44,14 +44,10 @@ impl Receipts {
         if self.count.load(Ordering::Acquire) == 0 {
             return;
         }
-        let mut awaited = self.awaited();
+        let mut awaited = self.awaited.lock();
         awaited.retain(|_, one| one.until > now);
         awaited.shrink_to(64);
         self.count.store(awaited.len(), Ordering::Release);
-    }
-
-    fn awaited(&self) -> MutexGuard<'_, HashMap<(AccountId, EventId), Awaited>> {
-        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

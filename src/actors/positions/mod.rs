@@ -12,7 +12,7 @@ mod tracks;
 pub use tracks::Tracks;
 
 use crate::actors::recorder::{Full, RecorderHandle};
-use crate::actors::room::{Rooms, Told};
+use crate::actors::room::{HeardFix, Rooms};
 use crate::clock::{Moment, SharedClock};
 use crate::domain::ids::DriverId;
 use crate::domain::position::Fix;
@@ -75,7 +75,7 @@ impl Positions {
     /// Nobody is shown what is not believed.
     fn follow(&self, driver: DriverId, fix: &Fix, judged: Judged, now: Moment) {
         if judged.verdict.enters() {
-            self.rooms.moved(driver, Told::new(fix, judged.at, now.steady));
+            self.rooms.moved(driver, HeardFix::new(fix, judged.at, now.steady));
         }
     }
 

@@ -9,11 +9,11 @@ use crate::clock::Moment;
 use crate::domain::ids::DriverId;
 use crate::domain::position::{Fix, Position};
 use crate::matching::fleet::News;
-use crate::matching::plausible::{Limits, Sighting, Trail, Verdict};
+use crate::matching::plausible::{DatedFix, Limits, Trail, Verdict};
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::{Mutex, MutexGuard};
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// So that threads rarely wait for each other.
 const SHARDS: usize = 16;
@@ -45,7 +45,7 @@ struct Track {
     /// The last of those without a time of their own: no two are of the same moment.
     untimed_ms: i64,
     /// What the matcher has not fetched.
-    seen: Option<Sighting>,
+    seen: Option<DatedFix>,
     is_news: bool,
 }
 
@@ -116,7 +116,7 @@ impl Tracks {
     pub fn take_news(&self) -> Vec<(DriverId, News)> {
         let mut all = Vec::new();
         for shard in &self.shards {
-            let shard = &mut *lock(shard);
+            let shard = &mut *shard.lock();
             for driver in std::mem::take(&mut shard.news) {
                 if let Some(track) = shard.tracks.get_mut(&driver) {
                     track.is_news = false;
@@ -142,13 +142,8 @@ impl Tracks {
     }
 
     fn shard(&self, driver: DriverId) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[driver.0.unsigned_abs() as usize % SHARDS])
+        self.shards[driver.0.unsigned_abs() as usize % SHARDS].lock()
     }
-}
-
-// What is held under the lock is whole at every moment.
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether the device said when it measured it. One that is ahead of us says nothing: its clock is wrong.
@@ -199,23 +194,23 @@ impl Track {
     }
 
     fn judge(&mut self, fix: &Fix, now: Moment, limits: &Limits, new_since_ms: i64) -> Judged {
-        let sighting = self.sighting(fix, now);
+        let dated = self.dated(fix, now);
         let measured_ms = is_timed(fix, now).then_some(fix.measured_at.timestamp_millis());
         let may_repeat =
             measured_ms.is_some_and(|at| !self.newest.is_first(at, fix.position) || at <= new_since_ms);
-        let verdict = self.trail.judge(sighting, limits);
+        let verdict = self.trail.judge(dated, limits);
         match self.trail.believed() {
-            _ if verdict.enters() => (self.seen, self.doubt) = (Some(sighting), None),
+            _ if verdict.enters() => (self.seen, self.doubt) = (Some(dated), None),
             // What merely arrives late says nothing of the newest.
-            Some(believed) if sighting.at_ms < believed.at_ms => {}
+            Some(believed) if dated.at_ms < believed.at_ms => {}
             _ => self.doubt = Some(verdict),
         }
-        let at = DateTime::from_timestamp_millis(sighting.at_ms).unwrap_or(now.steady);
+        let at = DateTime::from_timestamp_millis(dated.at_ms).unwrap_or(now.steady);
         Judged { verdict, at, may_repeat }
     }
 
     /// With both its times.
-    fn sighting(&mut self, fix: &Fix, now: Moment) -> Sighting {
+    fn dated(&mut self, fix: &Fix, now: Moment) -> DatedFix {
         let received_ms = now.steady.timestamp_millis();
         let at_ms = if is_timed(fix, now) {
             received_ms - self.clock.age_ms(lag_ms(fix, now))
@@ -224,7 +219,7 @@ impl Track {
             self.untimed_ms
         };
         let Fix { position, accuracy_m, .. } = *fix;
-        Sighting { position, accuracy_m, measured_ms: self.clock.shows(at_ms), at_ms }
+        DatedFix { position, accuracy_m, measured_ms: self.clock.shows(at_ms), at_ms }
     }
 }
 

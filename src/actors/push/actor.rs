@@ -1,5 +1,6 @@
 //! The push actor: its loops, and the handle through which others reach them.
 
+use crate::actors::foundation::Foundation;
 use crate::actors::push::lane::{self, Lane};
 use crate::actors::push::outcomes::new_group;
 use crate::actors::push::shared::{PushOptions, Settling, Shared};
@@ -10,15 +11,14 @@ use crate::domain::announcement::Announcement;
 use crate::domain::ids::CustomerId;
 use crate::domain::notification::{Content, NotificationStatus, Texts};
 use crate::domain::push::PushService;
-use crate::metrics::Metrics;
 use crate::operations;
 use crate::operations::audit::{self, Call};
 use crate::operations::push::{
-    Decided, Direct, DirectRow, Receipted, Verdict, decide, next_decision, next_receipt_due, queue_direct,
-    receipts_due, release, release_ahead, release_all, settle, settle_receipts,
+    Decided, Direct, DirectRow, Receipted, Verdict, decide, move_back, next_decision, next_receipt_due,
+    queue_direct, receipts_due, release, release_all, settle, settle_receipts,
 };
 use crate::providers::{Notification, Provider, Receipt, Receipts, fits};
-use crate::store::{Chain, Database, ReceiptDue, StoreError, Tx};
+use crate::store::{Chain, ReceiptDue, StoreError, Tx};
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::future::Future;
@@ -46,30 +46,28 @@ pub struct PushHandle {
 }
 
 /// The actor. Its arbiter is where providers have their connections, so everything that sends runs there.
-struct Push {
+struct PushActor {
     shared: Arc<Shared>,
 }
 
 /// Starts push on an arbiter of its own. `seed` is where chance comes from.
 pub fn start(
     options: PushOptions,
+    foundation: &Foundation,
     providers: Vec<Arc<dyn Provider>>,
-    database: Database,
     recorder: RecorderHandle,
-    clock: SharedClock,
-    metrics: Arc<Metrics>,
     seed: u64,
 ) -> PushHandle {
     let lane =
         |(index, provider): (usize, Arc<dyn Provider>)| Arc::new(Lane::new(provider, seed + index as u64));
     let lanes = providers.into_iter().enumerate().map(lane).collect();
-    let shared = Arc::new(Shared::new(options, lanes, database, recorder, clock, metrics));
-    let push = Push { shared: shared.clone() };
-    Push::start_in_arbiter(&Arbiter::new().handle(), |_| push);
+    let shared = Arc::new(Shared::new(options, foundation, lanes, recorder));
+    let push = PushActor { shared: shared.clone() };
+    PushActor::start_in_arbiter(&Arbiter::new().handle(), |_| push);
     PushHandle { shared }
 }
 
-impl Actor for Push {
+impl Actor for PushActor {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
@@ -133,17 +131,19 @@ async fn take_over(shared: &Shared) {
 
 /// The one-channel rule: each event that is due and that no device confirmed is queued.
 async fn decisions(shared: Arc<Shared>) {
-    let (mut is_set_back, mut last) = (false, shared.clock.moment());
+    let (mut set_back, mut last) = (None, shared.clock.moment());
     while !shared.is_stopping() {
         let is_time = shared.deciding.wait(&shared.clock, LOOK).await;
         if shared.is_stopping() {
             return;
         }
         let now = shared.clock.moment();
-        is_set_back |= now.was_set_back_since(last);
+        if let Some(by) = now.set_back_since(last) {
+            set_back = Some(SetBack { by: set_back.map_or(by, |open: SetBack| open.by + by), after: 0 });
+        }
         last = now;
-        if is_set_back {
-            is_set_back = !release_what_is_ahead(&shared).await;
+        if let Some(open) = set_back {
+            set_back = move_back_with_the_clock(&shared, open).await;
         }
         let outcome = if is_time { decide_some(&shared).await } else { look(&shared).await };
         match outcome {
@@ -160,18 +160,29 @@ async fn decisions(shared: Arc<Shared>) {
     }
 }
 
-/// Whether it could be done.
-async fn release_what_is_ahead(shared: &Shared) -> bool {
-    let released: Result<usize, StoreError> = shared.database.write(release_ahead).await;
-    match &released {
-        Ok(0) => {}
-        Ok(rows) => {
-            log::warn!("the clock was set back; waiting notifications are due now count={rows}");
-            shared.wake_lanes();
+/// The clock was set back, and notifications up to this id wait as long as they were meant to.
+#[derive(Clone, Copy)]
+struct SetBack {
+    by: TimeDelta,
+    after: i64,
+}
+
+/// What is left to be done, where the database could not be asked.
+async fn move_back_with_the_clock(shared: &Shared, SetBack { by, mut after }: SetBack) -> Option<SetBack> {
+    log::warn!("the clock was set back; what waits is moved with it secs={}", by.num_seconds());
+    loop {
+        let moved: Result<_, StoreError> = shared.database.write(move |tx| move_back(tx, by, after)).await;
+        match moved {
+            Ok(Some(last)) => after = last,
+            Ok(None) => break,
+            Err(error) => {
+                log::warn!("what waits was not moved with the clock: {}", Chain(&error));
+                return Some(SetBack { by, after });
+            }
         }
-        Err(error) => log::warn!("can't check notifications for a clock that was set back: {}", Chain(error)),
     }
-    released.is_ok()
+    shared.wake_lanes();
+    None
 }
 
 /// Only says when something is due.

@@ -3,7 +3,7 @@
 
 use crate::clock::SharedClock;
 use chrono::{DateTime, Utc};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::Mutex;
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -16,7 +16,7 @@ pub struct Alarm {
 impl Alarm {
     /// Goes off at this time, if not before.
     pub fn set(&self, at: DateTime<Utc>) {
-        let mut next = self.next();
+        let mut next = self.next.lock();
         if next.is_none_or(|next| at < next) {
             *next = Some(at);
             self.changed.notify_one();
@@ -28,11 +28,11 @@ impl Alarm {
         let give_up = tokio::time::Instant::now() + look;
         loop {
             let mut wait = look;
-            if let Some(at) = *self.next() {
+            if let Some(at) = *self.next.lock() {
                 wait = (at - clock.now()).to_std().unwrap_or_default();
             }
             if wait.is_zero() {
-                *self.next() = None;
+                *self.next.lock() = None;
                 return true;
             }
             tokio::select! {
@@ -41,11 +41,6 @@ impl Alarm {
                 () = self.changed.notified() => {}
             }
         }
-    }
-
-    // A time, whole at every moment.
-    fn next(&self) -> MutexGuard<'_, Option<DateTime<Utc>>> {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -13,10 +13,11 @@ use crate::operations::push::{claim, next_due};
 use crate::providers::{Answer, Message, Notification, Provider};
 use crate::store::{Chain, NotificationRow, StoreError};
 use chrono::TimeDelta;
+use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Map;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
@@ -77,21 +78,16 @@ impl Lane {
 
     /// Why nothing goes through it until an operator acts.
     pub fn misconfigured(&self) -> Option<String> {
-        self.state().breaker.misconfigured().map(str::to_owned)
+        self.state.lock().breaker.misconfigured().map(str::to_owned)
     }
 
     /// Whether the service is believed when it says this of a token.
     pub fn believes(&self, answer: &Answer) -> bool {
-        self.state().credibility.heard(answer)
+        self.state.lock().credibility.heard(answer)
     }
 
     fn allowance(&self) -> Allowance {
-        self.state().breaker.allowance(Instant::now())
-    }
-
-    // Plain values, whole at every moment.
-    fn state(&self) -> MutexGuard<'_, LaneState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().breaker.allowance(Instant::now())
     }
 }
 
@@ -99,7 +95,7 @@ impl Lane {
 pub async fn run(shared: Arc<Shared>, lane: Arc<Lane>) {
     while !shared.is_stopping() {
         lane.alarm.wait(&shared.clock, LOOK).await;
-        if let Some(lasted) = lane.state().outage.over(Instant::now()) {
+        if let Some(lasted) = lane.state.lock().outage.over(Instant::now()) {
             log::info!("push service is back service={} secs={}", lane.service(), lasted.as_secs());
         }
         while !shared.is_stopping() {
@@ -139,12 +135,12 @@ async fn step(shared: &Arc<Shared>, lane: &Arc<Lane>) -> Result<bool, StoreError
     let claimed = claim_some(shared, lane, is_try).await;
     let is_any = claimed.as_ref().is_ok_and(|(rows, _)| !rows.is_empty());
     if is_try && !is_any {
-        lane.state().breaker.not_tried(Instant::now());
+        lane.state.lock().breaker.not_tried(Instant::now());
     }
     let (rows, places) = claimed?;
     let sent = begin(shared, lane, rows, places).await;
     if is_try && sent == 0 {
-        lane.state().breaker.not_tried(Instant::now());
+        lane.state.lock().breaker.not_tried(Instant::now());
     }
     // Stopped meanwhile, or somebody else took it.
     Ok(is_any)
@@ -231,7 +227,7 @@ async fn send(shared: Arc<Shared>, lane: Arc<Lane>, batch: Vec<Outgoing>) {
     let began_at = shared.clock.now();
     let messages = batch.iter().map(message).collect();
     lane.metrics.under_way.increment(batch.len() as f64);
-    let was_paused = lane.state().breaker.is_paused();
+    let was_paused = lane.state.lock().breaker.is_paused();
     let answers = lane.provider.send(messages).await;
     lane.metrics.under_way.decrement(batch.len() as f64);
     let settling = batch.into_iter().zip(answers).map(|(outgoing, answer)| {
@@ -244,13 +240,13 @@ async fn send(shared: Arc<Shared>, lane: Arc<Lane>, batch: Vec<Outgoing>) {
     });
     shared.settlements.push(settling.collect::<Vec<_>>());
     // The service is back: what waits goes on at once.
-    if was_paused && !lane.state().breaker.is_paused() {
+    if was_paused && !lane.state.lock().breaker.is_paused() {
         lane.alarm.set(shared.clock.now());
     }
 }
 
 fn circumstances(shared: &Shared, lane: &Lane, answer: &Answer) -> Circumstances {
-    let mut state = lane.state();
+    let mut state = lane.state.lock();
     let (was, now) = (state.breaker.misconfigured().is_some(), Instant::now());
     state.breaker.heard(answer, now);
     let is_paused = state.breaker.is_paused();

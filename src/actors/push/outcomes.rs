@@ -2,8 +2,9 @@
 //! the last byte, so the waiting operator is known before anything is queued, and no outcome is missed.
 
 use crate::domain::notification::NotificationStatus;
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use uuid::Uuid;
 
@@ -35,13 +36,13 @@ fn group_of(notification: Uuid) -> u128 {
 impl Outcomes {
     pub fn wait_for(&self, group: Uuid) -> Waiting {
         let (tell, heard) = unbounded_channel();
-        self.waiting().insert(group_of(group), tell);
+        self.waiting.lock().insert(group_of(group), tell);
         Waiting { group: group_of(group), outcomes: self.clone(), heard }
     }
 
     /// A notification has an outcome.
     pub fn tell(&self, notification: Uuid, status: NotificationStatus) {
-        if let Some(waiting) = self.waiting().get(&group_of(notification)) {
+        if let Some(waiting) = self.waiting.lock().get(&group_of(notification)) {
             // Who has stopped waiting is on the way out.
             let _ = waiting.send((notification, status));
         }
@@ -49,18 +50,13 @@ impl Outcomes {
 
     /// The server stops: nobody is to wait any longer.
     pub fn give_up(&self) {
-        self.waiting().clear();
-    }
-
-    // Inserts and removals, whole at every moment.
-    fn waiting(&self) -> MutexGuard<'_, HashMap<u128, UnboundedSender<Outcome>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().clear();
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.outcomes.waiting().remove(&self.group);
+        self.outcomes.waiting.lock().remove(&self.group);
     }
 }
 
@@ -80,6 +76,6 @@ mod tests {
         outcomes.give_up();
         assert_eq!(waiting.heard.recv().await, None);
         drop(waiting);
-        assert!(outcomes.waiting().is_empty());
+        assert!(outcomes.waiting.lock().is_empty());
     }
 }

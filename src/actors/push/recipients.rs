@@ -5,8 +5,9 @@
 use crate::domain::ids::CustomerId;
 use crate::operations::push::{Recipient, recipients};
 use crate::store::{Database, StoreError};
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// Some 5 MB; past it all are forgotten, which costs each a read.
 const KEPT_MAX: usize = 10_000;
@@ -25,7 +26,7 @@ struct State {
 
 impl Recipients {
     pub fn forget(&self, customer: CustomerId) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.forgotten += 1;
         state.known.remove(&customer);
     }
@@ -51,7 +52,7 @@ impl Recipients {
         &self,
         customers: impl Iterator<Item = CustomerId>,
     ) -> (HashMap<CustomerId, Arc<Recipient>>, Vec<i64>, u64) {
-        let state = self.state();
+        let state = self.state.lock();
         let (mut found, mut unknown) = (HashMap::new(), Vec::new());
         for customer in customers {
             match state.known.get(&customer) {
@@ -66,7 +67,7 @@ impl Recipients {
 
     /// Unless a customer was forgotten since the read began: it may be one of these.
     fn keep(&self, read: &[(CustomerId, Arc<Recipient>)], began: u64) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.forgotten != began {
             return;
         }
@@ -74,11 +75,6 @@ impl Recipients {
             state.known.clear();
         }
         state.known.extend(read.iter().cloned());
-    }
-
-    // A map and a number, whole at every moment.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

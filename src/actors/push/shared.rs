@@ -1,5 +1,6 @@
 //! The state that the loops of the push actor share, and the handle that others hold.
 
+use crate::actors::foundation::Foundation;
 use crate::actors::push::alarm::Alarm;
 use crate::actors::push::lane::Lane;
 use crate::actors::push::outcomes::Outcomes;
@@ -14,9 +15,10 @@ use crate::operations::push::{Rules, Verdict};
 use crate::store::Database;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
+use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use uuid::Uuid;
 
@@ -67,12 +69,12 @@ pub struct Settling {
 
 impl Settlements {
     pub fn push(&self, settling: impl IntoIterator<Item = Settling>) {
-        lock(&self.queue).extend(settling);
+        self.queue.lock().extend(settling);
         self.changed.notify_one();
     }
 
     pub fn take(&self, count_max: usize) -> Vec<Settling> {
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         let count = queue.len().min(count_max);
         queue.drain(..count).collect()
     }
@@ -81,12 +83,11 @@ impl Settlements {
 impl Shared {
     pub fn new(
         options: PushOptions,
+        foundation: &Foundation,
         lanes: Vec<Arc<Lane>>,
-        database: Database,
         recorder: RecorderHandle,
-        clock: SharedClock,
-        metrics: Arc<Metrics>,
     ) -> Self {
+        let Foundation { database, clock, metrics } = foundation.clone();
         Self {
             options,
             lanes,
@@ -143,27 +144,22 @@ impl Shared {
     /// Notes an attempt that begins here; false where an earlier one of the same row waits to be written. That one counts,
     /// under the new number.
     pub fn begin(&self, id: i64, attempt: i64) -> bool {
-        lock(&self.under_way).insert(id, attempt).is_none()
+        self.under_way.lock().insert(id, attempt).is_none()
     }
 
     /// The attempt that a row is at.
     pub fn attempt_of(&self, id: i64) -> Option<i64> {
-        lock(&self.under_way).get(&id).copied()
+        self.under_way.lock().get(&id).copied()
     }
 
     pub fn end(&self, ids: impl Iterator<Item = i64>) {
-        let mut under_way = lock(&self.under_way);
+        let mut under_way = self.under_way.lock();
         for id in ids {
             under_way.remove(&id);
         }
     }
 
     pub fn all_under_way(&self) -> Vec<(i64, i64)> {
-        lock(&self.under_way).iter().map(|(id, attempt)| (*id, *attempt)).collect()
+        self.under_way.lock().iter().map(|(id, attempt)| (*id, *attempt)).collect()
     }
-}
-
-// Only pushes, takes and look-ups run under these locks, so a poisoned one is whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

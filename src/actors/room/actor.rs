@@ -5,7 +5,7 @@
 //! out of order can't leave a wrong driver behind.
 
 use super::registry::{Follower, Handle, Member, Seen};
-use super::whereabouts::{Look, Moved, RideDriver, Told, Whereabouts};
+use super::whereabouts::{HeardFix, Look, Moved, RideDriver, Whereabouts};
 use crate::actors::once_each::OnceEach;
 use crate::actors::session::{Lane, Sent, ToClient};
 use crate::clock::{Moment, SharedClock};
@@ -267,8 +267,8 @@ impl Room {
             (Some(told), Some(stored)) if stored.at > told.at => Some(stored),
             (told, stored) => told.or(stored),
         };
-        let public_id = account.public_id.parse().unwrap_or_default();
-        let is_new = self.whereabouts.driven_by(RideDriver { id: driver.id, public_id }, newest, now.steady);
+        let driver = RideDriver { id: driver.id, public_id: account.public_id };
+        let is_new = self.whereabouts.driven_by(driver, newest, now.steady);
         self.watch(ctx);
         match newest {
             Some(_) if is_new => self.tell_position(),
@@ -297,10 +297,10 @@ impl Room {
 }
 
 /// The database's newest position of a driver.
-fn stored(driver: &Driver, now: Moment) -> Option<Told> {
+fn stored(driver: &Driver, now: Moment) -> Option<HeardFix> {
     let position = Position::new(driver.latitude?, driver.longitude?).ok()?;
     let at = now.steady_of(driver.position_at?.and_utc());
-    Some(Told {
+    Some(HeardFix {
         position,
         heading: driver.heading,
         speed: driver.speed,
@@ -325,7 +325,7 @@ impl Room {
         self.members.push((enter.id, enter.member));
     }
 
-    fn moved(&mut self, told: Told, ctx: &mut Context<Self>) {
+    fn moved(&mut self, told: HeardFix, ctx: &mut Context<Self>) {
         match self.whereabouts.moved(told) {
             Moved::Not => return,
             Moved::On => {}

@@ -15,4 +15,4 @@ mod whereabouts;
 
 pub use actor::Room;
 pub use registry::{Follower, Full, Member, Membership, RoomOptions, Rooms, Seen, start};
-pub use whereabouts::Told;
+pub use whereabouts::HeardFix;

@@ -11,7 +11,8 @@
 //! most one wake-up.
 
 use super::actor::{Declined, End, Enter, Happened, Learn, Leave, Room, RoomContext, Wake};
-use super::whereabouts::Told;
+use super::whereabouts::HeardFix;
+use crate::actors::foundation::Foundation;
 use crate::actors::session::{SessionHandle, ToClient};
 use crate::clock::SharedClock;
 use crate::contracts::Contract;
@@ -23,8 +24,9 @@ use crate::metrics::Metrics;
 use crate::store::Database;
 use actix::{Actor, Addr, Arbiter, ArbiterHandle};
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -59,7 +61,7 @@ struct Open {
     /// The room that a driver's positions go to: of the ride that they hold, where anybody follows it.
     driving: HashMap<DriverId, JobId>,
     /// The newest position of every driver who told one of late.
-    told: HashMap<DriverId, Told>,
+    told: HashMap<DriverId, HeardFix>,
     /// With so many, those who fell silent are forgotten.
     told_max: usize,
     memberships: u64,
@@ -118,7 +120,8 @@ impl Drop for Membership {
 }
 
 /// Starts with no room, on an arbiter of their own.
-pub fn start(options: RoomOptions, database: Database, clock: SharedClock, metrics: Arc<Metrics>) -> Rooms {
+pub fn start(options: RoomOptions, foundation: &Foundation) -> Rooms {
+    let Foundation { database, clock, metrics } = foundation.clone();
     let open = Open {
         rooms: HashMap::new(),
         driving: HashMap::new(),
@@ -132,8 +135,8 @@ pub fn start(options: RoomOptions, database: Database, clock: SharedClock, metri
 
 impl Rooms {
     /// A driver's app has told a position that is believed. Of several the newest is enough.
-    pub fn moved(&self, driver: DriverId, told: Told) {
-        let mut open = self.0.open();
+    pub fn moved(&self, driver: DriverId, told: HeardFix) {
+        let mut open = self.0.open.lock();
         let newest = open.told.entry(driver).or_insert(told);
         if !told.replaces(newest) {
             return;
@@ -155,7 +158,7 @@ impl Rooms {
         ride: &RideId,
         member: Member,
     ) -> Result<(Membership, oneshot::Receiver<Seen>), Full> {
-        let mut open = self.0.open();
+        let mut open = self.0.open.lock();
         open.memberships += 1;
         let id = open.memberships;
         let is_lost = open.rooms.get(&job).is_some_and(|door| !door.room.connected());
@@ -193,7 +196,7 @@ impl Rooms {
         let mut open = None;
         for announcement in &committed.announcements {
             let Announcement::Search(SearchNews::Declined { job, driver }) = announcement else { continue };
-            let open = open.get_or_insert_with(|| self.0.open());
+            let open = open.get_or_insert_with(|| self.0.open.lock());
             if let Some(door) = open.rooms.get(job) {
                 door.room.do_send(Declined(*driver));
             }
@@ -208,7 +211,7 @@ impl Rooms {
                 continue;
             }
             heard.push(event);
-            let open = open.get_or_insert_with(|| self.0.open());
+            let open = open.get_or_insert_with(|| self.0.open.lock());
             if let Some(door) = open.rooms.get(&job) {
                 door.room.do_send(Happened(Box::new(event.clone())));
             }
@@ -220,7 +223,7 @@ impl Rooms {
         if accounts.is_empty() {
             return;
         }
-        for door in self.0.open().rooms.values() {
+        for door in self.0.open.lock().rooms.values() {
             if door.accounts.iter().any(|account| accounts.contains(account)) {
                 door.room.do_send(Learn);
             }
@@ -234,9 +237,9 @@ pub(super) struct Handle(Weak<Inner>);
 
 impl Handle {
     /// The newest position of a driver; the next one wakes the room again.
-    pub fn newest(&self, job: JobId, driver: DriverId) -> Option<Told> {
+    pub fn newest(&self, job: JobId, driver: DriverId) -> Option<HeardFix> {
         let inner = self.0.upgrade()?;
-        let mut open = inner.open();
+        let mut open = inner.open.lock();
         if let Some(door) = open.rooms.get_mut(&job) {
             door.is_woken = false;
         }
@@ -246,7 +249,7 @@ impl Handle {
     /// From now on the room hears of this driver's positions, or of nobody's.
     pub fn driven_by(&self, job: JobId, driver: Option<DriverId>, accounts: Vec<AccountId>) {
         let Some(inner) = self.0.upgrade() else { return };
-        let mut open = inner.open();
+        let mut open = inner.open.lock();
         open.nobody_drives(job);
         let Some(door) = open.rooms.get_mut(&job) else { return };
         door.accounts = accounts;
@@ -258,7 +261,7 @@ impl Handle {
 
     pub fn driven_by_nobody(&self, job: JobId) {
         if let Some(inner) = self.0.upgrade() {
-            inner.open().nobody_drives(job);
+            inner.open.lock().nobody_drives(job);
         }
     }
 
@@ -272,7 +275,7 @@ impl Handle {
 
 impl Inner {
     fn leave(&self, job: JobId, membership: u64) {
-        let mut open = self.open();
+        let mut open = self.open.lock();
         let Some(door) = open.rooms.get_mut(&job) else { return };
         let Some(at) = door.memberships.iter().position(|id| *id == membership) else { return };
         door.memberships.swap_remove(at);
@@ -280,11 +283,6 @@ impl Inner {
         if door.memberships.is_empty() {
             open.remove(job, &self.metrics);
         }
-    }
-
-    // What stands under the lock is whole at every moment, so a poisoned one is, too.
-    fn open(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 /// A driver's position as others are told it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Told {
+pub struct HeardFix {
     pub position: Position,
     pub heading: Option<f64>,
     pub speed: Option<f64>,
@@ -24,19 +24,19 @@ pub struct Told {
     pub is_measured: bool,
 }
 
-impl Told {
+impl HeardFix {
     pub fn new(fix: &Fix, at: DateTime<Utc>, heard_at: DateTime<Utc>) -> Self {
         let Fix { position, heading, speed, .. } = *fix;
         Self { position, heading, speed, at, heard_at, is_measured: true }
     }
 
     /// Whether it says the same, whenever it came.
-    fn repeats(&self, other: &Told) -> bool {
-        Told { heard_at: other.heard_at, ..*self } == *other
+    fn repeats(&self, other: &HeardFix) -> bool {
+        HeardFix { heard_at: other.heard_at, ..*self } == *other
     }
 
     /// Whether it takes the place of `other`.
-    pub fn replaces(&self, other: &Told) -> bool {
+    pub fn replaces(&self, other: &HeardFix) -> bool {
         !other.is_measured || self.at >= other.at
     }
 }
@@ -82,7 +82,7 @@ pub struct Whereabouts {
 #[derive(Debug)]
 struct Driven {
     driver: RideDriver,
-    newest: Option<Told>,
+    newest: Option<HeardFix>,
     /// Since when positions of this driver are waited for.
     since: DateTime<Utc>,
     is_stale: bool,
@@ -98,7 +98,7 @@ impl Whereabouts {
     }
 
     /// Somebody drives; false where it was them already. `newest` is what is known of them from elsewhere.
-    pub fn driven_by(&mut self, driver: RideDriver, newest: Option<Told>, now: DateTime<Utc>) -> bool {
+    pub fn driven_by(&mut self, driver: RideDriver, newest: Option<HeardFix>, now: DateTime<Utc>) -> bool {
         if self.driver() == Some(driver.id) {
             return false;
         }
@@ -114,7 +114,7 @@ impl Whereabouts {
         self.driven = None;
     }
 
-    pub fn moved(&mut self, told: Told) -> Moved {
+    pub fn moved(&mut self, told: HeardFix) -> Moved {
         let Some(driven) = &mut self.driven else { return Moved::Not };
         if driven.newest.is_some_and(|newest| told.repeats(&newest) || !told.replaces(&newest)) {
             return Moved::Not;
@@ -126,7 +126,7 @@ impl Whereabouts {
     }
 
     /// Rises with each position, and from one room of a ride to the next, also over a restart: it is made of the time.
-    fn count(&mut self, told: &Told) {
+    fn count(&mut self, told: &HeardFix) {
         let millis = u64::try_from(told.at.timestamp_millis()).unwrap_or_default();
         self.sequence = millis.max(self.sequence + 1);
     }
@@ -169,7 +169,7 @@ impl Whereabouts {
 }
 
 impl Driven {
-    fn measured(&self) -> Option<Told> {
+    fn measured(&self) -> Option<HeardFix> {
         self.newest.filter(|newest| newest.is_measured)
     }
 
@@ -200,10 +200,10 @@ mod tests {
         Utc.timestamp_opt(1_800_000_000 + second, 0).single().expect("a time")
     }
 
-    fn told(at: i64) -> Told {
+    fn told(at: i64) -> HeardFix {
         let position = Position::new(3.848, 11.5 + at as f64 / 1e4).expect("in range");
         let at = second(at);
-        Told { position, heading: None, speed: None, at, heard_at: at, is_measured: true }
+        HeardFix { position, heading: None, speed: None, at, heard_at: at, is_measured: true }
     }
 
     fn driver(id: i64) -> RideDriver {
@@ -218,7 +218,7 @@ mod tests {
     fn an_older_position_is_no_news_and_a_set_one_gives_way_to_any() {
         let mut ride = Whereabouts::new(LIMIT);
         assert_eq!(ride.moved(told(0)), Moved::Not, "nobody drives");
-        let set = Told { is_measured: false, ..told(50) };
+        let set = HeardFix { is_measured: false, ..told(50) };
         assert!(ride.driven_by(driver(1), Some(set), second(50)));
         assert_eq!(ride.moved(told(10)), Moved::On);
         assert_eq!(ride.moved(told(9)), Moved::Not);
@@ -250,9 +250,13 @@ mod tests {
         let mut ride = Whereabouts::new(LIMIT);
         ride.driven_by(driver(1), None, second(0));
         for now in [10, 50, 90] {
-            let late = Told { heard_at: second(now), ..told(now - 90) };
+            let late = HeardFix { heard_at: second(now), ..told(now - 90) };
             assert_eq!(ride.moved(late), Moved::On);
-            assert_eq!(ride.moved(Told { heard_at: second(now + 1), ..late }), Moved::Not, "the same again");
+            assert_eq!(
+                ride.moved(HeardFix { heard_at: second(now + 1), ..late }),
+                Moved::Not,
+                "the same again"
+            );
             assert_eq!(ride.look(second(now)), Look::Fresh { look_again_in: LIMIT });
         }
         assert_eq!(ride.look(second(135)), Look::Stale { age_secs: 135 });
@@ -261,7 +265,7 @@ mod tests {
     #[test]
     fn who_never_told_a_position_is_silent_since_they_drive() {
         let mut ride = Whereabouts::new(LIMIT);
-        ride.driven_by(driver(1), Some(Told { is_measured: false, ..told(-9000) }), second(0));
+        ride.driven_by(driver(1), Some(HeardFix { is_measured: false, ..told(-9000) }), second(0));
         assert_eq!(ride.look(second(46)), Look::Stale { age_secs: 46 });
     }
 

@@ -35,7 +35,8 @@ use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::{BadMessage, Inbound, Reading};
 use crate::domain::delivery::{Delivery, Standing};
 use crate::domain::ids::{AccountId, EventId};
-use crate::domain::ride::{RideId, Rules};
+use crate::domain::offer_detail::OfferDetail;
+use crate::domain::ride::RideId;
 use crate::metrics::Metrics;
 use crate::operations;
 use crate::operations::authentication::{self, Principal};
@@ -68,8 +69,8 @@ pub struct ClientContext {
     pub clock: SharedClock,
     pub tokens: Arc<TokenKeys>,
     pub metrics: Arc<Metrics>,
-    pub deliveries_max: i64,
-    pub rides: Rules,
+    /// Shown of a ride that is only offered.
+    pub offer_detail: OfferDetail,
     /// Whether the final fare is made of the way that was driven.
     pub fare_is_of_the_track: bool,
     /// Of what is unconfirmed, at most so many of the newest are replayed …
@@ -87,7 +88,7 @@ pub struct ClientContext {
 impl ClientContext {
     /// How one sees rides now.
     fn sight(&self, viewer: Viewer) -> Sight {
-        Sight { viewer, at: Some(self.clock.now()), detail: self.rides.offer_detail }
+        Sight { viewer, at: Some(self.clock.now()), detail: self.offer_detail }
     }
 
     /// Where an account's events stand. Marks must have been flushed.

@@ -9,14 +9,15 @@ use std::{
     any::Any,
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use actix_web::{HttpRequest, dev::Extensions};
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use parking_lot::Mutex;
 
 use super::{epoch::now_ms, socket::Connection};
 
@@ -31,7 +32,7 @@ pub struct Connections(Arc<Inner>);
 struct Inner {
     count_max: usize,
     idle_max: Duration,
-    listed: Mutex<HashMap<u64, Line>>,
+    listed: Mutex<HashMap<u64, Arc<Connection>>>,
     next_id: AtomicU64,
     metrics: Metrics,
 }
@@ -55,36 +56,16 @@ impl Metrics {
     }
 }
 
-/// A connection as it is listed.
-struct Line {
-    connection: Arc<Connection>,
-    usage: Arc<Usage>,
-}
-
-/// What a connection is doing.
-struct Usage {
-    /// Under way.
-    requests: AtomicU32,
-    /// The end of the last request, or the beginning of the connection.
-    idle_since_ms: AtomicU64,
-}
-
-impl Usage {
-    fn idle_since_ms(&self) -> Option<u64> {
-        (self.requests.load(Relaxed) == 0).then(|| self.idle_since_ms.load(Relaxed))
-    }
-}
-
-/// A connection's place in the list, in its extensions; given up with it.
+/// A connection and its place in the list, in its extensions; given up with it.
 pub(super) struct Place {
     id: u64,
-    usage: Arc<Usage>,
+    pub connection: Arc<Connection>,
     all: Arc<Inner>,
 }
 
 impl Place {
     pub fn leave(&self) {
-        self.all.listed().remove(&self.id);
+        self.all.listed.lock().remove(&self.id);
     }
 }
 
@@ -95,20 +76,20 @@ impl Drop for Place {
 }
 
 /// While it lives, a request is under way on its connection.
-pub struct InUse(Arc<Usage>);
+pub struct InUse(Arc<Connection>);
 
 impl Drop for InUse {
     fn drop(&mut self) {
-        self.0.idle_since_ms.store(now_ms(), Relaxed);
-        self.0.requests.fetch_sub(1, Relaxed);
+        self.0.usage.idle_since_ms.store(now_ms(), Relaxed);
+        self.0.usage.requests.fetch_sub(1, Relaxed);
     }
 }
 
 /// Notes that the request's connection does something; none where the request came over none of ours.
 pub fn in_use(req: &HttpRequest) -> Option<InUse> {
-    let usage = &req.conn_data::<Place>()?.usage;
-    usage.requests.fetch_add(1, Relaxed);
-    Some(InUse(Arc::clone(usage)))
+    let connection = &req.conn_data::<Place>()?.connection;
+    connection.usage.requests.fetch_add(1, Relaxed);
+    Some(InUse(Arc::clone(connection)))
 }
 
 impl Connections {
@@ -129,9 +110,7 @@ impl Connections {
         let all = Arc::clone(&self.0);
         move |io, extensions| {
             if let Some(connection) = Connection::of(io) {
-                let connection = Arc::new(connection);
-                extensions.insert(Inner::enter(&all, &connection, now_ms()));
-                extensions.insert(connection);
+                extensions.insert(Inner::enter(&all, Arc::new(connection)));
             }
         }
     }
@@ -143,33 +122,28 @@ impl Connections {
 }
 
 impl Inner {
-    fn enter(all: &Arc<Self>, connection: &Arc<Connection>, now_ms: u64) -> Place {
+    fn enter(all: &Arc<Self>, connection: Arc<Connection>) -> Place {
         let id = all.next_id.fetch_add(1, Relaxed);
-        let usage = Arc::new(Usage { requests: 0.into(), idle_since_ms: now_ms.into() });
-        let line = Line { connection: Arc::clone(connection), usage: Arc::clone(&usage) };
-        let mut listed = all.listed();
-        listed.insert(id, line);
+        let mut listed = all.listed.lock();
+        listed.insert(id, Arc::clone(&connection));
         all.make_room(&mut listed);
         drop(listed);
-        Place { id, usage, all: Arc::clone(all) }
-    }
-
-    fn listed(&self) -> MutexGuard<'_, HashMap<u64, Line>> {
-        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+        Place { id, connection, all: Arc::clone(all) }
     }
 
     /// Closes those that have waited longest. One that is answering a request is never closed for another.
-    fn make_room(&self, listed: &mut HashMap<u64, Line>) {
+    fn make_room(&self, listed: &mut HashMap<u64, Arc<Connection>>) {
         if listed.len() <= self.count_max {
             return;
         }
         let wanted = self.count_max - self.count_max / ROOM_PART;
-        let idle = |(id, line): (&u64, &Line)| Some((line.usage.idle_since_ms()?, *id));
+        let idle =
+            |(id, connection): (&u64, &Arc<Connection>)| Some((connection.usage.idle_since_ms()?, *id));
         let mut waiting: Vec<(u64, u64)> = listed.iter().filter_map(idle).collect();
         waiting.sort_unstable();
         for (_, id) in waiting.iter().take(listed.len() - wanted) {
-            if let Some(line) = listed.remove(id) {
-                line.connection.kill();
+            if let Some(connection) = listed.remove(id) {
+                connection.kill();
                 self.metrics.closed_for_room.increment(1);
             }
         }
@@ -177,13 +151,13 @@ impl Inner {
 
     fn close_overdue(&self, now_ms: u64) {
         let idle_max_ms = self.idle_max.as_millis() as u64;
-        let mut listed = self.listed();
-        listed.retain(|_, line| {
-            let idle_since_ms = line.usage.idle_since_ms();
+        let mut listed = self.listed.lock();
+        listed.retain(|_, connection| {
+            let idle_since_ms = connection.usage.idle_since_ms();
             let is_overdue =
                 idle_since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms) > idle_max_ms);
             if is_overdue {
-                line.connection.kill();
+                connection.kill();
                 self.metrics.closed_overdue.increment(1);
             }
             !is_overdue
@@ -203,7 +177,6 @@ mod tests {
     /// A connection that is listed, and its client.
     struct Pair {
         place: Place,
-        _connection: Arc<Connection>,
         client: UnixStream,
     }
 
@@ -211,8 +184,9 @@ mod tests {
         fn accepted(all: &Arc<Inner>, now_ms: u64) -> Self {
             let (server, client) = UnixStream::pair().unwrap();
             client.set_nonblocking(true).unwrap();
-            let connection = Arc::new(Connection::from(Socket::from(server)));
-            Self { place: Inner::enter(all, &connection, now_ms), _connection: connection, client }
+            let connection = Connection::from(Socket::from(server));
+            connection.usage.idle_since_ms.store(now_ms, Relaxed);
+            Self { place: Inner::enter(all, Arc::new(connection)), client }
         }
 
         /// Whether the client sees the end.
@@ -221,12 +195,12 @@ mod tests {
         }
 
         fn ask(&self) {
-            self.place.usage.requests.fetch_add(1, Relaxed);
+            self.place.connection.usage.requests.fetch_add(1, Relaxed);
         }
 
         fn answered(&self, now_ms: u64) {
-            self.place.usage.idle_since_ms.store(now_ms, Relaxed);
-            self.place.usage.requests.fetch_sub(1, Relaxed);
+            self.place.connection.usage.idle_since_ms.store(now_ms, Relaxed);
+            self.place.connection.usage.requests.fetch_sub(1, Relaxed);
         }
     }
 
@@ -245,7 +219,7 @@ mod tests {
         pairs.push(Pair::accepted(&all, 200));
         let closed: Vec<usize> = (0..9).filter(|n| pairs[*n].is_closed()).collect();
         assert_eq!(closed, [2, 3], "the oldest of those that do nothing, and one more for the next to come");
-        assert_eq!(all.listed().len(), 7);
+        assert_eq!(all.listed.lock().len(), 7);
     }
 
     #[test]
@@ -262,7 +236,7 @@ mod tests {
         assert!(!busy.is_closed());
         all.close_overdue(170_001);
         assert!(busy.is_closed());
-        assert_eq!(all.listed().len(), 0);
+        assert_eq!(all.listed.lock().len(), 0);
     }
 
     #[test]
@@ -271,7 +245,7 @@ mod tests {
         let mut upgraded = Pair::accepted(&all, 0);
         drop(Pair::accepted(&all, 0));
         upgraded.place.leave();
-        assert_eq!(all.listed().len(), 0);
+        assert_eq!(all.listed.lock().len(), 0);
         all.close_overdue(1_000_000);
         assert!(!upgraded.is_closed());
     }

@@ -9,7 +9,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -17,6 +17,7 @@ use std::{
 
 use actix::{Actor, Addr, Handler, Message, dev::ToEnvelope};
 use bytestring::ByteString;
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::{
@@ -103,7 +104,7 @@ struct Desk<M> {
     /// Whether a wake-up is on its way or being served.
     woken: bool,
     ping_due: bool,
-    closing: Option<Closing>,
+    closing: Option<Box<Closing>>,
     killed: Option<KillReason>,
 }
 
@@ -150,8 +151,6 @@ impl<M, W: Waker + Default> Shared<M, W> {
         connection: Weak<Connection>,
     ) -> Self {
         let now = now_ms();
-        let outbox_limits =
-            OutboxLimits { shed_bytes: limits.outbox_shed_bytes, bytes_max: limits.outbox_bytes_max };
         Self {
             id: Uuid::new_v4(),
             limits: Arc::clone(limits),
@@ -159,7 +158,7 @@ impl<M, W: Waker + Default> Shared<M, W> {
             vitals: Vitals { heard_ms: now.into(), active_ms: now.into(), pinged_ms: now.into() },
             connection,
             desk: Mutex::new(Desk {
-                outbox: Outbox::new(outbox_limits),
+                outbox: Outbox::new(),
                 woken: false,
                 ping_due: false,
                 closing: None,
@@ -185,7 +184,7 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
 
     /// The next thing for the actor to do; None ends its turn, and the next request wakes it again.
     pub fn next_task(&self) -> Option<Task<M>> {
-        let mut desk = self.desk();
+        let mut desk = self.desk.lock();
         if desk.killed.is_some() {
             return Some(Task::Stop);
         }
@@ -205,23 +204,23 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
 
     /// Counts what the actor hands to the connection; false when the client has more waiting than it may.
     pub fn writing(&self, bytes: usize) -> bool {
-        self.desk().outbox.writing(bytes)
+        self.desk.lock().outbox.writing(self.outbox_limits(), bytes)
     }
 
     /// The connection asks for more.
     pub fn written(&self) {
-        self.desk().outbox.written();
+        self.desk.lock().outbox.written();
     }
 
     /// The actor closes by itself, now: what other threads queued is not sent any more.
     /// False when a Close is already on its way.
     pub fn close_now(&self, code: CloseCode, reason: &str) -> bool {
         let deadline_ms = self.close_deadline_ms(code);
-        let mut desk = self.desk();
+        let mut desk = self.desk.lock();
         if desk.closing.as_ref().is_some_and(|closing| closing.said) {
             return false;
         }
-        desk.closing = Some(Closing { code, reason: reason.into(), deadline_ms, said: true });
+        desk.closing = Some(Box::new(Closing { code, reason: reason.into(), deadline_ms, said: true }));
         let dropped = desk.outbox.shut();
         drop(desk);
         drop(dropped);
@@ -230,16 +229,16 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
 
     /// The code that this side asked to close with.
     pub fn closing_code(&self) -> Option<CloseCode> {
-        self.desk().closing.as_ref().map(|closing| closing.code)
+        self.desk.lock().closing.as_ref().map(|closing| closing.code)
     }
 
     pub fn killed(&self) -> Option<KillReason> {
-        self.desk().killed
+        self.desk.lock().killed
     }
 
     /// The actor has ended; whoever still holds a handle holds nothing else.
     pub fn ended(&self) {
-        let dropped = self.desk().outbox.shut();
+        let dropped = self.desk.lock().outbox.shut();
         drop(dropped);
     }
 
@@ -251,8 +250,8 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
     }
 
     fn send(&self, message: M, bytes: usize, lane: Lane) -> Sent {
-        let mut desk = self.desk();
-        let (sent, fallen_out) = desk.outbox.push(message, bytes, lane);
+        let mut desk = self.desk.lock();
+        let (sent, fallen_out) = desk.outbox.push(self.outbox_limits(), message, bytes, lane);
         let wake = sent == Sent::Queued && !std::mem::replace(&mut desk.woken, true);
         drop(desk);
         let shed = fallen_out.is_some() && matches!(sent, Sent::Queued | Sent::Shed);
@@ -282,9 +281,8 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
         now_ms() + patience.as_millis() as u64
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk<M>> {
-        // No foreign code runs under this lock, so a poisoned one is whole.
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn outbox_limits(&self) -> OutboxLimits {
+        OutboxLimits { shed_bytes: self.limits.outbox_shed_bytes, bytes_max: self.limits.outbox_bytes_max }
     }
 }
 
@@ -309,7 +307,7 @@ impl<M: Send, W: Waker + ?Sized> Watched for Shared<M, W> {
     }
 
     fn close_deadline_ms(&self) -> Option<(u64, KillReason)> {
-        let desk = self.desk();
+        let desk = self.desk.lock();
         let closing = desk.closing.as_ref()?;
         let reason = match closing.code {
             CloseCode::TooSlow => KillReason::Slow,
@@ -319,7 +317,7 @@ impl<M: Send, W: Waker + ?Sized> Watched for Shared<M, W> {
     }
 
     fn request_ping(&self) {
-        let mut desk = self.desk();
+        let mut desk = self.desk.lock();
         desk.ping_due = true;
         let wake = !std::mem::replace(&mut desk.woken, true);
         drop(desk);
@@ -331,11 +329,11 @@ impl<M: Send, W: Waker + ?Sized> Watched for Shared<M, W> {
     /// Closes after what is queued, except for a slow consumer, whose queue is the trouble. The first request counts.
     fn request_close(&self, code: CloseCode, reason: &str) {
         let deadline_ms = self.close_deadline_ms(code);
-        let mut desk = self.desk();
+        let mut desk = self.desk.lock();
         if desk.closing.is_some() || desk.killed.is_some() {
             return;
         }
-        desk.closing = Some(Closing { code, reason: reason.into(), deadline_ms, said: false });
+        desk.closing = Some(Box::new(Closing { code, reason: reason.into(), deadline_ms, said: false }));
         let dropped = match code {
             CloseCode::TooSlow => Some(desk.outbox.shut()),
             _ => {
@@ -352,7 +350,7 @@ impl<M: Send, W: Waker + ?Sized> Watched for Shared<M, W> {
     }
 
     fn kill(&self, reason: KillReason) {
-        let mut desk = self.desk();
+        let mut desk = self.desk.lock();
         let first = desk.killed.is_none();
         desk.killed.get_or_insert(reason);
         let dropped = desk.outbox.shut();

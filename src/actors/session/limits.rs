@@ -1,8 +1,10 @@
 //! The transport's limits and counters. `config` fills the limits in; each states its unit, its reaction and the counter
 //! that shows it.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::rate_limit::Rate;
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
 /// What counts as activity for the idle time-out.
@@ -23,14 +25,13 @@ pub struct TransportLimits {
     pub message_bytes_max: usize,
     /// Frames of one fragmented message (empty ones cost no bytes, but time). More: closed with 1008.
     pub message_fragments_max: usize,
-    /// Messages and pings per second that a client may send in the long run. More: it is held back, read from at this pace.
-    pub messages_per_second: u32,
-    /// How many of these it may send at once, after a pause.
-    pub messages_burst: u32,
+    /// Messages and pings that a client may send in the long run, and at once after a pause. More: it is held back, read from at
+    /// this pace.
+    pub messages: Rate,
     /// How long it may have to be held back, without a second's pause. Longer: closed with 1008.
     pub held_back_max: Duration,
-    /// Messages a minute that the conversation may call bad. More: closed with 1008.
-    pub bad_messages_per_minute: u32,
+    /// Messages that the conversation may call bad. More: closed with 1008.
+    pub bad_messages: Rate,
     /// Bytes waiting to be sent above which a position of a new subject is shed.
     pub outbox_shed_bytes: usize,
     /// Bytes waiting to be sent above which the client is a slow consumer: closed with 4013.
@@ -48,14 +49,14 @@ pub struct TransportLimits {
 
 impl Default for TransportLimits {
     fn default() -> Self {
+        let count = |n| NonZeroU32::new(n).expect("not zero");
         Self {
             sessions_max: 20_000,
             message_bytes_max: 16 * 1024,
             message_fragments_max: 64,
-            messages_per_second: 20,
-            messages_burst: 100,
+            messages: Rate::per_second(count(20), count(100)),
             held_back_max: Duration::from_secs(300),
-            bad_messages_per_minute: 30,
+            bad_messages: Rate::per_minute(count(30)),
             outbox_shed_bytes: 64 * 1024,
             outbox_bytes_max: 256 * 1024,
             overflow_grace: Duration::from_secs(2),

@@ -6,12 +6,13 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use uuid::Uuid;
 
@@ -137,16 +138,16 @@ impl Reaper {
 
 impl Inner {
     fn shard(&self, id: Uuid) -> MutexGuard<'_, HashMap<Uuid, Arc<dyn Watched>>> {
-        lock(&self.shards[usize::from(id.as_bytes()[0]) % SHARDS])
+        self.shards[usize::from(id.as_bytes()[0]) % SHARDS].lock()
     }
 
     fn all(&self) -> Vec<Arc<dyn Watched>> {
-        self.shards.iter().flat_map(|shard| lock(shard).values().cloned().collect::<Vec<_>>()).collect()
+        self.shards.iter().flat_map(|shard| shard.lock().values().cloned().collect::<Vec<_>>()).collect()
     }
 
     fn sweep(&self, now_ms: u64) {
         for shard in &self.shards {
-            for session in lock(shard).values() {
+            for session in shard.lock().values() {
                 match verdict(Signs::of(session.as_ref()), now_ms, session.limits()) {
                     Verdict::Leave => {}
                     Verdict::Ping => {
@@ -162,10 +163,6 @@ impl Inner {
             }
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a session shows of itself at one moment.

@@ -24,16 +24,16 @@ use uuid::Uuid;
 use super::{
     caught::{CatchUnwind, Panicked},
     conversation::{Carrier, Conversation, Link, Then, Work},
-    epoch::now_ms,
-    flood::{Pace, Paced, Rate, TokenBucket},
+    epoch::{instant, now_ms},
+    flood::{Pace, Paced},
     frames::{Frame, FrameStream},
     handle::{Ended, KillReason, SessionHandle, Shared, Task, Wake},
-    limits::TransportLimits,
     outbox::Sent,
     reaper::Reaper,
     reassembly::{Fault, MessageLimits, Reassembly},
 };
 use crate::contracts::close_codes::CloseCode;
+use crate::rate_limit::TokenBucket;
 use crate::store::Party;
 
 /// The payload of the transport's own pings. Their pongs are not passed on; a conversation's pings carry anything else.
@@ -74,8 +74,8 @@ impl<C: Conversation> Carrier<C> for Socket<'_, C> {
     }
 
     fn bad_message(&mut self) {
-        let rate = Rate::per_minute(self.line.shared.limits.bad_messages_per_minute);
-        if !self.line.bad_messages.take(rate, now_ms()) {
+        let rate = self.line.shared.limits.bad_messages;
+        if self.line.bad_messages.take(rate, instant(now_ms())).is_err() {
             self.line.flooded("too many bad messages", self.ctx);
         }
     }
@@ -141,10 +141,9 @@ struct Line<C: Conversation> {
 impl<C: Conversation> Line<C> {
     fn new(shared: Arc<SharedOf<C>>, reaper: Reaper) -> Self {
         let now = now_ms();
-        let limits = &shared.limits;
         Self {
-            pace: Rc::new(Pace::new(message_rate(limits), now)),
-            bad_messages: TokenBucket::full(Rate::per_minute(limits.bad_messages_per_minute), now),
+            pace: Rc::new(Pace::new(now)),
+            bad_messages: TokenBucket::full(instant(now)),
             shared,
             reaper,
             party: None,
@@ -205,7 +204,7 @@ impl<C: Conversation> Line<C> {
         }
         let limits = &self.shared.limits;
         let patience_ms = limits.held_back_max.as_millis() as u64;
-        match self.pace.count(message_rate(limits), patience_ms, now_ms()) {
+        match self.pace.count(limits.messages, patience_ms, now_ms()) {
             Paced::Freely | Paced::Still => {}
             Paced::HeldBack => self.shared.metrics.held_back.increment(1),
             Paced::TooLong => self.flooded(CloseCode::Policy.reason(), ctx),
@@ -237,10 +236,6 @@ impl<C: Conversation> Line<C> {
             (None, _) => Ended::Vanished,
         }
     }
-}
-
-fn message_rate(limits: &TransportLimits) -> Rate {
-    Rate::per_second(limits.messages_per_second, limits.messages_burst)
 }
 
 /// The longest beginning of `text` that fits into `bytes_max` and does not cut a character.

@@ -3,6 +3,7 @@
 
 use std::{
     net::SocketAddr,
+    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -22,12 +23,21 @@ use tokio_tungstenite::tungstenite::{self, protocol::frame::coding::CloseCode as
 
 use super::*;
 use crate::contracts::close_codes::CloseCode;
+use crate::rate_limit::Rate;
 
 /// Long enough for a busy machine; nothing waits for it unless it fails.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The server's disconnect time-out. What must be prompt is awaited for less than half of it.
 const DISCONNECT: Duration = Duration::from_secs(8);
 const PROMPT: Duration = Duration::from_secs(3);
+
+fn count(n: u32) -> NonZeroU32 {
+    NonZeroU32::new(n).unwrap()
+}
+
+fn rate(per_second: u32, burst: u32) -> Rate {
+    Rate::per_second(count(per_second), count(burst))
+}
 const SWEEP: Duration = Duration::from_millis(20);
 
 const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -136,7 +146,7 @@ impl Server {
     }
 
     async fn with(change: impl FnOnce(&mut TransportLimits)) -> Self {
-        let mut limits = TransportLimits { messages_burst: 10_000, ..TransportLimits::default() };
+        let mut limits = TransportLimits { messages: rate(20, 10_000), ..TransportLimits::default() };
         change(&mut limits);
         let limits = Arc::new(limits);
         let (metrics, counts) = counted_metrics();
@@ -708,8 +718,7 @@ async fn an_idle_client_is_closed_with_4008_although_it_pongs() {
 #[actix_web::test]
 async fn who_sends_too_fast_is_held_back_and_loses_nothing() {
     let mut server = Server::with(|limits| {
-        limits.messages_per_second = 200;
-        limits.messages_burst = 20;
+        limits.messages = rate(200, 20);
         limits.heartbeat = Duration::from_millis(100);
         limits.idle_timeout = Duration::from_millis(300);
     })
@@ -733,8 +742,7 @@ async fn who_sends_too_fast_is_held_back_and_loses_nothing() {
 #[actix_web::test]
 async fn who_goes_on_too_fast_is_closed_with_1008_whatever_it_sends() {
     let mut server = Server::with(|limits| {
-        limits.messages_per_second = 50;
-        limits.messages_burst = 10;
+        limits.messages = rate(50, 10);
         limits.held_back_max = Duration::from_millis(500);
     })
     .await;
@@ -753,8 +761,7 @@ async fn who_goes_on_too_fast_is_closed_with_1008_whatever_it_sends() {
 #[actix_web::test]
 async fn who_is_held_back_is_closed_at_once() {
     let mut server = Server::with(|limits| {
-        limits.messages_per_second = 5;
-        limits.messages_burst = 5;
+        limits.messages = rate(5, 5);
     })
     .await;
     let mut client = RawClient::connect(&server).await;
@@ -771,7 +778,7 @@ async fn who_is_held_back_is_closed_at_once() {
 
 #[actix_web::test]
 async fn too_many_bad_messages_are_closed_with_1008() {
-    let server = Server::with(|limits| limits.bad_messages_per_minute = 5).await;
+    let server = Server::with(|limits| limits.bad_messages = Rate::per_minute(count(5))).await;
     let mut client = RawClient::connect(&server).await;
     client.send(&frame(0x81, b"bad").repeat(5)).await;
     client.text("five are forgiven").await;

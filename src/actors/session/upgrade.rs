@@ -26,7 +26,6 @@ use super::{
     handshake,
     limits::TransportLimits,
     reaper::Reaper,
-    socket::Connection,
     transport::{Session, SharedOf},
 };
 use crate::contracts::close_codes::CloseCode;
@@ -50,18 +49,17 @@ pub fn upgrade<C: Conversation>(
     if reaper.is_draining() || reaper.len() >= limits.sessions_max {
         return Ok(HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, "5")).finish());
     }
-    let connection = req
-        .conn_data::<Arc<Connection>>()
+    let place = req
+        .conn_data::<Place>()
         .ok_or_else(|| ErrorInternalServerError("this connection can't carry a session"))?;
-    let shared = Arc::new(SharedOf::<C>::new(limits, reaper.metrics(), Arc::downgrade(connection)));
+    let connection = Arc::downgrade(&place.connection);
+    let shared = Arc::new(SharedOf::<C>::new(limits, reaper.metrics(), connection));
     let session = Session::new(conversation, payload, Arc::clone(&shared), reaper.clone());
     let mut response =
         WsResponseBuilder::new(session, req, NoPayload).protocols(&[handshake::BEARER_PROTOCOL]).start()?;
     response.headers_mut().remove(CONTENT_TYPE);
     // From now on the session's own time-outs count.
-    if let Some(place) = req.conn_data::<Place>() {
-        place.leave();
-    }
+    place.leave();
     Ok(response.map_body(|_, frames| BoxBody::new(Outgoing { frames, shared })))
 }
 

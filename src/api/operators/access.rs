@@ -18,8 +18,8 @@ use uuid::Uuid;
 
 /// `POST admin/accounts/{user_id}/unlock`: a suspension is lifted, wrong guesses are forgotten.
 pub async fn unlock(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<Uuid>) -> Answered {
-    let (id, deliveries_max) = (*id, ctx.deliveries_max());
-    let account = ctx.write(move |tx| staff::set_suspended(tx, id, false, deliveries_max)).await?;
+    let id = *id;
+    let account = ctx.write(move |tx| staff::set_suspended(tx, id, false)).await?;
     log::info!("account unlocked account={} by={}", account.id, caller.account);
     Ok(HttpResponse::NoContent().finish())
 }

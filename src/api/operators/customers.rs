@@ -139,7 +139,7 @@ fn item((customer, account): CustomerStanding) -> CustomerItem {
     CustomerItem {
         customer_id: customer.id,
         external_id: customer.external_id,
-        user_id: account.public_id,
+        user_id: account.public_id.to_string(),
         name: account.name,
         username: account.username,
         phone_number: account.phone_number,

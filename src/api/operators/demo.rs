@@ -22,8 +22,7 @@ pub async fn restore(ctx: web::Data<Context>, _: Caller) -> Answered {
         true => hash.clone(),
         false => ctx.passwords.hash(Password::claimed(Uuid::new_v4().simple().to_string())).await?,
     };
-    let (deliveries_max, currency) = (ctx.deliveries_max(), ctx.currency());
-    ctx.write(move |tx| seed::seed(tx, &hash, &admin_hash, deliveries_max, currency)).await?;
+    ctx.write(move |tx| seed::seed(tx, &hash, &admin_hash)).await?;
     let accounts = ctx.read(|conn| reads::demo_accounts(conn, ACCOUNTS_MAX)).await?;
     let accounts = accounts.into_iter().map(|account| account.username).collect();
     Ok::<_, Problem>(json(&DemoRestored { accounts }))

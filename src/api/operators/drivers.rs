@@ -14,7 +14,7 @@ use crate::domain::driver::Wants;
 use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::DriverId;
 use crate::operations::accounts::{self, DriverDetails};
-use crate::operations::drivers::{self, DriverPatch};
+use crate::operations::driver_changes::{self, DriverPatch};
 use crate::operations::passwords::Password;
 use crate::operations::{Error, Refusal};
 use crate::store::reads::{self, DriverStanding, Found};
@@ -84,11 +84,11 @@ pub async fn change(
     if let Some(password) = password {
         patch.account.password_hash = Some(ctx.passwords.hash(password).await?);
     }
-    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let id = id.into_inner();
     let presence = ctx.presence.clone();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
-        drivers::patch(tx, id, &patch, deliveries_max)?;
+        driver_changes::patch(tx, id, &patch)?;
         changed(tx, id, &presence)
     })
     .await
@@ -173,7 +173,7 @@ fn item((driver, account, jobs): DriverStanding, presence: &Presence, now: DateT
         driver_id: driver.id,
         external_id: driver.external_id,
         connected: presence.is_connected(account.id),
-        user_id: account.public_id,
+        user_id: account.public_id.to_string(),
         name: account.name,
         username: account.username,
         phone_number: account.phone_number,

@@ -1,5 +1,6 @@
 //! `admin/orders`: orders are made, assigned, taken back and cancelled. Also for the operator's programs.
 
+use crate::actors::matcher::Choose;
 use crate::actors::words;
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
 use crate::api::extract::Caller;
@@ -10,15 +11,19 @@ use crate::api::problem::Problem;
 use crate::api::{Context, payments, rules};
 use crate::config::AutoAssign;
 use crate::contracts::driver_rest::{ORDER_STATUSES, order_word};
+use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::operators::{Batch, OrderItem};
+use crate::domain::candidate::Considered;
 use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::{DriverId, JobId};
 use crate::operations::accounts;
-use crate::operations::orders::{self, CancelledBy, NewOrder, Search};
+use crate::operations::auto_assign::{self, Search};
+use crate::operations::orders::{self, CancelledBy, NewOrder};
 use crate::operations::{Error, Refusal};
 use crate::store::reads::{self, OperatorsOrder};
 use crate::store::{Conn, Job, Tx};
 use actix_web::web;
+use std::sync::Arc;
 
 /// By which a driver is named with another system's id.
 pub(in crate::api) const DRIVER_NAMES: [&str; 2] = ["driver_external_id", "external_id"];
@@ -31,10 +36,10 @@ const CANCELLED_BY: [(&str, CancelledBy); 3] = [
 
 /// `POST admin/orders`.
 pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once, body: Body) -> Answered {
-    let (new, currency) = (new_order(&body.object()?)?, ctx.currency());
+    let new = new_order(&body.object()?)?;
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, CREATED, move |tx| {
-        let job = orders::create(tx, &new, currency)?;
+        let job = orders::create(tx, &new)?;
         shown(tx, job)
     })
     .await
@@ -82,11 +87,11 @@ pub async fn assign(
     let mut fields = Fields::of(&object);
     let driver = fields.required_named("driver_id", &DRIVER_NAMES);
     let driver = fields.finish(|| driver)?;
-    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
         let driver = meant(tx, &driver)?;
-        let assigned = orders::assign(tx, &[id], driver, deliveries_max)?.pop();
+        let assigned = orders::assign(tx, &[id], driver)?.pop();
         let job = assigned.ok_or(Error::Refused(Refusal::NotFound("order")))?;
         shown(tx, job)
     })
@@ -105,12 +110,11 @@ pub async fn assign_batch(
     let driver = fields.required_named("driver_id", &DRIVER_NAMES);
     let orders = orders_named(&mut fields);
     let (driver, orders) = fields.finish(|| Some((driver?, orders?)))?;
-    let deliveries_max = ctx.deliveries_max();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, CREATED, move |tx| {
         let driver_id = meant(tx, &driver)?;
         let ids = orders::named(tx, &orders)?;
-        let jobs = orders::assign(tx, &ids, driver_id, deliveries_max)?;
+        let jobs = orders::assign(tx, &ids, driver_id)?;
         let items = jobs.into_iter().map(|job| shown(tx, job)).collect::<Result<Vec<_>, _>>()?;
         let driver_external_id = items.first().and_then(|item| item.driver_external_id.clone());
         Ok(Batch { driver_id, driver_external_id, orders: items })
@@ -146,21 +150,26 @@ pub async fn auto_assign(
     once: Once,
     body: Body,
 ) -> Answered {
-    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
-    let candidates: Vec<DriverId> = match ctx.read(move |conn| orders::search_for(conn, id)).await? {
+    let considered: Arc<[Considered]> = match ctx.read(move |conn| auto_assign::search_for(conn, id)).await? {
         Some(Search { pickup, except }) => {
             let AutoAssign { radius_m, tries } = ctx.settings.matching.auto_assign;
-            let nearest = ctx.nearest(pickup, radius_m, tries.get(), except).await?;
-            nearest.into_iter().map(|candidate| candidate.driver).collect()
+            ctx.choose(Choose { at: pickup, radius_m, count: tries.get(), except }).await?.into()
         }
-        None => Vec::new(),
+        None => Arc::default(),
     };
-    decide(&ctx, key, OK, move |tx| {
-        let job = orders::assign_nearest(tx, id, &candidates, deliveries_max)?;
+    let chosen_from = Arc::clone(&considered);
+    let answered = decide(&ctx, key, OK, move |tx| {
+        let job = auto_assign::assign_nearest(tx, id, &chosen_from)?;
         shown(tx, job)
     })
-    .await
+    .await;
+    if answered.as_ref().is_err_and(|problem| problem.code() == ErrorCode::NoDrivers) {
+        let noting = ctx.database.write(move |tx| auto_assign::note_nobody(tx, id, &considered)).await;
+        noting.unwrap_or_else(|error| log::warn!("a search's end was not noted job={id}: {error}"));
+    }
+    answered
 }
 
 /// `POST admin/orders/{id}/unassign`.
@@ -175,10 +184,10 @@ pub async fn unassign(
     let mut fields = Fields::of(&object);
     let reason = fields.required("reason", rules::reason);
     let reason = fields.finish(|| reason)?;
-    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
-        let job = orders::unassign(tx, id, &reason, deliveries_max)?;
+        let job = orders::unassign(tx, id, &reason)?;
         shown(tx, job)
     })
     .await
@@ -197,10 +206,10 @@ pub async fn cancel(
     let reason = fields.required("reason", rules::reason);
     let by = fields.optional("cancelled_by", rules::word(&CANCELLED_BY)).unwrap_or(CancelledBy::Admin);
     let reason = fields.finish(|| reason)?;
-    let (id, deliveries_max) = (id.into_inner(), ctx.deliveries_max());
+    let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
-        let job = orders::cancel(tx, id, &reason, by, deliveries_max)?;
+        let job = orders::cancel(tx, id, &reason, by)?;
         shown(tx, job)
     })
     .await

@@ -89,8 +89,7 @@ pub async fn erase_driver(ctx: web::Data<Context>, _: Caller, id: web::Path<Driv
 
 /// In steps, each of which may be done again: whatever breaks it off, the same request ends it.
 async fn erase(ctx: &Context, person: Person) -> Answered {
-    let deliveries_max = ctx.deliveries_max();
-    goes_on(ctx.write(move |tx| people::begin(tx, person, deliveries_max)).await?)?;
+    goes_on(ctx.write(move |tx| people::begin(tx, person)).await?)?;
     // What their app sent before its sockets were closed is on its way into the table, and what it confirmed.
     ctx.recorder.flush_positions().await;
     ctx.recorder.flush_marks().await;

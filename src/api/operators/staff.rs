@@ -208,7 +208,7 @@ async fn found(ctx: &Context, id: Uuid, kind: Staff) -> Result<Account, Problem>
 
 fn operator(account: Account) -> OperatorItem {
     OperatorItem {
-        user_id: account.public_id,
+        user_id: account.public_id.to_string(),
         name: account.name,
         username: account.username,
         phone_number: account.phone_number,
@@ -219,7 +219,7 @@ fn operator(account: Account) -> OperatorItem {
 
 fn program(account: Account) -> ProgramItem {
     ProgramItem {
-        user_id: account.public_id,
+        user_id: account.public_id.to_string(),
         name: account.name,
         role: account.role,
         suspended: account.is_suspended,

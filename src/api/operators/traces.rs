@@ -13,8 +13,9 @@ use crate::contracts::traces::{
 use crate::domain::candidate::PassedOver;
 use crate::domain::driver::DriverStatus;
 use crate::domain::ids::{DriverId, JobId, SearchId};
-use crate::domain::job::JobStatus;
+use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::offer::Outcome;
+use crate::domain::open_search::End;
 use crate::store::reads::{self, DriverStanding, TracedJob};
 use crate::store::{self, CandidateRow, Job, OfferRow, SearchRecord};
 use actix_web::web;
@@ -25,6 +26,9 @@ use std::collections::HashMap;
 const LOOKS_MAX: i64 = 20;
 /// The event that says that a ride's driver is at the pickup.
 const ARRIVAL: &str = "driver_arrived";
+
+/// What became of the driver to whom auto-assign gave an order.
+const ASSIGNED: &str = End::ASSIGNED;
 
 /// `GET admin/jobs/{id}/trace`.
 pub async fn trace(ctx: web::Data<Context>, _: Caller, id: web::Path<i64>) -> Answered {
@@ -41,7 +45,7 @@ fn shown(traced: TracedJob) -> JobTrace {
         kind: job.kind.as_str(),
         status: job.status.as_str(),
         statuses: statuses(&job, arrived_at, &searches, &events),
-        candidates: merge(candidates, offers)
+        candidates: merge(&searches, candidates, offers)
             .into_iter()
             .map(|one| CandidateTrace {
                 driver_external_id: driver_external_ids.get(&one.driver_id).cloned(),
@@ -93,6 +97,7 @@ fn search(row: SearchRecord) -> SearchTrace {
 
 /// Each driver whom a search looked at, with what became of the offer that it made.
 fn merge(
+    searches: &[SearchRecord],
     candidates: Vec<CandidateRow>,
     offers: Vec<(SearchId, OfferRow, Option<NaiveDateTime>)>,
 ) -> Vec<CandidateTrace> {
@@ -109,6 +114,10 @@ fn merge(
                 Some((search, offer, seen_at)) => offered(search, &offer, seen_at),
                 None => looked_at(row.search_id, row.driver_id, row.passed_over),
             };
+            let is_of = |search: &&SearchRecord| search.id == row.search_id;
+            if is_assigned(&row, searches.iter().find(is_of)) {
+                trace.outcome = ASSIGNED;
+            }
             trace.distance_m = Some(row.distance_m);
             trace.position_age_secs = row.position_age_secs;
             trace
@@ -146,6 +155,11 @@ fn looked_at(search: SearchId, driver: DriverId, passed_over: Option<PassedOver>
     }
 }
 
+/// Whether the driver was given the order without being asked: auto-assign makes no offers.
+fn is_assigned(row: &CandidateRow, search: Option<&SearchRecord>) -> bool {
+    row.passed_over.is_none() && search.is_some_and(SearchRecord::assigned_at_once)
+}
+
 fn outcome(passed_over: Option<PassedOver>, offer: Option<&OfferRow>) -> &'static str {
     match (offer, passed_over) {
         (Some(offer), _) => offer.outcome.map_or("offered", Outcome::as_str),
@@ -173,6 +187,8 @@ fn statuses(
     ];
     // Times that go back are of a clock that was set; then there is the order in which a job goes through them.
     let is_by_time = own.iter().filter_map(|(_, at)| *at).is_sorted();
+    // An order waits on whatever a search for its driver has led to, and its own row has who was found.
+    let searches = if job.kind == JobKind::Ride { searches } else { &[] };
     let again = searches.iter().skip(1).map(|search| (JobStatus::Requested, search.opened_at));
     let ended = searches.iter().filter_map(|search| Some((led_to(search)?, search.ended_at?)));
     let arrivals = events.iter().filter(|event| event.name == ARRIVAL);
@@ -194,7 +210,7 @@ fn statuses(
 /// The status that the end of a search gave its ride. Who cancels writes the time into the job.
 fn led_to(search: &SearchRecord) -> Option<JobStatus> {
     match search.ended_as.as_deref()? {
-        "assigned" => Some(JobStatus::Assigned),
+        End::ASSIGNED => Some(JobStatus::Assigned),
         "no_drivers" => Some(JobStatus::Unmatched),
         _ => None,
     }
@@ -241,13 +257,16 @@ pub async fn why(ctx: web::Data<Context>, _: Caller, id: web::Path<DriverId>) ->
         jobs,
         looked_at: looks
             .into_iter()
-            .map(|(row, job, offer)| LookTrace {
-                job_id: job,
+            .map(|(row, search, offer)| LookTrace {
+                job_id: search.job_id,
                 search_id: row.search_id,
                 at: row.looked_at.into(),
                 distance_m: row.distance_m,
                 position_age_secs: row.position_age_secs,
-                outcome: outcome(row.passed_over, offer.as_ref()),
+                outcome: match is_assigned(&row, Some(&search)) {
+                    true => ASSIGNED,
+                    false => outcome(row.passed_over, offer.as_ref()),
+                },
             })
             .collect(),
     }))
@@ -309,6 +328,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn whoever_auto_assign_passed_over_was_not_assigned() {
+        let candidate = |driver, passed_over| CandidateRow {
+            search_id: SearchId(1),
+            driver_id: DriverId(driver),
+            distance_m: 100.0,
+            position_age_secs: None,
+            passed_over,
+            looked_at: at(0),
+        };
+        let outcomes = |search: SearchRecord| -> Vec<&'static str> {
+            let candidates = vec![candidate(1, None), candidate(2, Some(PassedOver::Busy))];
+            merge(&[search], candidates, Vec::new()).iter().map(|one| one.outcome).collect()
+        };
+        let of_a_ride = SearchRecord { id: SearchId(1), ..search_that(0, Some(("assigned", 5))) };
+        let at_once = SearchRecord { deadline: of_a_ride.opened_at, ..of_a_ride.clone() };
+        assert_eq!(outcomes(at_once), ["assigned", "busy"]);
+        assert_eq!(outcomes(of_a_ride), ["not_bound", "busy"]);
+    }
+
+    #[test]
     fn an_offer_says_more_than_a_look_and_none_is_left_out() {
         let candidate = |driver, passed_over| CandidateRow {
             search_id: SearchId(1),
@@ -327,6 +366,7 @@ mod tests {
             outcome,
         };
         let merged = merge(
+            &[],
             vec![
                 candidate(1, None),
                 candidate(2, Some(PassedOver::Busy)),

@@ -2,11 +2,12 @@
 //! them. A pipe that nobody drains then holds up only that thread; lines that find the buffer full are dropped,
 //! counted, and reported later.
 
+use parking_lot::{Condvar, Mutex};
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Some 5,000 lines: a reader that was away for a moment misses nothing.
@@ -39,7 +40,7 @@ struct State {
 impl Writer {
     /// Whole lines, with their ends.
     pub fn push(&self, lines: &[u8]) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.waiting.len() + lines.len() > WAITING_BYTES_MAX {
             state.dropped += 1;
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -60,13 +61,13 @@ impl Writer {
     /// Returns when all was written, or after `patience`: the process is about to end.
     pub fn flush(&self, patience: Duration) {
         let deadline = Instant::now() + patience;
-        let mut state = self.state();
+        let mut state = self.state.lock();
         while state.is_writing || !state.waiting.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
-            state = self.is_idle.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            self.is_idle.wait_for(&mut state, left);
         }
     }
 
@@ -82,29 +83,24 @@ impl Writer {
             if dropped > 0 {
                 let _ = write_all(&mut out, tell(dropped).as_bytes());
             }
-            self.state().is_writing = false;
+            self.state.lock().is_writing = false;
             self.is_idle.notify_all();
             look();
         }
     }
 
     fn take(&self) -> (Vec<u8>, u64) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.waiting.is_empty() {
             state.is_asleep = true;
-            state = self.has_lines.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+            self.has_lines.wait_for(&mut state, LOOK);
             state.is_asleep = false;
             drop(state);
             std::thread::sleep(GATHER);
-            state = self.state();
+            state = self.state.lock();
         }
         state.is_writing = true;
         (std::mem::take(&mut state.waiting), std::mem::take(&mut state.dropped))
-    }
-
-    // Whole at every moment, so a poisoned lock is taken all the same.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

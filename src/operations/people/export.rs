@@ -7,6 +7,7 @@ use crate::store::personal::{self, Ids};
 use crate::store::{Conn, StoreError};
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 /// About half a megabyte.
 const PART_ROWS: usize = 2_000;
@@ -16,7 +17,7 @@ const PART_ROWS: usize = 2_000;
 pub struct Export {
     person: Person,
     ids: Ids,
-    public_id: String,
+    public_id: Uuid,
     /// The table whose rows come next.
     table: usize,
     offset: usize,
@@ -73,7 +74,7 @@ impl Export {
         let is_customer = matches!(self.person, Person::Customer(_));
         let told = personal::told_to_others(conn, is_customer, self.ids)?;
         let written = told.into_iter().filter_map(|told| match serde_json::from_str(&told.body) {
-            Ok(EventBody::ChatMessage { ride_id, from, text }) if from.to_string() == self.public_id => {
+            Ok(EventBody::ChatMessage { ride_id, from, text }) if from == self.public_id => {
                 Some(json!({"ride_id": ride_id, "text": text, "at": time(told.created_at)}))
             }
             _ => None,

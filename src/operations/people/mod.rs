@@ -13,7 +13,7 @@ use crate::domain::audit::Subject;
 use crate::domain::event::EventBody;
 use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId};
 use crate::operations::accounts::{self, AccountPatch};
-use crate::operations::drivers::{self, DriverPatch};
+use crate::operations::driver_changes::{self, DriverPatch};
 use crate::operations::error::{Error, Refusal};
 use crate::operations::idempotency::KEPT_FOR;
 use crate::store::personal::{self, Held, Ids};
@@ -90,7 +90,7 @@ fn open_jobs(tx: &mut Tx<'_>, person: Person, ids: Ids) -> Result<Erasing, Error
 }
 
 /// The first step: nobody goes on as this person. Their sessions end with it, and their tokens.
-pub fn begin(tx: &mut Tx<'_>, person: Person, deliveries_max: i64) -> Result<Erasing, Error> {
+pub fn begin(tx: &mut Tx<'_>, person: Person) -> Result<Erasing, Error> {
     let account = known(tx, person)?;
     tx.concerns(person.subject());
     let open = open_jobs(tx, person, person.ids(account.id))?;
@@ -101,7 +101,7 @@ pub fn begin(tx: &mut Tx<'_>, person: Person, deliveries_max: i64) -> Result<Era
     match person {
         Person::Driver(id) => {
             let patch = DriverPatch { account: suspended, ..DriverPatch::default() };
-            drivers::patch(tx, id, &patch, deliveries_max)?;
+            driver_changes::patch(tx, id, &patch)?;
         }
         // A guest's, too.
         Person::Customer(_) => accounts::change(tx, account.id, &suspended)?,
@@ -127,10 +127,10 @@ pub fn finish(tx: &mut Tx<'_>, person: Person) -> Result<Erasing, Error> {
     }
     personal::zero_pages(tx.conn(), true)?;
     let is_customer = matches!(person, Person::Customer(_));
-    let forgotten = Forgotten { public_id: account.public_id.parse().unwrap_or_default(), is_customer };
+    let forgotten = Forgotten { public_id: account.public_id, is_customer };
     redact(tx, &forgotten, is_customer, ids)?;
     let kept_since = (tx.now() - KEPT_FOR).naive_utc();
-    personal::forget_answers(tx.conn(), is_customer, ids, &account.public_id, kept_since)?;
+    personal::forget_answers(tx.conn(), is_customer, ids, account.public_id, kept_since)?;
     for held in person.tables() {
         personal::erase(tx.conn(), held, ids)?;
     }

@@ -16,6 +16,6 @@ pub use history::{Counts, counts, history, open};
 pub use preferences::{Preferences, preferences, set_preferences};
 pub use queue::{Decided, Direct, DirectRow, Rules, decide, next_decision, queue_direct};
 pub use settle::{
-    Dead, Receipted, Recipient, Verdict, claim, next_due, next_receipt_due, receipts_due, recipients,
-    release, release_ahead, release_all, settle, settle_receipts,
+    Dead, Receipted, Recipient, Verdict, claim, move_back, next_due, next_receipt_due, receipts_due,
+    recipients, release, release_all, settle, settle_receipts,
 };

@@ -1,10 +1,10 @@
 //! The chat between the two participants of a ride.
 
-use super::{Viewer, account_of, lock, public_id};
+use super::{Viewer, account_of, lock};
 use crate::domain::event::EventBody;
 use crate::domain::ride::RideId;
 use crate::operations::error::{Error, Refusal};
-use crate::operations::jobs::tell_customer;
+use crate::operations::jobs::{not_in_state, tell_customer};
 use crate::store::{Tx, sql};
 
 /// Words from one participant for the other, from the acceptance of the ride to its end: before there is nobody to hear
@@ -21,14 +21,14 @@ pub fn chat(tx: &mut Tx<'_>, ride_id: &RideId, from: Viewer, text: &str) -> Resu
         return Err(Refusal::NotFound("ride").into());
     };
     let Some(driver) = job.driver_id.filter(|_| job.status.is_held()) else {
-        return Err(Refusal::RideState(job.status).into());
+        return Err(not_in_state(job));
     };
     let driver = account_of(tx, driver)?;
     let says = |from| EventBody::ChatMessage { ride_id: ride_id.clone(), from, text: text.to_owned() };
     if matches!(from, Viewer::Driver(_)) {
-        return tell_customer(tx, job, says(public_id(&driver)));
+        return tell_customer(tx, job, says(driver.public_id));
     }
     let (_, passenger) = sql!(tx, customers::find(passenger))?.ok_or(Refusal::NotFound("customer"))?;
-    tx.record(driver.id, Some(job.id), says(public_id(&passenger)));
+    tx.record(driver.id, Some(job.id), says(passenger.public_id));
     Ok(())
 }

@@ -1,18 +1,18 @@
 //! The driver's side of a ride: accepting, declining, carrying out or giving back.
 
-use super::{account_of, card, lock, moves, public_id, standing};
+use super::{account_of, card, lock, standing};
 use crate::domain::announcement::{Announcement, SearchNews};
 use crate::domain::driver::Wants;
 use crate::domain::event::{DriverCard, EventBody, RideAssignment};
 use crate::domain::ids::{DriverId, JobId};
-use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
+use crate::domain::job::{JobStatus, Move};
 use crate::domain::offer::{Offer, Outcome};
 use crate::domain::open_search::End;
 use crate::domain::position::Position;
-use crate::domain::ride::{RideId, RideStep, Rules, Travel, Unavailable, track_length_m};
+use crate::domain::ride::{RideId, RideStep, Travel, Unavailable, track_length_m};
 use crate::domain::story::What;
 use crate::operations::error::{Error, Refusal};
-use crate::operations::jobs::{advance, note, tell_customer};
+use crate::operations::jobs::{advance, moves, moves_or_repeats, not_in_state, note, tell_customer};
 use crate::operations::searches::takes_vehicle;
 use crate::operations::{drivers, searches};
 use crate::store::reads::{self, RideStanding};
@@ -23,12 +23,7 @@ use chrono::{DateTime, Utc};
 const TRACK_POSITIONS_MAX: i64 = 20_000;
 
 /// A driver takes a ride that is offered to them: one wins. Taking what one has changes nothing.
-pub fn accept(
-    tx: &mut Tx<'_>,
-    ride_id: &RideId,
-    driver: DriverId,
-    rules: &Rules,
-) -> Result<RideStanding, Error> {
+pub fn accept(tx: &mut Tx<'_>, ride_id: &RideId, driver: DriverId) -> Result<RideStanding, Error> {
     let ride = lock(tx, ride_id)?;
     let job = &ride.job;
     let is_theirs = job.driver_id == Some(driver);
@@ -36,7 +31,7 @@ pub fn accept(
         return standing(tx, job.id);
     }
     if is_theirs {
-        return Err(Refusal::RideState(job.status).into());
+        return Err(not_in_state(job));
     }
     let offer = sql!(tx, offers::find(job.id, driver))?.map(Offer::from);
     match offer {
@@ -48,29 +43,23 @@ pub fn accept(
             return Err(Refusal::RideTaken.into());
         }
         Some(_) if job.status != JobStatus::Requested => {
-            return Err(Refusal::RideState(job.status).into());
+            return Err(not_in_state(job));
         }
         Some(offer) if !offer.is_open(tx.now()) => return Err(Refusal::OfferEnded.into()),
         Some(_) => {}
     }
-    bind(tx, &ride, driver, rules, None)?;
+    bind(tx, &ride, driver, None)?;
     standing(tx, job.id)
 }
 
 /// Binds a ride that is searched for to a driver without asking them. `seen_at` is where they were found: their row may not
 /// say it yet, or say what was not believed.
-pub fn claim(
-    tx: &mut Tx<'_>,
-    job: JobId,
-    driver: DriverId,
-    seen_at: Option<Position>,
-    rules: &Rules,
-) -> Result<(), Error> {
+pub fn claim(tx: &mut Tx<'_>, job: JobId, driver: DriverId, seen_at: Option<Position>) -> Result<(), Error> {
     let (ride, search) = searches::lock_searched(tx, job)?.ok_or(Refusal::NotFound("ride"))?;
     if reads::has_declined(tx.conn(), job, driver)? {
         return Err(Refusal::OfferEnded.into());
     }
-    bind(tx, &ride, driver, rules, Some(Claim { search, seen_at }))
+    bind(tx, &ride, driver, Some(Claim { search, seen_at }))
 }
 
 /// A driver who is bound without being asked: by which search, and where it found them.
@@ -80,13 +69,7 @@ struct Claim {
 }
 
 /// Makes the ride the driver's, if they may still have it.
-fn bind(
-    tx: &mut Tx<'_>,
-    ride: &Ride,
-    driver: DriverId,
-    rules: &Rules,
-    claim: Option<Claim>,
-) -> Result<(), Error> {
+fn bind(tx: &mut Tx<'_>, ride: &Ride, driver: DriverId, claim: Option<Claim>) -> Result<(), Error> {
     let to = moves(&ride.job, Move::Assign)?;
     let row = drivers::lock(tx, driver)?;
     let account = sql!(tx, accounts::find(row.account_id))?.ok_or(Refusal::NotFound("driver"))?;
@@ -108,14 +91,14 @@ fn bind(
     };
     let bound = advance(tx, ride, to, &change)?;
     holding.rides += 1;
-    drivers::settle_holding(tx, &row, row.wants, holding, rules.deliveries_max)?;
+    drivers::settle_holding(tx, &row, row.wants, holding)?;
     let mut shown = card(&row, &account);
     if let Some(Claim { search, seen_at }) = claim {
         searches::record_claim(tx, ride, &search, &account, driver)?;
         shown.position = seen_at.or(shown.position);
     }
     searches::end(tx, ride, End::Assigned(driver))?;
-    let accepted = EventBody::RideAccepted(Box::new(assignment(ride, shown, rules.travel)));
+    let accepted = EventBody::RideAccepted(Box::new(assignment(ride, shown, tx.rules().travel)));
     tell_customer(tx, &bound, accepted.clone())?;
     let contact = reads::with_its_people(tx.conn(), ride.clone())?.contact();
     tx.record_with_contact(account.id, bound.id, accepted, contact);
@@ -129,13 +112,12 @@ pub fn decline(
     ride_id: &RideId,
     driver: DriverId,
     reason: &str,
-    deliveries_max: i64,
 ) -> Result<RideStanding, Error> {
     let ride = lock(tx, ride_id)?;
     let (job, at) = (ride.job.id, tx.at());
     if ride.job.driver_id == Some(driver) {
         release(tx, &ride, driver, reason)?;
-        drivers::settle_held(tx, driver, deliveries_max)?;
+        drivers::settle_held(tx, driver)?;
         return standing(tx, job);
     }
     if reads::has_declined(tx.conn(), job, driver)? {
@@ -150,7 +132,7 @@ pub fn decline(
             note(tx, &ride, What::Declined(driver))?;
             standing(tx, job)
         }
-        ended @ (JobStatus::Cancelled | JobStatus::Unmatched) => Err(Refusal::RideState(ended).into()),
+        JobStatus::Cancelled | JobStatus::Unmatched => Err(not_in_state(&ride.job)),
         _ => Err(Refusal::RideTaken.into()),
     }
 }
@@ -161,11 +143,10 @@ pub fn give_back(
     ride_id: &RideId,
     driver: DriverId,
     reason: &str,
-    deliveries_max: i64,
 ) -> Result<RideStanding, Error> {
     let ride = lock(tx, ride_id)?;
     match ride.job.driver_id == Some(driver) || ride.job.rejected_by == Some(driver) {
-        true => decline(tx, ride_id, driver, reason, deliveries_max),
+        true => decline(tx, ride_id, driver, reason),
         false => Err(Refusal::NotFound("ride").into()),
     }
 }
@@ -198,7 +179,7 @@ pub(in crate::operations) fn release(
         tx.record(account.id, Some(job.id), gone);
         let body = EventBody::DriverCancelled {
             ride_id: ride.ride_id.clone(),
-            driver: public_id(&account),
+            driver: account.public_id,
             reason: reason.to_owned(),
         };
         tell_customer(tx, &job, body)?;
@@ -215,7 +196,6 @@ pub fn step(
     driver: DriverId,
     step: RideStep,
     driven_m: Option<f64>,
-    rules: &Rules,
 ) -> Result<RideStanding, Error> {
     let ride = lock(tx, ride_id)?;
     let job = &ride.job;
@@ -227,21 +207,17 @@ pub fn step(
         RideStep::Start => Move::Start,
         RideStep::Complete => Move::Complete,
     };
-    let to = match transition(job.kind, job.status, the_move) {
-        Moved::Moves(to) => to,
-        Moved::Already => return standing(tx, job.id),
-        Moved::Refused => return Err(Refusal::RideState(job.status).into()),
-    };
+    let Some(to) = moves_or_repeats(job, the_move)? else { return standing(tx, job.id) };
     let estimated = ride.estimated_fare();
     // Where CURRENCY was changed since, the tariff is no longer the ride's.
-    let driven = driven_m.map(|metres| rules.tariff.fare(metres));
+    let driven = driven_m.map(|metres| tx.rules().tariff.fare(metres));
     let fare = driven.filter(|fare| fare.currency() == estimated.currency()).unwrap_or(estimated);
     let account = account_of(tx, driver)?;
     let (at, ride_id) = (tx.at(), ride.ride_id.clone());
     let (change, body) = match step {
         RideStep::Arrive => (
             JobChange { arrived_at: Some(Some(at)), ..JobChange::default() },
-            EventBody::DriverArrived { ride_id, driver: public_id(&account) },
+            EventBody::DriverArrived { ride_id, driver: account.public_id },
         ),
         // Who starts without having said so has arrived.
         RideStep::Start => (
@@ -265,7 +241,7 @@ pub fn step(
     };
     let job = advance(tx, &ride, to, &change)?;
     if !to.is_held() {
-        drivers::settle_held(tx, driver, rules.deliveries_max)?;
+        drivers::settle_held(tx, driver)?;
     }
     tell_customer(tx, &job, body.clone())?;
     tx.record(account.id, Some(job.id), body);

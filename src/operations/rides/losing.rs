@@ -1,6 +1,6 @@
 //! Rides whose driver has vanished after accepting them: the driver is not heard from and has not come to the pickup.
 
-use super::{account_of, driving, public_id};
+use super::{account_of, driving};
 use crate::domain::event::EventBody;
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::JobStatus;
@@ -41,7 +41,6 @@ pub fn lose_driver(
     span: TimeDelta,
     is_back: impl FnOnce() -> bool,
     offers_again: bool,
-    deliveries_max: i64,
 ) -> Result<bool, Error> {
     let Waiting { job, driver, .. } = waiting;
     let Some(ride) = sql!(tx, rides::lock(job))? else { return Ok(false) };
@@ -55,7 +54,7 @@ pub fn lose_driver(
     }
     if offers_again {
         driving::release(tx, &ride, driver, REASON)?;
-        drivers::settle_held(tx, driver, deliveries_max)?;
+        drivers::settle_held(tx, driver)?;
         return Ok(true);
     }
     let at = tx.at();
@@ -66,7 +65,7 @@ pub fn lose_driver(
     let heard_of_at = row.position_at.map(|at| at.and_utc());
     let body = EventBody::DriverUnreachable {
         ride_id: ride.ride_id.clone(),
-        driver: public_id(&account),
+        driver: account.public_id,
         heard_of_at,
     };
     tell_customer(tx, &ride.job, body)?;

@@ -5,9 +5,10 @@ use super::{Canceller, Request, cancel, lock, make, may_open_one, may_open_one_f
 use crate::domain::ids::CustomerId;
 use crate::domain::job::JobStatus;
 use crate::domain::recap::{Part, Told};
-use crate::domain::ride::{RideId, Rules};
+use crate::domain::ride::RideId;
 use crate::operations::error::{Error, Refusal};
 use crate::operations::guests::{self, Opening, Passenger};
+use crate::operations::jobs::not_in_state;
 use crate::store::reads::{self, RideStanding};
 use crate::store::{Conn, StoreError, Tx, sql};
 
@@ -26,7 +27,6 @@ pub fn find_driver(
     ride_id: &RideId,
     asker: &Asker,
     asked: &Request,
-    rules: &Rules,
 ) -> Result<Passenger, Error> {
     let newest = match lock(tx, ride_id) {
         Ok(ride) => Some(ride.job),
@@ -46,15 +46,15 @@ pub fn find_driver(
         return Err(Refusal::NotFound("ride").into());
     }
     if let Some(open) = newest.filter(|job| job.status.is_open()) {
-        return Err(Refusal::RideState(open.status).into());
+        return Err(not_in_state(&open));
     }
     let asked_from = match asker {
         Asker::Account(passenger) => {
-            may_open_one(tx, passenger.customer, rules)?;
+            may_open_one(tx, passenger.customer)?;
             None
         }
         Asker::Anonymous(opening) => {
-            may_open_one_from(tx, opening.from, rules)?;
+            may_open_one_from(tx, opening.from)?;
             Some(opening.from)
         }
     };
@@ -64,7 +64,7 @@ pub fn find_driver(
         (None, Asker::Anonymous(opening)) => guests::create(tx, opening)?,
     };
     let asked = Request { ride_id: Some(ride_id.clone()), ..asked.clone() };
-    make(tx, passenger.customer, &asked, asked_from, rules)?;
+    make(tx, passenger.customer, &asked, asked_from)?;
     Ok(passenger)
 }
 
@@ -75,10 +75,9 @@ pub fn call_off(
     ride_id: &RideId,
     passenger: CustomerId,
     reason: &str,
-    deliveries_max: i64,
 ) -> Result<Option<RideStanding>, Error> {
     let was = lock(tx, ride_id)?.job.status;
-    let standing = cancel(tx, ride_id, Canceller::Passenger(passenger), reason, deliveries_max)?;
+    let standing = cancel(tx, ride_id, Canceller::Passenger(passenger), reason)?;
     Ok((was == JobStatus::Cancelled).then_some(standing))
 }
 

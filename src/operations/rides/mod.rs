@@ -19,21 +19,22 @@ use crate::domain::contact::Contact;
 use crate::domain::event::{DriverCard, EventBody};
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
-use crate::domain::job::{JobKind, JobStatus, Move, Outcome, transition};
+use crate::domain::job::{JobKind, JobStatus, Move};
+use crate::domain::job_rules::JobRules;
 use crate::domain::money::{Amount, Money};
 use crate::domain::offer::Offer;
 use crate::domain::open_search::End;
 use crate::domain::payment::Terms;
 use crate::domain::position::Position;
-use crate::domain::ride::{CancelledBy, RideId, Rules};
+use crate::domain::ride::{CancelledBy, RideId};
 use crate::domain::search_policy::Patience;
 use crate::domain::story::What;
 use crate::operations::authentication::Principal;
 use crate::operations::error::{Error, Refusal, external_id_taken};
-use crate::operations::jobs::{advance, note, tell_customer};
+use crate::operations::jobs::{advance, moves_or_repeats, not_in_state, note, tell_customer};
 use crate::operations::{drivers, payments, searches};
 use crate::store::reads::{self, RideStanding};
-use crate::store::{Account, Conn, Driver, Job, JobChange, NewJob, NewRide, Ride, StoreError, Tx, sql};
+use crate::store::{Account, Conn, Driver, JobChange, NewJob, NewRide, Ride, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
 use std::net::IpAddr;
 use uuid::Uuid;
@@ -89,29 +90,24 @@ impl Viewer {
 }
 
 /// A passenger asks for a ride: from now on a driver is looked for, unless it is for later.
-pub fn request(
-    tx: &mut Tx<'_>,
-    passenger: CustomerId,
-    request: &Request,
-    rules: &Rules,
-) -> Result<RideStanding, Error> {
-    may_open_one(tx, passenger, rules)?;
-    let ride = make(tx, passenger, request, None, rules)?;
+pub fn request(tx: &mut Tx<'_>, passenger: CustomerId, request: &Request) -> Result<RideStanding, Error> {
+    may_open_one(tx, passenger)?;
+    let ride = make(tx, passenger, request, None)?;
     Ok(reads::with_its_people(tx.conn(), ride)?)
 }
 
 /// Within what one customer may have open. Their row is kept from others, or two requests at once would both be the last one.
-fn may_open_one(tx: &mut Tx<'_>, passenger: CustomerId, rules: &Rules) -> Result<(), Error> {
+fn may_open_one(tx: &mut Tx<'_>, passenger: CustomerId) -> Result<(), Error> {
     sql!(tx, customers::lock(passenger))?;
     let open = sql!(tx, jobs::open_of(passenger, JobKind::Ride))?;
-    within(open, rules.open.rides_of_customer_max)
+    within(open, tx.rules().open.rides_of_customer_max)
 }
 
 /// Within what all who have no account and come from one address may have open. Where several ask at the very same time, it may
 /// become as many more as the database decides at once.
-fn may_open_one_from(tx: &mut Tx<'_>, address: IpAddr, rules: &Rules) -> Result<(), Error> {
+fn may_open_one_from(tx: &mut Tx<'_>, address: IpAddr) -> Result<(), Error> {
     let open = sql!(tx, jobs::open_asked_from(&address.to_string()))?;
-    within(open, rules.open.rides_of_address_max)
+    within(open, tx.rules().open.rides_of_address_max)
 }
 
 pub(super) fn within(open: i64, max: u32) -> Result<(), Error> {
@@ -123,8 +119,8 @@ fn make(
     passenger: CustomerId,
     request: &Request,
     asked_from: Option<IpAddr>,
-    rules: &Rules,
 ) -> Result<Ride, Error> {
+    let rules = tx.rules();
     let found = sql!(tx, customers::find(passenger))?;
     let (_, account) = found.ok_or(Refusal::NotFound("customer"))?;
     let estimated_km = rules.travel.distance_m(request.pickup, request.dropoff) / 1000.0;
@@ -172,7 +168,7 @@ fn make(
 }
 
 /// What a ride costs, as far as that is known before it. Where the app's word does not count, its word about the way does not either.
-fn fare(request: &Request, estimated_km: f64, rules: &Rules) -> Money {
+fn fare(request: &Request, estimated_km: f64, rules: &JobRules) -> Money {
     let said_km = request.distance_km.filter(|_| rules.fare_source.trusts_the_way());
     let own = rules.tariff.fare(said_km.unwrap_or(estimated_km) * 1000.0);
     let named = request.fare.map(|fare| fare.in_currency(rules.currency()));
@@ -223,13 +219,7 @@ fn is_due(ride: &Ride, now: DateTime<Utc>) -> bool {
 
 /// Ends a ride before its goal: the passenger until it starts, an admin until it is completed. Cancelling what is
 /// cancelled changes nothing.
-pub fn cancel(
-    tx: &mut Tx<'_>,
-    ride_id: &RideId,
-    by: Canceller,
-    reason: &str,
-    deliveries_max: i64,
-) -> Result<RideStanding, Error> {
+pub fn cancel(tx: &mut Tx<'_>, ride_id: &RideId, by: Canceller, reason: &str) -> Result<RideStanding, Error> {
     let ride = lock(tx, ride_id)?;
     let job = &ride.job;
     let cancelled_by = match by {
@@ -237,34 +227,24 @@ pub fn cancel(
             return Err(Refusal::NotFound("ride").into());
         }
         Canceller::Passenger(_) if job.status == JobStatus::InProgress => {
-            return Err(Refusal::RideState(job.status).into());
+            return Err(not_in_state(job));
         }
         Canceller::Passenger(_) => CancelledBy::Passenger,
         Canceller::Admin => CancelledBy::Admin,
     };
     let id = job.id;
-    end(tx, ride, cancelled_by, reason, deliveries_max)?;
+    end(tx, ride, cancelled_by, reason)?;
     standing(tx, id)
 }
 
 /// Ends a ride of the demo data.
-pub(super) fn end_demo(tx: &mut Tx<'_>, id: JobId, reason: &str, deliveries_max: i64) -> Result<(), Error> {
+pub(super) fn end_demo(tx: &mut Tx<'_>, id: JobId, reason: &str) -> Result<(), Error> {
     let ride = sql!(tx, rides::lock(id))?.ok_or(Refusal::NotFound("ride"))?;
-    end(tx, ride, CancelledBy::Admin, reason, deliveries_max)
+    end(tx, ride, CancelledBy::Admin, reason)
 }
 
-fn end(
-    tx: &mut Tx<'_>,
-    ride: Ride,
-    cancelled_by: CancelledBy,
-    reason: &str,
-    deliveries_max: i64,
-) -> Result<(), Error> {
-    let to = match transition(ride.job.kind, ride.job.status, Move::Cancel) {
-        Outcome::Moves(to) => to,
-        Outcome::Already => return Ok(()),
-        Outcome::Refused => return Err(Refusal::RideState(ride.job.status).into()),
-    };
+fn end(tx: &mut Tx<'_>, ride: Ride, cancelled_by: CancelledBy, reason: &str) -> Result<(), Error> {
+    let Some(to) = moves_or_repeats(&ride.job, Move::Cancel)? else { return Ok(()) };
     let change = JobChange {
         cancelled_at: Some(tx.at()),
         cancelled_by: Some(cancelled_by.as_str()),
@@ -278,7 +258,7 @@ fn end(
     if let Some(driver) = job.driver_id {
         let account = account_of(tx, driver)?;
         tx.record(account.id, Some(job.id), body.clone());
-        drivers::settle_held(tx, driver, deliveries_max)?;
+        drivers::settle_held(tx, driver)?;
     }
     tell_customer(tx, &job, body)
 }
@@ -286,7 +266,7 @@ fn end(
 /// A driver as the passenger of their ride sees them.
 pub fn card(driver: &Driver, account: &Account) -> DriverCard {
     DriverCard {
-        public_id: public_id(account),
+        public_id: account.public_id,
         id: driver.id,
         name: account.name.clone(),
         phone: account.phone_number.clone(),
@@ -295,13 +275,6 @@ pub fn card(driver: &Driver, account: &Account) -> DriverCard {
         color: driver.vehicle_color.clone(),
         rating: driver.rating,
         position: driver.position(),
-    }
-}
-
-fn moves(job: &Job, step: Move) -> Result<JobStatus, Error> {
-    match transition(job.kind, job.status, step) {
-        Outcome::Moves(to) => Ok(to),
-        Outcome::Already | Outcome::Refused => Err(Refusal::RideState(job.status).into()),
     }
 }
 
@@ -318,9 +291,4 @@ fn standing(tx: &mut Tx<'_>, id: JobId) -> Result<RideStanding, Error> {
 fn account_of(tx: &mut Tx<'_>, driver: DriverId) -> Result<Account, Error> {
     let (_, account) = sql!(tx, drivers::find(driver))?.ok_or(Refusal::NotFound("driver"))?;
     Ok(account)
-}
-
-/// The UUID by which the wire knows an account.
-pub(super) fn public_id(account: &Account) -> Uuid {
-    account.public_id.parse().unwrap_or_default()
 }

@@ -6,6 +6,7 @@ use crate::domain::job::JobStatus;
 use crate::domain::ride::{RideId, Stars};
 use crate::operations::drivers;
 use crate::operations::error::{Error, Refusal};
+use crate::operations::jobs::not_in_state;
 use crate::store::reads::RideStanding;
 use crate::store::{Tx, sql};
 
@@ -23,7 +24,7 @@ pub fn rate(
         return Err(Refusal::NotFound("ride").into());
     }
     if job.status != JobStatus::Completed {
-        return Err(Refusal::RideState(job.status).into());
+        return Err(not_in_state(job));
     }
     let (stars, at) = (i64::from(stars.count()), tx.at());
     if sql!(tx, rides::rate(job.id, stars, comment, at))? == 0 {

@@ -12,7 +12,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use self::token::{Bearer, CannotSign, ProviderTokens};
 use self::verdict::{Known, Verdict, verdict};
 use super::payload::seconds_left;
-use super::set_up::{ProviderProblem, Tools};
+use super::problem::{ProviderProblem, Tools};
 use super::transport::{Connections, Failure, Http, Reply, STREAMS_MAX, Way};
 use super::{Answer, Message, Notification, Proof, Provider, Scope, Sending, each};
 use crate::config::push::{ApnsSettings, BaseUrl};

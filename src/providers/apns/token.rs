@@ -5,16 +5,16 @@
 //! does not count as a renewal. (Signing is deterministic, RFC 6979.)
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use parking_lot::Mutex;
 use reqwest::header::HeaderValue;
 use serde::Serialize;
 
 use crate::clock::SharedClock;
 use crate::config::push::{ApnsSettings, PrivateKey};
-use crate::providers::set_up::ProviderProblem;
+use crate::providers::problem::ProviderProblem;
 use crate::providers::transport::bearer;
 
 const SLOT_SECS: i64 = 30 * 60;
@@ -95,7 +95,7 @@ impl ProviderTokens {
     /// The token to use now.
     pub(super) fn get(&self) -> Result<Bearer, CannotSign> {
         let now = self.clock.now();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         // A clock that was set back makes a token of the future: no better than one that is too old.
         let is_good = |current: &&Current| (TimeDelta::zero()..AGE_MAX).contains(&(now - current.issued_at));
         match state.current.as_ref().filter(is_good) {
@@ -108,7 +108,7 @@ impl ProviderTokens {
     /// just now already: then it is a clock that is wrong, and no token will do.
     pub(super) fn expired(&self, bearer: &Bearer) -> Option<Bearer> {
         let now = self.clock.moment();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         match &state.current {
             Some(current) if current.bearer.generation != bearer.generation => Some(current.bearer.clone()),
             _ if state.expired_at.is_some_and(|at| now.steady - at < RENEWAL_INTERVAL_MIN) => None,
@@ -135,11 +135,6 @@ impl ProviderTokens {
         let claims = Claims { iss: &self.team_id, iat: issued_at.timestamp() };
         let token = jsonwebtoken::encode(&header, &claims, &self.key).map_err(|_| CannotSign)?;
         bearer(&token).ok_or(CannotSign)
-    }
-
-    // What stands under it is whole at every moment, so a poisoned lock is taken all the same.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -187,7 +182,7 @@ mod tests {
                 clock.advance(TimeDelta::minutes(1));
                 let now = clock_now(&clock);
                 let generation = tokens.get().unwrap().generation;
-                let issued_at = tokens.state().current.as_ref().unwrap().issued_at;
+                let issued_at = tokens.state.lock().current.as_ref().unwrap().issued_at;
                 assert!(now - issued_at < TimeDelta::minutes(55));
                 if generation != last {
                     assert!(now - since >= TimeDelta::minutes(20), "offset {offset}");

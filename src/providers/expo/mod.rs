@@ -11,7 +11,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue
 
 use self::message::{compressed, list};
 use self::verdict::{Verdict, receipts, verdict};
-use super::set_up::{ProviderProblem, Tools};
+use super::problem::{ProviderProblem, Tools};
 use super::transport::{Connections, Failure, Http, Reply, Way, bearer};
 use super::{Answer, Fetching, Message, Provider, Receipt, Receipts, Scope, Sending, Sent};
 use crate::config::push::ExpoSettings;

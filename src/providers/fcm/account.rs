@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::config::push::{BaseUrl, FcmCredentials, FcmSettings, SecretText};
-use crate::providers::set_up::ProviderProblem;
+use crate::providers::problem::ProviderProblem;
 
 const FILE: &str = "GOOGLE_APPLICATION_CREDENTIALS";
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";

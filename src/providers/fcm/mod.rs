@@ -13,7 +13,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use self::account::ServiceAccount;
 use self::token::{AccessTokens, Bearer};
 use self::verdict::{Known, Verdict, verdict};
-use super::set_up::{ProviderProblem, Tools};
+use super::problem::{ProviderProblem, Tools};
 use super::transport::{Connections, Failure, Http, Reply, STREAMS_MAX, Way};
 use super::{Answer, Message, Proof, Provider, Scope, Sending, each};
 use crate::config::push::FcmSettings;

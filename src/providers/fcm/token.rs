@@ -4,11 +4,11 @@
 //! Invariant: neither the key nor a token shows in `Debug`.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use parking_lot::Mutex;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use super::account::ServiceAccount;
 use crate::clock::SharedClock;
-use crate::providers::set_up::ProviderProblem;
+use crate::providers::problem::ProviderProblem;
 use crate::providers::transport::{Connections, Failure, Reply, bearer};
 use crate::providers::wording::printable;
 use crate::providers::{Answer, Reason, Scope, Sent};
@@ -160,19 +160,14 @@ impl AccessTokens {
 
     /// FCM refused this token: it is not used again. Of many that were refused with the same one, one gets another.
     pub(super) fn distrust(&self, bearer: &Bearer) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.current.as_ref().is_some_and(|current| current.bearer.generation == bearer.generation) {
             state.current = None;
         }
     }
 
     fn standing(&self) -> Standing {
-        self.state().standing(self.clock.steady())
-    }
-
-    // What stands under it is whole at every moment, so a poisoned lock is taken all the same.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().standing(self.clock.steady())
     }
 
     async fn renew(&self) -> Result<Bearer, Answer> {
@@ -181,7 +176,7 @@ impl AccessTokens {
             Err(answer) => Err(answer),
         };
         let now = self.clock.steady();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let kept = granted.map(|(header, life)| {
             state.generation += 1;
             let bearer = Bearer { header, generation: state.generation };

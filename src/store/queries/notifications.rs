@@ -94,6 +94,35 @@ pub fn release_ahead(conn: &mut Db, now: NaiveDateTime, ahead: NaiveDateTime) ->
     diesel::update(waiting).set(history::due_at.eq(now)).execute(conn)
 }
 
+/// What is due later than `now`, attempts under way among it: id, when it is due, and until when it is leased. By id, after `after`.
+pub fn ahead(
+    conn: &mut Db,
+    now: NaiveDateTime,
+    after: i64,
+    limit: i64,
+) -> QueryResult<Vec<(i64, NaiveDateTime, Option<NaiveDateTime>)>> {
+    history::table
+        .filter(history::due_at.gt(now))
+        .filter(history::id.gt(after))
+        .order(history::id)
+        .limit(limit)
+        .select((history::id, history::due_at.assume_not_null(), history::leased_until))
+        .load(conn)
+}
+
+/// Makes due at another time what is due at `from`.
+pub fn move_to(
+    conn: &mut Db,
+    id: i64,
+    from: NaiveDateTime,
+    due_at: NaiveDateTime,
+    leased_until: Option<NaiveDateTime>,
+) -> QueryResult<usize> {
+    diesel::update(history::table.find(id).filter(history::due_at.eq(from)))
+        .set((history::due_at.eq(due_at), history::leased_until.eq(leased_until)))
+        .execute(conn)
+}
+
 /// Whether anything is to be sent at all.
 pub fn any_waiting(conn: &mut Db) -> QueryResult<bool> {
     history::table

@@ -26,12 +26,12 @@ pub fn candidates_of(conn: &mut Db, job: JobId) -> QueryResult<Vec<CandidateRow>
         .load(conn)
 }
 
-/// The last searches that looked at a driver, the newest first, each with its job and the offer that it made them.
+/// The last searches that looked at a driver, the newest first, each with the offer that it made them.
 pub fn looks_at(
     conn: &mut Db,
     driver: DriverId,
     limit: i64,
-) -> QueryResult<Vec<(CandidateRow, JobId, Option<OfferRow>)>> {
+) -> QueryResult<Vec<(CandidateRow, SearchRecord, Option<OfferRow>)>> {
     let offer = offers::job_id
         .eq(searches::job_id)
         .and(offers::search_id.eq(searches::id))
@@ -42,7 +42,7 @@ pub fn looks_at(
         .filter(search_candidates::driver_id.eq(driver.0))
         .order(search_candidates::search_id.desc())
         .limit(limit)
-        .select((CandidateRow::as_select(), searches::job_id, Option::<OfferRow>::as_select()))
+        .select((CandidateRow::as_select(), SearchRecord::as_select(), Option::<OfferRow>::as_select()))
         .load(conn)
 }
 

@@ -11,7 +11,8 @@ use fleetwire::domain::payment::Terms;
 use fleetwire::domain::ride::{ANY_VEHICLE, RideId, RideStep};
 use fleetwire::domain::search_policy::Patience;
 use fleetwire::operations::accounts::AccountPatch;
-use fleetwire::operations::drivers::{self, DriverPatch};
+use fleetwire::operations::driver_changes::{self, DriverPatch};
+use fleetwire::operations::drivers;
 use fleetwire::operations::idempotency::{self, Answer, IdempotencyKey};
 use fleetwire::operations::orders::{self, CancelledBy, DriverStep, NewOrder};
 use fleetwire::operations::push;
@@ -22,9 +23,8 @@ use super::commands::{Command, Nth};
 use super::faults::Fault;
 use super::place::{CUSTOMERS, DRIVERS, pickup};
 use super::reference::{Step, Who};
-use super::world::{Checked, DELIVERIES_MAX, World, at_once};
+use super::world::{Checked, World, at_once};
 
-const MAX: i64 = DELIVERIES_MAX as i64;
 /// Commands mean the newest jobs, and now and then one that is long over.
 const RECENT: usize = 6;
 
@@ -96,10 +96,10 @@ impl World<'_> {
             Command::SetClock { secs } => {
                 let before = self.clock.moment();
                 self.clock.set(self.now() + TimeDelta::seconds(i64::from(secs)));
-                if self.clock.moment().was_set_back_since(before) {
+                if let Some(by) = self.clock.moment().set_back_since(before) {
                     // The push actor sees that within seconds.
-                    at_once(self.server.database.write(push::release_ahead))
-                        .map_err(|error: StoreError| format!("pushes not released: {error}"))?;
+                    at_once(self.server.database.write(move |tx| push::move_back(tx, by, 0)))
+                        .map_err(|error: StoreError| format!("pushes not moved: {error}"))?;
                 }
             }
             Command::FailNext => self.fails_next = true,
@@ -142,13 +142,12 @@ impl World<'_> {
             request_hash: "the same".to_owned(),
             previous_hash: None,
         };
-        let currency = self.rules.currency();
         let made = self.decide(
             "create an order",
             |_| Ok(()),
             move |tx| {
                 idempotency::once(tx, Some(&key), |tx| {
-                    let job = orders::create(tx, &order, currency)?;
+                    let job = orders::create(tx, &order)?;
                     Ok(Answer { status: 201, body: job.id.to_string() })
                 })
             },
@@ -181,27 +180,26 @@ impl World<'_> {
         match command {
             Command::Assign { driver, .. } => {
                 let driver = driver_of(driver);
-                let assign = move |tx: &mut Tx<'_>| orders::assign(tx, &[job], DriverId(driver), MAX);
+                let assign = move |tx: &mut Tx<'_>| orders::assign(tx, &[job], DriverId(driver));
                 self.decide("assign", |model| model.assign(id, driver), assign).map(drop)
             }
             Command::Unassign { .. } => {
-                let unassign = move |tx: &mut Tx<'_>| orders::unassign(tx, job, "elsewhere", MAX);
+                let unassign = move |tx: &mut Tx<'_>| orders::unassign(tx, job, "elsewhere");
                 self.decide("unassign", |model| model.unassign(id), unassign).map(drop)
             }
             Command::CancelOrder { .. } => {
-                let cancel =
-                    move |tx: &mut Tx<'_>| orders::cancel(tx, job, "closed", CancelledBy::Admin, MAX);
+                let cancel = move |tx: &mut Tx<'_>| orders::cancel(tx, job, "closed", CancelledBy::Admin);
                 self.decide("cancel an order", |model| model.cancel_order(id, None), cancel).map(drop)
             }
             Command::CallOffOrder { customer, .. } => {
                 let by = self.customer_near(id, customer);
-                let call_off = move |tx: &mut Tx<'_>| orders::call_off(tx, job, CustomerId(by), "no", MAX);
+                let call_off = move |tx: &mut Tx<'_>| orders::call_off(tx, job, CustomerId(by), "no");
                 self.decide("call off", |model| model.cancel_order(id, Some(by)), call_off).map(drop)
             }
             Command::Reject { driver, .. } => {
                 let driver = self.driver_near(id, driver);
                 let reject =
-                    move |tx: &mut Tx<'_>| orders::step(tx, job, DriverId(driver), DriverStep::Reject, MAX);
+                    move |tx: &mut Tx<'_>| orders::step(tx, job, DriverId(driver), DriverStep::Reject);
                 self.decide("reject", |model| model.reject(id, driver), reject).map(drop)
             }
             Command::StepOrder { step, .. } => {
@@ -211,7 +209,7 @@ impl World<'_> {
                     Step::Start => DriverStep::PickUp,
                     Step::Complete => DriverStep::Deliver,
                 };
-                let go = move |tx: &mut Tx<'_>| orders::step(tx, job, DriverId(driver), as_said, MAX);
+                let go = move |tx: &mut Tx<'_>| orders::step(tx, job, DriverId(driver), as_said);
                 self.decide("step an order", |model| model.step_order(id, driver, step), go).map(drop)
             }
             other => unreachable!("{other:?} is of no order"),
@@ -245,8 +243,7 @@ impl World<'_> {
             patience: if customer == 1 { Patience::WhileAnybodyIsLeft } else { Patience::UntilDeadline },
             external_id: None,
         };
-        let rules = self.rules;
-        let ask = move |tx: &mut Tx<'_>| rides::request(tx, CustomerId(customer), &request, &rules);
+        let ask = move |tx: &mut Tx<'_>| rides::request(tx, CustomerId(customer), &request);
         if let Some(made) = self.decide("request a ride", |_| Ok(()), ask)? {
             let ride = made.ride;
             self.model.created(ride.job.id.0, JobKind::Ride, customer);
@@ -266,16 +263,16 @@ impl World<'_> {
         };
         let Some(id) = self.job(JobKind::Ride, nth) else { return Ok(()) };
         let ride: RideId = self.ride_ids[&id].clone();
-        let (rules, now) = (self.rules, self.now());
+        let now = self.now();
         match command {
             Command::CancelRide { .. } => {
-                let cancel = move |tx: &mut Tx<'_>| rides::cancel(tx, &ride, Canceller::Admin, "closed", MAX);
+                let cancel = move |tx: &mut Tx<'_>| rides::cancel(tx, &ride, Canceller::Admin, "closed");
                 self.decide("cancel a ride", |model| model.cancel_ride(id, None), cancel).map(drop)
             }
             Command::CallOffRide { customer, .. } => {
                 let by = self.customer_near(id, customer);
                 let who = Canceller::Passenger(CustomerId(by));
-                let cancel = move |tx: &mut Tx<'_>| rides::cancel(tx, &ride, who, "no", MAX);
+                let cancel = move |tx: &mut Tx<'_>| rides::cancel(tx, &ride, who, "no");
                 self.decide("call a ride off", |model| model.cancel_ride(id, Some(by)), cancel).map(drop)
             }
             Command::Accept { driver, .. } => {
@@ -283,12 +280,12 @@ impl World<'_> {
                 if self.fault == Fault::TakenRideIsTakenAgain {
                     self.let_it_be_taken(id, driver);
                 }
-                let accept = move |tx: &mut Tx<'_>| rides::accept(tx, &ride, DriverId(driver), &rules);
+                let accept = move |tx: &mut Tx<'_>| rides::accept(tx, &ride, DriverId(driver));
                 self.decide("accept", |model| model.accept(id, driver, now), accept).map(drop)
             }
             Command::Decline { driver, .. } => {
                 let driver = self.asked_near(id, driver);
-                let decline = move |tx: &mut Tx<'_>| rides::decline(tx, &ride, DriverId(driver), "no", MAX);
+                let decline = move |tx: &mut Tx<'_>| rides::decline(tx, &ride, DriverId(driver), "no");
                 self.decide("decline", |model| model.decline(id, driver), decline).map(drop)
             }
             Command::StepRide { step, .. } => {
@@ -298,8 +295,7 @@ impl World<'_> {
                     Step::Start => RideStep::Start,
                     Step::Complete => RideStep::Complete,
                 };
-                let go =
-                    move |tx: &mut Tx<'_>| rides::step(tx, &ride, DriverId(driver), as_said, None, &rules);
+                let go = move |tx: &mut Tx<'_>| rides::step(tx, &ride, DriverId(driver), as_said, None);
                 self.decide("step a ride", |model| model.step_ride(id, driver, step), go).map(drop)
             }
             other => unreachable!("{other:?} is of no ride"),
@@ -327,7 +323,7 @@ impl World<'_> {
     }
 
     fn wish(&mut self, driver: i64, wants: Wants) -> Checked {
-        let wish = move |tx: &mut Tx<'_>| drivers::set_wish(tx, DriverId(driver), wants, MAX);
+        let wish = move |tx: &mut Tx<'_>| drivers::set_wish(tx, DriverId(driver), wants);
         let expected = |model: &mut super::reference::Reference| {
             model.wish(driver, wants);
             Ok(())
@@ -338,7 +334,7 @@ impl World<'_> {
     fn suspend(&mut self, driver: i64, is_to_be: bool) -> Checked {
         let account = AccountPatch { suspended: Some(is_to_be), ..AccountPatch::default() };
         let patch = DriverPatch { account, ..DriverPatch::default() };
-        let change = move |tx: &mut Tx<'_>| drivers::patch(tx, DriverId(driver), &patch, MAX);
+        let change = move |tx: &mut Tx<'_>| driver_changes::patch(tx, DriverId(driver), &patch);
         let expected = |model: &mut super::reference::Reference| {
             match is_to_be {
                 true => model.suspend(driver),

@@ -12,12 +12,13 @@ use fleetwire::domain::device::Platform;
 use fleetwire::domain::driver::Wants;
 use fleetwire::domain::fare_source::FareSource;
 use fleetwire::domain::ids::{AccountId, CustomerId, DriverId};
+use fleetwire::domain::job_rules::{JobRules, OpenJobs};
 use fleetwire::domain::money::Amount;
 use fleetwire::domain::notification::Texts;
 use fleetwire::domain::offer_detail::OfferDetail;
 use fleetwire::domain::position::Position;
 use fleetwire::domain::push::{PushService, PushToken};
-use fleetwire::domain::ride::{OpenJobs, Rules, Tariff, Travel};
+use fleetwire::domain::ride::{Tariff, Travel};
 use fleetwire::operations::accounts::{
     CustomerDetails, DriverDetails, Person, create_customer, create_driver,
 };
@@ -163,23 +164,6 @@ impl Place {
         self.directory.join(format!("copy.db{suffix}"))
     }
 
-    pub fn ride_rules(&self) -> Rules {
-        let amount = |major| Amount::new(major).expect("an amount");
-        Rules {
-            tariff: Tariff::new(amount(2.0), amount(0.5), Currency::new("EUR").expect("a currency")),
-            fare_source: FareSource::App,
-            offer_detail: OfferDetail::Full,
-            travel: Travel::new(1.3, 25.0).expect("a way to travel"),
-            search_span: SEARCH_SPAN,
-            deliveries_max: DELIVERIES_MAX as i64,
-            open: OpenJobs {
-                rides_of_customer_max: u32::MAX,
-                bookings_of_customer_max: u32::MAX,
-                rides_of_address_max: u32::MAX,
-            },
-        }
-    }
-
     pub fn push_rules(&self) -> push::Rules {
         push::Rules { texts: Arc::new(Texts::english()), configured: Arc::new([PushService::Fcm]) }
     }
@@ -193,6 +177,24 @@ impl Place {
             people.whose.insert(account, who);
         }
         people
+    }
+}
+
+pub fn job_rules() -> JobRules {
+    let amount = |major| Amount::new(major).expect("an amount");
+    JobRules {
+        tariff: Tariff::new(amount(2.0), amount(0.5), Currency::new("EUR").expect("a currency")),
+        fare_source: FareSource::App,
+        offer_detail: OfferDetail::Full,
+        travel: Travel::new(1.3, 25.0).expect("a way to travel"),
+        search_span: SEARCH_SPAN,
+        deliveries_max: DELIVERIES_MAX as i64,
+        bookings_max: i64::MAX,
+        open: OpenJobs {
+            rides_of_customer_max: u32::MAX,
+            bookings_of_customer_max: u32::MAX,
+            rides_of_address_max: u32::MAX,
+        },
     }
 }
 

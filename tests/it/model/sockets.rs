@@ -16,7 +16,7 @@ use fleetwire::store::{Mark, MarkKind, StoreError, Tx, bulk, newest_events, page
 use super::faults::Fault;
 use super::matching::Letter;
 use super::reference::{Reference, Who};
-use super::world::{Checked, DELIVERIES_MAX, World, at_once};
+use super::world::{Checked, World, at_once};
 
 /// As the server has them by default.
 const REPLAY_EVENTS_MAX: u32 = 500;
@@ -32,6 +32,8 @@ pub enum Down {
         id: i64,
         name: &'static str,
         job: i64,
+        /// The session's, when it sent this: a resume that comes later does not count for what is already on its way.
+        read_at: (i64, u64),
     },
     Ping(EventId),
     ResumeFailed,
@@ -273,9 +275,7 @@ impl World<'_> {
                 return Ok(());
             }
             if self.model.drivers[&id].wants == Wants::Offline {
-                let online = move |tx: &mut Tx<'_>| {
-                    drivers::set_wish(tx, DriverId(id), Wants::Online, DELIVERIES_MAX as i64)
-                };
+                let online = move |tx: &mut Tx<'_>| drivers::set_wish(tx, DriverId(id), Wants::Online);
                 let wish = |model: &mut Reference| {
                     model.wish(id, Wants::Online);
                     Ok(())
@@ -317,7 +317,7 @@ impl World<'_> {
                         self.server.marks.push(mark(event.id, MarkKind::Confirmed));
                     }
                     let (name, job) = (event.body.name(), event.job.map_or(0, i64::from));
-                    Down::Event { id: event.id.0, name, job }
+                    Down::Event { id: event.id.0, name, job, read_at: session.read_at }
                 }
                 Step::Ping(id) => Down::Ping(id),
                 Step::Read(read) if fault == Fault::GapIsNotRead && read.after > EventId::NONE => {
@@ -363,7 +363,6 @@ impl World<'_> {
             return Ok(false);
         };
         let Some(frame) = session.down.pop_front() else { return Ok(false) };
-        let read_at = session.read_at;
         match frame {
             Down::Ping(id) => session.up.push_back(Up::Pong(id)),
             Down::Resumed(last) => {
@@ -378,7 +377,7 @@ impl World<'_> {
                 let phone = &mut self.phones[phone];
                 (phone.told_of_a_gap, phone.asked_after) = (true, None);
             }
-            Down::Event { id, name, job } => {
+            Down::Event { id, name, job, read_at } => {
                 self.judge(phone, id, name, job, read_at).map_err(|wrong| {
                     format!("{:?} gets event {id}, {name} of {job}: {wrong}", self.phones[phone].who)
                 })?;

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fleetwire::clock::{Clock, Manual};
 use fleetwire::domain::announcement::{Announcement, Committed};
 use fleetwire::domain::ids::{AccountId, EventId};
-use fleetwire::domain::ride::{RideId, Rules};
+use fleetwire::domain::ride::RideId;
 use fleetwire::domain::search_policy::Mode;
 use fleetwire::metrics::Metrics;
 use fleetwire::operations::Error;
@@ -20,7 +20,7 @@ use futures_util::FutureExt;
 
 use super::faults::Fault;
 use super::matching::Matching;
-use super::place::{CUSTOMERS, DRIVERS, PHONES_OF, People, Place};
+use super::place::{self, CUSTOMERS, DRIVERS, PHONES_OF, People, Place};
 use super::pushing::Attempt;
 use super::reference::{Outcome, Push, Reference, Who};
 use super::sockets::{Phone, Session};
@@ -68,7 +68,6 @@ pub struct World<'a> {
     pub ride_ids: BTreeMap<i64, RideId>,
     pub sessions_begun: u64,
     // settings
-    pub rules: Rules,
     pub push_rules: push::Rules,
     mode: Mode,
     // the server's memory
@@ -92,7 +91,7 @@ impl<'a> World<'a> {
         let clock = Manual::new(began_at);
         let people = place.fresh(&clock);
         place.plant(fault);
-        let (rules, push_rules) = (place.ride_rules(), place.push_rules());
+        let push_rules = place.push_rules();
         let server = Server::start(place, &clock, mode, fault);
         let phones = (1..=DRIVERS).map(|id| Phone::of(Who::Driver(id)));
         let of_customer = |(id, count): (i64, &usize)| vec![Phone::of(Who::Customer(id)); (*count).max(1)];
@@ -109,7 +108,6 @@ impl<'a> World<'a> {
             keys,
             ride_ids: BTreeMap::new(),
             sessions_begun,
-            rules,
             push_rules,
             mode,
             server,
@@ -247,6 +245,7 @@ pub fn database(at: &Where, clock: &Manual) -> Database {
         timeout: Duration::from_secs(20),
         decisions: Durability::Normal,
         positions: Durability::Normal,
+        rules: place::job_rules(),
     };
     Database::on_the_spot(at, options, Arc::new(clock.clone()), Arc::new(Metrics::new()))
 }

@@ -1,6 +1,7 @@
 //! A server whose conversation echoes its input, on the product's sessions.
 
 use std::convert::Infallible;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use bytestring::ByteString;
 use fleetwire::actors::session::{
     Connections, Conversation, Ended, Link, Reaper, TransportLimits, TransportMetrics, upgrade,
 };
+use fleetwire::rate_limit::Rate;
 
 const SWEEP: Duration = Duration::from_millis(50);
 /// The largest message of a case, and room for it to be echoed.
@@ -45,11 +47,11 @@ pub struct Echo {
 impl Echo {
     /// On a port of the system's choosing where it is 0.
     pub async fn start(port: u16) -> Self {
+        let million = NonZeroU32::new(1_000_000).expect("not zero");
         let limits = Arc::new(TransportLimits {
             message_bytes_max: MESSAGE_BYTES_MAX,
             message_fragments_max: 100_000,
-            messages_per_second: 1_000_000,
-            messages_burst: 1_000_000,
+            messages: Rate::per_second(million, million),
             outbox_shed_bytes: 64 << 20,
             outbox_bytes_max: 64 << 20,
             ..TransportLimits::default()

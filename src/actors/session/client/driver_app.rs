@@ -76,7 +76,7 @@ async fn open(
     let Some(claims) = recipient.claims else { return Ok(None) };
     let (account, inner) = (recipient.account, context.clone());
     let decision = move |tx: &mut Tx<'_>| {
-        if !drivers::connected(tx, driver, &claims, inner.deliveries_max)? {
+        if !drivers::connected(tx, driver, &claims)? {
             return Ok(None);
         }
         let now = tx.now();

@@ -253,10 +253,9 @@ impl Client<RideHailing> {
         };
         let context = self.context.clone();
         let setting = async move {
-            let deliveries_max = context.deliveries_max;
             let decision = move |tx: &mut Tx<'_>| match wants {
-                Wants::Offline => drivers::leave_work(tx, driver, deliveries_max),
-                wants => drivers::set_wish(tx, driver, wants, deliveries_max),
+                Wants::Offline => drivers::leave_work(tx, driver),
+                wants => drivers::set_wish(tx, driver, wants),
             };
             context.database.write(decision).await
         };

@@ -270,14 +270,14 @@ fn shown(part: recap::Part, standing: &RideStanding) -> String {
                 driver: rides::card(driver, account),
                 estimated_arrival: None,
             };
-            ride_matching::driver_assigned(&assignment, None)
+            ride_matching::driver_assigned(&assignment)
         }
         // A held ride has a driver, says the database.
         (recap::Part::Searching | recap::Part::DriverAssigned, _) => ride_matching::searching(ride_id),
-        (recap::Part::DriverArrived, _) => ride_matching::driver_arrived(ride_id, None),
+        (recap::Part::DriverArrived, _) => ride_matching::driver_arrived(ride_id),
         (recap::Part::RideStarted, _) => {
             let started_at = job.started_at.unwrap_or(job.requested_at).and_utc();
-            ride_matching::ride_started(ride_id, started_at, None)
+            ride_matching::ride_started(ride_id, started_at)
         }
     }
 }
@@ -298,9 +298,9 @@ impl Client<RideMatching> {
             return self.too_often(wait, link);
         }
         let (context, ride) = (self.context.clone(), app.ride.clone());
-        let (request, rules) = (request(asked), context.rides);
+        let request = request(asked);
         let asking = async move {
-            context.database.write(move |tx| rides::find_driver(tx, &ride, &asker, &request, &rules)).await
+            context.database.write(move |tx| rides::find_driver(tx, &ride, &asker, &request)).await
         };
         link.wait(asking, |client, outcome, link| match outcome {
             Ok(passenger) => client.searching(passenger, link),
@@ -333,11 +333,7 @@ impl Client<RideMatching> {
         };
         let (context, ride) = (self.context.clone(), app.ride.clone());
         let cancelling = async move {
-            let deliveries_max = context.deliveries_max;
-            context
-                .database
-                .write(move |tx| rides::call_off(tx, &ride, passenger.customer, CALLED_OFF, deliveries_max))
-                .await
+            context.database.write(move |tx| rides::call_off(tx, &ride, passenger.customer, CALLED_OFF)).await
         };
         link.wait(cancelling, |client, outcome, link| match outcome {
             // Its event is the answer.
@@ -373,5 +369,5 @@ fn cancelled(standing: &RideStanding) -> String {
     let by = job.cancelled_by.clone().and_then(|word| CancelledBy::try_from(word).ok());
     let reason = job.cancel_reason.as_deref().unwrap_or_default();
     let by = by.unwrap_or(CancelledBy::Passenger);
-    ride_matching::ride_cancelled(&standing.ride.ride_id, by, reason, None)
+    ride_matching::ride_cancelled(&standing.ride.ride_id, by, reason)
 }

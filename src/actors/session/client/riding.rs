@@ -86,11 +86,7 @@ fn move_on<P: Part>(client: &mut Client<P>, ride: RideId, step: RideStep, link: 
             }
             _ => None,
         };
-        let rules = context.rides;
-        context
-            .database
-            .write(move |tx| rides::step(tx, &ride, driver, step, driven_m, &rules).map(drop))
-            .await
+        context.database.write(move |tx| rides::step(tx, &ride, driver, step, driven_m).map(drop)).await
     };
     link.wait(moving, |client, outcome: Result<(), operations::Error>, link| {
         if let Err(error) = outcome {

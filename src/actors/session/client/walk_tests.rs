@@ -10,6 +10,7 @@ use super::part::Part;
 use super::{Arrival, Client, ClientContext, Recipient, SearchLimits};
 use crate::actors::dispatcher::{self, Dispatcher};
 use crate::actors::entrance::Entrance;
+use crate::actors::foundation::Foundation;
 use crate::actors::matcher;
 use crate::actors::positions::{Positions, Tracks};
 use crate::actors::presence::Presence;
@@ -23,9 +24,9 @@ use crate::actors::silence::{self, SilenceOptions};
 use crate::clock::{Clock, Manual, SharedClock};
 use crate::config::Settings;
 use crate::contracts::close_codes::CloseCode;
-use crate::domain::currency::Currency;
 use crate::domain::driver::DriverStatus;
 use crate::domain::ids::{AccountId, DriverId, EventId, JobId};
+use crate::domain::job_rules::JobRules;
 use crate::domain::money::Amount;
 use crate::domain::payment::Terms;
 use crate::domain::ride_book::RideKeyRule;
@@ -65,7 +66,6 @@ struct House {
     presence: Arc<Presence>,
     entrance: Entrance,
     clock: Manual,
-    currency: Currency,
     directory: PathBuf,
 }
 
@@ -75,13 +75,14 @@ fn copy_of_empty(directory: &Path, name: &str) -> Where {
     Where::Sqlite(path)
 }
 
-fn options() -> Options {
+fn options(rules: JobRules) -> Options {
     Options {
         connections: 1,
         queue_max: 100,
         timeout: DEADLINE,
         decisions: Durability::Normal,
         positions: Durability::Normal,
+        rules,
     }
 }
 
@@ -91,34 +92,36 @@ impl House {
         let directory = std::env::temp_dir().join(format!("fleetwire-walk-{}", Uuid::new_v4()));
         std::fs::create_dir(&directory).unwrap();
         let clock = Manual::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
-        let (shared, metrics) = (Arc::new(clock.clone()), Arc::new(Metrics::new()));
-        let database =
-            Database::open(&copy_of_empty(&directory, "house"), options(), shared.clone(), metrics.clone());
-        let currency = settings.region.currency;
-        let seeding = database.write(move |tx| seed::seed(tx, "no hash", "no hash", 5, currency));
+        let shared: SharedClock = Arc::new(clock.clone());
+        let metrics = Arc::new(Metrics::new());
+        let foundation = |database| Foundation { database, clock: shared.clone(), metrics: metrics.clone() };
+        let options = options(settings.job_rules());
+        let database = Database::open(
+            &copy_of_empty(&directory, "house"),
+            options.clone(),
+            shared.clone(),
+            metrics.clone(),
+        );
+        let seeding = database.write(move |tx| seed::seed(tx, "no hash", "no hash"));
         seeding.await.map_err(|error: Error| error.to_string()).unwrap();
         // Of another house: it finds nobody, and ends no search.
         let elsewhere = Database::on_the_spot(
             &copy_of_empty(&directory, "elsewhere"),
-            options(),
+            options,
             shared.clone(),
             metrics.clone(),
         );
         let tracks = Arc::new(Tracks::new(clock.now()));
-        let matcher =
-            matcher::start(elsewhere, shared.clone(), metrics.clone(), tracks.clone(), &settings).await;
-        let rooms = room::start(
-            RoomOptions { members_max: 10, stale_after: TimeDelta::seconds(45) },
-            database.clone(),
-            shared.clone(),
-            metrics.clone(),
-        );
+        let matcher = matcher::start(&settings, &foundation(elsewhere), tracks.clone()).await;
+        let foundation = foundation(database.clone());
+        let options = RoomOptions { members_max: 10, stale_after: TimeDelta::seconds(45) };
+        let rooms = room::start(options, &foundation);
         let recording = RecorderOptions {
             queue_max: 100,
             flush_interval: Duration::from_millis(1),
             live_position_interval: DEADLINE,
         };
-        let recorder = recorder::start(recording, database.clone(), metrics.clone());
+        let recorder = recorder::start(recording, &foundation);
         let positions =
             Positions::new(tracks, rooms.clone(), recorder.clone(), shared.clone(), metrics.clone());
         let registry = Arc::new(Registry::default());
@@ -126,7 +129,7 @@ impl House {
         let lifetimes =
             TokenLifetimes { access: settings.tokens.access_ttl, refresh: settings.tokens.refresh_ttl };
         let presence = Arc::new(Presence::new(shared.clone(), TimeDelta::hours(1)));
-        let dispatcher = dispatcher(&database, &registry, &presence, &positions, &clock, &metrics);
+        let dispatcher = dispatcher(&foundation, &registry, &presence, &positions);
         let context = ClientContext {
             database,
             dispatcher,
@@ -137,8 +140,7 @@ impl House {
             clock: shared,
             tokens: Arc::new(TokenKeys::new(b"thirty-two bytes for these tests", lifetimes, None)),
             metrics: metrics.clone(),
-            deliveries_max: 5,
-            rides: settings.ride_rules(),
+            offer_detail: settings.matching.offer_detail,
             fare_is_of_the_track: false,
             replay_events_max: 100,
             replay_age_max: TimeDelta::hours(1),
@@ -151,7 +153,7 @@ impl House {
             sockets_max: 10,
         };
         let entrance = Entrance::new(RideKeyRule::Required, 100, metrics);
-        House { context: Arc::new(context), presence, entrance, clock, currency, directory }
+        House { context: Arc::new(context), presence, entrance, clock, directory }
     }
 
     async fn decide<T: Send + 'static>(
@@ -187,7 +189,6 @@ impl House {
 
     /// An order that driver 123 gets.
     async fn order(&self) -> JobId {
-        let currency = self.currency;
         self.decide(move |tx| {
             let order = orders::NewOrder {
                 restaurant_name: "Burger King".to_owned(),
@@ -202,8 +203,8 @@ impl House {
                 external_id: None,
                 is_demo: false,
             };
-            let job = orders::create(tx, &order, currency)?.id;
-            orders::assign(tx, &[job], DRIVER, 5)?;
+            let job = orders::create(tx, &order)?.id;
+            orders::assign(tx, &[job], DRIVER)?;
             Ok(job)
         })
         .await
@@ -232,24 +233,19 @@ impl House {
 
 /// With limits so long that nobody's duty ends by itself.
 fn dispatcher(
-    database: &Database,
+    foundation: &Foundation,
     registry: &Arc<Registry>,
     presence: &Arc<Presence>,
     positions: &Positions,
-    clock: &Manual,
-    metrics: &Arc<Metrics>,
 ) -> Addr<Dispatcher> {
     let options = SilenceOptions {
-        deliveries_max: 5,
         offline_after: TimeDelta::hours(1),
         lost_after: TimeDelta::hours(1),
         offers_again: false,
     };
-    let (arbiter, told) = (Arbiter::current(), positions.clone());
-    let time: SharedClock = Arc::new(clock.clone());
-    let (here, store) = (presence.clone(), database.clone());
-    let silence = silence::start(options, here, told, store, time.clone(), metrics.clone(), &arbiter);
-    dispatcher::start(registry.clone(), presence.clone(), silence, time, metrics.clone(), &arbiter)
+    let arbiter = Arbiter::current();
+    let silence = silence::start(options, foundation, presence.clone(), positions.clone(), &arbiter);
+    dispatcher::start(foundation, registry.clone(), presence.clone(), silence, &arbiter)
 }
 
 /// Says what was committed to sessions and rooms alone.

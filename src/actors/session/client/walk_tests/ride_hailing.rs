@@ -18,7 +18,6 @@ async fn app(house: &House, username: &'static str, last_event_id: Option<i64>) 
 
 /// Asked for by passenger 1.
 async fn ride(house: &House) -> (RideId, JobId) {
-    let rules = house.context.rides;
     let made = house.decide(move |tx| {
         let request = rides::Request {
             ride_id: None,
@@ -36,7 +35,7 @@ async fn ride(house: &House) -> (RideId, JobId) {
             patience: Patience::UntilDeadline,
             external_id: None,
         };
-        rides::request(tx, PASSENGER, &request, &rules)
+        rides::request(tx, PASSENGER, &request)
     });
     let made = made.await.ride;
     (made.ride_id, made.job.id)
@@ -53,8 +52,7 @@ async fn accepted_ride(house: &House) -> (RideId, Phone<RideHailing>) {
 }
 
 async fn driver_gets(house: &House, job: JobId) {
-    let rules = house.context.rides;
-    house.decide(move |tx| rides::claim(tx, job, DRIVER, None, &rules)).await;
+    house.decide(move |tx| rides::claim(tx, job, DRIVER, None)).await;
 }
 
 #[actix_web::test]
@@ -133,7 +131,7 @@ async fn what_happened_meanwhile_is_replayed_and_resumed() {
     assert_eq!(passenger.hears("ride_accepted").await["id"], 1);
     passenger.confirms().await;
     let by = Canceller::Passenger(PASSENGER);
-    house.decide(move |tx| rides::cancel(tx, &ride_id, by, "plans changed", 5)).await;
+    house.decide(move |tx| rides::cancel(tx, &ride_id, by, "plans changed")).await;
     assert_eq!(passenger.hears("ride_cancelled").await["id"], 2);
     passenger.says(json!({"type": "resume", "last_event_id": 0})).await;
     assert_eq!(passenger.hears("ride_accepted").await["id"], 1);
