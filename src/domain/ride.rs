@@ -13,7 +13,7 @@ use std::borrow::{Borrow, Cow};
 use std::fmt;
 use uuid::Uuid;
 
-/// What the driver makes of a ride of theirs.
+/// A driver's step with their ride.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RideStep {
     Arrive,
@@ -21,7 +21,7 @@ pub enum RideStep {
     Complete,
 }
 
-/// What a passenger gives a ride: 1 to 5.
+/// A passenger's rating of a ride: 1 to 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stars(u8);
 
@@ -138,13 +138,13 @@ words! {
         Expired = "expired",
         /// The ride was cancelled.
         Cancelled = "cancelled",
-        /// The driver can't have it any more: they took another ride, or went offline.
+        /// The driver can no longer have it: they accepted another ride, or went offline.
         Withdrawn = "withdrawn",
     }
 }
 
 words! {
-    /// Who ended a ride before its end. A driver does not: they put it back.
+    /// Who cancelled a ride. A driver never does: they give it back.
     CancelledBy {
         Passenger = "passenger",
         Admin = "admin",
@@ -236,7 +236,7 @@ impl Travel {
         from.distance_m(to) * self.detour_factor
     }
 
-    /// Whole minutes, rounded up. At least 1: on the wire 0 stands for unknown.
+    /// Whole minutes, rounded up. At least 1: on the wire 0 means unknown.
     pub fn minutes(self, from: Position, to: Position) -> u32 {
         let metres_a_minute = self.speed_kmh * 1000.0 / 60.0;
         (self.distance_m(from, to) / metres_a_minute).ceil().max(1.0) as u32
