@@ -34,7 +34,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -69,6 +69,22 @@ impl Reply {
     }
 }
 
+/// A new one, in a new directory.
+fn open_database(directory: &Path, settings: &Settings, clock: &Manual, metrics: Arc<Metrics>) -> Database {
+    std::fs::create_dir(directory).unwrap();
+    let at = Where::Sqlite(directory.join("test.db"));
+    migrate(&at, TIMEOUT).unwrap();
+    let options = Options {
+        connections: 2,
+        queue_max: 100,
+        timeout: TIMEOUT,
+        decisions: Durability::Normal,
+        positions: Durability::Normal,
+        rules: settings.job_rules(),
+    };
+    Database::open(&at, options, Arc::new(clock.clone()), metrics)
+}
+
 /// Push without credentials of any service.
 fn push_to_nobody(foundation: &Foundation, recorder: recorder::RecorderHandle) -> PushHandle {
     let options = PushOptions {
@@ -97,20 +113,9 @@ impl Server {
         };
         let settings = Arc::new(Settings::load(look_up).unwrap());
         let directory = std::env::temp_dir().join(format!("fleetwire-api-{}", Uuid::new_v4()));
-        std::fs::create_dir(&directory).unwrap();
-        let at = Where::Sqlite(directory.join("test.db"));
-        migrate(&at, TIMEOUT).unwrap();
         let clock = Manual::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
         let metrics = Arc::new(Metrics::new());
-        let options = Options {
-            connections: 2,
-            queue_max: 100,
-            timeout: TIMEOUT,
-            decisions: Durability::Normal,
-            positions: Durability::Normal,
-            rules: settings.job_rules(),
-        };
-        let database = Database::open(&at, options, Arc::new(clock.clone()), metrics.clone());
+        let database = open_database(&directory, &settings, &clock, metrics.clone());
         let lifetimes =
             TokenLifetimes { access: settings.tokens.access_ttl, refresh: settings.tokens.refresh_ttl };
         let hash = hash_now(&Password::claimed(seed::DEMO_PASSWORD)).unwrap();
