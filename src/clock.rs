@@ -1,8 +1,8 @@
-//! The time of day, from outside: whoever decides by the time is handed a [`Clock`], so that a test can say what time it
-//! is. Nothing else in the crate reads the ambient clock; `clippy.toml` refuses it.
+//! The time of day, from outside: code that depends on the time is handed a [`Clock`], so that a test can set the time.
+//! Nothing else in the crate reads the ambient clock; `clippy.toml` refuses it.
 //!
-//! For measuring how long something takes, `std::time::Instant` is right and allowed: the time of day may jump. What came
-//! when, and how old it is by now, goes by [`Clock::steady`].
+//! For measuring how long something takes, `std::time::Instant` is right and allowed: the time of day may jump. Order
+//! and age of things are measured by [`Clock::steady`].
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};

@@ -38,7 +38,7 @@ struct Shared {
     clock: SharedClock,
     metrics: Arc<Metrics>,
     state: Mutex<State>,
-    /// Held while rows are written, so that the end waits for those under way.
+    /// Held while rows are written, so that the shutdown waits for them.
     writing: tokio::sync::Mutex<()>,
 }
 
@@ -48,7 +48,7 @@ struct State {
     recent: HashMap<Look, Instant>,
 }
 
-/// Who looked at what from where: the time and the request's id differ each time.
+/// The reader, the data and the address: only the time and the request's id differ each time.
 #[derive(PartialEq, Eq, Hash)]
 struct Look {
     actor: String,

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
-/// Why a session is closed whose token is no good any more before it ends.
+/// Close reason of a session whose token becomes invalid before it expires.
 const REVOKED: &str = "access revoked";
 
 #[derive(Default)]
@@ -66,12 +66,12 @@ impl Listener {
     }
 }
 
-/// What a repair found.
+/// The findings of a repair.
 #[derive(Debug, Default)]
 pub(super) struct Repaired {
     /// Announcements that were lost here.
     pub lost: u64,
-    /// Whose sessions were told of something.
+    /// The accounts whose sessions were told of something.
     pub accounts: Vec<AccountId>,
 }
 
@@ -189,7 +189,7 @@ impl Registry {
         closing.for_each(|listener| listener.handle.close(CloseCode::AuthenticationFailed, reason));
     }
 
-    /// What the sessions of these accounts came with, each by its session.
+    /// The claims of these accounts' sessions, each by its session.
     pub(super) fn claims_of(&self, revoked: &BTreeSet<AccountId>) -> Vec<(AccountId, Uuid, VerifiedClaims)> {
         let accounts = self.accounts.lock();
         let of = |account: &AccountId| {
@@ -203,7 +203,7 @@ impl Registry {
         revoked.iter().flat_map(of).collect()
     }
 
-    /// Closes one session, which came with what is no good any more.
+    /// Closes one session whose claims are no longer valid.
     pub(super) fn close_revoked(&self, account: AccountId, session: Uuid) {
         self.close_those(account, REVOKED, |listener| listener.is(session));
     }

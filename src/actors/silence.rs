@@ -102,7 +102,7 @@ impl Silence {
         move |account, driver| presence.is_connected(account) || positions.heard_within(driver, span)
     }
 
-    /// Reads of whom nothing was heard for `span`, and acts on what is found; `what` is looked for.
+    /// Reads the drivers not heard from for `span`, and acts on each; `what` names them in the log.
     fn look<T: Send + 'static>(
         &self,
         what: &'static str,

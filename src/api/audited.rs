@@ -23,12 +23,12 @@ tokio::task_local! {
 struct UnderWay {
     call: Arc<Call>,
     recorded: Recorded,
-    /// Whom a read was about, beside whom its path names.
+    /// The people a read was about, besides the one that its path names.
     subjects: Vec<Subject>,
     is_written: bool,
 }
 
-/// Runs `work` as a request of which something may be recorded.
+/// Runs `work` as a request that may leave audit rows.
 pub async fn within<F: Future>(work: F) -> F::Output {
     UNDER_WAY.scope(RefCell::default(), work).await
 }
@@ -73,7 +73,7 @@ pub fn written() {
     with(|under_way| under_way.is_written = true);
 }
 
-/// What is read is somebody's whom the path does not name.
+/// The data read belongs to somebody whom the path does not name.
 pub fn concerns(subject: Subject) {
     with(|under_way| under_way.subjects.push(subject));
 }

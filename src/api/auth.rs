@@ -25,7 +25,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 use uuid::Uuid;
 
-/// Of what software calls itself: enough to tell a phone from a browser.
+/// Maximum length of a `User-Agent` that is kept: enough to tell a phone from a browser.
 const DEVICE_CHARS_MAX: usize = 100;
 
 /// The user name or the phone number, and the password.
@@ -34,7 +34,7 @@ struct Credentials {
     password: Password,
     /// Takes the place of a password for one time.
     new_password: Option<Password>,
-    /// What the device is called.
+    /// The device's name.
     device_name: Option<String>,
     /// Of the second factor.
     code: Option<String>,
@@ -118,7 +118,7 @@ pub async fn refresh(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> A
     }
 }
 
-/// `POST auth/logout`. A token that is no good any more is as good as revoked.
+/// `POST auth/logout`. A token that is no longer valid counts as revoked.
 pub async fn logout(ctx: web::Data<Context>, body: Body) -> Answered {
     let (token, device) = log_out(&body)?;
     if let Ok(claims) = ctx.tokens.verify(&token, Use::Refresh, ctx.clock.now()) {
@@ -171,7 +171,7 @@ fn credentials(body: &Body) -> Result<Credentials, Problem> {
         .finish(|| Some(Credentials { login: login?, password: password?, new_password, device_name, code }))
 }
 
-/// What a log-in is called where the app says no name: as its software calls itself.
+/// The name of a log-in if the app sends none: its `User-Agent`.
 fn device_of(req: &HttpRequest) -> String {
     let agent = req.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let name: String = agent.chars().take(DEVICE_CHARS_MAX).collect();
@@ -185,7 +185,7 @@ fn refresh_token(body: &Body) -> Result<String, Problem> {
     fields.finish(|| token)
 }
 
-/// What a refusal says of a number without its country, whether an account from before there was one form has it or not.
+/// The refusal of a number without its country, whether or not an account from before numbers had one form has it.
 fn expected_number(login: &Login) -> Option<Problem> {
     let Login::PhoneNumber(text) = login else { return None };
     let message = PhoneNumber::parse(text).err()?.to_string();
@@ -206,7 +206,7 @@ fn limit_refresh(ctx: &Context, user: Uuid) -> Result<(), Problem> {
     ctx.account_limits.refresh(user, Instant::now()).map_err(Problem::limited)
 }
 
-/// What could not be compared, a 503 among it, is no guess.
+/// An attempt that could not be compared, as with a 503, is not a guess.
 pub(super) fn begin_guess<'a>(
     ctx: &'a Context,
     name: String,
@@ -225,8 +225,8 @@ pub(super) fn begin_guess<'a>(
     })
 }
 
-/// What guesses are counted by: one account has one budget, by name and by number, in whatever form they are written, and a new
-/// one when it was unlocked; what nobody has is limited alike, so that the limit doesn't tell.
+/// The key under which guesses are counted. An account has one budget, by name and by number, in whatever form they are
+/// written, and a new one once it was unlocked. Unknown names are limited alike, so that the limit reveals nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LoginKey {
     Account { id: AccountId, unlocks: i64 },
@@ -237,7 +237,7 @@ fn refresh_lifetime(ctx: &Context) -> TimeDelta {
     TimeDelta::from_std(ctx.settings.tokens.refresh_ttl).unwrap_or(TimeDelta::MAX)
 }
 
-/// The refresh token is signed with what its row says, so whoever asks again after a lost reply gets the very same one.
+/// The refresh token is signed from its row, so a client that asks again after a lost reply gets the very same one.
 fn logged_in(ctx: &Context, issue: Issue, recovery_codes: Vec<String>) -> HttpResponse {
     let Issue { id, session, issued_at, principal } = issue;
     let subject = Subject { session, ..principal.subject() };

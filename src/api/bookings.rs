@@ -134,7 +134,7 @@ pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path
     Ok(json(&shown_with(found.ok_or_else(|| Problem::not_found("booking"))?, party)))
 }
 
-/// Beside the booking, for the technician who has it: whom to call.
+/// Adds the customer's contact to the booking, for the technician who has it.
 fn with_contact(
     conn: &mut Conn<'_>,
     standing: BookingStanding,
@@ -254,7 +254,7 @@ fn shown_with(
     contracts::bookings::Booking { customer: contact.map(Into::into), ..shown(standing, party) }
 }
 
-/// What an operator's other systems call the two people is for operators alone.
+/// The external ids of the two people are for operators alone.
 fn shown(standing: BookingStanding, party: Party) -> contracts::bookings::Booking {
     let BookingStanding { booking, technician, people } = standing;
     let job = booking.job;

@@ -20,7 +20,7 @@ use crate::store::{Conn, Job, Tx, reads};
 use actix_web::web;
 use chrono::NaiveDate;
 
-/// What a driver may make of an order, in the contract's words.
+/// The steps that a driver may take with an order, in the contract's words.
 const STEPS: [(&str, DriverStep); 4] = [
     ("accepted", DriverStep::Accept),
     ("picked_up", DriverStep::PickUp),
@@ -98,7 +98,7 @@ pub async fn set_order_status(
 }
 
 fn order(job: &Job, status: &'static str) -> DriverOrder {
-    // Who gave it back sees nothing of when another driver got it, and of what is paid for it.
+    // A driver who gave it back does not see when another driver got it, or its payment.
     let mut job = job.clone();
     if status == REJECTED {
         job.assigned_at = None;

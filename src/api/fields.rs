@@ -27,9 +27,9 @@ pub struct Fields<'a> {
     read: Option<Vec<String>>,
 }
 
-/// What is said of an id of ours in a creation.
+/// The message for an id of ours in a creation.
 pub const GIVEN_HERE: &str = "is assigned by the server; send an id of your own as external_id";
-/// What is said of a column that no rule reads.
+/// The message for a column that no rule reads.
 pub const UNKNOWN: &str = "is not a field of this request";
 
 impl<'a> Fields<'a> {
@@ -132,7 +132,7 @@ impl<'a> Fields<'a> {
         self.problems.push(FieldProblem { field: name.to_owned(), message: message.into() });
     }
 
-    /// What `make` makes of the fields, or all the problems. `make` may use `?` on what is required.
+    /// The value that `make` builds from the fields, or all the problems. `make` may use `?` on required fields.
     pub fn finish<T>(self, make: impl FnOnce() -> Option<T>) -> Result<T, Problem> {
         if !self.problems.is_empty() {
             return Err(Problem::fields(self.problems));
@@ -145,7 +145,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What a cell says beside its text. A decimal comma is one that is alone.
+/// The value of a cell besides its text. A decimal comma is a single comma.
 fn scalar(cell: &Value) -> Option<Value> {
     let text = cell.as_str()?;
     match text.to_ascii_lowercase().as_str() {

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 struct Readiness {
     ready: bool,
     database: &'static str,
-    /// What keeps the database from deciding, in words.
+    /// The reason why the database can't decide, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     draining: bool,

@@ -59,12 +59,13 @@ pub async fn nearby(ctx: web::Data<Context>, Caller(caller): Caller, query: Quer
     Ok(json(&NearbyDrivers { items: found.into_iter().map(|candidate| item(candidate, metres)).collect() }))
 }
 
-/// By what passengers know a driver on this day, so that an app moves what it has drawn: a number as drivers' own are, greater
-/// than any of them, and exact in JavaScript. With the same number for good, whoever asks often would know where somebody lives.
+/// The number by which passengers know a driver on this day, so that an app can move its marks: of the same kind as
+/// drivers' own ids, greater than any of them, and exact in JavaScript. If the number were permanent, frequent queries
+/// would reveal where a driver lives.
 fn of_the_day(tokens: &TokenKeys, driver: DriverId, day: NaiveDate) -> DriverId {
     const BIT: u64 = 1 << 52;
     let secret = tokens.fingerprint(format!("nearby:{driver}:{day}").as_bytes());
-    // FNV-1a. What it folds can't be guessed, and it need not hide anything itself.
+    // FNV-1a. Its input can't be guessed, so it need not hide anything itself.
     let folded = secret.bytes().fold(0xcbf2_9ce4_8422_2325, |folded: u64, byte| {
         (folded ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });

@@ -22,7 +22,7 @@ use crate::store::{Account, Conn, Driver};
 use actix_web::web;
 use chrono::{DateTime, Utc};
 
-/// What everybody is told of an order whose customer cancels it and says no more.
+/// The reason given when a customer cancels an order without one.
 const CALLED_OFF: &str = "Cancelled by the customer";
 
 /// `GET orders/mine`: the customer's own, newest first.

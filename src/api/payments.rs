@@ -19,7 +19,7 @@ use crate::providers::payments::{NotTaken, Verdict};
 use crate::store::PaymentNotice;
 use actix_web::{HttpRequest, web};
 
-/// What operators say of a payment when they make a job or change it.
+/// The payment terms that operators set when they make or change a job.
 pub fn terms(fields: &mut Fields<'_>) -> Terms {
     Terms {
         method: fields.optional("payment_method", rules::payment_method),
@@ -58,7 +58,7 @@ fn changed_terms(object: &Object) -> Result<Terms, Problem> {
     fields.finish(|| Some(terms))
 }
 
-/// `POST payments/webhook`: a payment service tells how far a payment is. Who signs for it may do no more than that.
+/// `POST payments/webhook`: a payment service reports the state of a payment. Its signature permits nothing else.
 pub async fn webhook(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Answered {
     let Some(service) = &ctx.payments else {
         let detail = "No payment service is set up here: PAYMENT_WEBHOOK_SECRET is not set.";

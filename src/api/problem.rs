@@ -20,7 +20,7 @@ use std::fmt;
 /// Until another server, or this one, is up, or others have left.
 const STOPPING_RETRY_AFTER_SECS: u64 = 5;
 
-/// Seconds after which to come again where nobody knows better.
+/// Seconds after which to try again if no better time is known.
 const RETRY_AFTER_SECS: u64 = 1;
 
 #[derive(Debug, PartialEq)]
@@ -31,7 +31,7 @@ pub struct Problem {
     state: Option<&'static str>,
     errors: Vec<FieldProblem>,
     retry_after_secs: Option<u64>,
-    /// What only this one says.
+    /// Further fields of this problem.
     more: Map<String, Value>,
 }
 
@@ -51,7 +51,7 @@ struct Body<'a> {
 }
 
 impl Problem {
-    /// `detail` is a sentence for whoever reads the answer; it must tell nothing that they may not know.
+    /// `detail` is a sentence for the reader of the answer; it must not reveal anything that they may not know.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         let retry_after_secs =
             (code.retry() == Retry::Later && code.status() != 409).then_some(RETRY_AFTER_SECS);
@@ -135,7 +135,7 @@ impl Problem {
         &self.errors
     }
 
-    /// What is particular to this one, as a sentence.
+    /// The particulars of this occurrence, as a sentence.
     pub fn detail(&self) -> &str {
         &self.detail
     }
@@ -242,7 +242,7 @@ impl From<PasswordError> for Problem {
     }
 }
 
-/// Errors of ours are lower case and without a full stop, so that they can stand in a line of the log.
+/// Our errors are lower case and without a full stop, so that they fit into a line of the log.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();

@@ -157,7 +157,7 @@ pub async fn accept(
     decide_and_add(&ctx, key, OK, accept, move |conn| passenger(conn, &theirs, driver)).await
 }
 
-/// Whom the driver of a ride calls.
+/// The contact for the driver of a ride.
 fn passenger(
     conn: &mut Conn<'_>,
     id: &RideId,

@@ -14,10 +14,10 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, web};
 use std::fmt;
 
-/// Who may call a route. The account's own rows decide the rest: whose order or ride it is.
+/// The allowed callers of a route. The account's own rows decide the rest, such as the owner of an order or ride.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// Whoever asks; nobody's role is looked at.
+    /// Any caller; no role is checked.
     Anybody,
     /// An account of one of these roles.
     Roles(&'static [Role]),
@@ -35,7 +35,7 @@ impl Who {
     }
 }
 
-/// What is recorded of an operator's or a program's call.
+/// The part of an operator's or a program's call that is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
     /// It is about nobody else, or changes nothing.
@@ -138,7 +138,7 @@ const CUSTOMERS_OR_NOBODY: Who = Who::RolesOrNobody(&[Customer]);
 /// The two sides of a job.
 const PARTIES: Who = Who::Roles(&[Customer, Driver]);
 const ADMINS: Who = Who::Roles(&[Admin]);
-/// Whoever watches over the server.
+/// Those who monitor the server.
 const WATCHERS_OR_NOBODY: Who = Who::RolesOrNobody(&[Admin, Viewer]);
 /// Reads of the operators'.
 const OPERATORS: Who = Who::Roles(&[Admin, Dispatcher, Viewer]);
@@ -149,17 +149,17 @@ const DISPATCHERS_PROGRAMS: Who = Who::Roles(&[Admin, Dispatcher, Service]);
 const ADMINS_PROGRAMS: Who = Who::Roles(&[Admin, Service]);
 /// Which cars are about: operators see them exactly.
 const CUSTOMERS_OPERATORS: Who = Who::Roles(&[Customer, Admin, Dispatcher, Viewer]);
-/// Who looks at a ride.
+/// Those who may see a ride.
 const PARTIES_OPERATORS: Who = Who::Roles(&[Customer, Driver, Admin, Dispatcher, Viewer]);
-/// Who ends a ride, or follows one over a socket, where numbers and what people write are heard.
+/// Those who may end a ride, or follow one over a socket, where numbers and people's messages are heard.
 const PARTIES_DISPATCHERS: Who = Who::Roles(&[Customer, Driver, Admin, Dispatcher]);
-/// Who books.
+/// Those who may book.
 const BOOKERS: Who = Who::Roles(&[Customer, Admin, Dispatcher, Service]);
-/// Who looks at a booking.
+/// Those who may see a booking.
 const PARTIES_OPERATORS_PROGRAMS: Who = Who::Roles(&Role::ALL);
-/// Who ends a booking.
+/// Those who may end a booking.
 const PARTIES_DISPATCHERS_PROGRAMS: Who = Who::Roles(&[Customer, Driver, Admin, Dispatcher, Service]);
-/// Who moves a booking on.
+/// Those who may move a booking on.
 const WORKERS: Who = Who::Roles(&[Driver, Admin, Dispatcher, Service]);
 /// The push contract, which lets a developer's own machine in without an account.
 const PUSH_ADMINS: Who = Who::RolesOrNobody(&[Customer, Admin]);

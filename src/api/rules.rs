@@ -188,7 +188,7 @@ pub fn time_zone(value: &Value) -> Result<Tz, String> {
     zone.ok_or_else(|| "must be a time zone such as Africa/Douala".to_owned())
 }
 
-/// What a driver wants, in the words of `driver/status`.
+/// A driver's wish, in the words of `driver/status`.
 pub fn wants(value: &Value) -> Result<Wants, String> {
     let word = value.as_str().map(str::to_ascii_lowercase);
     word.and_then(|word| Wants::from_wire(&word))

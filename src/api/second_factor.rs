@@ -27,8 +27,9 @@ pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller) -> Answered {
     }))
 }
 
-/// `POST auth/totp`: the secret for an authenticator app, which `auth/totp/confirm` puts in force. Whoever finds a console open must
-/// not be able to take it over, so the password is asked for, and a code where there is a second factor already.
+/// `POST auth/totp`: the secret for an authenticator app, which `auth/totp/confirm` activates. Somebody who finds a
+/// console open must not be able to take it over, so the password is required, and a code if there is a second factor
+/// already.
 pub async fn enrol(
     ctx: web::Data<Context>,
     req: HttpRequest,

@@ -1,5 +1,5 @@
-//! The plain envelope, `{"type","data","timestamp"}`, in which the driver app and the hailing apps are spoken to, and
-//! the answers that both get in the same words. A durable event has its number besides.
+//! The plain envelope, `{"type","data","timestamp"}`, of messages to the driver app and the hailing apps, and the answers
+//! that are the same for both. A durable event also has its number.
 
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::events::RideRequested;

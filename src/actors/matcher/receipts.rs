@@ -39,7 +39,7 @@ impl Receipts {
         taken.map(|taken| taken.job)
     }
 
-    /// Lets go of what nobody asks for any more.
+    /// Drops offers that nobody asks for any longer.
     pub fn let_go(&self, now: DateTime<Utc>) {
         if self.count.load(Ordering::Acquire) == 0 {
             return;

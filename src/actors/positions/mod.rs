@@ -22,7 +22,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use tracks::Judged;
 
-/// What sessions and REST hold. Clones are the same door.
+/// The handle that sessions and REST hold. Clones are the same door.
 #[derive(Clone)]
 pub struct Positions {
     tracks: Arc<Tracks>,

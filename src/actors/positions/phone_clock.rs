@@ -53,7 +53,8 @@ impl PhoneClock {
         }
     }
 
-    /// What comes without a time of its own tells nothing of a clock that is known, and of one that is not that it may be right.
+    /// A position without a time of its own says nothing about a known clock; an unknown clock is then assumed to be
+    /// right.
     pub fn assume(&mut self, right_ms: i64) {
         self.smallest_ms.get_or_insert(right_ms);
     }
@@ -144,7 +145,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the clock is off by and however long the ways are: nothing counts as older than it can be.
+        /// Whatever the clock's error and the time on the way, no position counts as older than it can be.
         #[test]
         fn ages_are_what_the_ways_can_make_of_them(
             ways in prop::collection::vec((0i64..5_000, 0i64..60_000), 1..60),

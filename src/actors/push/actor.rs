@@ -39,7 +39,7 @@ const RECEIPT_LEASE: TimeDelta = TimeDelta::seconds(120);
 const PANIC_PAUSE: Duration = Duration::from_secs(1);
 const DRAIN_POLL: Duration = Duration::from_millis(10);
 
-/// What others hold of push.
+/// The handle of push that others hold.
 #[derive(Clone)]
 pub struct PushHandle {
     shared: Arc<Shared>,
@@ -105,7 +105,8 @@ fn keep<F: Future<Output = ()> + 'static>(
     });
 }
 
-/// What a server that is gone had under way is due again. Nobody else works on this database: the server's lock says so.
+/// Makes the notifications due again that an earlier server had in flight. Nobody else works on this database: the
+/// server's lock guarantees it.
 async fn take_over(shared: &Shared) {
     loop {
         match shared.database.write(release_all).await {
@@ -167,7 +168,7 @@ struct SetBack {
     after: i64,
 }
 
-/// What is left to be done, where the database could not be asked.
+/// Returns the part that is still to be done if the database could not be asked.
 async fn move_back_with_the_clock(shared: &Shared, SetBack { by, mut after }: SetBack) -> Option<SetBack> {
     log::warn!("the clock was set back; what waits is moved with it secs={}", by.num_seconds());
     loop {
@@ -344,8 +345,9 @@ impl PushHandle {
         })
     }
 
-    /// Sends a customer what an operator wrote, by every token, and waits at most `patience` for the outcomes. What is not
-    /// decided by then goes on and reads pending. `call` is recorded with what is queued.
+    /// Sends an operator's text to a customer, by every token, and waits at most `patience` for the outcomes. A
+    /// notification that is undecided by then continues and is reported as pending. `call` is recorded with the queued
+    /// rows.
     pub async fn send(
         &self,
         customer: CustomerId,
@@ -390,7 +392,8 @@ impl PushHandle {
         }
     }
 
-    /// For the server's end: begins nothing more, lets what is under way end until `deadline`, and gives back the rest.
+    /// For the server's end: begins nothing more, lets notifications in flight end until `deadline`, and releases the
+    /// rest.
     pub async fn drain(&self, deadline: Instant) {
         let shared = &self.shared;
         shared.stop();

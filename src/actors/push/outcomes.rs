@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use uuid::Uuid;
 
-/// What became of one.
+/// The outcome of one notification.
 pub type Outcome = (Uuid, NotificationStatus);
 
 #[derive(Clone, Default)]
@@ -43,7 +43,7 @@ impl Outcomes {
     /// A notification has an outcome.
     pub fn tell(&self, notification: Uuid, status: NotificationStatus) {
         if let Some(waiting) = self.waiting.lock().get(&group_of(notification)) {
-            // Who has stopped waiting is on the way out.
+            // A caller who has stopped waiting is about to remove itself.
             let _ = waiting.send((notification, status));
         }
     }

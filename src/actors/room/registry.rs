@@ -39,7 +39,7 @@ const TOLD_MIN: usize = 1024;
 pub struct RoomOptions {
     /// Followers of one room; one more is refused.
     pub members_max: usize,
-    /// How long no position may come of a ride under way before its followers are told.
+    /// How long a ride in progress may be without a position before its followers are told.
     pub stale_after: TimeDelta,
 }
 
@@ -70,7 +70,7 @@ struct Open {
 struct Door {
     room: Addr<Room>,
     memberships: Vec<u64>,
-    /// Who takes part, as far as the room has read it.
+    /// The participants, as far as the room has read them.
     accounts: Vec<AccountId>,
     /// A wake-up is on its way.
     is_woken: bool,
@@ -80,7 +80,7 @@ struct Door {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follower {
     Passenger,
-    /// Its driver, or one to whom it is offered.
+    /// Its driver, or a driver who is offered it.
     Driver(DriverId, AccountId),
     /// Gets the ride's events here, since no account of theirs does.
     Admin,
@@ -97,7 +97,7 @@ pub struct Member {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// What somebody finds who enters a room.
+/// The state that a follower finds on entering a room.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Seen {
     /// The driver's UUID and where they are.
@@ -205,7 +205,7 @@ impl Rooms {
         for event in &committed.events {
             let Some(job) = event.job else { continue };
             let is_copy = |other: &&Event| other.job == event.job && other.body == event.body;
-            // Whose offer it was makes the difference.
+            // The offer's driver makes the difference.
             let is_personal = matches!(event.body, EventBody::RideUnavailable { .. });
             if heard.iter().any(is_copy) && !is_personal {
                 continue;
@@ -231,7 +231,7 @@ impl Rooms {
     }
 }
 
-/// What a room holds of them all: it keeps none of it alive.
+/// A room's reference to all rooms: it keeps none of them alive.
 #[derive(Clone)]
 pub(super) struct Handle(Weak<Inner>);
 

@@ -75,7 +75,7 @@ impl Drop for Place {
     }
 }
 
-/// While it lives, a request is under way on its connection.
+/// While it lives, its connection has a request in progress.
 pub struct InUse(Arc<Connection>);
 
 impl Drop for InUse {

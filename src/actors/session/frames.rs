@@ -108,7 +108,7 @@ impl FrameBuffer {
     }
 }
 
-/// What the first bytes of a frame say.
+/// The content of a frame's first bytes.
 struct Header {
     last: bool,
     reserved: bool,

@@ -14,7 +14,7 @@ pub enum ToClient {
     Event(Box<Event>, ByteString),
     /// Events up to this id exist.
     HeardOf(EventId),
-    /// What a room says.
+    /// A message from a room.
     Text(ByteString),
     /// A room lets the session go, by its membership.
     SentAway(RideId, u64),

@@ -20,7 +20,7 @@ pub enum Lane {
     Position { subject: u64 },
 }
 
-/// What became of a message that was given to a session.
+/// The result of giving a message to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Sent {
@@ -44,7 +44,7 @@ struct Entry<M> {
     cost: usize,
 }
 
-/// What waits, in its order.
+/// The waiting messages, in order.
 struct Queues<M> {
     durable: VecDeque<Entry<M>>,
     positions: VecDeque<(u64, Entry<M>)>,
@@ -66,7 +66,7 @@ pub(super) struct Outbox<M> {
     shut: bool,
 }
 
-/// What was queued, for the caller to drop after it has let go of its lock.
+/// The queued messages, for the caller to drop after releasing its lock.
 pub(super) struct Dropped<M> {
     _queues: Option<Box<Queues<M>>>,
 }
@@ -134,9 +134,9 @@ impl<M> Outbox<M> {
         Some(entry.message)
     }
 
-    /// Counts bytes handed to the connection; false when one turn of the actor made more than a client may have waiting.
-    /// What is queued beside it is judged at the next push: counted here, too, it would make a sender that is faster than
-    /// the actor look like a client that does not read.
+    /// Counts bytes handed to the connection; false when one turn of the actor made more than a client may have
+    /// waiting. Messages queued meanwhile are judged at the next push: if they were counted here, too, a sender that is
+    /// faster than the actor would look like a client that does not read.
     pub fn writing(&mut self, limits: OutboxLimits, bytes: usize) -> bool {
         self.writing_bytes = self.writing_bytes.saturating_add(bytes);
         self.writing_bytes <= limits.bytes_max

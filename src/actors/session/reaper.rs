@@ -39,7 +39,7 @@ struct Inner {
     metrics: Arc<TransportMetrics>,
 }
 
-/// What became of a drain.
+/// The result of a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained {
     /// Sessions that were told to go.
@@ -82,7 +82,7 @@ impl Reaper {
         self.len() == 0
     }
 
-    /// Whether [`Reaper::close_all`] has begun: nobody is let in any more.
+    /// Whether [`Reaper::close_all`] has begun: no more sessions are let in.
     pub fn is_draining(&self) -> bool {
         self.0.draining.load(Relaxed)
     }
@@ -165,7 +165,7 @@ impl Inner {
     }
 }
 
-/// What a session shows of itself at one moment.
+/// A session's state at one moment.
 #[derive(Clone, Copy, Debug)]
 struct Signs {
     heard_ms: u64,

@@ -9,7 +9,7 @@ use bytestring::ByteString;
 
 use crate::contracts::close_codes::CloseCode;
 
-/// What a client did wrong on the wire; each ends the session with its close code.
+/// A client's fault on the wire; each ends the session with its close code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
     #[error("{0}")]

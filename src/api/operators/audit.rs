@@ -20,7 +20,7 @@ use std::collections::HashMap;
 /// Another process's clock may run ahead of ours by less.
 const AHEAD: TimeDelta = TimeDelta::minutes(2);
 
-/// What is asked for.
+/// The query.
 #[derive(Debug, PartialEq)]
 struct Asked {
     /// A user name, or as rows have it.

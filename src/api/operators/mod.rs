@@ -20,7 +20,7 @@ use crate::operations::passwords::Password;
 use crate::store::PeopleSearch;
 use serde_json::Value;
 
-/// Who is to have an account, and the password to hash: that is done away from the worker's thread.
+/// The person to get an account, and the password, which is hashed off the worker's thread.
 struct NewPerson {
     person: Person,
     password: Password,
@@ -47,7 +47,7 @@ pub(super) fn person(fields: &mut Fields<'_>) -> Option<Person> {
     })
 }
 
-/// What an operator changes of an account, and the new password to hash.
+/// An operator's changes to an account, and the new password to hash.
 fn account_patch(fields: &mut Fields<'_>) -> (AccountPatch, Option<Password>) {
     let patch = AccountPatch {
         name: fields.optional("name", rules::name),
@@ -58,7 +58,7 @@ fn account_patch(fields: &mut Fields<'_>) -> (AccountPatch, Option<Password>) {
     (patch, fields.optional("password", rules::password))
 }
 
-/// Whom a list of people is of.
+/// The people that a list wants.
 enum Wanted {
     Everybody,
     /// One of them, or nobody.

@@ -32,11 +32,11 @@ use uuid::Uuid;
 
 /// How long a sender waits for the outcomes.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// What is written by hand is of use for an hour.
+/// A notification written by hand is timely for an hour.
 const TIMELY_FOR: TimeDelta = TimeDelta::minutes(60);
 /// The type of a notification whose data names none.
 const GENERAL: &str = "general";
-/// What another system calls the customer, in this contract's words.
+/// The field for the customer's external id in this contract.
 const EXTERNAL_ID: &str = "externalId";
 /// No customer's id.
 const NOBODY: CustomerId = CustomerId(0);
@@ -94,8 +94,8 @@ fn registration(object: &Object) -> Result<NewDevice, Problem> {
     fields.finish(|| Some(NewDevice { named: named?, device, platform: platform?, fcm, expo, apns }))
 }
 
-/// Whose devices and history it may be about, by whichever id. Of another's id a customer hears no more than that it is not
-/// theirs, whether there is such a customer or not.
+/// The customer whose devices and history it is about, by either id. For somebody else's id a customer only hears that
+/// it is not theirs, whether or not there is such a customer.
 async fn customer_meant(
     ctx: &Context,
     caller: &PushCaller,
@@ -149,7 +149,7 @@ pub async fn send(ctx: web::Data<Context>, _: PushCaller, body: Body) -> Answere
     Ok(json(&SentToCustomer::of(&outcomes)))
 }
 
-/// To whom something is sent.
+/// The customer to whom something is sent.
 async fn addressee(ctx: &Context, named: Named<CustomerId>) -> Result<CustomerId, Problem> {
     let theirs = match named {
         Named::Ours(id) => return Ok(id),

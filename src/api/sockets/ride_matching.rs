@@ -109,7 +109,7 @@ impl Door {
             }
         };
         if let (true, Some(guest), Some(key)) = (admission.is_key_new, guest, &admission.key) {
-            // Whoever is given a key may rely on it.
+            // A client that is given a key may rely on it.
             let hash = key.hash.clone();
             self.context.write(move |tx| Ok(guests::keep_key(tx, guest.account, &hash)?)).await?;
         }

@@ -1,4 +1,4 @@
-//! The queue's exit: notifications claimed for an attempt, and what the attempts came to. Rows are taken in one order:
+//! The queue's exit: notifications claimed for an attempt, and the outcomes of attempts. Rows are locked in one order:
 //! events, devices, notifications.
 
 use crate::clock::DISTRUSTED_AHEAD;

@@ -1,5 +1,5 @@
-//! Notifications: the queue of what is to be pushed, and its history. A row is claimed by moving its due time behind the
-//! attempt, so that one whose attempt was lost becomes due again by itself.
+//! Notifications: the push queue and its history. A row is claimed by moving its due time past the attempt, so that one
+//! whose attempt was lost becomes due again by itself.
 
 use super::Db;
 use crate::domain::ids::{AccountId, CustomerId, EventId};

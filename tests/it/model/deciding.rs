@@ -1,4 +1,4 @@
-//! What each command does to the world.
+//! The effect of each command on the world.
 
 use chrono::TimeDelta;
 use fleetwire::clock::Clock;

@@ -1,7 +1,7 @@
-//! A model of the server, and the server held against it: random commands of operators, customers, drivers, phones, networks, push
-//! services, clocks and the machine, on the product's own operations, store, delivery, searches and push decisions, without
-//! threads, sockets or real time. What each command leads to is said by a small pure reference; a difference ends the run, is
-//! made short, and is printed with the seed.
+//! A model of the server, and the server compared with it: random commands of operators, customers, drivers, phones,
+//! networks, push services, clocks and the machine, on the product's own operations, store, delivery, searches and push
+//! decisions, without threads, sockets or real time. A small pure reference says what each command leads to; a
+//! difference ends the run, is shortened, and is printed with the seed.
 //!
 //! | file | owns |
 //! | --- | --- |
@@ -14,9 +14,9 @@
 //! | `faults` | mistakes that are made on purpose |
 //! | `shrinker` | the shortest list that fails |
 //!
-//! By hand: `MODEL_STEPS` commands in all, in runs that begin anew, from `MODEL_SEED` on; `MODEL_FAULT` plants a fault;
-//! `MODEL_GO_ON=1` goes on after a failure and says of each kind how often it was. A failure's seed replays it:
-//! `MODEL_SEED=… MODEL_STEPS=1`.
+//! By hand: `MODEL_STEPS` commands in all, in runs that each start afresh, from `MODEL_SEED` on; `MODEL_FAULT` plants a
+//! fault; `MODEL_GO_ON=1` continues after a failure and reports how often each kind occurred. A failure's seed replays
+//! it: `MODEL_SEED=… MODEL_STEPS=1`.
 
 mod commands;
 mod deciding;

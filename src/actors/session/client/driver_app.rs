@@ -67,7 +67,7 @@ impl Part for DriverApp {
     }
 }
 
-/// In one transaction the driver is there, and it is read where their events stand.
+/// One transaction makes the driver present and reads the state of their events.
 async fn open(
     driver: DriverId,
     recipient: Recipient,

@@ -24,7 +24,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// What a part wants done, in its order.
+/// The actions that a part wants, in order.
 pub enum Out {
     Text(ByteString),
     /// The connection is to follow this ride, if its room is not full.
@@ -43,15 +43,15 @@ impl Out {
     }
 }
 
-/// A read that is under way.
+/// A read in progress.
 pub type Reading<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>>>;
 
-/// What opening brings, or `None` where the token is no good any more.
+/// The result of opening, or `None` if the token is no longer valid.
 pub type Opening = Pin<Box<dyn Future<Output = Result<Option<Opened>, operations::Error>>>>;
 
-/// What a conversation goes on from.
+/// The state from which a conversation continues.
 pub struct Opened {
-    /// Where the account's events stand.
+    /// The state of the account's events.
     pub standing: Standing,
     /// The ride whose socket it is, if that goes on.
     pub under_way: Option<UnderWay>,
@@ -135,7 +135,7 @@ pub trait Part: Sized + Unpin + 'static {
 
     // delivery
 
-    /// `under_way` goes on; what `read` brings is replayed beside it.
+    /// `under_way` continues; the events of `read` are replayed next to it.
     fn resumed(&mut self, _under_way: Option<UnderWay>, _newest: EventId, _read: Option<&Read>) {}
 
     /// This event is about to be sent.
@@ -164,12 +164,12 @@ pub trait Part: Sized + Unpin + 'static {
     /// The session follows a ride from now on.
     fn entered(&mut self, _: Membership) {}
 
-    /// What the session finds in the room that it entered.
+    /// The state of the room that the session entered.
     fn seen(&self, _: Seen) -> Vec<Out> {
         Vec::new()
     }
 
-    /// A room says that this connection does not belong in it any more.
+    /// A room says that this connection no longer belongs in it.
     fn sent_away(&mut self, _ride: &RideId, _membership: u64, _now: DateTime<Utc>) -> Vec<Out> {
         Vec::new()
     }

@@ -72,8 +72,8 @@ fn rate<P: Part>(
     });
 }
 
-/// The driver hears their own move as an event, like the passenger; a repeated one changes nothing, and its event comes again
-/// where it was not heard.
+/// The driver hears their own move as an event, like the passenger; a repeated one changes nothing, and its event is
+/// sent again if it was not confirmed.
 fn move_on<P: Part>(client: &mut Client<P>, ride: RideId, step: RideStep, link: &mut Link<'_, Client<P>>) {
     let Some(driver) = client.part.driver() else {
         return forbidden(client, "only a driver can move a ride on", link);

@@ -216,7 +216,7 @@ impl House {
         found.expect("the demo's driver").0.status
     }
 
-    /// What goes through mailboxes needs its moment.
+    /// Messages through mailboxes take a moment.
     async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
         let waiting = async {
             while !is_so().await {
@@ -273,7 +273,7 @@ impl Waker for Bell {
     }
 }
 
-/// What carries a conversation here: what it says is kept, and its futures are run one after the other.
+/// The carrier of a conversation in tests: it keeps what is sent, and runs futures one after the other.
 struct Paper<P: Part> {
     desk: Arc<Shared<ToClient, Bell>>,
     party: Option<Party>,
