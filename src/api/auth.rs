@@ -1,27 +1,25 @@
 //! Logging in, refreshing, logging out, registering. No token and no password reaches a log or an error's text.
 
 use crate::api::answer::{Answered, json, secret};
-use crate::api::fields::{FieldProblem, Fields};
+use crate::api::fields::Fields;
 use crate::api::input::Body;
+use crate::api::log_in_limits::{begin_guess, limit_address};
 use crate::api::operators::customers::{NewCustomer, created, new_customer};
-use crate::api::problem::Problem;
+use crate::api::problem::{FieldProblem, Problem};
 use crate::api::{Context, client_address, limited_address, push, rules, second_factor};
 use crate::contracts::driver_rest::{self, User};
 use crate::contracts::error_codes::ErrorCode;
-use crate::domain::ids::AccountId;
 use crate::domain::phone_number::PhoneNumber;
 use crate::operations::authentication::{self, Issue, LoggedIn, Login, NewLogIn, Principal, Refreshed};
-use crate::operations::log_ins::{self, Door, Place};
+use crate::operations::log_ins::{self, Place};
 use crate::operations::passwords::Password;
 use crate::operations::push::NamedDevice;
 use crate::operations::tokens::{Subject, Use};
 use crate::operations::{Refusal, accounts, grants};
-use crate::rate_limit::Guess;
 use crate::store::{Party, Tx};
 use actix_web::http::header::USER_AGENT;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
-use std::net::IpAddr;
 use std::time::Instant;
 use uuid::Uuid;
 
@@ -192,45 +190,10 @@ fn expected_number(login: &Login) -> Option<Problem> {
     Some(Problem::fields(vec![FieldProblem { field: "phone_number".to_owned(), message }]))
 }
 
-pub(super) fn limit_address(ctx: &Context, req: &HttpRequest) -> Result<(), Problem> {
-    let address = limited_address(ctx, req);
-    ctx.limiters.logins_by_address.check(address, Instant::now()).map_err(|wait| {
-        ctx.metrics.logins_limited.increment(1);
-        Problem::limited(wait)
-    })
-}
-
 /// Each token that is presented is a decision of the account that it names.
 fn limit_refresh(ctx: &Context, user: Uuid) -> Result<(), Problem> {
     Party::Bearer(user).is_known();
     ctx.account_limits.refresh(user, Instant::now()).map_err(Problem::limited)
-}
-
-/// An attempt that could not be compared, as with a 503, is not a guess.
-pub(super) fn begin_guess<'a>(
-    ctx: &'a Context,
-    name: String,
-    door: Option<&Door>,
-    address: IpAddr,
-) -> Result<Guess<'a, LoginKey, IpAddr>, Problem> {
-    let (key, is_known) = match door {
-        Some(Door { account, unlocks, is_known_place }) => {
-            (LoginKey::Account { id: account.id, unlocks: *unlocks }, *is_known_place)
-        }
-        None => (LoginKey::Nobody(name), false),
-    };
-    ctx.limiters.guesses.begin(key, address, is_known, Instant::now()).map_err(|wait| {
-        ctx.metrics.logins_limited.increment(1);
-        Problem::limited(wait)
-    })
-}
-
-/// The key under which guesses are counted. An account has one budget, by name and by number, in whatever form they are
-/// written, and a new one once it was unlocked. Unknown names are limited alike, so that the limit reveals nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum LoginKey {
-    Account { id: AccountId, unlocks: i64 },
-    Nobody(String),
 }
 
 fn refresh_lifetime(ctx: &Context) -> TimeDelta {

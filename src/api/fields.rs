@@ -2,22 +2,14 @@
 //! reported at once. A null optional field counts as absent, an unknown one is ignored; `rules` says what a field may
 //! be.
 
-use crate::api::problem::Problem;
+use crate::api::problem::{FieldProblem, Problem};
 use crate::api::rules;
 use crate::domain::external_id::Named;
 use crate::domain::position::Position;
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// A JSON object, or a query string as one of texts.
 pub type Object = Map<String, Value>;
-
-/// One field and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FieldProblem {
-    pub field: String,
-    pub message: String,
-}
 
 /// Reads one object.
 pub struct Fields<'a> {

@@ -33,6 +33,7 @@ mod health;
 mod host;
 pub mod import;
 mod input;
+mod log_in_limits;
 mod nearby;
 mod operators;
 mod orders;
@@ -152,7 +153,7 @@ impl Context {
 /// How often an account or an address may log in or connect.
 pub struct Limiters {
     /// Whether there is such an account or not.
-    pub guesses: Guesses<auth::LoginKey, IpAddr>,
+    pub guesses: Guesses<log_in_limits::LoginKey, IpAddr>,
     pub logins_by_address: KeyedLimiter<IpAddr>,
     pub handshakes_by_account: KeyedLimiter<AccountId>,
     pub handshakes_by_address: KeyedLimiter<IpAddr>,

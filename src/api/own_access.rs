@@ -1,10 +1,10 @@
 //! `auth/password` and `auth/sessions`: everybody's access to their own account, whatever their role.
 
 use crate::api::answer::{Answered, json, page, page_limit};
-use crate::api::auth::{begin_guess, limit_address};
 use crate::api::extract::Caller;
 use crate::api::fields::Fields;
 use crate::api::input::{Body, Query};
+use crate::api::log_in_limits::{begin_guess, limit_address};
 use crate::api::problem::Problem;
 use crate::api::{Context, limited_address, rules};
 use crate::contracts::access::SessionItem;

@@ -4,9 +4,9 @@
 use crate::actors::words;
 use crate::api::answer::{Answered, OK, decide, json};
 use crate::api::extract::Caller;
-use crate::api::fields::{FieldProblem, Fields, Object};
+use crate::api::fields::{Fields, Object};
 use crate::api::input::{Body, Once};
-use crate::api::problem::Problem;
+use crate::api::problem::{FieldProblem, Problem};
 use crate::api::{Context, rules};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::payment::{NoticeItem, Payment, PaymentHistory, Received};
