@@ -1,6 +1,6 @@
-//! How long a passenger waits for a driver: `find_driver` sent to `driver_assigned` received, with a fleet in the index and
-//! requests at a steady rate, each on a socket of its own that was opened before. It exits with 1 where a request got no
-//! driver, so a fast run that matched nobody is a failed run.
+//! How long a passenger waits for a driver: `find_driver` sent to `driver_assigned` received, with a fleet in the index
+//! and requests at a steady rate, each on a socket of its own that was opened before. It exits with 1 if a request got
+//! no driver, so a fast run that matched nobody is a failed run.
 //!
 //! `cargo bench --bench matching -- --drivers 100000 --rate 100 --secs 30`. It starts a server of its own, on a fresh SQLite
 //! file or on `--database-url`.
@@ -13,8 +13,10 @@ use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use fleetwire::contracts::envelope;
+use fleetwire::contracts::ride_matching::ClientMessage;
+use fleetwire::contracts::ride_matching::messages::SearchRequest;
 use futures_util::SinkExt;
-use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 #[path = "support/server.rs"]
@@ -161,13 +163,21 @@ async fn find_driver(mut socket: Socket, number: usize) -> Result<Duration, Fail
     // Spread without chance, so that two runs ask for the same.
     let spread = |step: f64| ((number as f64 * step).fract() - 0.5) * 2.0 * SPREAD;
     let (latitude, longitude) = (FLEET_CENTRE.0 + spread(0.618_034), FLEET_CENTRE.1 + spread(0.754_878));
-    let asked = json!({
-        "type": "find_driver", "pickup_latitude": latitude, "pickup_longitude": longitude,
-        "dropoff_latitude": latitude + 0.02, "dropoff_longitude": longitude + 0.02,
-        "pickup_address": "here", "dropoff_address": "there", "distance_km": 4.5, "fare_amount": 150.0,
-    });
+    let asked = envelope::text(&ClientMessage::FindDriver(Box::new(SearchRequest {
+        pickup_latitude: latitude,
+        pickup_longitude: longitude,
+        dropoff_latitude: latitude + 0.02,
+        dropoff_longitude: longitude + 0.02,
+        pickup_address: Some("here".to_owned()),
+        dropoff_address: Some("there".to_owned()),
+        distance_km: Some(4.5),
+        estimated_duration_minutes: None,
+        fare_amount: Some(150.0),
+        payment_method: None,
+        passenger_phone: None,
+    })));
     let sent = Instant::now();
-    socket.send(Message::text(asked.to_string())).await?;
+    socket.send(Message::text(asked)).await?;
     loop {
         let heard = next(&mut socket).await?;
         match heard["type"].as_str() {

@@ -1,6 +1,7 @@
-//! What it costs to follow a ride: a driver tells positions at a steady rate, followers read them over their sockets, and some
-//! of them read nothing. Said are the time from the driver's sending to a follower's receiving, how many positions followers
-//! got, and the server's CPU and memory. It exits with 1 where a follower who reads was closed or missed the last position.
+//! Measures the cost of following a ride: a driver sends positions at a steady rate, followers read them over their
+//! sockets, and some of them read nothing. It reports the time from the driver's sending to a follower's receiving, how
+//! many positions followers got, and the server's CPU and memory. It exits with 1 if a reading follower was closed or
+//! missed the last position.
 //!
 //! `cargo bench --bench room -- --followers 50 --silent 1 --rate 10 --secs 20`. It starts a server of its own, on a fresh
 //! SQLite file.
@@ -14,6 +15,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use fleetwire::contracts::client_messages::{LocationUpdate, OfRide, PositionReport};
+use fleetwire::contracts::{driver_app, envelope, ride_hailing};
+use fleetwire::domain::ride::RideId;
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -138,10 +142,10 @@ async fn drive(mut driver: Socket, rate: u32, sent: &Sent) -> Result<(), Failure
     for number in 1..sent.len() {
         tokio::time::sleep_until(began + Duration::from_secs(1) * number as u32 / rate).await;
         let latitude = PICKUP.0 + number as f64 * STEP;
-        let update =
-            json!({"type": "location_update", "data": {"latitude": latitude, "longitude": PICKUP.1}});
+        let data = PositionReport::at(latitude, PICKUP.1);
+        let update = envelope::text(&driver_app::ClientMessage::LocationUpdate(LocationUpdate { data }));
         sent[number].get_or_init(Instant::now);
-        driver.send(Message::text(update.to_string())).await?;
+        driver.send(Message::text(update)).await?;
     }
     Ok(())
 }
@@ -206,7 +210,8 @@ async fn open(address: &str, token: &str) -> Result<Socket, Failure> {
 
 async fn follow(address: &str, token: &str, ride: &str) -> Result<Socket, Failure> {
     let mut socket = open(address, token).await?;
-    socket.send(Message::text(json!({"type": "join_ride", "ride_id": ride}).to_string())).await?;
+    let join = ride_hailing::ClientMessage::JoinRide(OfRide { ride_id: RideId::new(ride)? });
+    socket.send(Message::text(envelope::text(&join))).await?;
     wait_for(&mut socket, "ride_joined").await?;
     Ok(socket)
 }

@@ -1,13 +1,17 @@
-//! The driver apps: one task and one socket each. They send positions and take the time at which orders arrive.
+//! The driver apps: one task and one socket each. They send positions and record the arrival times of orders.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use chrono::{SecondsFormat, Utc};
+use chrono::Utc;
+use fleetwire::contracts::client_messages::{LocationUpdate, PositionReport};
+use fleetwire::contracts::driver_app::{ClientMessage, ServerMessage};
+use fleetwire::contracts::envelope;
+use fleetwire::contracts::events::EventMessage;
+use fleetwire::contracts::time::WireTime;
 use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio_tungstenite::WebSocketStream;
@@ -126,7 +130,9 @@ async fn connect(address: &str, driver_id: u32, token: &str) -> Result<Socket, F
     let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
     let (mut socket, _) = tokio_tungstenite::client_async_with_config(url, tcp, Some(config)).await?;
     match socket.next().await {
-        Some(Ok(Message::Text(text))) if text.contains("\"connected\"") => Ok(socket),
+        Some(Ok(Message::Text(text))) if matches!(read(&text), Some(ServerMessage::Connected(_))) => {
+            Ok(socket)
+        }
         other => Err(format!("driver {driver_id} was not let in: {other:?}").into()),
     }
 }
@@ -171,24 +177,25 @@ fn first_position(phase: Phase) -> Option<tokio::time::Instant> {
     Some(tokio::time::Instant::now() + interval.mul_f64(rand::random_range(0.0..1.0)))
 }
 
+fn read(text: &str) -> Option<ServerMessage<'static>> {
+    serde_json::from_str(text).ok()
+}
+
 fn hear(text: &str, at: Instant, books: &Books, seen: &mut Vec<i64>) {
-    let Ok(message) = serde_json::from_str::<Value>(text) else { return };
-    if let ("order_assigned", Some(order_id)) =
-        (message["type"].as_str().unwrap_or_default(), message["data"]["order_id"].as_i64())
-    {
-        books.order_arrived(order_id, at, seen);
+    if let Some(ServerMessage::Event(EventMessage::OrderAssigned(assigned))) = read(text) {
+        books.order_arrived(assigned.data.event.order_id.0, at, seen);
     }
 }
 
 fn position() -> String {
-    let data = json!({
-        "latitude": rand::random_range(28.4..28.9),
-        "longitude": rand::random_range(76.9..77.4),
-        "accuracy": 10.5,
-        "heading": 180.0,
-        "speed": 25.5,
-        "battery_level": 75,
-        "timestamp": Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
-    });
-    json!({"type": "location_update", "data": data}).to_string()
+    let data = PositionReport {
+        latitude: rand::random_range(28.4..28.9),
+        longitude: rand::random_range(76.9..77.4),
+        accuracy: Some(10.5),
+        heading: Some(180.0),
+        speed: Some(25.5),
+        battery_level: Some(75.0),
+        timestamp: Some(WireTime(Utc::now())),
+    };
+    envelope::text(&ClientMessage::LocationUpdate(LocationUpdate { data }))
 }

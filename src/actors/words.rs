@@ -1,14 +1,17 @@
-//! What the store and the operations say, in the words of the wire, where REST and sockets say the same.
+//! Translates what the store and the operations return into the words of the wire, where REST and sockets use the same
+//! ones.
 
 use crate::contracts::BadMessage;
 use crate::contracts::driver_rest::{AssignedOrders, DriverOrder, order_word};
 use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::number::JsNumber;
 use crate::contracts::payment::PaymentFields;
 use crate::contracts::ride_rest::{Ride, RideDriver, RidePeople};
 use crate::domain::booking::BookingStatus;
 use crate::domain::contact::{Contact, NUMBER_KEPT};
 use crate::domain::event::DriverCard;
 use crate::domain::job::{JobKind, JobStatus};
+use crate::domain::money::Money;
 use crate::domain::offer_detail::OfferDetail;
 use crate::domain::position::Position;
 use crate::domain::ride::ride_word;
@@ -38,17 +41,17 @@ pub fn payment(job: &Job) -> PaymentFields {
     PaymentFields {
         payment_method: job.payment.payment_method,
         payment_status: job.payment.payment_status,
-        amount: job.payable(),
+        amount: job.payable().map(Money::major),
     }
 }
 
-/// Who looks at a ride, and what of it is for them.
+/// The viewer of a ride, and the parts of it that they may see.
 #[derive(Clone, Copy, Debug)]
 pub struct Sight {
     pub viewer: Viewer,
     /// Now; `None` for an answer that is kept, and given again when who may see what is different.
     pub at: Option<DateTime<Utc>>,
-    /// What drivers see who do not have it.
+    /// The detail that drivers see who do not have the ride.
     pub detail: OfferDetail,
 }
 
@@ -61,7 +64,7 @@ impl Sight {
             || self.at.is_some_and(|now| ride.job.ended_after(now - NUMBER_KEPT))
     }
 
-    /// What is shown of where a ride goes, and whose it is.
+    /// The detail of the ride's destination and passenger.
     fn detail_of(&self, ride: &store::Ride) -> OfferDetail {
         match self.viewer {
             Viewer::Driver(driver) if ride.job.driver_id != Some(driver) => self.detail,
@@ -98,7 +101,7 @@ pub fn ride(sight: Sight, standing: RideStanding) -> Ride {
     Ride {
         ride_id: ride.ride_id,
         external_id: job.external_id,
-        status: ride_word(job.status),
+        status: ride_word(job.status).into(),
         ride_type: ride.ride_type.unwrap_or_default(),
         passenger_id,
         pickup_latitude: job.pickup_latitude,
@@ -107,15 +110,15 @@ pub fn ride(sight: Sight, standing: RideStanding) -> Ride {
         dropoff_longitude: dropoff.map(Position::longitude),
         pickup_address: job.pickup_address,
         dropoff_address,
-        estimated_fare,
+        estimated_fare: estimated_fare.into(),
         currency: amount.currency(),
-        distance_km: job.distance_km,
+        distance_km: JsNumber(job.distance_km),
         estimated_duration_minutes: ride.estimated_duration_minutes,
         scheduled_at: ride.scheduled_at.map(Into::into),
-        final_fare,
+        final_fare: final_fare.map(Into::into),
         payment_method: job.payment.payment_method,
         payment_status: job.payment.payment_status,
-        amount,
+        amount: amount.into(),
         driver: driver.map(|card| ride_driver(card, job.status)),
         passenger: None,
         people: None,
@@ -134,7 +137,7 @@ fn ride_driver(mut card: DriverCard, status: JobStatus) -> RideDriver {
     card.into()
 }
 
-/// What a socket is told of a decision against it.
+/// The error that a socket gets for a refused decision.
 pub fn refusal(refusal: Refusal) -> BadMessage {
     let message = match refusal {
         Refusal::State(kind, state) => format!("the {} is {}", kind.noun(), state_word(kind, state)),

@@ -1,21 +1,30 @@
-//! How drivers are told whom to call: a ride's passenger, the customer of an order or a booking. Null is what is not known; the
-//! fields are absent for everybody else.
+//! The contact that a job's driver gets: a ride's passenger, or the customer of an order or a booking. Unknown values
+//! are null; for everybody else the fields are absent.
 
 use crate::domain::contact::Contact;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// As rides have it.
-#[derive(Clone, Debug, Serialize)]
+/// As rides have it. Both fields or neither: reading tells a number that is not known from one that is not shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PassengerContact {
-    passenger_name: Option<String>,
-    passenger_phone: Option<String>,
+    /// The passenger's name.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub passenger_name: Option<String>,
+    /// The number to call.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub passenger_phone: Option<String>,
 }
 
-/// As orders and bookings have it.
-#[derive(Clone, Debug, Serialize)]
+/// As orders and bookings have it. Both fields or neither.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CustomerContact {
-    customer_name: Option<String>,
-    customer_phone: Option<String>,
+    /// The customer's name.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub customer_name: Option<String>,
+    /// The number to call.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub customer_phone: Option<String>,
 }
 
 impl From<Contact> for PassengerContact {

@@ -1,20 +1,79 @@
 //! The driver app's contract (food delivery): its socket messages, both ways. The words are fixed by the app; see
 //! docs/PROTOCOL.md for what this project adds.
 
+use crate::contracts::client_messages::{Ack, Authenticate, LocationUpdate, OfRide, Resume, SendChat};
 use crate::contracts::driver_rest::AssignedOrders;
-use crate::contracts::envelope::text;
+use crate::contracts::envelope::{self, Authenticated, Envelope, Error, ResumeFailed};
+use crate::contracts::events::EventMessage;
 use crate::contracts::inbound::{BadMessage, Inbound};
 use crate::contracts::reading::Message;
+use crate::domain::event::Event;
 use crate::domain::ids::{DriverId, EventId};
 use crate::domain::ride::RideStep;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use uuid::Uuid;
-
-pub use crate::contracts::envelope::{authenticated, error, event, resume_failed};
 
 /// The name under which confirmations are kept.
 pub const NAME: &str = "driver_app";
+
+/// What a driver's app says, in its regular form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientMessage {
+    /// Asks for a `pong`.
+    Ping,
+    /// Where the driver is. Not answered.
+    LocationUpdate(LocationUpdate),
+    /// The app has processed an event. Not answered.
+    Ack(Ack),
+    /// Everything after an event again, as if the app had connected with it.
+    Resume(Resume),
+    /// A fresh token for the open session.
+    Authenticate(Authenticate),
+    /// Words for the passenger of the driver's ride.
+    ChatMessage(SendChat),
+    /// The driver is at the pickup.
+    DriverArrived(OfRide),
+    /// The ride begins.
+    RideStarted(OfRide),
+    /// The ride is at its goal.
+    RideCompleted(OfRide),
+}
+
+/// What a driver's app is told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage<'a> {
+    /// The first message.
+    Connected(Envelope<Connected>),
+    /// The answer to `ping`, bare.
+    Pong,
+    /// After `resume_failed`: the current state, where history can't tell it.
+    Orders(Envelope<Cow<'a, AssignedOrders>>),
+    /// Not everything that the app asked for is kept.
+    ResumeFailed(Envelope<ResumeFailed>),
+    /// A fresh token was taken for the session.
+    Authenticated(Envelope<Authenticated>),
+    /// A message was not carried out; the socket stays open.
+    Error(Envelope<Error<'a>>),
+    /// A durable event of the driver's account, each in its own type.
+    #[serde(untagged)]
+    Event(EventMessage<'a>),
+}
+
+/// Who is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Connected {
+    /// The driver's number.
+    pub driver_id: DriverId,
+    /// This connection's id, as the log has it.
+    pub session_id: Uuid,
+    /// The number of the account's newest event, not of what the app has seen.
+    pub last_event_id: EventId,
+}
 
 /// Reads a client's message. `now` is the server's time.
 pub fn parse(text: &str, now: DateTime<Utc>) -> Result<Inbound, BadMessage> {
@@ -32,24 +91,35 @@ pub fn parse(text: &str, now: DateTime<Utc>) -> Result<Inbound, BadMessage> {
     }
 }
 
-pub fn pong() -> &'static str {
-    r#"{"type":"pong"}"#
+pub fn pong() -> String {
+    envelope::text(&ServerMessage::Pong)
 }
 
 pub fn connected(driver: DriverId, session: Uuid, last: EventId, now: DateTime<Utc>) -> String {
-    #[derive(Serialize)]
-    struct Connected {
-        driver_id: DriverId,
-        session_id: Uuid,
-        last_event_id: EventId,
-    }
-    text("connected", &Connected { driver_id: driver, session_id: session, last_event_id: last }, now)
+    let connected = Connected { driver_id: driver, session_id: session, last_event_id: last };
+    envelope::text(&ServerMessage::Connected(Envelope::new(connected, now)))
 }
 
-/// The current state, where history can't tell it: the orders that the driver holds, as `GET orders/assigned` shows
-/// them.
+/// The orders that the driver holds, as `GET orders/assigned` shows them.
 pub fn orders(held: &AssignedOrders, now: DateTime<Utc>) -> String {
-    text("orders", held, now)
+    envelope::text(&ServerMessage::Orders(Envelope::new(Cow::Borrowed(held), now)))
+}
+
+pub fn error(bad: &BadMessage, now: DateTime<Utc>) -> String {
+    envelope::text(&ServerMessage::Error(Envelope::new(bad.into(), now)))
+}
+
+pub fn resume_failed(oldest_id: EventId, newest_id: EventId, now: DateTime<Utc>) -> String {
+    envelope::text(&ServerMessage::ResumeFailed(Envelope::new(ResumeFailed { oldest_id, newest_id }, now)))
+}
+
+pub fn authenticated(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    envelope::text(&ServerMessage::Authenticated(Envelope::new(Authenticated::until(expires_at), now)))
+}
+
+/// A durable event under its number.
+pub fn event(event: &Event) -> String {
+    EventMessage::new(event).text()
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ use crate::domain::job::JobStatus;
 use crate::domain::money::Money;
 use crate::domain::role::Role;
 use chrono::{NaiveDate, NaiveDateTime};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use uuid::Uuid;
 
@@ -75,13 +77,16 @@ pub struct StatusAnswer {
 }
 
 /// An order as its driver sees it: the fields of `order_assigned`, how far it is, and what is to be paid for it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DriverOrder {
     #[serde(flatten)]
     pub order: OrderSummary,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What another system calls the order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
-    pub status: &'static str,
+    /// A word of [`order_word`], or `rejected` for one that the driver has given back.
+    pub status: Cow<'static, str>,
+    /// When the driver got it.
     pub assigned_at: Option<WireTime>,
     /// Whom to call, while they have it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -100,7 +105,7 @@ impl DriverOrder {
         payment: PaymentFields,
     ) -> Self {
         let assigned_at = assigned_at.map(WireTime::from);
-        Self { order, external_id, status, assigned_at, customer: None, payment }
+        Self { order, external_id, status: status.into(), assigned_at, customer: None, payment }
     }
 
     pub fn with_contact(self, contact: Option<Contact>) -> Self {
@@ -109,8 +114,9 @@ impl DriverOrder {
 }
 
 /// What `orders/assigned` answers.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AssignedOrders {
+    /// Those that the driver holds.
     pub orders: Vec<DriverOrder>,
 }
 

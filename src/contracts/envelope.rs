@@ -1,320 +1,134 @@
-//! Writing in the plain envelope, `{"type","data","timestamp"}`, that the driver app and the hailing apps share: what
-//! both say in the same words, every durable event among it.
+//! The plain envelope, `{"type","data","timestamp"}`, of messages to the driver app and the hailing apps, and the answers
+//! that are the same for both. A durable event also has its number.
 
-use crate::contracts::contact::PassengerContact;
+use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::inbound::BadMessage;
-use crate::contracts::number::JsNumber;
 use crate::contracts::time::WireTime;
-use crate::domain::contact::Contact;
-use crate::domain::currency::Currency;
-use crate::domain::event::{BookingUpdate, Event, EventBody, RideAssignment, RideOffer};
-use crate::domain::ids::{EventId, JobId};
-use crate::domain::payment::PaymentMethod;
-use crate::domain::ride::RideId;
+use crate::domain::event::Event;
+use crate::domain::ids::EventId;
+use crate::domain::ride::{RideId, Stars};
 use chrono::{DateTime, Utc};
-use serde::Serialize;
-use uuid::Uuid;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
-#[derive(Serialize)]
-struct Envelope<'a, D: Serialize> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<EventId>,
-    data: Data<'a, D>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<Metadata<'a>>,
-    timestamp: WireTime,
+/// All but the type of a message that is no event. The type is the name of its variant in the contract's enum.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "{D}Message")]
+pub struct Envelope<D> {
+    /// What is said.
+    pub data: D,
+    /// When the server said it.
+    pub timestamp: WireTime,
 }
 
-/// What a message says, and beside our id of the job the one that another system has for it.
-#[derive(Serialize)]
-struct Data<'a, D: Serialize> {
+impl<D> Envelope<D> {
+    pub fn new(data: D, now: DateTime<Utc>) -> Self {
+        Self { data, timestamp: WireTime(now) }
+    }
+}
+
+/// All but the type of a durable event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "{D}Event")]
+pub struct EventEnvelope<'a, D> {
+    /// The event's number for this account: 1, 2, 3 … with no gap. Absent for an admin who watches a ride.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<EventId>,
+    /// What has happened.
+    pub data: EventData<'a, D>,
+    /// When it happened, also when it is sent again.
+    pub timestamp: WireTime,
+    /// True where the customer was told by push already, so that this is for the app's state; otherwise absent.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pushed: bool,
+}
+
+/// What has happened, and next to our id of the job the one that another system has for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub struct EventData<'a, D> {
     #[serde(flatten)]
-    said: &'a D,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    external_id: Option<&'a str>,
+    pub event: D,
+    /// What another system calls the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<Cow<'a, str>>,
 }
 
-#[derive(Serialize)]
-struct Metadata<'a> {
-    ride_id: &'a RideId,
-}
-
-impl<D: Serialize> Envelope<'_, D> {
-    fn text(&self) -> String {
-        serde_json::to_string(self).expect("messages have string keys only")
-    }
-}
-
-/// A message that is no event.
-pub fn text<D: Serialize>(kind: &'static str, data: &D, now: DateTime<Utc>) -> String {
-    let data = Data { said: data, external_id: None };
-    Envelope { kind, id: None, data, metadata: None, timestamp: WireTime(now) }.text()
-}
-
-pub fn error(bad: &BadMessage, now: DateTime<Utc>) -> String {
-    #[derive(Serialize)]
-    struct Error<'a> {
-        code: &'a str,
-        message: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        retry_after: Option<u64>,
-    }
-    let (code, retry_after) = (bad.code.as_str(), bad.retry_after);
-    text("error", &Error { code, message: &bad.message, retry_after }, now)
-}
-
-pub fn resume_failed(oldest: EventId, newest: EventId, now: DateTime<Utc>) -> String {
-    #[derive(Serialize)]
-    struct ResumeFailed {
-        oldest_id: EventId,
-        newest_id: EventId,
-    }
-    text("resume_failed", &ResumeFailed { oldest_id: oldest, newest_id: newest }, now)
-}
-
-pub fn authenticated(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    #[derive(Serialize)]
-    struct Authenticated {
-        expires_at: WireTime,
-    }
-    text("authenticated", &Authenticated { expires_at: WireTime(expires_at) }, now)
-}
-
-/// A durable event under its number. The timestamp is when it happened.
-pub fn event(event: &Event) -> String {
-    write(event, Some(event.id), event.contact.as_deref())
-}
-
-/// The same for somebody whose account it is not of: an admin who watches. The number would say nothing to them, and whom to
-/// call is the driver's to know.
-pub fn watched_event(event: &Event) -> String {
-    write(event, None, None)
-}
-
-fn write(event: &Event, id: Option<EventId>, contact: Option<&Contact>) -> String {
-    let at = WireTime(event.created_at);
-    let out = Out { kind: event.body.name(), id, at, external_id: event.external_id.as_deref() };
-    match &event.body {
-        EventBody::OrderAssigned(order) => out.text(order),
-        EventBody::OrderCancelled { order_id, reason } => {
-            out.text(&OrderCancelled { order_id: *order_id, reason })
-        }
-        EventBody::OrderPickedUp { order_id } | EventBody::OrderDelivered { order_id } => {
-            out.text(&OrderMoved { order_id: *order_id })
-        }
-        EventBody::RideRequested(offer) => {
-            let metadata = Some(Metadata { ride_id: &offer.ride_id });
-            out.text_with(&RideRequested::from(offer), metadata)
-        }
-        EventBody::RideUnavailable { ride_id, reason } => {
-            out.text(&RideUnavailable { ride_id, reason: reason.as_str() })
-        }
-        EventBody::RideAccepted(assignment) => out.text(&RideAccepted::new(assignment, contact)),
-        EventBody::DriverArrived { ride_id, driver } => {
-            out.text(&DriverArrived { ride_id, driver_id: *driver })
-        }
-        EventBody::RideStarted { ride_id } => out.text(&RideStarted { ride_id, started_at: at }),
-        EventBody::RideCompleted { ride_id, final_fare } => {
-            let (final_fare, currency) = (JsNumber(final_fare.major()), known(final_fare.currency()));
-            out.text(&RideCompleted { ride_id, final_fare, currency, completed_at: at })
-        }
-        EventBody::RideCancelled { ride_id, cancelled_by, reason, code } => {
-            let (cancelled_by, code) = (cancelled_by.as_str(), code.map(|code| code.as_str()));
-            out.text(&RideCancelled { ride_id, cancelled_by, reason, code })
-        }
-        EventBody::DriverCancelled { ride_id, driver, reason } => {
-            out.text(&DriverCancelled { ride_id, driver_id: *driver, reason })
-        }
-        EventBody::DriverUnreachable { ride_id, driver, heard_of_at } => {
-            let heard_of_at = heard_of_at.map(WireTime);
-            out.text(&DriverUnreachable { ride_id, driver_id: *driver, heard_of_at })
-        }
-        EventBody::ChatMessage { ride_id, from, text } => {
-            out.text(&ChatMessage { ride_id, from: *from, text })
-        }
-        EventBody::BookingUpdated(update) => out.text(&BookingUpdated::from(update)),
-        EventBody::PaymentUpdated(update) => out.text(update),
-    }
-}
-
-/// Events of the time before amounts had one have none.
-pub(super) fn known(currency: Currency) -> Option<Currency> {
-    Some(currency).filter(|currency| currency.is_known())
-}
-
-/// What all events have on the wire. Their names there are the ones in the database.
-struct Out<'e> {
-    kind: &'static str,
-    id: Option<EventId>,
-    at: WireTime,
-    external_id: Option<&'e str>,
-}
-
-impl Out<'_> {
-    fn text<D: Serialize>(&self, data: &D) -> String {
-        self.text_with(data, None)
-    }
-
-    fn text_with<D: Serialize>(&self, data: &D, metadata: Option<Metadata<'_>>) -> String {
-        let data = Data { said: data, external_id: self.external_id };
-        Envelope { kind: self.kind, id: self.id, data, metadata, timestamp: self.at }.text()
-    }
-}
-
-#[derive(Serialize)]
-struct BookingUpdated<'a> {
-    booking_id: JobId,
-    track_id: &'a str,
-    status: &'static str,
-    technician_name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-}
-
-impl<'a> From<&'a BookingUpdate> for BookingUpdated<'a> {
-    fn from(update: &'a BookingUpdate) -> Self {
+impl<'a, D> EventEnvelope<'a, D> {
+    /// Without a number it is for somebody who was pushed nothing.
+    pub fn new(event: &'a Event, id: Option<EventId>, data: D) -> Self {
+        let external_id = event.external_id.as_deref().map(Cow::Borrowed);
         Self {
-            booking_id: update.booking_id,
-            track_id: &update.track_id,
-            status: update.status.as_str(),
-            technician_name: &update.technician_name,
-            reason: update.reason.as_deref(),
+            id,
+            data: EventData { event: data, external_id },
+            timestamp: WireTime(event.created_at),
+            pushed: event.pushed && id.is_some(),
         }
     }
 }
 
-#[derive(Serialize)]
-struct OrderCancelled<'a> {
-    order_id: JobId,
-    reason: &'a str,
+/// For fields that are absent where they are not true.
+pub(super) fn is_false(value: &bool) -> bool {
+    !value
 }
 
-#[derive(Serialize)]
-struct OrderMoved {
-    order_id: JobId,
+/// A message was not carried out; the socket stays open.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Error<'a> {
+    /// Why not, for programs.
+    pub code: ErrorCode,
+    /// The same for people.
+    pub message: Cow<'a, str>,
+    /// Seconds after which the same may be sent again, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct RideRequested<'a> {
-    ride_id: &'a RideId,
-    passenger_id: Uuid,
-    ride_type: &'a str,
-    pickup_latitude: f64,
-    pickup_longitude: f64,
-    dropoff_latitude: f64,
-    dropoff_longitude: f64,
-    estimated_fare: JsNumber,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    currency: Option<Currency>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payment_method: Option<PaymentMethod>,
-    expires_at: WireTime,
-}
-
-impl<'a> From<&'a RideOffer> for RideRequested<'a> {
-    fn from(offer: &'a RideOffer) -> Self {
-        Self {
-            ride_id: &offer.ride_id,
-            passenger_id: offer.passenger,
-            ride_type: &offer.ride_type,
-            pickup_latitude: offer.pickup.latitude(),
-            pickup_longitude: offer.pickup.longitude(),
-            dropoff_latitude: offer.dropoff.latitude(),
-            dropoff_longitude: offer.dropoff.longitude(),
-            estimated_fare: JsNumber(offer.estimated_fare.major()),
-            currency: known(offer.estimated_fare.currency()),
-            payment_method: offer.payment_method,
-            expires_at: WireTime(offer.expires_at),
-        }
+impl<'a> From<&'a BadMessage> for Error<'a> {
+    fn from(bad: &'a BadMessage) -> Self {
+        Self { code: bad.code, message: (&bad.message).into(), retry_after: bad.retry_after }
     }
 }
 
-#[derive(Serialize)]
-struct RideUnavailable<'a> {
-    ride_id: &'a RideId,
-    reason: &'static str,
+/// Not everything that the app asked for is kept. The current state and what is unconfirmed follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ResumeFailed {
+    /// The oldest event of the account that is kept.
+    pub oldest_id: EventId,
+    /// Its newest event.
+    pub newest_id: EventId,
 }
 
-#[derive(Serialize)]
-struct RideAccepted<'a> {
-    ride_id: &'a RideId,
-    driver_id: Uuid,
-    driver_name: &'a str,
-    vehicle_type: &'a str,
-    vehicle_plate: &'a str,
-    vehicle_color: &'a str,
-    driver_rating: f64,
-    estimated_arrival: u32,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    passenger: Option<PassengerContact>,
+/// A fresh token was taken for the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Authenticated {
+    /// When the token ends, and the session with it.
+    pub expires_at: WireTime,
 }
 
-impl<'a> RideAccepted<'a> {
-    fn new(assignment: &'a RideAssignment, contact: Option<&Contact>) -> Self {
-        let driver = &assignment.driver;
-        Self {
-            ride_id: &assignment.ride_id,
-            driver_id: driver.public_id,
-            driver_name: &driver.name,
-            vehicle_type: &driver.vehicle_type,
-            vehicle_plate: driver.plate.as_deref().unwrap_or_default(),
-            vehicle_color: driver.color.as_deref().unwrap_or_default(),
-            driver_rating: driver.rating,
-            estimated_arrival: assignment.estimated_arrival.unwrap_or_default(),
-            passenger: contact.cloned().map(Into::into),
-        }
+impl Authenticated {
+    pub fn until(expires_at: DateTime<Utc>) -> Self {
+        Self { expires_at: WireTime(expires_at) }
     }
 }
 
-#[derive(Serialize)]
-struct DriverArrived<'a> {
-    ride_id: &'a RideId,
-    driver_id: Uuid,
+/// The passenger's rating was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RideRated<'a> {
+    /// The ride that is rated.
+    pub ride_id: Cow<'a, RideId>,
+    /// From 1 to 5.
+    pub rating: u8,
 }
 
-#[derive(Serialize)]
-struct RideStarted<'a> {
-    ride_id: &'a RideId,
-    started_at: WireTime,
+impl<'a> RideRated<'a> {
+    pub fn new(ride: &'a RideId, stars: Stars) -> Self {
+        Self { ride_id: ride.into(), rating: stars.count() }
+    }
 }
 
-#[derive(Serialize)]
-struct RideCompleted<'a> {
-    ride_id: &'a RideId,
-    final_fare: JsNumber,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    currency: Option<Currency>,
-    completed_at: WireTime,
-}
-
-#[derive(Serialize)]
-struct RideCancelled<'a> {
-    ride_id: &'a RideId,
-    cancelled_by: &'static str,
-    reason: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'static str>,
-}
-
-#[derive(Serialize)]
-struct DriverCancelled<'a> {
-    ride_id: &'a RideId,
-    driver_id: Uuid,
-    reason: &'a str,
-}
-
-#[derive(Serialize)]
-struct DriverUnreachable<'a> {
-    ride_id: &'a RideId,
-    driver_id: Uuid,
-    heard_of_at: Option<WireTime>,
-}
-
-#[derive(Serialize)]
-struct ChatMessage<'a> {
-    ride_id: &'a RideId,
-    from: Uuid,
-    text: &'a str,
+/// The text of a message of any contract.
+pub fn text(message: &impl Serialize) -> String {
+    serde_json::to_string(message).expect("messages have string keys only")
 }

@@ -1,13 +1,13 @@
-//! Positions as devices send them, over sockets and by REST. A position is never lost for a flaw next to it: only its latitude
-//! and longitude can make it an error. What else can't be read of it is left out, and the client may be told.
+//! Positions as devices send them, over sockets and by REST. A position is never lost for a flaw next to it: only its
+//! latitude and longitude can make it an error. Other unreadable fields are left out, and the client may be told.
 
+use crate::contracts::client_messages::PositionReport;
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::inbound::{BadMessage, Reading};
 use crate::contracts::number::number_of_text;
 use crate::contracts::time::{instant_in, instant_of};
 use crate::domain::position::{Fix, Position, per_cent};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,22 +19,8 @@ const AGE_MAX: TimeDelta = TimeDelta::hours(24);
 
 const PLACE: &str = "latitude must be a number from -90 to 90 and longitude one from -180 to 180";
 
-/// A position whose numbers are numbers: nearly every one.
-#[derive(Deserialize)]
-struct Plain<'a> {
-    latitude: f64,
-    longitude: f64,
-    #[serde(default)]
-    accuracy: Option<f64>,
-    #[serde(default)]
-    heading: Option<f64>,
-    #[serde(default)]
-    speed: Option<f64>,
-    #[serde(default)]
-    battery_level: Option<f64>,
-    #[serde(default, borrow)]
-    timestamp: Option<&'a RawValue>,
-}
+/// A position whose numbers are numbers, as nearly every one is; its time is still as it was written.
+type Plain<'a> = PositionReport<&'a RawValue>;
 
 /// Reads the JSON object that is `data` of `location_update`, or the body of a request. `now` is the server's time.
 pub fn read(json: &str, now: DateTime<Utc>) -> Result<Reading, BadMessage> {
@@ -64,7 +50,7 @@ pub fn read(json: &str, now: DateTime<Utc>) -> Result<Reading, BadMessage> {
 /// Reads one field after the other, numbers also from texts.
 fn loose<'a>(json: &'a str, flaws: &mut Vec<&'static str>) -> Result<Plain<'a>, BadMessage> {
     let fields: BTreeMap<Cow<'a, str>, &'a RawValue> =
-        serde_json::from_str(json).map_err(|_| off_earth("a position is a JSON object"))?;
+        serde_json::from_str(json).map_err(|_| off_earth("a position must be a JSON object"))?;
     let mut number = |name: &'static str| match fields.get(name).map(|value| scalar(value)) {
         None => None,
         Some(text) if text.trim().is_empty() || text == "null" => None,

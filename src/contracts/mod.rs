@@ -1,18 +1,22 @@
-//! The wire: what clients send and see, and nothing that knows a socket, a store or an actor. One file for each
+//! The wire: the messages from and to clients, without any knowledge of sockets, stores or actors. One file for each
 //! contract, with its messages and the two translations: text to [`Inbound`], event to text.
 
 pub mod access;
 pub mod bookings;
+pub mod client_messages;
 pub mod close_codes;
 pub mod contact;
 pub mod customer_orders;
 pub mod driver_app;
 pub mod driver_rest;
-mod envelope;
+pub mod envelope;
 pub mod error_codes;
+pub mod events;
 mod fixes;
 mod inbound;
 pub mod mending;
+#[cfg(test)]
+mod messages_tests;
 pub mod nearby;
 pub mod number;
 pub mod operators;
@@ -28,6 +32,8 @@ pub mod traces;
 pub mod tracks;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod wire_list;
 
 pub use inbound::{BadMessage, FindDriver, Inbound, Reading};
 
@@ -94,7 +100,7 @@ impl Contract {
     /// The answer to a ping; `echo` is the time that it carried.
     pub fn pong(self, echo: Option<&Value>, now: DateTime<Utc>) -> String {
         match self {
-            Contract::DriverApp => driver_app::pong().to_owned(),
+            Contract::DriverApp => driver_app::pong(),
             Contract::RideHailing => ride_hailing::pong(echo, now),
             Contract::RideMatching => ride_matching::pong(now),
         }
@@ -102,21 +108,24 @@ impl Contract {
 
     pub fn error(self, bad: &BadMessage, now: DateTime<Utc>) -> String {
         match self {
-            Contract::DriverApp | Contract::RideHailing => envelope::error(bad, now),
+            Contract::DriverApp => driver_app::error(bad, now),
+            Contract::RideHailing => ride_hailing::error(bad, now),
             Contract::RideMatching => ride_matching::error(bad),
         }
     }
 
     pub fn resume_failed(self, oldest: EventId, newest: EventId, now: DateTime<Utc>) -> String {
         match self {
-            Contract::DriverApp | Contract::RideHailing => envelope::resume_failed(oldest, newest, now),
+            Contract::DriverApp => driver_app::resume_failed(oldest, newest, now),
+            Contract::RideHailing => ride_hailing::resume_failed(oldest, newest, now),
             Contract::RideMatching => ride_matching::resume_failed(oldest, newest),
         }
     }
 
     pub fn authenticated(self, expires_at: DateTime<Utc>, now: DateTime<Utc>) -> String {
         match self {
-            Contract::DriverApp | Contract::RideHailing => envelope::authenticated(expires_at, now),
+            Contract::DriverApp => driver_app::authenticated(expires_at, now),
+            Contract::RideHailing => ride_hailing::authenticated(expires_at, now),
             Contract::RideMatching => ride_matching::authenticated(expires_at),
         }
     }
@@ -179,36 +188,12 @@ impl Contract {
 
     /// Event to text. A matching socket is sent only what [`ride_matching::is_of`] its ride.
     pub fn event(self, event: &Event) -> String {
-        let text = match self {
+        match self {
             Contract::DriverApp => driver_app::event(event),
             Contract::RideHailing => ride_hailing::event(event),
-            Contract::RideMatching => {
-                with_external_id(ride_matching::event(event), event.external_id.as_deref())
-            }
-        };
-        if event.pushed { marked_pushed(text) } else { text }
+            Contract::RideMatching => ride_matching::event(event),
+        }
     }
-}
-
-/// The customer was told already, so this is for the app's state.
-fn marked_pushed(message: String) -> String {
-    with_field(message, "pushed", "true")
-}
-
-/// A flat message has it beside the ride's id.
-fn with_external_id(message: String, external_id: Option<&str>) -> String {
-    match external_id {
-        Some(external_id) => with_field(message, "external_id", &Value::from(external_id).to_string()),
-        None => message,
-    }
-}
-
-/// Adds a field, whose value is JSON, at the top of a message.
-fn with_field(mut message: String, name: &str, value: &str) -> String {
-    debug_assert!(message.ends_with('}'), "a message is an object");
-    message.truncate(message.len() - 1);
-    message.push_str(&format!(r#","{name}":{value}}}"#));
-    message
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
-//! Numbers as apps write and want them.
+//! Numbers as apps write and expect them.
 
+use crate::domain::money::Money;
 use crate::domain::whole;
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 /// A number as JavaScript writes it: 1500, not 1500.0, and 1500.5.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline)]
 pub struct JsNumber(pub f64);
 
 impl Serialize for JsNumber {
@@ -14,6 +18,13 @@ impl Serialize for JsNumber {
             Some(whole) => serializer.serialize_i64(whole),
             None => serializer.serialize_f64(self.0),
         }
+    }
+}
+
+/// An amount in major units.
+impl From<Money> for JsNumber {
+    fn from(amount: Money) -> Self {
+        Self(amount.major())
     }
 }
 

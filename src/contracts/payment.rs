@@ -1,20 +1,28 @@
-//! How jobs are paid, by REST: the fields that an order and a booking have of it, and the answers about a payment itself.
+//! Payments by REST: the payment fields of orders and bookings, and the answers about a payment itself.
 
 use crate::contracts::time::WireTime;
 use crate::domain::currency::Currency;
 use crate::domain::ids::JobId;
 use crate::domain::money::Money;
 use crate::domain::payment::{JobName, PaymentMethod, PaymentStatus};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// Beside the other fields of an order or a booking, which has its `currency` itself.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentFields {
-    /// Null where nobody has said it.
+    /// How the customer pays; null where nobody has said it.
     pub payment_method: Option<PaymentMethod>,
+    /// How far the payment is.
     pub payment_status: PaymentStatus,
-    /// What the customer pays; null where nobody has said it.
-    pub amount: Option<Money>,
+    /// What the customer pays, in major units; null where nobody has said it.
+    pub amount: Option<f64>,
+}
+
+impl PaymentFields {
+    pub fn with_amount(self, amount: Option<Money>) -> Self {
+        Self { amount: amount.map(Money::major), ..self }
+    }
 }
 
 /// What `admin/jobs/{id}/payment` answers to a change.

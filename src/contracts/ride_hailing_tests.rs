@@ -1,4 +1,4 @@
-//! The hailing contract against its vectors, and what is not in them: bad messages, and what is unknown.
+//! The hailing contract against its vectors, and cases that they lack: bad messages, and unknown fields and types.
 
 use super::*;
 use crate::contracts::reading::CHAT_CHARS_MAX;
@@ -165,7 +165,7 @@ fn what_is_unknown_is_empty_or_0() {
 #[test]
 fn joining_shows_the_ride_and_the_driver_as_positions_do() {
     let (ride, mut shown) = (ride(), a_ride());
-    shown.status = "accepted";
+    shown.status = "accepted".into();
     let location = DriverLocation::new(&ride, person(7), &sighting(at(3.8485, 11.5025)));
     let joined = json_of(&ride_joined(&shown, Some(&location), now()));
     assert_eq!(joined["data"]["ride"], serde_json::to_value(&shown).expect("JSON"));

@@ -1,27 +1,35 @@
-//! The ride matching contract (a Flutter passenger app): its flat socket messages, both ways. One socket is one ride, so
-//! of an account's events only those of that ride are sent on it ([`is_of`]).
+//! The ride matching contract (a Flutter passenger app): its flat socket messages, both ways. One socket serves one
+//! ride, so it gets only that ride's events of the account ([`is_of`]).
 //!
-//! Dart tells 150 from 150.0, so each number keeps one of the two forms: money and degrees always have a decimal point,
-//! ids, headings and speeds never.
+//! Dart tells 150 from 150.0, so each number keeps one of the two forms: money and degrees always have a decimal
+//! point, ids, headings and speeds never.
 
-use crate::contracts::envelope::{self, known};
+use crate::contracts::envelope::{self, Authenticated, ResumeFailed, RideRated};
 use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::events::{EventMessage, known};
 use crate::contracts::inbound::{BadMessage, FindDriver, Inbound};
 use crate::contracts::number::{integer, number_or_text};
 use crate::contracts::quantity::{kilometres, minutes};
 use crate::contracts::reading::{Message, invalid, shown_part};
 use crate::contracts::time::WireTime;
-use crate::domain::currency::Currency;
-use crate::domain::event::{Event, EventBody, RideAssignment};
-use crate::domain::ids::{DriverId, EventId, JobId};
+use crate::domain::event::{DriverCard, Event, EventBody, RideAssignment};
+use crate::domain::ids::EventId;
 use crate::domain::money::{Amount, Money};
 use crate::domain::payment::PaymentMethod;
 use crate::domain::position::Position;
 use crate::domain::ride::{CancelCode, CancelledBy, RideId, Sighting, Stars};
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use serde_json::{Map, Value};
-use uuid::Uuid;
+use std::borrow::Cow;
+
+pub mod messages;
+
+use messages::{
+    AssignedDriver, ChatMessage, ConnectionEstablished, DriverArrived, DriverAssigned, DriverLocation,
+    DriverUnreachable, Error, EventFields, NoDrivers, Pong, RideCancelled, RideCompleted, RideStarted,
+    Searching,
+};
+pub use messages::{ClientMessage, ServerMessage};
 
 /// The name under which confirmations are kept.
 pub const NAME: &str = "ride_matching";
@@ -45,11 +53,11 @@ pub fn parse(text: &str) -> Result<Inbound, BadMessage> {
     }
 }
 
-/// Only the two places are needed. Of the rest is taken what can be read: nobody stays in the rain for an address that is too
-/// long or a duration in words.
+/// Only the two places are needed. Of the rest is taken what can be read: nobody stays in the rain for an address
+/// that is too long or a duration in words.
 fn find_driver(text: &str) -> Result<FindDriver, BadMessage> {
     let object: Map<String, Value> =
-        serde_json::from_str(text).map_err(|_| invalid("find_driver is a JSON object"))?;
+        serde_json::from_str(text).map_err(|_| invalid("find_driver must be a JSON object"))?;
     let form = Form(&object);
     match (form.position("pickup"), form.position("dropoff")) {
         (Ok(pickup), Ok(dropoff)) => Ok(FindDriver {
@@ -113,263 +121,187 @@ pub fn is_of(event: &Event, ride: &RideId) -> bool {
     event.body.ride_id() == Some(ride)
 }
 
-#[derive(Serialize)]
-struct Flat<'a, F: Serialize> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<EventId>,
-    #[serde(flatten)]
-    fields: &'a F,
-}
+impl<'a, F> EventFields<'a, F> {
+    /// The current state, which is no event.
+    fn state(fields: F) -> Self {
+        Self { id: None, fields, external_id: None, pushed: false }
+    }
 
-fn flat<F: Serialize>(kind: &'static str, id: Option<EventId>, fields: &F) -> String {
-    serde_json::to_string(&Flat { kind, id, fields }).expect("messages have string keys only")
+    fn event(event: &'a Event, fields: F) -> Self {
+        let external_id = event.external_id.as_deref().map(Cow::Borrowed);
+        Self { id: Some(event.id), fields, external_id, pushed: event.pushed }
+    }
 }
 
 /// The first message. An anonymous ride comes with the key that lets its passenger in again.
 pub fn connection_established(ride: &RideId, ride_key: Option<&str>) -> String {
-    #[derive(Serialize)]
-    struct Established<'a> {
-        message: &'static str,
-        ride_id: &'a RideId,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        ride_key: Option<&'a str>,
-    }
-    let message = "Connected to ride matching service";
-    flat("connection_established", None, &Established { message, ride_id: ride, ride_key })
+    let message = "Connected to ride matching service".into();
+    let ride_key = ride_key.map(Cow::Borrowed);
+    let established = ConnectionEstablished { message, ride_id: ride.into(), ride_key };
+    envelope::text(&ServerMessage::ConnectionEstablished(established))
 }
 
 pub fn pong(now: DateTime<Utc>) -> String {
-    #[derive(Serialize)]
-    struct Pong {
-        timestamp: WireTime,
-    }
-    flat("pong", None, &Pong { timestamp: WireTime(now) })
+    envelope::text(&ServerMessage::Pong(Pong { timestamp: WireTime(now) }))
 }
 
 pub fn searching(ride: &RideId) -> String {
-    search("Searching for available drivers...", ride, None)
+    let message = "Searching for available drivers...".into();
+    let searching = EventFields::state(Searching { message, ride_id: ride.into() });
+    envelope::text(&ServerMessage::Searching(searching))
 }
 
-fn search(message: &'static str, ride: &RideId, id: Option<EventId>) -> String {
-    #[derive(Serialize)]
-    struct Searching<'a> {
-        message: &'static str,
-        ride_id: &'a RideId,
-    }
-    flat("searching", id, &Searching { message, ride_id: ride })
+/// The current state after a reconnect.
+pub fn driver_assigned(assignment: &RideAssignment) -> String {
+    envelope::text(&ServerMessage::DriverAssigned(EventFields::state(assignment.into())))
 }
 
-/// Also the current state after a reconnect; then it has no number.
-pub fn driver_assigned(assignment: &RideAssignment, id: Option<EventId>) -> String {
-    #[derive(Serialize)]
-    struct Assigned<'a> {
-        message: &'static str,
-        booking_id: JobId,
-        driver: Driver<'a>,
-    }
-    #[derive(Serialize)]
-    struct Driver<'a> {
-        id: DriverId,
-        name: &'a str,
-        phone: &'a str,
-        vehicle_type: &'a str,
-        vehicle_registration: &'a str,
-        rating: f64,
-        /// Null where it is not known.
-        latitude: Option<f64>,
-        longitude: Option<f64>,
-    }
-    let card = &assignment.driver;
-    let driver = Driver {
-        id: card.id,
-        name: &card.name,
-        phone: card.phone.as_deref().unwrap_or_default(),
-        vehicle_type: &card.vehicle_type,
-        vehicle_registration: card.plate.as_deref().unwrap_or_default(),
-        rating: card.rating,
-        latitude: card.position.map(Position::latitude),
-        longitude: card.position.map(Position::longitude),
-    };
-    flat(
-        "driver_assigned",
-        id,
-        &Assigned { message: "Driver found!", booking_id: assignment.booking_id, driver },
-    )
+/// The current state after a reconnect.
+pub fn driver_arrived(ride: &RideId) -> String {
+    let arrived = EventFields::state(DriverArrived { ride_id: ride.into() });
+    envelope::text(&ServerMessage::DriverArrived(arrived))
 }
 
-/// Also the current state after a reconnect; then it has no number.
-pub fn driver_arrived(ride: &RideId, id: Option<EventId>) -> String {
-    #[derive(Serialize)]
-    struct Arrived<'a> {
-        ride_id: &'a RideId,
-    }
-    flat("driver_arrived", id, &Arrived { ride_id: ride })
+/// The current state after a reconnect.
+pub fn ride_started(ride: &RideId, started_at: DateTime<Utc>) -> String {
+    let started = RideStarted { ride_id: ride.into(), started_at: WireTime(started_at) };
+    envelope::text(&ServerMessage::RideStarted(EventFields::state(started)))
 }
 
-/// Also the current state after a reconnect; then it has no number.
-pub fn ride_started(ride: &RideId, started_at: DateTime<Utc>, id: Option<EventId>) -> String {
-    #[derive(Serialize)]
-    struct Started<'a> {
-        ride_id: &'a RideId,
-        started_at: WireTime,
-    }
-    flat("ride_started", id, &Started { ride_id: ride, started_at: WireTime(started_at) })
-}
-
-/// Where the driver is. What the driver's app did not say is 0.
+/// Where the driver is.
 pub fn driver_location(ride: &RideId, sighting: &Sighting) -> String {
-    #[derive(Serialize)]
-    struct Location<'a> {
-        ride_id: &'a RideId,
-        latitude: f64,
-        longitude: f64,
-        heading: i64,
-        speed: i64,
-    }
     let whole = |number: Option<f64>| number.unwrap_or_default().round() as i64;
-    let location = Location {
-        ride_id: ride,
+    let location = DriverLocation {
+        ride_id: ride.into(),
         latitude: sighting.position.latitude(),
         longitude: sighting.position.longitude(),
         heading: whole(sighting.heading),
         speed: whole(sighting.speed),
     };
-    flat("driver_location", None, &location)
+    envelope::text(&ServerMessage::DriverLocation(location))
 }
 
-/// The answer to `rate_ride`.
 pub fn ride_rated(ride: &RideId, stars: Stars) -> String {
-    #[derive(Serialize)]
-    struct RideRated<'a> {
-        ride_id: &'a RideId,
-        rating: u8,
-    }
-    flat("ride_rated", None, &RideRated { ride_id: ride, rating: stars.count() })
+    envelope::text(&ServerMessage::RideRated(RideRated::new(ride, stars)))
 }
 
 pub fn error(bad: &BadMessage) -> String {
-    #[derive(Serialize)]
-    struct Error<'a> {
-        message: &'a str,
-        code: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        retry_after: Option<u64>,
-    }
-    let (code, retry_after) = (bad.code.as_str(), bad.retry_after);
-    flat("error", None, &Error { message: &bad.message, code, retry_after })
+    let (code, retry_after) = (bad.code, bad.retry_after);
+    envelope::text(&ServerMessage::Error(Error { message: (&bad.message).into(), code, retry_after }))
 }
 
-pub fn resume_failed(oldest: EventId, newest: EventId) -> String {
-    #[derive(Serialize)]
-    struct ResumeFailed {
-        oldest_id: EventId,
-        newest_id: EventId,
-    }
-    flat("resume_failed", None, &ResumeFailed { oldest_id: oldest, newest_id: newest })
+pub fn resume_failed(oldest_id: EventId, newest_id: EventId) -> String {
+    envelope::text(&ServerMessage::ResumeFailed(ResumeFailed { oldest_id, newest_id }))
 }
 
 pub fn authenticated(expires_at: DateTime<Utc>) -> String {
-    #[derive(Serialize)]
-    struct Authenticated {
-        expires_at: WireTime,
-    }
-    flat("authenticated", None, &Authenticated { expires_at: WireTime(expires_at) })
+    envelope::text(&ServerMessage::Authenticated(Authenticated::until(expires_at)))
 }
 
-/// A durable event of a ride, as its passenger hears it.
+/// The answer to another `cancel_ride` of a ride that is cancelled already.
+pub fn ride_cancelled(ride: &RideId, by: CancelledBy, reason: &str) -> String {
+    let cancelled = EventFields::state(RideCancelled::new(ride, by, reason));
+    envelope::text(&ServerMessage::RideCancelled(cancelled))
+}
+
+/// A durable event, as the passenger of its ride hears it.
 pub fn event(event: &Event) -> String {
-    let id = Some(event.id);
-    match &event.body {
-        EventBody::RideAccepted(assignment) => driver_assigned(assignment, id),
-        EventBody::DriverArrived { ride_id, .. } => driver_arrived(ride_id, id),
-        EventBody::RideStarted { ride_id } => ride_started(ride_id, event.created_at, id),
-        EventBody::RideCompleted { ride_id, final_fare } => {
-            ride_completed(ride_id, *final_fare, event.created_at, id)
-        }
-        EventBody::RideCancelled { code: Some(CancelCode::NoDrivers), .. } => no_drivers(id),
-        EventBody::RideCancelled { ride_id, cancelled_by, reason, code: None } => {
-            ride_cancelled(ride_id, *cancelled_by, reason, id)
-        }
-        // An app that does not know of drivers who give up would go on showing one; it knows what searching is.
-        EventBody::DriverCancelled { ride_id, .. } => {
-            search("The driver cancelled. Searching for another driver...", ride_id, id)
-        }
-        EventBody::DriverUnreachable { ride_id, heard_of_at, .. } => {
-            driver_unreachable(ride_id, *heard_of_at, id)
-        }
-        EventBody::ChatMessage { ride_id, from, text } => chat_message(ride_id, *from, text, id),
-        EventBody::PaymentUpdated(update) => flat("payment_updated", id, update),
+    match ServerMessage::of(event) {
+        Some(message) => envelope::text(&message),
         // Not a passenger's; the filter keeps them from these sockets.
-        EventBody::OrderAssigned(_)
-        | EventBody::OrderCancelled { .. }
-        | EventBody::OrderPickedUp { .. }
-        | EventBody::OrderDelivered { .. }
-        | EventBody::BookingUpdated(_)
-        | EventBody::RideRequested(_)
-        | EventBody::RideUnavailable { .. } => envelope::event(event),
+        None => EventMessage::new(event).text(),
     }
 }
 
-fn ride_completed(ride: &RideId, final_fare: Money, at: DateTime<Utc>, id: Option<EventId>) -> String {
-    #[derive(Serialize)]
-    struct Completed<'a> {
-        ride_id: &'a RideId,
-        final_fare: Money,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        currency: Option<Currency>,
-        completed_at: WireTime,
+impl<'a> ServerMessage<'a> {
+    /// `None` for events that are not a passenger's.
+    fn of(event: &'a Event) -> Option<Self> {
+        let at = WireTime(event.created_at);
+        Some(match &event.body {
+            EventBody::RideAccepted(assignment) => {
+                Self::DriverAssigned(EventFields::event(event, (&**assignment).into()))
+            }
+            EventBody::DriverArrived { ride_id, .. } => {
+                Self::DriverArrived(EventFields::event(event, DriverArrived { ride_id: ride_id.into() }))
+            }
+            EventBody::RideStarted { ride_id } => {
+                let started = RideStarted { ride_id: ride_id.into(), started_at: at };
+                Self::RideStarted(EventFields::event(event, started))
+            }
+            EventBody::RideCompleted { ride_id, final_fare } => {
+                Self::RideCompleted(EventFields::event(event, RideCompleted::new(ride_id, *final_fare, at)))
+            }
+            EventBody::RideCancelled { code: Some(CancelCode::NoDrivers), .. } => {
+                let message = "No drivers available nearby".into();
+                Self::NoDrivers(EventFields::event(event, NoDrivers { message }))
+            }
+            EventBody::RideCancelled { ride_id, cancelled_by, reason, code: None } => {
+                let cancelled = RideCancelled::new(ride_id, *cancelled_by, reason);
+                Self::RideCancelled(EventFields::event(event, cancelled))
+            }
+            // An app that does not know of drivers who give up would go on showing one; it knows what searching is.
+            EventBody::DriverCancelled { ride_id, .. } => {
+                let message = "The driver cancelled. Searching for another driver...".into();
+                Self::Searching(EventFields::event(event, Searching { message, ride_id: ride_id.into() }))
+            }
+            EventBody::DriverUnreachable { ride_id, heard_of_at, .. } => {
+                let (message, heard_of_at) =
+                    ("Your driver can't be reached".into(), heard_of_at.map(WireTime));
+                let unreachable = DriverUnreachable { message, ride_id: ride_id.into(), heard_of_at };
+                Self::DriverUnreachable(EventFields::event(event, unreachable))
+            }
+            EventBody::ChatMessage { ride_id, from, text } => {
+                let chat = ChatMessage { ride_id: ride_id.into(), from: *from, text: text.into() };
+                Self::ChatMessage(EventFields::event(event, chat))
+            }
+            EventBody::PaymentUpdated(update) => {
+                Self::PaymentUpdated(EventFields::event(event, Cow::Borrowed(update)))
+            }
+            EventBody::OrderAssigned(_)
+            | EventBody::OrderCancelled { .. }
+            | EventBody::OrderPickedUp { .. }
+            | EventBody::OrderDelivered { .. }
+            | EventBody::BookingUpdated(_)
+            | EventBody::RideRequested(_)
+            | EventBody::RideUnavailable { .. } => return None,
+        })
     }
-    let currency = known(final_fare.currency());
-    flat("ride_completed", id, &Completed { ride_id: ride, final_fare, currency, completed_at: WireTime(at) })
 }
 
-fn no_drivers(id: Option<EventId>) -> String {
-    #[derive(Serialize)]
-    struct NoDrivers {
-        message: &'static str,
+impl<'a> From<&'a RideAssignment> for DriverAssigned<'a> {
+    fn from(assignment: &'a RideAssignment) -> Self {
+        let driver = AssignedDriver::from(&assignment.driver);
+        Self { message: "Driver found!".into(), booking_id: assignment.booking_id, driver }
     }
-    flat("no_drivers", id, &NoDrivers { message: "No drivers available nearby" })
 }
 
-/// Also the answer to who cancels once more; then it has no number.
-pub fn ride_cancelled(ride: &RideId, by: CancelledBy, reason: &str, id: Option<EventId>) -> String {
-    #[derive(Serialize)]
-    struct Cancelled<'a> {
-        message: &'static str,
-        ride_id: &'a RideId,
-        cancelled_by: &'static str,
-        reason: &'a str,
+impl<'a> From<&'a DriverCard> for AssignedDriver<'a> {
+    fn from(card: &'a DriverCard) -> Self {
+        Self {
+            id: card.id,
+            name: (&card.name).into(),
+            phone: card.phone.as_deref().unwrap_or_default().into(),
+            vehicle_type: (&card.vehicle_type).into(),
+            vehicle_registration: card.plate.as_deref().unwrap_or_default().into(),
+            rating: card.rating,
+            latitude: card.position.map(Position::latitude),
+            longitude: card.position.map(Position::longitude),
+        }
     }
-    let cancelled =
-        Cancelled { message: "The ride was cancelled", ride_id: ride, cancelled_by: by.as_str(), reason };
-    flat("ride_cancelled", id, &cancelled)
 }
 
-fn driver_unreachable(ride: &RideId, heard_of_at: Option<DateTime<Utc>>, id: Option<EventId>) -> String {
-    #[derive(Serialize)]
-    struct Unreachable<'a> {
-        message: &'static str,
-        ride_id: &'a RideId,
-        heard_of_at: Option<WireTime>,
+impl<'a> RideCompleted<'a> {
+    fn new(ride: &'a RideId, final_fare: Money, completed_at: WireTime) -> Self {
+        let currency = known(final_fare.currency());
+        Self { ride_id: ride.into(), final_fare: final_fare.major(), currency, completed_at }
     }
-    let message = "Your driver can't be reached";
-    flat(
-        "driver_unreachable",
-        id,
-        &Unreachable { message, ride_id: ride, heard_of_at: heard_of_at.map(WireTime) },
-    )
 }
 
-fn chat_message(ride: &RideId, from: Uuid, text: &str, id: Option<EventId>) -> String {
-    #[derive(Serialize)]
-    struct Chat<'a> {
-        ride_id: &'a RideId,
-        from: Uuid,
-        text: &'a str,
+impl<'a> RideCancelled<'a> {
+    fn new(ride: &'a RideId, cancelled_by: CancelledBy, reason: &'a str) -> Self {
+        let message = "The ride was cancelled".into();
+        Self { message, ride_id: ride.into(), cancelled_by, reason: reason.into() }
     }
-    flat("chat_message", id, &Chat { ride_id: ride, from, text })
 }
 
 #[cfg(test)]

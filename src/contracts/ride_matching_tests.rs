@@ -1,11 +1,12 @@
-//! The matching contract against its vectors, and what is not in them: bad messages, Dart's two kinds of numbers, and which
-//! events belong on which socket.
+//! The matching contract against its vectors, and cases that they lack: bad messages, Dart's two kinds of numbers, and
+//! which events belong on which socket.
 
 use super::*;
 use crate::contracts::Contract;
 use crate::contracts::vectors::{
     Vector, assignment, at, cancelled, event as happened, events_of, now, person, ride_id, sighting, vectors,
 };
+use crate::domain::ids::JobId;
 use crate::domain::money::usd;
 use chrono::TimeDelta;
 use serde_json::json;
@@ -138,7 +139,7 @@ fn what_is_unknown_of_a_driver_is_empty_and_their_place_null() {
     let mut unknown = assignment(&ride());
     (unknown.driver.phone, unknown.driver.plate, unknown.driver.position) = (None, None, None);
     unknown.driver.rating = 5.0;
-    let text = driver_assigned(&unknown, None);
+    let text = driver_assigned(&unknown);
     let driver = json_of(&text)["driver"].take();
     assert_eq!((&driver["phone"], &driver["vehicle_registration"]), (&json!(""), &json!("")));
     assert_eq!(

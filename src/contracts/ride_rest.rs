@@ -1,5 +1,5 @@
-//! The hailing apps' REST side: the shapes of its answers, and the one body that is read in bulk. A ride reads the same
-//! here and in `ride_joined`.
+//! The hailing apps' REST side: the shapes of its answers, and the one body that is read in bulk. A ride has the same
+//! shape here and in `ride_joined`.
 
 use crate::contracts::contact::PassengerContact;
 use crate::contracts::error_codes::ErrorCode;
@@ -9,15 +9,16 @@ use crate::contracts::time::WireTime;
 use crate::contracts::{fixes, mending};
 use crate::domain::currency::Currency;
 use crate::domain::event::DriverCard;
-use crate::domain::money::Money;
 use crate::domain::payment::{PaymentMethod, PaymentStatus};
 use crate::domain::phone_number::masked;
 use crate::domain::position::{Fix, Position};
 use crate::domain::ride::RideId;
 use crate::domain::role::Role;
 use chrono::{DateTime, Utc};
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// Positions in one request: what a phone gathers in a quarter of an hour.
@@ -25,37 +26,51 @@ pub const POSITIONS_MAX: usize = 100;
 
 /// A ride. What was not said is `""` or 0; what has not happened is null, and so is a place that is not known. People are named
 /// by their account's UUID.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ride {
+    /// The id by which apps know the ride.
     pub ride_id: RideId,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What another system calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
-    /// A word of [`crate::domain::ride::ride_word`].
-    pub status: &'static str,
+    /// `requested`, `accepted`, `arrived`, `started`, `completed`, `cancelled` or `no_drivers`: a word of
+    /// [`crate::domain::ride::ride_word`].
+    pub status: Cow<'static, str>,
+    /// The vehicle type that was asked for; `any` takes every vehicle.
     pub ride_type: String,
+    /// The passenger's account.
     pub passenger_id: Uuid,
+    /// Degrees north; null where it is not known.
     pub pickup_latitude: Option<f64>,
+    /// Degrees east; null where it is not known.
     pub pickup_longitude: Option<f64>,
+    /// Degrees north; null where it is not known.
     pub dropoff_latitude: Option<f64>,
+    /// Degrees east; null where it is not known.
     pub dropoff_longitude: Option<f64>,
+    /// As the app said it; empty where it did not.
     pub pickup_address: String,
+    /// As the app said it; empty where it did not.
     pub dropoff_address: String,
-    #[serde(serialize_with = "js_money")]
-    pub estimated_fare: Money,
-    /// Of all amounts of the ride.
+    /// In major units of the currency.
+    pub estimated_fare: JsNumber,
+    /// ISO 4217, of all amounts of the ride.
     pub currency: Currency,
-    #[serde(serialize_with = "js_number")]
-    pub distance_km: f64,
+    /// From the pickup to the goal.
+    pub distance_km: JsNumber,
     /// Whole minutes, as the app said.
     pub estimated_duration_minutes: Option<i64>,
+    /// For when it was asked, where that is not at once.
     pub scheduled_at: Option<WireTime>,
-    #[serde(serialize_with = "js_money_or_null")]
-    pub final_fare: Option<Money>,
+    /// In major units; null until the ride is completed.
+    pub final_fare: Option<JsNumber>,
+    /// How the passenger pays; null where nobody has said it.
     pub payment_method: Option<PaymentMethod>,
+    /// How far the payment is.
     pub payment_status: PaymentStatus,
-    /// What the passenger pays.
-    #[serde(serialize_with = "js_money")]
-    pub amount: Money,
+    /// What the passenger pays, in major units.
+    pub amount: JsNumber,
+    /// Null until a driver has the ride.
     pub driver: Option<RideDriver>,
     /// Whom to call: for the driver who has the ride, while they have it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -63,11 +78,17 @@ pub struct Ride {
     /// For operators.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub people: Option<RidePeople>,
+    /// When the passenger asked.
     pub requested_at: WireTime,
+    /// When the driver who has it took it; null while nobody does.
     pub accepted_at: Option<WireTime>,
+    /// When the driver was at the pickup.
     pub arrived_at: Option<WireTime>,
+    /// When the ride began.
     pub started_at: Option<WireTime>,
+    /// When it ended at its goal.
     pub completed_at: Option<WireTime>,
+    /// When it was cancelled.
     pub cancelled_at: Option<WireTime>,
 }
 
@@ -85,23 +106,36 @@ impl Ride {
 }
 
 /// What another system calls the passenger and the driver of a ride; null where it has no name for them.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RidePeople {
+    /// Another system's id of the passenger.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub passenger_external_id: Option<String>,
+    /// Another system's id of the driver.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub driver_external_id: Option<String>,
 }
 
 /// The driver of a ride, with where they were seen last; null where that is not known or nobody's business any more.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RideDriver {
+    /// The driver's account.
     pub driver_id: Uuid,
+    /// As passengers see it.
     pub driver_name: String,
+    /// The number to call; empty where it is not known or not shown.
     pub driver_phone: String,
+    /// Such as `moto` or `sedan`.
     pub vehicle_type: String,
+    /// The vehicle's registration; empty where it is not known.
     pub vehicle_plate: String,
+    /// Empty where it is not known.
     pub vehicle_color: String,
+    /// The mean of what passengers gave, from 1.0 to 5.0.
     pub driver_rating: f64,
+    /// Degrees north.
     pub latitude: Option<f64>,
+    /// Degrees east.
     pub longitude: Option<f64>,
 }
 
@@ -205,18 +239,6 @@ fn not_json() -> BadMessage {
     BadMessage::new(ErrorCode::NotJson, "The body can't be read.")
 }
 
-fn js_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    JsNumber(*number).serialize(serializer)
-}
-
-fn js_money<S: Serializer>(amount: &Money, serializer: S) -> Result<S::Ok, S::Error> {
-    JsNumber(amount.major()).serialize(serializer)
-}
-
-fn js_money_or_null<S: Serializer>(amount: &Option<Money>, serializer: S) -> Result<S::Ok, S::Error> {
-    amount.map(|amount| JsNumber(amount.major())).serialize(serializer)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,7 +264,8 @@ mod tests {
 
     #[test]
     fn money_is_whole_where_it_is_whole() {
-        let ride = Ride { estimated_fare: usd(150_050), final_fare: Some(usd(160_000)), ..ride() };
+        let ride =
+            Ride { estimated_fare: usd(150_050).into(), final_fare: Some(usd(160_000).into()), ..ride() };
         let ride = serde_json::to_value(ride).expect("JSON");
         assert_eq!((&ride["estimated_fare"], &ride["final_fare"]), (&json!(1500.5), &json!(1600)));
     }

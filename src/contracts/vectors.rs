@@ -1,6 +1,7 @@
-//! The vectors of the contracts as tests use them: what a message must be, field by field and type by type, and the
-//! events and the ride that the messages are made of.
+//! The vectors of the contracts as tests use them: the required form of a message, field by field and type by type, and
+//! the events and the ride from which the messages are made.
 
+use crate::contracts::number::JsNumber;
 use crate::contracts::ride_rest::Ride;
 use crate::contracts::time::WireTime;
 use crate::domain::event::{DriverCard, Event, EventBody, RideAssignment, RideOffer};
@@ -214,7 +215,7 @@ pub fn ride() -> Ride {
     Ride {
         ride_id: ride_id("0190a5f0-7a7e-7bd0-8d0c-9f1d8a1f2b3c"),
         external_id: None,
-        status: "requested",
+        status: "requested".into(),
         ride_type: "moto".to_owned(),
         passenger_id: person(1),
         pickup_latitude: Some(3.848),
@@ -223,15 +224,15 @@ pub fn ride() -> Ride {
         dropoff_longitude: Some(11.5121),
         pickup_address: "Rond-point Nlongkak".to_owned(),
         dropoff_address: String::new(),
-        estimated_fare: usd(150_000),
+        estimated_fare: usd(150_000).into(),
         currency: usd(0).currency(),
-        distance_km: 2.0,
+        distance_km: JsNumber(2.0),
         estimated_duration_minutes: None,
         scheduled_at: None,
         final_fare: None,
         payment_method: None,
         payment_status: PaymentStatus::Pending,
-        amount: usd(150_000),
+        amount: usd(150_000).into(),
         driver: None,
         passenger: None,
         people: None,

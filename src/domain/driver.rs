@@ -1,4 +1,4 @@
-//! A driver's status: they store what they want, and their status follows from it and from what they hold.
+//! A driver's status: it follows from the driver's wish, which is stored, and from the jobs that they hold.
 
 use crate::domain::words::words;
 
@@ -14,8 +14,11 @@ words! {
 words! {
     /// What follows, as the apps call it.
     DriverStatus {
+        /// Work may come.
         Available = "available",
+        /// At work, and nothing new is given to them.
         Busy = "busy",
+        /// Not at work.
         Offline = "offline",
     }
 }

@@ -1,4 +1,4 @@
-//! Events: what has happened. Durable ones are numbered for each account, kept, and replayed.
+//! Events: facts that have happened. Durable ones are numbered for each account, stored, and replayed.
 
 use crate::domain::booking::BookingStatus;
 use crate::domain::contact::Contact;
@@ -8,6 +8,7 @@ use crate::domain::payment::{JobName, PaymentMethod, PaymentStatus};
 use crate::domain::position::Position;
 use crate::domain::ride::{CancelCode, CancelledBy, RideId, Unavailable};
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -77,25 +78,35 @@ pub enum EventBody {
 }
 
 /// What a driver must know of an order, as it was when it was assigned.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderSummary {
+    /// The order's number.
     pub order_id: JobId,
+    /// Where the driver takes it over.
     pub restaurant_name: String,
+    /// The restaurant's address.
     pub pickup_address: String,
+    /// The customer's address.
     pub delivery_address: String,
+    /// What the driver earns with it.
     #[serde(flatten, with = "money::earnings")]
+    #[schemars(with = "money::earnings::Fields")]
     pub earnings: Money,
+    /// From the pickup to the customer.
     pub distance_km: f64,
 }
 
 /// How a job is paid. Its amount has its `currency` next to it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentUpdate {
     #[serde(flatten)]
     pub job: JobName,
+    /// Null where nobody has said how.
     pub payment_method: Option<PaymentMethod>,
+    /// How far the payment is.
     pub payment_status: PaymentStatus,
     #[serde(flatten, with = "money::amount")]
+    #[schemars(with = "money::amount::Fields")]
     pub amount: Option<Money>,
 }
 

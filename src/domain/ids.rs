@@ -1,7 +1,8 @@
-//! Ids are newtypes, so that a driver's number never stands where an order's is wanted. They are read from paths, too, where
-//! apps write 5.0 as they do in JSON.
+//! Ids are newtypes, so that a driver's number can't be used as an order's. They are also read from paths, where apps
+//! write 5.0 as they do in JSON.
 
 use crate::domain::whole;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use std::fmt;
@@ -9,8 +10,9 @@ use std::fmt;
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
         #[serde(transparent)]
+        #[schemars(inline)]
         pub struct $name(pub i64);
 
         impl<'de> Deserialize<'de> for $name {

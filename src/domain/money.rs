@@ -1,10 +1,12 @@
-//! Money: whole minor units of one currency inside, a JSON number in major units on the wire, beside its currency.
+//! Money: whole minor units of one currency inside, a JSON number in major units next to its currency on the wire.
 //!
-//! What somebody wrote is an [`Amount`], and becomes [`Money`] in one place, where its currency is known. So an amount that was
-//! not rounded can't be kept, and none is kept without the currency whose minor units it counts.
+//! An amount as somebody wrote it is an [`Amount`], and becomes [`Money`] in one place, where its currency is known. So
+//! an amount can't be stored unrounded, or without the currency whose minor units it counts.
 
 use crate::domain::currency::Currency;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 
 /// So many minor units of a currency. Its serde form is the wire's: a number in major units, which needs its currency beside it.
@@ -102,6 +104,20 @@ impl Serialize for Money {
     }
 }
 
+impl JsonSchema for Money {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Money".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number" })
+    }
+}
+
 /// For people: `45.50 USD`.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,12 +130,15 @@ impl fmt::Display for Money {
 macro_rules! with_its_currency {
     ($name:ident) => {
         pub mod $name {
-            use super::{Amount, Currency, Money};
+            use super::{Amount, Currency, JsonSchema, Money};
             use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-            #[derive(Serialize, Deserialize)]
-            struct Fields {
+            /// The amount, and its currency next to it.
+            #[derive(Serialize, Deserialize, JsonSchema)]
+            pub struct Fields {
+                /// In major units of the currency.
                 $name: f64,
+                /// ISO 4217. Absent in events of the time before amounts had one.
                 #[serde(default, skip_serializing_if = "Option::is_none")]
                 currency: Option<Currency>,
             }
@@ -144,12 +163,15 @@ with_its_currency!(final_fare);
 
 /// The same of an amount that need not be known.
 pub mod amount {
-    use super::{Amount, Currency, Money};
+    use super::{Amount, Currency, JsonSchema, Money};
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-    #[derive(Serialize, Deserialize)]
-    struct Fields {
+    /// The amount, and its currency next to it.
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    pub struct Fields {
+        /// What the customer pays, in major units of the currency; null where it is not known.
         amount: Option<f64>,
+        /// ISO 4217; null where the amount is.
         currency: Option<Currency>,
     }
 

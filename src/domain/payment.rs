@@ -1,5 +1,5 @@
-//! What a dispatcher knows of a job's payment: how it is to be paid, how far that is, and what a payment service says of it. Money
-//! is moved elsewhere, and nothing of a card ever comes here.
+//! A job's payment as far as a dispatcher knows it: its method, its state, and the notices of a payment service. Money
+//! is moved elsewhere, and card data is never stored here.
 
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::JobId;
@@ -7,6 +7,7 @@ use crate::domain::job::JobKind;
 use crate::domain::money::{Amount, Money};
 use crate::domain::ride::RideId;
 use crate::domain::words::words;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 words! {
@@ -79,11 +80,14 @@ pub struct Terms {
 }
 
 /// The id under which apps know a job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobName {
+    /// A delivery's number.
     OrderId(JobId),
+    /// A ride's id.
     RideId(RideId),
+    /// A service's number.
     BookingId(JobId),
 }
 

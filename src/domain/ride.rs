@@ -1,5 +1,5 @@
-//! What a ride is beside being a job: its public id, the words that apps have for its status, which vehicles it takes,
-//! what it costs and how long a driver needs. Pure: operations and contracts ask, nothing here remembers.
+//! The parts of a ride beyond the job: its public id, the apps' words for its status, the vehicles it takes, its cost
+//! and the driver's travel time. Pure: operations and contracts ask, and nothing here keeps state.
 
 use crate::domain::currency::Currency;
 use crate::domain::job::JobStatus;
@@ -7,8 +7,9 @@ use crate::domain::money::{Amount, Money};
 use crate::domain::position::Position;
 use crate::domain::words::words;
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use uuid::Uuid;
 
@@ -35,9 +36,10 @@ impl Stars {
 }
 
 /// The id by which apps know a ride: a UUID of ours, or what the matching app chose. Names the newest job under it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
-pub struct RideId(String);
+#[schemars(inline)]
+pub struct RideId(#[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9._-]+$"))] String);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a ride id is 1 to {} of the characters A-Z a-z 0-9 - _ . but neither . nor ..", RideId::CHARS_MAX)]
@@ -73,6 +75,12 @@ impl TryFrom<String> for RideId {
 
     fn try_from(text: String) -> Result<Self, InvalidRideId> {
         Self::new(text)
+    }
+}
+
+impl<'a> From<&'a RideId> for Cow<'a, RideId> {
+    fn from(id: &'a RideId) -> Self {
+        Cow::Borrowed(id)
     }
 }
 

@@ -1,11 +1,13 @@
-//! An app: an ordinary WebSocket client that reads all the time and answers pings by itself, as phones do, until the test
-//! freezes it, cuts it or closes it. Which app family's it is, its door says.
+//! An app: an ordinary WebSocket client that reads all the time and answers pings by itself, as phones do, until the
+//! test freezes, cuts or closes it. Its door says to which app family it belongs.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use fleetwire::contracts::driver_app::ClientMessage;
 use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
@@ -243,8 +245,9 @@ fn reset(socket: WebSocketStream<TcpStream>) {
 }
 
 impl App {
-    pub fn send(&self, message: Value) {
-        self.send_text(message.to_string());
+    /// A contract's message, or JSON that need not be one.
+    pub fn send(&self, message: impl Serialize) {
+        self.send_text(serde_json::to_string(&message).expect("a message is JSON"));
     }
 
     pub fn send_text(&self, text: String) {
@@ -301,7 +304,8 @@ impl App {
 
     /// A ping and its pong: everything sent before has been read by the server. Returns the messages that came first.
     pub async fn sync(&mut self) -> Vec<Value> {
-        self.send(json!({"type": "ping"}));
+        // It reads the same in each contract.
+        self.send(ClientMessage::Ping);
         let mut earlier = Vec::new();
         loop {
             match self.hear().await {

@@ -1,6 +1,7 @@
 //! The driver's app: the food delivery family's.
 
-use serde_json::json;
+use fleetwire::contracts::client_messages::{LocationUpdate, PositionReport};
+use fleetwire::contracts::driver_app::ClientMessage;
 
 use super::app::{App, Door};
 
@@ -19,6 +20,7 @@ impl Door {
 impl App {
     /// A position without any of the optional fields.
     pub fn locate(&self, latitude: f64, longitude: f64) {
-        self.send(json!({"type": "location_update", "data": {"latitude": latitude, "longitude": longitude}}));
+        let data = PositionReport::at(latitude, longitude);
+        self.send(ClientMessage::LocationUpdate(LocationUpdate { data }));
     }
 }

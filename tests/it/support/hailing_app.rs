@@ -1,5 +1,8 @@
 //! The hailing apps: a passenger's, a driver's, an operator's screen.
 
+use fleetwire::contracts::client_messages::{OfRide, SendChat};
+use fleetwire::contracts::ride_hailing::ClientMessage;
+use fleetwire::domain::ride::RideId;
 use serde_json::{Value, json};
 
 use super::app::{App, Door, Heard};
@@ -42,11 +45,15 @@ impl Door {
     }
 }
 
+fn of_ride(ride_id: &str) -> OfRide {
+    OfRide { ride_id: RideId::new(ride_id).expect("a ride id") }
+}
+
 impl App {
     /// Follows a ride from now on; returns what `ride_joined` says. What came before it, such as events that happened while
     /// nobody was connected, is passed over.
     pub async fn join(&mut self, ride_id: &str) -> Value {
-        self.send(json!({"type": "join_ride", "ride_id": ride_id}));
+        self.send(ClientMessage::JoinRide(of_ride(ride_id)));
         loop {
             match self.hear().await {
                 Heard::Message(message) if message["type"] == "ride_joined" => {
@@ -61,17 +68,18 @@ impl App {
 
     /// Tries to, in vain.
     pub async fn expect_not_joined(&mut self, ride_id: &str, code: &str) {
-        self.send(json!({"type": "join_ride", "ride_id": ride_id}));
+        self.send(ClientMessage::JoinRide(of_ride(ride_id)));
         self.expect_error(code).await;
     }
 
     pub async fn leave(&mut self, ride_id: &str) {
-        self.send(json!({"type": "leave_ride", "ride_id": ride_id}));
+        self.send(ClientMessage::LeaveRide(of_ride(ride_id)));
         assert_eq!(self.expect("ride_left").await["data"], json!({ "ride_id": ride_id }));
     }
 
     pub fn chat(&self, ride_id: &str, text: &str) {
-        self.send(json!({"type": "chat_message", "ride_id": ride_id, "text": text}));
+        let OfRide { ride_id } = of_ride(ride_id);
+        self.send(ClientMessage::ChatMessage(SendChat { ride_id, text: text.to_owned() }));
     }
 
     /// The position that must come next.

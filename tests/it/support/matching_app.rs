@@ -1,6 +1,9 @@
 //! The matching app: one socket for a ride, under an id of the app's own.
 
-use serde_json::{Value, json};
+use fleetwire::contracts::ride_matching::ClientMessage;
+use fleetwire::contracts::ride_matching::messages::SearchRequest;
+use serde::Serialize;
+use serde_json::Value;
 use tokio_tungstenite::tungstenite;
 
 use super::app::{App, Door, Heard};
@@ -26,14 +29,20 @@ const KNOWN_TYPES: [&str; 14] = [
 
 /// What `find_driver` has in the vectors: a way out of Johannesburg's centre, where driver 1 is.
 pub fn find_driver() -> Value {
-    json!({
-        "type": "find_driver",
-        "pickup_latitude": -26.2041, "pickup_longitude": 28.0473,
-        "dropoff_latitude": -26.1041, "dropoff_longitude": 28.1473,
-        "pickup_address": "123 Main St, Johannesburg", "dropoff_address": "456 Oak St, Johannesburg",
-        "distance_km": 12.5, "estimated_duration_minutes": 25, "fare_amount": 150.0,
-        "passenger_phone": "+27123456789",
-    })
+    let request = SearchRequest {
+        pickup_latitude: -26.2041,
+        pickup_longitude: 28.0473,
+        dropoff_latitude: -26.1041,
+        dropoff_longitude: 28.1473,
+        pickup_address: Some("123 Main St, Johannesburg".to_owned()),
+        dropoff_address: Some("456 Oak St, Johannesburg".to_owned()),
+        distance_km: Some(12.5),
+        estimated_duration_minutes: Some(25),
+        fare_amount: Some(150.0),
+        payment_method: None,
+        passenger_phone: Some("+27123456789".to_owned()),
+    };
+    serde_json::to_value(ClientMessage::FindDriver(Box::new(request))).expect("a message is JSON")
 }
 
 impl Server {
@@ -129,7 +138,7 @@ impl MatchingApp {
         self.key.as_deref().expect("an anonymous ride has a key")
     }
 
-    pub fn send(&self, message: Value) {
+    pub fn send(&self, message: impl Serialize) {
         self.app.send(message);
     }
 
