@@ -2,7 +2,6 @@
 //! goes wrong in a handler becomes a [`Problem`]; what clients must not see is logged here, once.
 
 use crate::actors::words;
-use crate::api::fields::FieldProblem;
 use crate::contracts::driver_rest::order_word;
 use crate::contracts::error_codes::{ErrorCode, Retry};
 use crate::domain::booking::BookingStatus;
@@ -25,6 +24,13 @@ const STOPPING_RETRY_AFTER_SECS: u64 = 5;
 
 /// Seconds after which to come again where nobody knows better.
 const RETRY_AFTER_SECS: u64 = 1;
+
+/// One field and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldProblem {
+    pub field: String,
+    pub message: String,
+}
 
 #[derive(Debug, PartialEq)]
 pub struct Problem {

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod bookings;
 pub mod close_codes;
+pub mod console;
 pub mod contact;
 pub mod customer_orders;
 pub mod driver_app;
@@ -11,6 +12,7 @@ pub mod driver_rest;
 mod envelope;
 pub mod error_codes;
 mod fixes;
+pub mod health;
 mod inbound;
 pub mod mending;
 pub mod nearby;
