@@ -3,11 +3,12 @@
 //!
 //! | file | owns |
 //! | --- | --- |
-//! | `routes` | the table of all routes: who may call each |
+//! | `routes` | the table of all routes: who may call each, which codes refuse it, and what its handler's type says |
 //! | `extract` | who asks |
 //! | `client_address` | from where |
 //! | `input` | body, query, `Idempotency-Key` |
-//! | `fields`, `rules` | reading fields, all that is wrong at once |
+//! | `request`, `description` | what a request is read into, a named type for each, and what is told of it |
+//! | `fields`, `rules` | reading fields, all that is wrong at once, and describing what is read |
 //! | `answer` | decisions under a key, pages, JSON |
 //! | `problem` | what a refused request is answered with |
 //! | `around` | what is the same for every request: the log line, CORS, what the framework refuses |
@@ -15,6 +16,7 @@
 //! | `host` | under which name and over what a request came |
 //! | `request_id` | by what a request is found in the log |
 //! | `sockets` | the doors of the sockets |
+//! | `log_in_limits` | how often somebody may try to log in |
 //! | `auth`, `own_access`, `second_factor`, `driver_app`, `orders`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `payments`, `push`, `health`, `console` | the handlers |
 
 mod answer;
@@ -24,6 +26,7 @@ mod auth;
 mod bookings;
 mod client_address;
 mod console;
+pub mod description;
 mod driver_app;
 pub mod extract;
 mod fields;
@@ -41,6 +44,7 @@ mod own_access;
 mod payments;
 pub mod problem;
 mod push;
+mod request;
 pub mod request_id;
 mod rides;
 #[cfg(test)]

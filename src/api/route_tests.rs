@@ -10,7 +10,7 @@ use crate::actors::reads;
 use crate::actors::recorder::{self, RecorderOptions};
 use crate::actors::room::{self, RoomOptions};
 use crate::actors::session::{Reaper, TransportMetrics};
-use crate::api::routes::{ROUTES, Who};
+use crate::api::routes::{self, ANY_ROUTES_ERRORS, ROUTES, Who};
 use crate::api::{Context, Limiters, around, configure, cors};
 use crate::clock::{Clock, Manual};
 use crate::config::Settings;
@@ -62,6 +62,16 @@ impl Reply {
     fn expect(self, status: u16) -> Reply {
         assert_eq!(self.status, status, "{}", self.text);
         self
+    }
+
+    /// Each code that is answered is one of those that the table names.
+    #[track_caller]
+    fn is_in_its_row(&self, method: &str, path: &str) {
+        let Some(route) = routes::find(method, path) else { return };
+        let named: Vec<&str> =
+            route.errors().iter().chain(&ANY_ROUTES_ERRORS).map(|code| code.as_str()).collect();
+        let code = self.code();
+        assert!(code.is_empty() || named.contains(&code), "{route} names no {code}: {named:?}");
     }
 
     fn code(&self) -> &str {
@@ -175,10 +185,14 @@ impl Server {
             .wrap(cors(&settings))
             .app_data(self.ctx.clone())
             .configure(|cfg| configure(cfg, &settings));
-        let response = call_service(&init_service(app).await, request.to_request()).await;
+        let request = request.to_request();
+        let (method, path) = (request.method().clone(), request.path().trim_end_matches('/').to_owned());
+        let response = call_service(&init_service(app).await, request).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = String::from_utf8(read_body(response).await.to_vec()).unwrap();
-        Reply { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
+        let reply = Reply { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text };
+        reply.is_in_its_row(method.as_str(), &path);
+        reply
     }
 
     async fn get(&self, token: &str, path: &str) -> Reply {

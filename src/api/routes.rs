@@ -1,12 +1,18 @@
-//! Every route, as one row of one table: method, path, handler, allowed callers, and what is recorded of an operator's
-//! call. The router is made from the rows and each path knows its own, so a route without a row does not exist, and an
-//! extractor on a route that was made in another way refuses the request.
+//! Every route, as one row of one table: method, path, handler, who may call it, what of an operator's calls is recorded, and the
+//! error codes that are its own. What it takes and answers is in its handler's type, and is read off it ([`shape`]), so that a row
+//! can't say otherwise than its handler does. The router is made from the rows and each path knows its own, so that a route without
+//! a row does not exist, and whoever asks for an account on one that was made in another way is refused.
 
+#[cfg(test)]
+mod list_tests;
+mod shape;
 mod table;
 
+pub use shape::{AnswerShape, BodyShape, QueryShape, Shape};
 pub use table::ROUTES;
 pub(super) use table::{apps, console_pages, development, operators};
 
+use crate::contracts::error_codes::ErrorCode;
 use crate::domain::role::Role;
 use actix_web::HttpRequest;
 use actix_web::http::Method;
@@ -45,12 +51,49 @@ pub enum Recorded {
 }
 
 /// A row of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Route {
     pub method: &'static str,
     pub path: &'static str,
     pub who: Who,
     pub recorded: Recorded,
+    /// Codes that do not follow from the rest of the row.
+    own_errors: &'static [ErrorCode],
+    shape: fn() -> Shape,
+}
+
+/// With these any request may be refused: for another name than the server's, while it stops or is overloaded, for a fault of ours.
+pub const ANY_ROUTES_ERRORS: [ErrorCode; 3] =
+    [ErrorCode::MisdirectedRequest, ErrorCode::Internal, ErrorCode::Unavailable];
+
+impl Route {
+    /// What it takes and answers.
+    pub fn shape(&self) -> Shape {
+        (self.shape)()
+    }
+
+    /// Every code that a call can be refused with besides [`ANY_ROUTES_ERRORS`], in the order of the table of codes.
+    pub fn errors(&self) -> Vec<ErrorCode> {
+        let shape = self.shape();
+        let following = [self.access_errors(&shape), self.path_errors(), &shape.errors()[..]].concat();
+        let is_one = |code: &ErrorCode| self.own_errors.contains(code) || following.contains(code);
+        ErrorCode::ALL.iter().copied().filter(is_one).collect()
+    }
+
+    /// Who calls, and how often. A socket answers a stranger by closing, since an app sees no code on a refused handshake.
+    fn access_errors(&self, shape: &Shape) -> &'static [ErrorCode] {
+        use ErrorCode::{BadRequest, Forbidden, TooManyRequests, Unauthorized};
+        match self.who {
+            _ if shape.is_socket() => &[BadRequest, TooManyRequests],
+            Who::Anybody => &[],
+            who if Role::ALL.into_iter().all(|role| who.has(role)) => &[Unauthorized, TooManyRequests],
+            Who::Roles(_) | Who::RolesOrNobody(_) => &[Unauthorized, Forbidden, TooManyRequests],
+        }
+    }
+
+    fn path_errors(&self) -> &'static [ErrorCode] {
+        if self.path.contains('{') { &[ErrorCode::NotFound] } else { &[] }
+    }
 }
 
 impl fmt::Display for Route {
@@ -68,6 +111,23 @@ pub fn of(req: &HttpRequest) -> Option<&'static Route> {
     let Rows(rows) = req.app_data::<Rows>()?;
     let method = if req.method() == Method::HEAD { "GET" } else { req.method().as_str() };
     rows.iter().find(|row| row.method == method)
+}
+
+/// The row that a request comes to by its method and its path, which has no query.
+pub fn find(method: &str, path: &str) -> Option<&'static Route> {
+    let matched = ROUTES.iter().find(|row| matches(row.path, path))?.path;
+    ROUTES.iter().find(|row| row.path == matched && row.method == method)
+}
+
+/// Whether a path is one of those that a row's stands for.
+fn matches(pattern: &str, path: &str) -> bool {
+    if let Some((root, _)) = pattern.split_once("{path:.*}") {
+        return path.starts_with(root);
+    }
+    let (pattern, path): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
+    let is_one =
+        |(wanted, given): (&&str, &&str)| wanted == given || (wanted.starts_with('{') && !given.is_empty());
+    pattern.len() == path.len() && pattern.iter().zip(&path).all(is_one)
 }
 
 /// Whether an account of this role may make the request. Where no row says who may, nobody may.
@@ -110,6 +170,16 @@ mod tests {
             let is_account = accounts.iter().any(|part| route.path.contains(&format!("/admin/{part}")));
             assert!(!(is_account && route.who.has(Dispatcher)), "{route}");
         }
+    }
+
+    #[test]
+    fn a_path_is_found_as_the_router_finds_it() {
+        let found = |method: &str, path: &str| find(method, path).map(|row| row.path);
+        assert_eq!(found("GET", "/api/v1/orders/7"), Some("/api/v1/orders/{id}"));
+        assert_eq!(found("GET", "/api/v1/orders/mine"), Some("/api/v1/orders/mine"));
+        assert_eq!(found("POST", "/api/v1/orders/mine"), None);
+        assert_eq!(found("GET", "/console/vendor/map.js"), Some("/console/{path:.*}"));
+        assert_eq!(found("GET", "/api/v1/orders/"), None);
     }
 
     #[test]
