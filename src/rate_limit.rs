@@ -30,8 +30,8 @@ impl Fades for TokenBucket {
     }
 }
 
-/// One bucket for each key, all of one rate, for use from any thread. A key that was not used in the time that an empty bucket
-/// takes to fill up has a full one, which says nothing and is dropped.
+/// One bucket for each key, all of one rate, for use from any thread. A key that was not used in the time that an empty
+/// bucket takes to fill up has a full one, which says nothing and is dropped.
 #[derive(Debug)]
 pub struct KeyedLimiter<K> {
     rate: Rate,

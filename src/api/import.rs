@@ -1,8 +1,9 @@
 //! People in a file from another system: the columns are the fields of `POST admin/customers` and `POST admin/drivers`,
 //! read by the same rules. A password may be left out here: such an account can log in once it has been given one.
 
-use crate::api::fields::{FieldProblem, Fields, GIVEN_HERE, Object, UNKNOWN};
+use crate::api::fields::{Fields, GIVEN_HERE, Object, UNKNOWN};
 use crate::api::operators::{customers, drivers, person};
+use crate::api::problem::FieldProblem;
 use crate::api::rules;
 use crate::operations::import::{Imported, Side};
 use crate::operations::passwords::Password;
@@ -22,7 +23,7 @@ pub enum People {
 pub fn row(people: People, cells: &Cells) -> Result<(Imported, Option<Password>), Vec<FieldProblem>> {
     let mut fields = Fields::of_cells(cells);
     let person = person(&mut fields);
-    let password = fields.optional("password", rules::password);
+    let password = fields.optional("password", rules::password());
     let mut changes = Fields::of_cells(cells);
     let side = match people {
         People::Customers => {
@@ -35,7 +36,7 @@ pub fn row(people: People, cells: &Cells) -> Result<(Imported, Option<Password>)
         }
     };
     fields.refuse_unread();
-    let read = fields.finish(|| Some((Imported { person: person?, side: side? }, password)));
+    let read = fields.finish(person.zip(side).map(|(person, side)| (Imported { person, side }, password)));
     read.map_err(|problem| problem.errors().to_vec())
 }
 

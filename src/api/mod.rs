@@ -3,11 +3,12 @@
 //!
 //! | file | owns |
 //! | --- | --- |
-//! | `routes` | the table of all routes: who may call each |
+//! | `routes` | the table of all routes: who may call each, which codes refuse it, and what its handler's type says |
 //! | `extract` | who asks |
 //! | `client_address` | from where |
 //! | `input` | body, query, `Idempotency-Key` |
-//! | `fields`, `rules` | reading fields, all that is wrong at once |
+//! | `request`, `description` | what a request is read into, a named type for each, and what is told of it |
+//! | `fields`, `rules` | reading fields, all that is wrong at once, and describing what is read |
 //! | `answer` | decisions under a key, pages, JSON |
 //! | `problem` | what a refused request is answered with |
 //! | `around` | what is the same for every request: the log line, CORS, what the framework refuses |
@@ -15,6 +16,7 @@
 //! | `host` | under which name and over what a request came |
 //! | `request_id` | by what a request is found in the log |
 //! | `sockets` | the doors of the sockets |
+//! | `log_in_limits` | how often somebody may try to log in |
 //! | `auth`, `own_access`, `second_factor`, `driver_app`, `orders`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `payments`, `push`, `health`, `console` | the handlers |
 
 mod answer;
@@ -24,6 +26,7 @@ mod auth;
 mod bookings;
 mod client_address;
 mod console;
+pub mod description;
 mod driver_app;
 pub mod extract;
 mod fields;
@@ -33,6 +36,7 @@ mod health;
 mod host;
 pub mod import;
 mod input;
+mod log_in_limits;
 mod nearby;
 mod operators;
 mod orders;
@@ -40,6 +44,7 @@ mod own_access;
 mod payments;
 pub mod problem;
 mod push;
+mod request;
 pub mod request_id;
 mod rides;
 #[cfg(test)]
@@ -152,7 +157,7 @@ impl Context {
 /// How often an account or an address may log in or connect.
 pub struct Limiters {
     /// Whether there is such an account or not.
-    pub guesses: Guesses<auth::LoginKey, IpAddr>,
+    pub guesses: Guesses<log_in_limits::LoginKey, IpAddr>,
     pub logins_by_address: KeyedLimiter<IpAddr>,
     pub handshakes_by_account: KeyedLimiter<AccountId>,
     pub handshakes_by_address: KeyedLimiter<IpAddr>,

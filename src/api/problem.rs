@@ -2,7 +2,6 @@
 //! failure in a handler becomes a [`Problem`]; details that clients must not see are logged here, once.
 
 use crate::actors::words;
-use crate::api::fields::FieldProblem;
 use crate::contracts::error_codes::{ErrorCode, Retry};
 use crate::metrics;
 use crate::operations::passwords::PasswordError;
@@ -22,6 +21,13 @@ const STOPPING_RETRY_AFTER_SECS: u64 = 5;
 
 /// Seconds after which to try again if no better time is known.
 const RETRY_AFTER_SECS: u64 = 1;
+
+/// One field and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldProblem {
+    pub field: String,
+    pub message: String,
+}
 
 #[derive(Debug, PartialEq)]
 pub struct Problem {

@@ -5,6 +5,7 @@ pub mod access;
 pub mod bookings;
 pub mod client_messages;
 pub mod close_codes;
+pub mod console;
 pub mod contact;
 pub mod customer_orders;
 pub mod driver_app;
@@ -13,6 +14,7 @@ pub mod envelope;
 pub mod error_codes;
 pub mod events;
 mod fixes;
+pub mod health;
 mod inbound;
 pub mod mending;
 #[cfg(test)]

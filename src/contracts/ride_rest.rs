@@ -156,7 +156,7 @@ impl From<DriverCard> for RideDriver {
 }
 
 /// What `GET ws/stats` answers.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Stats {
     pub total_connections: u64,
     /// Who are not offline, connected or not.
@@ -166,7 +166,7 @@ pub struct Stats {
 }
 
 /// What `PUT driver/location` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PositionsTaken {
     pub accepted: usize,
     pub rejected: Vec<Rejected>,
@@ -176,7 +176,7 @@ pub struct PositionsTaken {
 }
 
 /// A position that was taken, by its place in the request, and the fields of it that could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Adjusted {
     pub index: usize,
     pub fields: Vec<&'static str>,
@@ -191,7 +191,7 @@ pub struct Positions {
 }
 
 /// A position that was not taken: its place in the request, from 0, and an error code.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Rejected {
     pub index: usize,
     pub code: &'static str,

@@ -2,12 +2,13 @@
 
 use crate::contracts::time::WireTime;
 use crate::domain::ids::DriverId;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
 /// A recorded position. `created_at` is when the device measured it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct TrackPoint {
     pub latitude: f64,
     pub longitude: f64,

@@ -6,8 +6,8 @@ use crate::domain::words::words;
 use crate::metrics;
 
 words! {
-    /// Limits that are counted by `fleetwire_limited_total{limit}`; the word is the label. The others have counters of their own
-    /// from before.
+    /// Limits that are counted by `fleetwire_limited_total{limit}`; the word is the label. The others have counters of
+    /// their own from before.
     Limit {
         Requests = "requests",
         OperatorRequests = "operator_requests",

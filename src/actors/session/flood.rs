@@ -7,7 +7,8 @@ use std::cell::Cell;
 /// A client that is not held back for this long has paused.
 const PAUSE_MS: u64 = 1000;
 
-/// The time for a tenth of a second's tokens, at least one: a client that is held back is woken ten times a second, not for each.
+/// The time for a tenth of a second's tokens, at least one: a client that is held back is woken ten times a second, not
+/// for each.
 fn portion_ms(rate: Rate) -> u64 {
     let interval_ms = rate.interval().as_micros().div_ceil(1000) as u64;
     interval_ms.max(100)

@@ -31,7 +31,7 @@ const ARRIVAL: &str = "driver_arrived";
 const ASSIGNED: &str = End::ASSIGNED;
 
 /// `GET admin/jobs/{id}/trace`.
-pub async fn trace(ctx: web::Data<Context>, _: Caller, id: web::Path<i64>) -> Answered {
+pub async fn trace(ctx: web::Data<Context>, _: Caller, id: web::Path<i64>) -> Answered<JobTrace> {
     let id = JobId(id.into_inner());
     let traced = ctx.read(move |conn| reads::trace(conn, id)).await?;
     Ok(json(&shown(traced.ok_or_else(|| Problem::not_found("job"))?)))
@@ -217,7 +217,7 @@ fn led_to(search: &SearchRecord) -> Option<JobStatus> {
 }
 
 /// `GET admin/drivers/{id}/why`.
-pub async fn why(ctx: web::Data<Context>, _: Caller, id: web::Path<DriverId>) -> Answered {
+pub async fn why(ctx: web::Data<Context>, _: Caller, id: web::Path<DriverId>) -> Answered<DriverWhy> {
     let id = id.into_inner();
     let read = ctx
         .read(move |conn| {
