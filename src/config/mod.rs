@@ -121,7 +121,7 @@ pub struct DatabaseSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenSettings {
     pub secret: SecretSource,
-    /// What was signed with it before is still good.
+    /// Tokens signed with it before are still valid.
     pub previous_secret: Option<JwtSecret>,
     pub outside: Option<OutsideIssuer>,
     pub access_ttl: Duration,

@@ -144,7 +144,7 @@ words! {
 }
 
 words! {
-    /// Who cancelled a ride. A driver never does: they give it back.
+    /// The party that cancelled a ride. A driver never cancels: they give it back.
     CancelledBy {
         Passenger = "passenger",
         Admin = "admin",
@@ -173,7 +173,7 @@ pub struct Sighting {
     pub age_secs: u64,
 }
 
-/// What rides cost, in one currency.
+/// The tariff of rides, in one currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tariff {
     base: Money,
@@ -183,7 +183,7 @@ pub struct Tariff {
 
 /// Digits of a price per kilometre beyond those of the currency.
 const PER_KM_DIGITS_MORE: u32 = 3;
-/// What an amount on the wire may be at most.
+/// The largest amount on the wire.
 const FARE_MAJOR_MAX: i128 = 1_000_000_000;
 
 impl Tariff {

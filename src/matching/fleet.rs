@@ -70,7 +70,7 @@ pub struct Fleet {
     /// The drivers whose current position is in doubt.
     doubted: HashSet<DriverId>,
     vehicles: VehicleTypes,
-    /// What the steady clock shows, in milliseconds.
+    /// The steady clock's time, in milliseconds.
     now_ms: i64,
 }
 
@@ -126,7 +126,7 @@ impl Known {
 }
 
 impl Fleet {
-    /// What the steady clock shows by now.
+    /// Sets the steady clock's current time.
     pub fn at(&mut self, now: DateTime<Utc>) {
         self.now_ms = now.timestamp_millis();
     }

@@ -30,7 +30,7 @@ pub struct Searches {
     // state
     queue: Queue,
     wakes: BTreeSet<(DateTime<Utc>, JobId)>,
-    /// The searches of which a driver has an open offer.
+    /// The searches from which a driver has an open offer.
     offered: HashMap<DriverId, Vec<JobId>>,
     /// Being bound just now: no other search should try them.
     claimed: HashSet<DriverId>,
@@ -81,7 +81,7 @@ impl Searches {
         self.offered.values().map(Vec::len).sum()
     }
 
-    /// The searches of which a driver has an open offer.
+    /// The searches from which a driver has an open offer.
     pub fn offers_of(&self, driver: DriverId) -> &[JobId] {
         self.offered.get(&driver).map_or(&[], Vec::as_slice)
     }

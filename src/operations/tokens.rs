@@ -86,7 +86,7 @@ pub enum Issuer {
     Outside,
 }
 
-/// What a good token says.
+/// The content of a valid token.
 ///
 /// A token may leave out `role` and the id that belongs to it; what it does say must not differ from the account, which
 /// the caller compares.
@@ -151,7 +151,7 @@ pub struct TokenLifetimes {
 pub struct TokenKeys {
     /// Signs and verifies.
     own: OwnKey,
-    /// What was signed with it before is still good.
+    /// Tokens signed with it before are still valid.
     previous: Option<OwnKey>,
     own_validation: Validation,
     lifetimes: TokenLifetimes,

@@ -499,7 +499,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(30);
 
     /// Another program held the file for longer than a caller waits. The recorder was told that its positions were not
-    /// written and queued them again, then the statement under way was committed: they were stored twice.
+    /// written and queued them again, then the running statement was committed: they were stored twice.
     #[tokio::test]
     async fn a_bulk_write_that_failed_is_not_committed_behind_its_callers_back() {
         let (path, database, mut other) = held_by_another(TIMEOUT);

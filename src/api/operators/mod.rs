@@ -60,7 +60,7 @@ fn account_patch(fields: &mut Fields<'_>) -> (AccountPatch, Option<Password>) {
     (patch, fields.optional("password", rules::password()))
 }
 
-/// What the lists of drivers and of customers take.
+/// The query of the lists of drivers and of customers.
 pub struct PeopleAsked<Id> {
     after: Id,
     limit: usize,
@@ -80,7 +80,7 @@ impl<Id: From<i64>> Request for PeopleAsked<Id> {
     }
 }
 
-/// Whom somebody looks for; nobody in particular where both are absent.
+/// The person searched for; anybody if both are absent.
 struct Search {
     text: Option<String>,
     known: Option<ExternalId>,
