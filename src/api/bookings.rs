@@ -105,7 +105,7 @@ impl NewBooking {
     fn by(self, party: Party) -> Result<Self, Problem> {
         match party {
             Party::Customer(own) if self.customer != Named::Ours(own) => {
-                Err(Problem::new(ErrorCode::Forbidden, "A customer books for nobody else."))
+                Err(Problem::new(ErrorCode::Forbidden, "A customer can book only for themself."))
             }
             _ => Ok(self),
         }

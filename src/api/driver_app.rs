@@ -91,7 +91,7 @@ impl Request for OrderStatusWanted {
         let step = fields.required("status", rules::word(STEPS));
         let is_paid = fields.optional("payment_status", rules::paid()).is_some();
         if is_paid && step.is_some_and(|step| step != DriverStep::Deliver) {
-            fields.refuse("payment_status", "is said together with delivered");
+            fields.refuse("payment_status", "can be sent only together with delivered");
         }
         Some(Self { step: step?, is_paid })
     }

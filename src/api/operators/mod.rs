@@ -74,7 +74,7 @@ impl<Id: From<i64>> Request for PeopleAsked<Id> {
         let known = fields.optional("external_id", rules::external_id());
         fields.group(Needs::AtMostOne, &["search", "external_id"]);
         if text.is_some() && known.is_some() {
-            fields.refuse("search", "is sent beside external_id; send one of them");
+            fields.refuse("search", "can't be combined with external_id; send one of them");
         }
         Some(Self { after: after.unwrap_or(Id::from(0)), limit, search: Search { text, known } })
     }
