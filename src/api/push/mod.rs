@@ -235,7 +235,8 @@ impl Request for MessageToCustomer {
             data.keys().filter(|key| is_reserved_key(key)).map(|key| shortened(key)).collect();
         if !reserved.is_empty() {
             let keys = reserved.join(", ");
-            fields.refuse("data", format!("must not have {keys}, which push services reserve for themselves"));
+            fields
+                .refuse("data", format!("must not have {keys}, which push services reserve for themselves"));
         }
         data.entry("type").or_insert_with(|| Value::String(kind.clone()));
         let content = Content {
