@@ -112,6 +112,8 @@ impl Presence {
             Limit::SocketsOfAccount.exceeded();
             gone.extend(attendance.sessions.drain(..excess));
         }
+        // Nearly all accounts have one session; room for four would cost each 250 bytes.
+        attendance.sessions.reserve_exact(1);
         attendance.sessions.push(Present {
             session,
             contract,

@@ -113,6 +113,8 @@ impl Registry {
         let connected = accounts.entry(account).or_default();
         let is_gone = |older: &mut Listener| gone.contains(&older.handle.session_id());
         let replaced = connected.sessions.extract_if(.., is_gone).map(|older| older.handle).collect();
+        // Nearly all accounts have one.
+        connected.sessions.reserve_exact(1);
         connected.sessions.push(new);
         replaced
     }

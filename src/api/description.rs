@@ -1,5 +1,5 @@
-//! What a request takes, as data: made by the very reading that takes it ([`Fields`](super::fields::Fields)), so that the two say
-//! the same. Lists and documents are walks over it.
+//! What a request takes, as data: made by the very reading that takes it ([`Fields`](super::fields::Fields)), so that
+//! the two say the same. Lists and documents are walks over it.
 
 use crate::api::rules::Rule;
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! Reading what a client sent, field by field, into types that can't be wrong. All that is missing or wrong is gathered
-//! and said at once. A null optional field counts as absent, an unknown one is ignored; `rules` has what a field may be. The same
-//! reading, run on nothing, describes what it takes.
+//! and said at once. A null optional field counts as absent, an unknown one is ignored; `rules` has what a field may
+//! be. The same reading, run on nothing, describes what it takes.
 
 use crate::api::description::{Description, FieldsDescription, Needs};
 use crate::api::problem::{FieldProblem, Problem};

@@ -1,5 +1,6 @@
-//! Requests as named types: what a body or a query string is read into, each next to the handler that it belongs to. A handler
-//! names the type of what it takes in its own signature, and [`routes`](super::routes) tells the same type to others.
+//! Requests as named types: what a body or a query string is read into, each next to the handler that it belongs to. A
+//! handler names the type of what it takes in its own signature, and [`routes`](super::routes) tells the same type to
+//! others.
 
 use crate::api::description::Description;
 use crate::api::fields::{Fields, Object, describe};
@@ -15,8 +16,8 @@ pub trait Request: Sized {
     /// Whether a request without a body reads like `{}`.
     const MAY_BE_EMPTY: bool = false;
 
-    /// Reads each field, whatever became of those before it: all that is wrong is said at once, and what is read is what is
-    /// described. `None` where something that is required is missing or wrong.
+    /// Reads each field, whatever became of those before it: all that is wrong is said at once, and what is read is
+    /// what is described. `None` where something that is required is missing or wrong.
     fn read(fields: &mut Fields<'_>) -> Option<Self>;
 }
 
@@ -36,12 +37,13 @@ impl<R: Request> Described for R {
     }
 }
 
-/// Reads an object, or says all that is wrong with it.
+/// Reads an object, or says all that is wrong with it: for tests, which have no body around it.
+#[cfg(test)]
 pub fn read<R: Request>(object: &Object) -> Result<R, Problem> {
     read_with(object, R::read)
 }
 
-/// The same with a reading that needs more than the object.
+/// Reads an object by a reading that may need more than it, or says all that is wrong.
 pub fn read_with<R: Described>(
     object: &Object,
     read: impl FnOnce(&mut Fields<'_>) -> Option<R>,

@@ -1,7 +1,8 @@
-//! Every route, as one row of one table: method, path, handler, who may call it, what of an operator's calls is recorded, and the
-//! error codes that are its own. What it takes and answers is in its handler's type, and is read off it ([`shape`]), so that a row
-//! can't say otherwise than its handler does. The router is made from the rows and each path knows its own, so that a route without
-//! a row does not exist, and whoever asks for an account on one that was made in another way is refused.
+//! Every route, as one row of one table: method, path, handler, who may call it, what of an operator's calls is
+//! recorded, and the error codes that are its own. What it takes and answers is in its handler's type, and is read off
+//! it ([`shape`]), so that a row can't say otherwise than its handler does. The router is made from the rows and each
+//! path knows its own, so that a route without a row does not exist, and whoever asks for an account on one that was
+//! made in another way is refused.
 
 #[cfg(test)]
 mod list_tests;
@@ -62,7 +63,8 @@ pub struct Route {
     shape: fn() -> Shape,
 }
 
-/// With these any request may be refused: for another name than the server's, while it stops or is overloaded, for a fault of ours.
+/// With these any request may be refused: for another name than the server's, while it stops or is overloaded, for a
+/// fault of ours.
 pub const ANY_ROUTES_ERRORS: [ErrorCode; 3] =
     [ErrorCode::MisdirectedRequest, ErrorCode::Internal, ErrorCode::Unavailable];
 

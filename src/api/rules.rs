@@ -1,6 +1,6 @@
-//! What a field may be: one rule for each kind. A rule is a value of two halves, which are written next to each other: how it
-//! reads, and the schema that tells others what it takes. Reading gives the value in a type that can't be wrong, or says in a few
-//! words what is expected; it never repeats what was sent, which may be a secret.
+//! What a field may be: one rule for each kind. A rule is a value of two halves, which are written next to each other:
+//! how it reads, and the schema that tells others what it takes. Reading gives the value in a type that can't be wrong,
+//! or says in a few words what is expected; it never repeats what was sent, which may be a secret.
 
 use crate::contracts::number::{integer, integer_or_text, number_of_text, number_or_text};
 use crate::contracts::quantity::{DISTANCE_KM, DURATION_MINUTES, kilometres, minutes};
@@ -35,8 +35,8 @@ pub trait Rule<T> {
     /// The value, or what is expected instead, to follow the field's name in a sentence.
     fn read(&self, value: &Value) -> Result<T, String>;
 
-    /// The same for others: JSON Schema (2020-12) of what is best sent. More is read where apps write it otherwise: words in any
-    /// case, whole numbers with a decimal point, times in other forms.
+    /// The same for others: JSON Schema (2020-12) of what is best sent. More is read where apps write it otherwise:
+    /// words in any case, whole numbers with a decimal point, times in other forms.
     fn schema(&self) -> Value;
 }
 

@@ -128,7 +128,8 @@ pub fn not_with(ctx: &Context, checked: Checked) -> Problem {
     }
 }
 
-/// The answer to a right password where a second factor has to be made first: instead of a `T` a problem with the secret in it.
+/// The answer to a right password where a second factor has to be made first: instead of a `T` a problem with the
+/// secret in it.
 pub fn to_enrol<T>(enrolment: Enrolment) -> Answer<T> {
     let detail = "Put the secret into an authenticator app, and log in again with the code that it shows.";
     let problem = Problem::new(ErrorCode::SecondFactorRequired, detail).with_more(&ToEnrol::from(enrolment));

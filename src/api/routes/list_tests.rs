@@ -1,5 +1,5 @@
-//! The list of all routes in `docs/wire/rest.txt`, a walk over the table: each change of what apps and programs see of REST is
-//! a change of that file. `UPDATE_WIRE=1 cargo test --lib routes_are_listed` writes it.
+//! The list of all routes in `docs/wire/rest.txt`, a walk over the table: each change of what apps and programs see of
+//! REST is a change of that file. `UPDATE_WIRE=1 cargo test --lib routes_are_listed` writes it.
 
 use super::{ANY_ROUTES_ERRORS, AnswerShape, BodyShape, QueryShape, ROUTES, Recorded, Route, Who};
 use crate::api::description::{Description, FieldsDescription, Needs};
@@ -14,7 +14,8 @@ const HEAD: &str = "\
 REST as the server has it: each route, then each type of an answer. Made from the tables in src/api/routes by a test, which
 fails where this file says otherwise; UPDATE_WIRE=1 cargo test --lib routes_are_listed writes it.
 
-A field with ! must be there (in an answer: is always there), one with ? may be absent or null. Words are read in any case.
+A field with ! must be sent, or is always in the answer; one with ? need not be there. What is sent as null counts as absent, and
+words are read in any case.
 ";
 
 /// The types of answers by their names.

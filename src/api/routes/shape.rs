@@ -1,5 +1,5 @@
-//! What a handler takes and answers, read off its type: each of its arguments adds what it stands for, and its result says the
-//! rest. Nothing is asked of a running server.
+//! What a handler takes and answers, read off its type: each of its arguments adds what it stands for, and its result
+//! says the rest. Nothing is asked of a running server.
 
 use crate::api::answer::Answered;
 use crate::api::description::Description;
@@ -11,6 +11,7 @@ use crate::api::request::{Asked, Described, Sent};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::health::Readiness;
 use actix_web::{Handler, HttpRequest, HttpResponse, web};
+use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, schema_for};
 use serde_json::Value;
 use std::any::type_name;
@@ -194,6 +195,8 @@ impl Answers for Result<HttpResponse, actix_web::Error> {
     }
 }
 
+/// As it is written: a field that is null where nothing is known is always there.
 fn answer<T: JsonSchema>(status: u16) -> AnswerShape {
-    AnswerShape { status, schema: (status != 204).then(|| schema_for!(T)) }
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    AnswerShape { status, schema: (status != 204).then(|| generator.into_root_schema_for::<T>()) }
 }

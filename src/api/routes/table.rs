@@ -45,8 +45,8 @@ macro_rules! row {
     };
 }
 
-/// `"/path": get handler => WHO RECORDED [OwnCode …], post …;` in groups that are there or not as a whole. Of two paths that a
-/// request may mean the first one counts. Request and answers are in the handler's type.
+/// `"/path": get handler => WHO RECORDED [OwnCode …], post …;` in groups that are there or not as a whole. Of two paths
+/// that a request may mean the first one counts. Request and answers are in the handler's type.
 macro_rules! routes {
     ($($(#[$doc:meta])* $group:ident {
         $($path:literal: $($method:ident $handler:path => $who:ident $recorded:ident $([$($code:ident)+])?),+;)+
