@@ -1,6 +1,6 @@
-//! Limits: the one table of them ([`TABLE`]), and what they are made of: a token bucket ([`TokenBucket`]; each socket has two of its
-//! own), many of them under keys ([`KeyedLimiter`]), a number at a time for each key ([`Census`]), and guesses at passwords
-//! ([`Guesses`]). The caller gives the time, so nothing here waits or reads a clock.
+//! Limits: the one table of them ([`TABLE`]), and their parts: a token bucket ([`TokenBucket`]; each socket has two of
+//! its own), many of them under keys ([`KeyedLimiter`]), a number at a time for each key ([`Census`]), and guesses at
+//! passwords ([`Guesses`]). The caller passes the time, so nothing here waits or reads a clock.
 //!
 //! Invariants: within any stretch of time a bucket lets through at most its burst and what the rate has refilled;
 //! a limiter never holds more keys than it was told.

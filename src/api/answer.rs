@@ -13,7 +13,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use serde::Serialize;
 
-/// What a handler returns.
+/// The result of a handler.
 pub type Answered = Result<HttpResponse, Problem>;
 
 pub const OK: StatusCode = StatusCode::OK;
@@ -82,7 +82,7 @@ pub fn page_limit(fields: &mut Fields<'_>) -> usize {
     fields.optional("limit", rules::number_in(1..=PAGE_ITEMS_MAX)).unwrap_or(PAGE_ITEMS)
 }
 
-/// Makes a page of `limit` items from rows of which one more was read, to tell whether any follow.
+/// Makes a page of `limit` items from up to `limit` + 1 rows; the extra one tells whether more follow.
 pub fn page<Row, Item>(
     mut rows: Vec<Row>,
     limit: usize,

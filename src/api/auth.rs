@@ -1,31 +1,29 @@
 //! Logging in, refreshing, logging out, registering. No token and no password reaches a log or an error's text.
 
 use crate::api::answer::{Answered, json, secret};
-use crate::api::fields::{FieldProblem, Fields};
+use crate::api::fields::Fields;
 use crate::api::input::Body;
+use crate::api::log_in_limits::{begin_guess, limit_address};
 use crate::api::operators::customers::{NewCustomer, created, new_customer};
-use crate::api::problem::Problem;
+use crate::api::problem::{FieldProblem, Problem};
 use crate::api::{Context, client_address, limited_address, push, rules, second_factor};
 use crate::contracts::driver_rest::{self, User};
 use crate::contracts::error_codes::ErrorCode;
-use crate::domain::ids::AccountId;
 use crate::domain::phone_number::PhoneNumber;
 use crate::operations::authentication::{self, Issue, LoggedIn, Login, NewLogIn, Principal, Refreshed};
-use crate::operations::log_ins::{self, Door, Place};
+use crate::operations::log_ins::{self, Place};
 use crate::operations::passwords::Password;
 use crate::operations::push::NamedDevice;
 use crate::operations::tokens::{Subject, Use};
 use crate::operations::{Refusal, accounts, grants};
-use crate::rate_limit::Guess;
 use crate::store::{Party, Tx};
 use actix_web::http::header::USER_AGENT;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
-use std::net::IpAddr;
 use std::time::Instant;
 use uuid::Uuid;
 
-/// Of what software calls itself: enough to tell a phone from a browser.
+/// Maximum length of a `User-Agent` that is kept: enough to tell a phone from a browser.
 const DEVICE_CHARS_MAX: usize = 100;
 
 /// The user name or the phone number, and the password.
@@ -34,7 +32,7 @@ struct Credentials {
     password: Password,
     /// Takes the place of a password for one time.
     new_password: Option<Password>,
-    /// What the device is called.
+    /// The device's name.
     device_name: Option<String>,
     /// Of the second factor.
     code: Option<String>,
@@ -118,7 +116,7 @@ pub async fn refresh(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> A
     }
 }
 
-/// `POST auth/logout`. A token that is no good any more is as good as revoked.
+/// `POST auth/logout`. A token that is no longer valid counts as revoked.
 pub async fn logout(ctx: web::Data<Context>, body: Body) -> Answered {
     let (token, device) = log_out(&body)?;
     if let Ok(claims) = ctx.tokens.verify(&token, Use::Refresh, ctx.clock.now()) {
@@ -171,7 +169,7 @@ fn credentials(body: &Body) -> Result<Credentials, Problem> {
         .finish(|| Some(Credentials { login: login?, password: password?, new_password, device_name, code }))
 }
 
-/// What a log-in is called where the app says no name: as its software calls itself.
+/// The name of a log-in if the app sends none: its `User-Agent`.
 fn device_of(req: &HttpRequest) -> String {
     let agent = req.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let name: String = agent.chars().take(DEVICE_CHARS_MAX).collect();
@@ -185,19 +183,11 @@ fn refresh_token(body: &Body) -> Result<String, Problem> {
     fields.finish(|| token)
 }
 
-/// What a refusal says of a number without its country, whether an account from before there was one form has it or not.
+/// The refusal of a number without its country, whether or not an account from before numbers had one form has it.
 fn expected_number(login: &Login) -> Option<Problem> {
     let Login::PhoneNumber(text) = login else { return None };
     let message = PhoneNumber::parse(text).err()?.to_string();
     Some(Problem::fields(vec![FieldProblem { field: "phone_number".to_owned(), message }]))
-}
-
-pub(super) fn limit_address(ctx: &Context, req: &HttpRequest) -> Result<(), Problem> {
-    let address = limited_address(ctx, req);
-    ctx.limiters.logins_by_address.check(address, Instant::now()).map_err(|wait| {
-        ctx.metrics.logins_limited.increment(1);
-        Problem::limited(wait)
-    })
 }
 
 /// Each token that is presented is a decision of the account that it names.
@@ -206,38 +196,11 @@ fn limit_refresh(ctx: &Context, user: Uuid) -> Result<(), Problem> {
     ctx.account_limits.refresh(user, Instant::now()).map_err(Problem::limited)
 }
 
-/// What could not be compared, a 503 among it, is no guess.
-pub(super) fn begin_guess<'a>(
-    ctx: &'a Context,
-    name: String,
-    door: Option<&Door>,
-    address: IpAddr,
-) -> Result<Guess<'a, LoginKey, IpAddr>, Problem> {
-    let (key, is_known) = match door {
-        Some(Door { account, unlocks, is_known_place }) => {
-            (LoginKey::Account { id: account.id, unlocks: *unlocks }, *is_known_place)
-        }
-        None => (LoginKey::Nobody(name), false),
-    };
-    ctx.limiters.guesses.begin(key, address, is_known, Instant::now()).map_err(|wait| {
-        ctx.metrics.logins_limited.increment(1);
-        Problem::limited(wait)
-    })
-}
-
-/// What guesses are counted by: one account has one budget, by name and by number, in whatever form they are written, and a new
-/// one when it was unlocked; what nobody has is limited alike, so that the limit doesn't tell.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum LoginKey {
-    Account { id: AccountId, unlocks: i64 },
-    Nobody(String),
-}
-
 fn refresh_lifetime(ctx: &Context) -> TimeDelta {
     TimeDelta::from_std(ctx.settings.tokens.refresh_ttl).unwrap_or(TimeDelta::MAX)
 }
 
-/// The refresh token is signed with what its row says, so whoever asks again after a lost reply gets the very same one.
+/// The refresh token is signed from its row, so a client that asks again after a lost reply gets the very same one.
 fn logged_in(ctx: &Context, issue: Issue, recovery_codes: Vec<String>) -> HttpResponse {
     let Issue { id, session, issued_at, principal } = issue;
     let subject = Subject { session, ..principal.subject() };

@@ -1,5 +1,5 @@
-//! Bookings of technicians by REST, for customers, technicians, operators and their programs. What a booking may become is
-//! decided in `operations::bookings`.
+//! Bookings of technicians by REST, for customers, technicians, operators and their programs. `operations::bookings`
+//! decides what a booking may become.
 
 use crate::actors::words;
 use crate::api::answer::{Answered, CREATED, OK, decide, decide_and_add, json, page, page_limit};
@@ -81,7 +81,7 @@ fn request(object: &Object, party: Party) -> Result<(Named<CustomerId>, Request)
     })?;
     match party {
         Party::Customer(own) if read.0 != Named::Ours(own) => {
-            Err(Problem::new(ErrorCode::Forbidden, "A customer books for nobody else."))
+            Err(Problem::new(ErrorCode::Forbidden, "A customer can book only for themself."))
         }
         _ => Ok(read),
     }
@@ -134,7 +134,7 @@ pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path
     Ok(json(&shown_with(found.ok_or_else(|| Problem::not_found("booking"))?, party)))
 }
 
-/// Beside the booking, for the technician who has it: whom to call.
+/// Adds the customer's contact to the booking, for the technician who has it.
 fn with_contact(
     conn: &mut Conn<'_>,
     standing: BookingStanding,
@@ -209,7 +209,7 @@ fn paid_in_cash(fields: &mut Fields<'_>, party: Party, wished: Option<BookingSta
     match (party, wished, paid) {
         (Party::Technician(driver), Some(BookingStatus::Completed), PaymentStatus::Paid) => Some(driver),
         _ => {
-            fields.refuse("payment_status", "is for the technician who sets Completed");
+            fields.refuse("payment_status", "is only for the technician who sets Completed");
             None
         }
     }
@@ -254,7 +254,7 @@ fn shown_with(
     contracts::bookings::Booking { customer: contact.map(Into::into), ..shown(standing, party) }
 }
 
-/// What an operator's other systems call the two people is for operators alone.
+/// The external ids of the two people are for operators alone.
 fn shown(standing: BookingStanding, party: Party) -> contracts::bookings::Booking {
     let BookingStanding { booking, technician, people } = standing;
     let job = booking.job;

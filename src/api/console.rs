@@ -1,5 +1,5 @@
-//! The console: static files out of the binary, and what it needs to know at its start. Its page may load nothing from
-//! elsewhere and talk to nobody but its own server.
+//! The console: static files out of the binary, and the facts that it needs at its start. Its page may load nothing
+//! from elsewhere and talk only to its own server.
 
 use crate::api::Context;
 use crate::api::answer::{Answered, json};
@@ -19,8 +19,8 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
-/// `'self'` is the sockets' address, too. Whoever wants another server opens that one's console.
-/// Nobody may put the page into a frame of theirs, so that a click meant for them is none of ours.
+/// `'self'` is the sockets' address, too. For another server, open that server's console. No other page may frame this
+/// one, so that clicks can't be hijacked.
 const POLICY: &str = "default-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
 

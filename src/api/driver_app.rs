@@ -1,4 +1,4 @@
-//! The REST side of the driver app. What an order's status may become is decided in `operations::orders`.
+//! The REST side of the driver app. `operations::orders` decides what an order's status may become.
 
 use crate::actors::words;
 use crate::api::answer::{Answered, json};
@@ -20,7 +20,7 @@ use crate::store::{Conn, Job, Tx, reads};
 use actix_web::web;
 use chrono::NaiveDate;
 
-/// What a driver may make of an order, in the contract's words.
+/// The steps that a driver may take with an order, in the contract's words.
 const STEPS: [(&str, DriverStep); 4] = [
     ("accepted", DriverStep::Accept),
     ("picked_up", DriverStep::PickUp),
@@ -78,7 +78,7 @@ pub async fn set_order_status(
     let step = fields.required("status", rules::word(&STEPS));
     let is_paid = fields.optional("payment_status", rules::paid).is_some();
     if is_paid && step.is_some_and(|step| step != DriverStep::Deliver) {
-        fields.refuse("payment_status", "is said together with delivered");
+        fields.refuse("payment_status", "can be sent only together with delivered");
     }
     let step = fields.finish(|| step)?;
     let id = id.into_inner();
@@ -98,7 +98,7 @@ pub async fn set_order_status(
 }
 
 fn order(job: &Job, status: &'static str) -> DriverOrder {
-    // Who gave it back sees nothing of when another driver got it, and of what is paid for it.
+    // A driver who gave it back does not see when another driver got it, or its payment.
     let mut job = job.clone();
     if status == REJECTED {
         job.assigned_at = None;

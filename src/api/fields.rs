@@ -1,22 +1,15 @@
-//! Reading what a client sent, field by field, into types that can't be wrong. All that is missing or wrong is gathered
-//! and said at once. A null optional field counts as absent, an unknown one is ignored; `rules` has what a field may be.
+//! Reads a client's input, field by field, into types that can't be wrong. All missing or wrong fields are gathered and
+//! reported at once. A null optional field counts as absent, an unknown one is ignored; `rules` says what a field may
+//! be.
 
-use crate::api::problem::Problem;
+use crate::api::problem::{FieldProblem, Problem};
 use crate::api::rules;
 use crate::domain::external_id::Named;
 use crate::domain::position::Position;
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// A JSON object, or a query string as one of texts.
 pub type Object = Map<String, Value>;
-
-/// One field and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FieldProblem {
-    pub field: String,
-    pub message: String,
-}
 
 /// Reads one object.
 pub struct Fields<'a> {
@@ -26,10 +19,10 @@ pub struct Fields<'a> {
     read: Option<Vec<String>>,
 }
 
-/// What is said of an id of ours in a creation.
-pub const GIVEN_HERE: &str = "is given by the server; send an id of your own as external_id";
-/// What is said of a column that no rule reads.
-pub const UNKNOWN: &str = "is no field here";
+/// The message for an id of ours in a creation.
+pub const GIVEN_HERE: &str = "is assigned by the server; send an id of your own as external_id";
+/// The message for a column that no rule reads.
+pub const UNKNOWN: &str = "is not a field of this request";
 
 impl<'a> Fields<'a> {
     pub fn of(object: &'a Object) -> Self {
@@ -68,7 +61,7 @@ impl<'a> Fields<'a> {
     pub fn position(&mut self, latitude_name: &str, longitude_name: &str) -> Option<Position> {
         for (name, other) in [(latitude_name, longitude_name), (longitude_name, latitude_name)] {
             if !self.has(name) && self.has(other) {
-                self.refuse(name, format!("is missing beside {other}"));
+                self.refuse(name, format!("must be sent together with {other}"));
             }
         }
         let latitude = self.optional(latitude_name, rules::latitude);
@@ -83,7 +76,7 @@ impl<'a> Fields<'a> {
         for name in also {
             self.refuse(
                 name,
-                format!("names it a second time; send one of {ours} and {}", theirs.join(", ")),
+                format!("names it a second time; send only one of {ours} and {}", theirs.join(", ")),
             );
         }
         match present.first() {
@@ -131,7 +124,7 @@ impl<'a> Fields<'a> {
         self.problems.push(FieldProblem { field: name.to_owned(), message: message.into() });
     }
 
-    /// What `make` makes of the fields, or all the problems. `make` may use `?` on what is required.
+    /// The value that `make` builds from the fields, or all the problems. `make` may use `?` on required fields.
     pub fn finish<T>(self, make: impl FnOnce() -> Option<T>) -> Result<T, Problem> {
         if !self.problems.is_empty() {
             return Err(Problem::fields(self.problems));
@@ -144,7 +137,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What a cell says beside its text. A decimal comma is one that is alone.
+/// The value of a cell besides its text. A decimal comma is a single comma.
 fn scalar(cell: &Value) -> Option<Value> {
     let text = cell.as_str()?;
     match text.to_ascii_lowercase().as_str() {

@@ -1,5 +1,5 @@
-//! Any bytes at the doors of REST and of the contracts: each is taken or refused, none panics, and what is taken reads back as the
-//! same where somebody writes it.
+//! Any bytes as input to REST and the contracts: each is accepted or refused, none panics, and accepted input that is
+//! written again reads back as the same.
 
 use super::client_address::{came_through_a_proxy, client_address};
 use super::fields::{Fields, Object};

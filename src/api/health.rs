@@ -1,4 +1,4 @@
-//! What whoever runs the server asks it: is it alive, is it ready, how is it.
+//! The questions of those who run the server: is it alive, is it ready, how is it doing.
 
 use crate::api::Context;
 use crate::api::answer::Answered;
@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 struct Readiness {
     ready: bool,
     database: &'static str,
-    /// What keeps the database from deciding, in words.
+    /// The reason why the database can't decide, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     draining: bool,

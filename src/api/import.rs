@@ -1,5 +1,5 @@
-//! People in a file of another system's: the columns are the fields of `POST admin/customers` and `POST admin/drivers`, read by
-//! the same rules. A password may be left out there: such an account logs in once it was given one.
+//! People in a file from another system: the columns are the fields of `POST admin/customers` and `POST admin/drivers`,
+//! read by the same rules. A password may be left out here: such an account can log in once it has been given one.
 
 use crate::api::fields::{FieldProblem, Fields, GIVEN_HERE, Object, UNKNOWN};
 use crate::api::operators::{customers, drivers, person};
@@ -11,7 +11,7 @@ use serde_json::Value;
 /// A row: texts by the names of their columns, without those that are empty.
 pub type Cells = Object;
 
-/// Whose a file is.
+/// The people in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum People {
     Customers,
@@ -39,7 +39,7 @@ pub fn row(people: People, cells: &Cells) -> Result<(Imported, Option<Password>)
     read.map_err(|problem| problem.errors().to_vec())
 }
 
-/// What is wrong with the names of a file's columns.
+/// The problems with the names of a file's columns.
 pub fn columns(people: People, names: &[String]) -> Vec<FieldProblem> {
     let cells: Cells = names.iter().map(|name| (name.clone(), Value::from("x"))).collect();
     let problems = row(people, &cells).map_or_else(|problems| problems, |_| Vec::new());

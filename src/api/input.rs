@@ -1,5 +1,5 @@
-//! What a request brings: its body, its query, its `Idempotency-Key`. Bodies are read whole, bounded, and understood only
-//! when the handler asks, so that who may not ask at all hears that first.
+//! A request's input: its body, its query, its `Idempotency-Key`. Bodies are read whole and bounded, and parsed only
+//! when the handler asks, so that a caller without permission hears that first.
 
 use crate::api::Context;
 use crate::api::extract::Extracting;
@@ -27,7 +27,7 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Of a body that is too large so much is read and thrown away: closing at once would cost a client our answer.
 const BODY_BYTES_DISCARDED_MAX: usize = 4 * BODY_BYTES_MAX;
 
-/// A quarter of a megabyte over a bad phone's network. Whoever sends slower holds a connection for nothing.
+/// A quarter of a megabyte over a bad phone's network. A slower client would only hold a connection.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -81,7 +81,7 @@ impl Body {
 }
 
 impl Body {
-    /// As they came, for whoever has to see whether they were signed.
+    /// The bytes as they came, for checking a signature.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -104,7 +104,7 @@ impl Body {
             return Ok(());
         }
         if self.coding == Coding::Unknown {
-            return refusal("Send the body as it is, or with Content-Encoding: gzip.");
+            return refusal("Send the body uncompressed, or with Content-Encoding: gzip.");
         }
         if !self.is_json {
             return refusal("Send JSON, with Content-Type: application/json.");
@@ -130,7 +130,7 @@ impl FromRequest for Body {
                 return Err(too_large());
             }
             let bytes = tokio::time::timeout(BODY_TIMEOUT, read(payload)).await;
-            let slow = |_| Problem::new(ErrorCode::BodyTooSlow, "The body did not come in time.");
+            let slow = |_| Problem::new(ErrorCode::BodyTooSlow, "The body did not arrive in time.");
             let bytes = bytes.map_err(slow)??;
             let bytes = if coding == Coding::Gzip { inflated(&bytes)? } else { bytes };
             Ok(Body { bytes: mended(bytes), is_json, coding })
@@ -150,7 +150,7 @@ async fn read(payload: Payload) -> Result<Bytes, Problem> {
     let mut body = BytesMut::new();
     let mut seen = 0;
     while let Some(chunk) = poll_fn(|cx| payload.as_mut().poll_next(cx)).await {
-        let chunk = chunk.map_err(|_| Problem::new(ErrorCode::BadRequest, "The body broke off."))?;
+        let chunk = chunk.map_err(|_| Problem::new(ErrorCode::BadRequest, "The body was cut off."))?;
         seen += chunk.len();
         if seen <= BODY_BYTES_MAX {
             body.extend_from_slice(&chunk);
@@ -175,17 +175,21 @@ fn inflated(packed: &[u8]) -> Result<Bytes, Problem> {
     match MultiGzDecoder::new(packed).take(bound).read_to_end(&mut body) {
         Ok(bytes) if bytes > BODY_BYTES_MAX => Err(too_large()),
         Ok(_) => Ok(body.into()),
-        Err(_) => {
-            Err(Problem::new(ErrorCode::BadRequest, "The body is not gzip, as its Content-Encoding says."))
-        }
+        Err(_) => Err(Problem::new(
+            ErrorCode::BadRequest,
+            "The body is not gzip, although its Content-Encoding says so.",
+        )),
     }
 }
 
 fn too_large() -> Problem {
-    Problem::new(ErrorCode::BodyTooLarge, format!("At most {BODY_BYTES_MAX} bytes are taken, uncompressed."))
+    Problem::new(
+        ErrorCode::BodyTooLarge,
+        format!("A body may have at most {BODY_BYTES_MAX} bytes, uncompressed."),
+    )
 }
 
-/// A query string as an object of texts. Of a name that stands twice the last counts.
+/// A query string as an object of texts. If a name appears twice, the last one counts.
 pub struct Query(pub Object);
 
 impl FromRequest for Query {
@@ -244,7 +248,7 @@ fn idempotency_key(req: &HttpRequest) -> Result<Option<String>, Problem> {
         Ok(key) if is_usable => Ok(Some(key.to_owned())),
         _ => {
             let detail =
-                format!("One key of 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible ASCII characters is taken.");
+                format!("Send one key of 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible ASCII characters.");
             Err(Problem::new(ErrorCode::InvalidIdempotencyKey, detail))
         }
     }

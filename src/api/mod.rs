@@ -33,6 +33,7 @@ mod health;
 mod host;
 pub mod import;
 mod input;
+mod log_in_limits;
 mod nearby;
 mod operators;
 mod orders;
@@ -82,7 +83,7 @@ pub use client_address::client_address;
 
 use self::problem::Problem;
 
-/// What handlers work with. Made once; every worker has the same.
+/// The services and settings of handlers. Made once; every worker has the same.
 pub struct Context {
     pub database: Database,
     /// How the database is.
@@ -97,12 +98,12 @@ pub struct Context {
     pub presence: Arc<Presence>,
     pub recorder: RecorderHandle,
     pub push: PushHandle,
-    /// Who tells of payments, if anybody does.
+    /// The payment service, if one is set up.
     pub payments: Option<Arc<dyn PaymentService>>,
     pub principals: Arc<Principals>,
     pub matcher: MatcherHandle,
     pub positions: Positions,
-    /// What operators read.
+    /// The log of operators' reads.
     pub reads: ReadLog,
     /// Every socket there is.
     pub reaper: Reaper,
@@ -113,7 +114,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// The drivers to whom an order would be given, and those who would be passed over.
+    /// The drivers who would be given an order, and those who would be passed over.
     async fn choose(&self, choose: Choose) -> Result<Vec<Considered>, Problem> {
         let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not there.");
         self.matcher.choose(choose).await.map_err(gone)
@@ -121,7 +122,7 @@ impl Context {
 
     /// The nearest available drivers.
     async fn search(&self, search: Nearest) -> Result<Vec<Candidate>, Problem> {
-        let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not there.");
+        let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not running.");
         self.matcher.nearest(search).await.map_err(gone)
     }
 
@@ -152,12 +153,12 @@ impl Context {
 /// How often an account or an address may log in or connect.
 pub struct Limiters {
     /// Whether there is such an account or not.
-    pub guesses: Guesses<auth::LoginKey, IpAddr>,
+    pub guesses: Guesses<log_in_limits::LoginKey, IpAddr>,
     pub logins_by_address: KeyedLimiter<IpAddr>,
     pub handshakes_by_account: KeyedLimiter<AccountId>,
     pub handshakes_by_address: KeyedLimiter<IpAddr>,
     pub push_by_caller: KeyedLimiter<push::CallerKey>,
-    /// What is sent by hand.
+    /// Limit on notifications sent by hand.
     pub push_by_customer: KeyedLimiter<CustomerId>,
 }
 

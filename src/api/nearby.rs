@@ -1,8 +1,8 @@
-//! `drivers/nearby`: who could come. Passengers see which vehicles are about and roughly where, not where a driver is
-//! exactly: nobody needs that before the driver is theirs.
+//! `drivers/nearby`: the drivers who could come. Passengers see which vehicles are about and roughly where, not a
+//! driver's exact position: nobody needs that before the driver is theirs.
 //!
-//! Invariant: a passenger's answer is made of rounded positions alone. Were the exact one compared with the radius, or did it
-//! decide who comes first, a few questions would tell it.
+//! Invariant: a passenger's answer is made of rounded positions alone. If the exact one were compared with the radius,
+//! or decided the order, a few questions would reveal it.
 
 use crate::actors::matcher::{Candidate, Nearest};
 use crate::api::answer::{Answered, json};
@@ -59,12 +59,13 @@ pub async fn nearby(ctx: web::Data<Context>, Caller(caller): Caller, query: Quer
     Ok(json(&NearbyDrivers { items: found.into_iter().map(|candidate| item(candidate, metres)).collect() }))
 }
 
-/// By what passengers know a driver on this day, so that an app moves what it has drawn: a number as drivers' own are, greater
-/// than any of them, and exact in JavaScript. With the same number for good, whoever asks often would know where somebody lives.
+/// The number by which passengers know a driver on this day, so that an app can move its marks: of the same kind as
+/// drivers' own ids, greater than any of them, and exact in JavaScript. If the number were permanent, frequent queries
+/// would reveal where a driver lives.
 fn of_the_day(tokens: &TokenKeys, driver: DriverId, day: NaiveDate) -> DriverId {
     const BIT: u64 = 1 << 52;
     let secret = tokens.fingerprint(format!("nearby:{driver}:{day}").as_bytes());
-    // FNV-1a. What it folds can't be guessed, and it need not hide anything itself.
+    // FNV-1a. Its input can't be guessed, so it need not hide anything itself.
     let folded = secret.bytes().fold(0xcbf2_9ce4_8422_2325, |folded: u64, byte| {
         (folded ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });

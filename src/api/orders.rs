@@ -1,4 +1,5 @@
-//! Orders by REST for the customers who asked for them: seen and called off. What drivers do with them is in `driver_app`.
+//! Orders by REST for the customers who requested them, who can see and cancel them. The drivers' side is in
+//! `driver_app`.
 
 use crate::actors::words;
 use crate::api::answer::{Answered, OK, decide, json, page, page_limit};
@@ -21,7 +22,7 @@ use crate::store::{Account, Conn, Driver};
 use actix_web::web;
 use chrono::{DateTime, Utc};
 
-/// What everybody is told of an order whose customer cancels it and says no more.
+/// The reason given when a customer cancels an order without one.
 const CALLED_OFF: &str = "Cancelled by the customer";
 
 /// `GET orders/mine`: the customer's own, newest first.

@@ -1,10 +1,10 @@
-//! `auth/password` and `auth/sessions`: what everybody may do about the own account, whatever their role.
+//! `auth/password` and `auth/sessions`: everybody's access to their own account, whatever their role.
 
 use crate::api::answer::{Answered, json, page, page_limit};
-use crate::api::auth::{begin_guess, limit_address};
 use crate::api::extract::Caller;
 use crate::api::fields::Fields;
 use crate::api::input::{Body, Query};
+use crate::api::log_in_limits::{begin_guess, limit_address};
 use crate::api::problem::Problem;
 use crate::api::{Context, limited_address, rules};
 use crate::contracts::access::SessionItem;
@@ -87,7 +87,7 @@ impl Cursor {
         let mut fields = Fields::of(&query.0);
         let after = fields.optional("cursor", |value: &Value| {
             let place = value.as_str().and_then(place_of);
-            place.ok_or_else(|| "must be the next_cursor of the page before".to_owned())
+            place.ok_or_else(|| "must be the next_cursor of the previous page".to_owned())
         });
         let limit = page_limit(&mut fields);
         fields.finish(|| Some(Self { after, limit }))

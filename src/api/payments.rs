@@ -1,12 +1,12 @@
-//! Payments by REST: for operators and their programs by the job, and the door by which a payment service tells of them. What may
-//! follow what is decided in `operations::payments`.
+//! Payments by REST: for operators and their programs by the job, and the webhook for payment services.
+//! `operations::payments` decides which change may follow which.
 
 use crate::actors::words;
 use crate::api::answer::{Answered, OK, decide, json};
 use crate::api::extract::Caller;
-use crate::api::fields::{FieldProblem, Fields, Object};
+use crate::api::fields::{Fields, Object};
 use crate::api::input::{Body, Once};
-use crate::api::problem::Problem;
+use crate::api::problem::{FieldProblem, Problem};
 use crate::api::{Context, rules};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::payment::{NoticeItem, Payment, PaymentHistory, Received};
@@ -19,7 +19,7 @@ use crate::providers::payments::{NotTaken, Verdict};
 use crate::store::PaymentNotice;
 use actix_web::{HttpRequest, web};
 
-/// What operators say of a payment when they make a job or change it.
+/// The payment terms that operators set when they make or change a job.
 pub fn terms(fields: &mut Fields<'_>) -> Terms {
     Terms {
         method: fields.optional("payment_method", rules::payment_method),
@@ -58,7 +58,7 @@ fn changed_terms(object: &Object) -> Result<Terms, Problem> {
     fields.finish(|| Some(terms))
 }
 
-/// `POST payments/webhook`: a payment service tells how far a payment is. Who signs for it may do no more than that.
+/// `POST payments/webhook`: a payment service reports the state of a payment. Its signature permits nothing else.
 pub async fn webhook(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Answered {
     let Some(service) = &ctx.payments else {
         let detail = "No payment service is set up here: PAYMENT_WEBHOOK_SECRET is not set.";
@@ -73,11 +73,8 @@ pub async fn webhook(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> A
         Ok(Verdict::Notice(notice)) => take(&ctx, notice).await,
         Ok(Verdict::NothingToUs) => Ok(json(&Received { received: true, taken: false })),
         Err(NotTaken::Unsigned) => {
-            log::warn!("a payment notice was refused: its signature is not good");
-            Err(Problem::new(
-                ErrorCode::InvalidSignature,
-                "Sign the body as it is agreed, with the time of now.",
-            ))
+            log::warn!("a payment notice was refused: its signature is not valid");
+            Err(Problem::new(ErrorCode::InvalidSignature, "Sign the body as agreed, with the current time."))
         }
         Err(NotTaken::Unreadable(problems)) => {
             log::warn!("a payment notice was refused: it can't be read fields={:?}", names(&problems));

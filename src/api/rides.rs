@@ -1,4 +1,4 @@
-//! Rides by REST, for passengers, drivers and operators. What a ride may become is decided in `operations::rides`.
+//! Rides by REST, for passengers, drivers and operators. `operations::rides` decides what a ride may become.
 
 use crate::actors::driven::driven_m;
 use crate::actors::recorder::Full;
@@ -157,7 +157,7 @@ pub async fn accept(
     decide_and_add(&ctx, key, OK, accept, move |conn| passenger(conn, &theirs, driver)).await
 }
 
-/// Whom the driver of a ride calls.
+/// The contact for the driver of a ride.
 fn passenger(
     conn: &mut Conn<'_>,
     id: &RideId,

@@ -1,4 +1,4 @@
-//! All routes together on a database with the demo data: the shapes, the refusals, and what is kept between requests.
+//! All routes together on a database with the demo data: the shapes, the refusals, and the state between requests.
 
 use crate::actors::foundation::Foundation;
 use crate::actors::matcher;
@@ -387,7 +387,7 @@ async fn each_door_opens_for_its_roles_alone() {
         assert_eq!(stranger.headers.get(WWW_AUTHENTICATE).unwrap(), "Bearer");
         server.get("not.a.token", path).await.expect(401);
     }
-    // Who may not ask hears that, whatever they send.
+    // A caller without permission hears that, whatever they send.
     server.send(request("POST", "", "/api/v1/admin/orders").set_payload("{")).await.expect(401);
     server.clock.advance(TimeDelta::seconds(3605));
     server.get(&admin, "/api/v1/admin/orders").await.expect(401);

@@ -1,5 +1,5 @@
-//! What a field may be: one rule for each kind. A rule gives the value in a type that can't be wrong, or says in a few
-//! words what is expected; it never repeats what was sent, which may be a secret.
+//! The rules for fields, one for each kind. A rule returns the value in a type that can't be wrong, or says in a few
+//! words what is expected; it never repeats the input, which may be a secret.
 
 use crate::contracts::number::{integer, integer_or_text, number_of_text, number_or_text};
 use crate::contracts::quantity::{DISTANCE_KM, DURATION_MINUTES, kilometres, minutes};
@@ -40,7 +40,7 @@ pub fn reason(value: &Value) -> Result<String, String> {
 /// An address of a ride, where its positions say enough: of what can't be shown whole the beginning is, as on the matching
 /// app's socket.
 pub fn ride_address(value: &Value) -> Result<String, String> {
-    let text = value.as_str().ok_or_else(|| "must be a text".to_owned())?;
+    let text = value.as_str().ok_or_else(|| "must be a string".to_owned())?;
     Ok(shown_part(text, ADDRESS_CHARS_MAX).unwrap_or_default())
 }
 
@@ -70,7 +70,7 @@ pub fn stars(value: &Value) -> Result<Stars, String> {
 }
 
 fn text(value: &Value, chars_max: usize) -> Result<String, String> {
-    let expected = || format!("must be a text of 1 to {chars_max} characters");
+    let expected = || format!("must be a string of 1 to {chars_max} characters");
     let text = value.as_str().ok_or_else(expected)?;
     if text.trim().is_empty() || text.chars().count() > chars_max {
         return Err(expected());
@@ -82,12 +82,12 @@ fn text(value: &Value, chars_max: usize) -> Result<String, String> {
 }
 
 pub fn claimed_password(value: &Value) -> Result<Password, String> {
-    value.as_str().map(Password::claimed).ok_or_else(|| "must be a text".to_owned())
+    value.as_str().map(Password::claimed).ok_or_else(|| "must be a string".to_owned())
 }
 
 /// A token, opaque here.
 pub fn opaque(value: &Value) -> Result<String, String> {
-    value.as_str().map(str::to_owned).ok_or_else(|| "must be a text".to_owned())
+    value.as_str().map(str::to_owned).ok_or_else(|| "must be a string".to_owned())
 }
 
 pub fn username(value: &Value) -> Result<Username, String> {
@@ -100,7 +100,7 @@ pub fn phone_number(value: &Value) -> Result<PhoneNumber, String> {
 
 /// A password that is to be set.
 pub fn password(value: &Value) -> Result<Password, String> {
-    let text = value.as_str().ok_or_else(|| "must be a text".to_owned())?;
+    let text = value.as_str().ok_or_else(|| "must be a string".to_owned())?;
     Password::new(text).map_err(|rule| rule.to_string())
 }
 
@@ -188,7 +188,7 @@ pub fn time_zone(value: &Value) -> Result<Tz, String> {
     zone.ok_or_else(|| "must be a time zone such as Africa/Douala".to_owned())
 }
 
-/// What a driver wants, in the words of `driver/status`.
+/// A driver's wish, in the words of `driver/status`.
 pub fn wants(value: &Value) -> Result<Wants, String> {
     let word = value.as_str().map(str::to_ascii_lowercase);
     word.and_then(|word| Wants::from_wire(&word))

@@ -27,8 +27,9 @@ pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller) -> Answered {
     }))
 }
 
-/// `POST auth/totp`: the secret for an authenticator app, which `auth/totp/confirm` puts in force. Whoever finds a console open must
-/// not be able to take it over, so the password is asked for, and a code where there is a second factor already.
+/// `POST auth/totp`: the secret for an authenticator app, which `auth/totp/confirm` activates. Somebody who finds a
+/// console open must not be able to take it over, so the password is required, and a code if there is a second factor
+/// already.
 pub async fn enrol(
     ctx: web::Data<Context>,
     req: HttpRequest,
@@ -93,7 +94,7 @@ pub fn not_with(ctx: &Context, checked: Checked) -> Problem {
     match checked {
         Checked::Good | Checked::Wrong => Problem::new(
             ErrorCode::WrongCode,
-            "Send the code that the app shows now, or a recovery code that was not used.",
+            "Send the code that the app shows now, or an unused recovery code.",
         ),
         Checked::Blocked(wait) => {
             ctx.metrics.logins_limited.increment(1);

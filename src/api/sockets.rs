@@ -1,5 +1,5 @@
-//! The doors of the sockets: who comes in, on which contract. The handshake completes before any 4xxx close, because an
-//! app can't see a code on a refused one.
+//! The doors of the sockets: they decide who is let in, for each contract. The handshake completes before any 4xxx
+//! close, because an app can't see a code on a refused one.
 
 mod ride_matching;
 
@@ -33,10 +33,11 @@ use std::time::{Duration, Instant};
 const HANDSHAKE: &str = "This address wants a WebSocket handshake: a GET without a body, with Connection: Upgrade, \
     Upgrade: websocket, Sec-WebSocket-Version: 13 and a Sec-WebSocket-Key of 16 bytes in base64.";
 
-/// When to come again where as many sockets of an address are open as may be: some of them will have been found dead by then.
+/// When to try again if an address has reached its limit of open sockets: some of them will have been found dead by
+/// then.
 const STRANGERS_RETRY_AFTER: RetryAfter = RetryAfter::new(Duration::from_secs(10));
 
-/// What the doors share.
+/// The state that the doors share.
 pub struct Sockets {
     pub clients: Arc<ClientContext>,
     pub driver_limits: Arc<TransportLimits>,
@@ -97,7 +98,7 @@ pub(super) async fn connect(
     }
 }
 
-/// What the doors of all contracts have in common.
+/// The common part of the doors of all contracts.
 struct Door {
     contract: Contract,
     req: HttpRequest,
@@ -112,7 +113,7 @@ struct Known {
 }
 
 impl Door {
-    /// Who the token is, if anybody. The address's limit comes before: asking costs a read.
+    /// The token's account, if it is valid. The address's limit is checked first, since this costs a read.
     async fn known(&self) -> Result<Option<Known>, Problem> {
         let limiter = &self.context.limiters.handshakes_by_address;
         if let Err(wait) = limiter.check(address_key(self.address()), Instant::now()) {
@@ -185,7 +186,7 @@ impl Door {
         })
     }
 
-    /// What sessions and the framework say with a bare status is said as everywhere.
+    /// Turns bare statuses from sessions and the framework into the usual problems.
     fn answered(
         &self,
         answer: Result<HttpResponse, actix_web::Error>,
@@ -225,7 +226,8 @@ impl Door {
     }
 }
 
-/// What the client named. What is no number names no event of ours: the client is told that it can't resume from there.
+/// The event number that the client named. Anything but a number names no event of ours: the client is told that it
+/// can't resume from there.
 fn last_event_id(query: &Query) -> Option<EventId> {
     let text = query.0.get("last_event_id").and_then(Value::as_str)?;
     Some(EventId(whole::of_text(text).unwrap_or(-1)))

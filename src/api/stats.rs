@@ -1,4 +1,4 @@
-//! `ws/stats`: how much is going on, for the apps' status pages.
+//! `ws/stats`: current numbers for the apps' status pages.
 
 use crate::api::Context;
 use crate::api::answer::{Answered, json};

@@ -1,5 +1,5 @@
-//! `fleetwire admin`: who may be let in, for an operator who is locked out of everything. Runs beside a server, which closes the
-//! sockets of what was revoked within a second or two.
+//! `fleetwire admin`: manages access, also for an operator who is locked out of everything. It runs next to a server,
+//! which closes the sockets of revoked sessions within a second or two.
 
 use crate::app::cli::{Admin, Sessions};
 use crate::app::{Foundation, Outcome, local_user, say};
@@ -150,7 +150,9 @@ async fn anybody(database: &Database, name: &str) -> Result<Account, Box<dyn Err
     let login = Login::Username(name.to_owned());
     let found: Result<Option<Account>, StoreError> =
         database.read(move |conn| authentication::find_login(conn, &login)).await;
-    Ok(found?.filter(|account| !account.is_guest).ok_or_else(|| format!("nobody is called {name:?}"))?)
+    Ok(found?
+        .filter(|account| !account.is_guest)
+        .ok_or_else(|| format!("there is no account named {name:?}"))?)
 }
 
 async fn program(database: &Database, name: &str) -> Result<Account, Box<dyn Error>> {

@@ -22,7 +22,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the server (also what runs without a subcommand)
+    /// Run the server (the default without a subcommand)
     Serve,
     /// Bring the database's schema up to date
     Migrate,
@@ -30,32 +30,32 @@ pub enum Command {
     Seed(Seed),
     /// Print an access token for testing, alone on its line
     Token(Token),
-    /// Manage operators, and let anybody in again or no longer; takes effect on a running server within seconds
+    /// Manage operators, and suspend or unlock accounts; takes effect on a running server within seconds
     Admin {
         #[command(subcommand)]
         command: Admin,
     },
-    /// Make accounts from a CSV file, or change those that are here already
+    /// Make accounts from a CSV file, or change existing ones
     Import {
         #[command(subcommand)]
         people: Import,
     },
-    /// Show all that is held of a person, or take them out of it
+    /// Print all data about a person, or erase it
     Person {
         #[command(subcommand)]
         command: PersonCommand,
     },
-    /// Remove what has been kept longer than its retention
+    /// Remove data that is older than its retention
     Prune,
-    /// Copy the SQLite database to a new file, also beside a running server
+    /// Copy the SQLite database to a new file, even while a server is running
     Backup {
-        /// Where the copy goes; readable for its owner alone
+        /// Path of the copy, which only its owner can read
         #[arg(value_name = "FILE")]
         copy: PathBuf,
     },
-    /// Put a backup in the place of the SQLite database; the one that is there is kept
+    /// Replace the SQLite database with a backup; the replaced one is kept
     Restore {
-        /// What `fleetwire backup` made, or another whole copy
+        /// A copy made by `fleetwire backup`, or another complete one
         #[arg(value_name = "BACKUP")]
         backup: PathBuf,
     },
@@ -63,16 +63,16 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 pub enum PersonCommand {
-    /// Print all that is held of a person, as JSON
+    /// Print all data about a person, as JSON
     Export {
         #[command(flatten)]
         whom: Whom,
     },
-    /// Take a person out of the database, with no server running on it; their jobs stay, without them
+    /// Erase a person from the database, with no server running on it; their jobs stay, without their data
     Erase {
         #[command(flatten)]
         whom: Whom,
-        /// It can't be undone
+        /// Confirm the erasure, which can't be undone
         #[arg(long)]
         yes: bool,
     },
@@ -108,23 +108,23 @@ pub enum Import {
 
 #[derive(Debug, Args)]
 pub struct ImportFile {
-    /// With the names of the fields in its first line; username, name and phone_number are needed
+    /// CSV file with the names of the fields in its first line; username, name and phone_number are required
     #[arg(value_name = "FILE.csv")]
     pub file: PathBuf,
-    /// Say what would be done, or all that is wrong, and write nothing
+    /// Report what would be done, or all that is wrong, and write nothing
     #[arg(long)]
     pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Seed {
-    /// So many more drivers, around a city
+    /// Number of further drivers to make, around a city
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub drivers: usize,
-    /// So many more customers
+    /// Number of further customers to make
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub customers: usize,
-    /// Take the demo accounts away
+    /// Remove the demo accounts
     #[arg(long, conflicts_with_all = ["drivers", "customers"])]
     pub remove: bool,
 }
@@ -142,16 +142,16 @@ pub struct Token {
     /// The operator with the lowest id
     #[arg(long)]
     pub admin: bool,
-    /// A program of the operator's; its account is made at the first token
+    /// One of the operator's programs; its account is made with its first token
     #[arg(long, value_name = "NAME")]
     pub service: Option<String>,
-    /// What the program may do, where that is not what programs do: a dispatcher or a viewer
+    /// The program's role, unless it is a service: dispatcher or viewer
     #[arg(long, value_name = "ROLE", conflicts_with_all = ["driver", "customer", "admin"], value_parser = program_role)]
     pub role: Option<Role>,
-    /// How a program's or an operator's token is called where it is listed
+    /// Name under which a program's or an operator's token is listed
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["driver", "customer"])]
     pub name: Option<String>,
-    /// How long the token is good for
+    /// How many seconds the token is valid
     #[arg(long, value_name = "N")]
     pub ttl_secs: Option<u32>,
 }
@@ -160,10 +160,10 @@ pub struct Token {
 pub enum Admin {
     /// Make an operator; the password is read from standard input
     Create {
-        /// What they log in with
+        /// User name to log in with
         #[arg(long, value_name = "NAME")]
         username: String,
-        /// What they may do: admin, dispatcher (gives and takes work, changes no account) or viewer (sees no numbers)
+        /// Role: admin, dispatcher (gives and takes work, changes no account) or viewer (sees no phone numbers)
         #[arg(long, value_name = "ROLE", default_value = "admin", value_parser = operator_role)]
         role: Role,
     },
@@ -175,18 +175,18 @@ pub enum Admin {
     Password {
         #[command(flatten)]
         of: Account,
-        /// Make one up instead and print it: it is good for one time, to set another one
+        /// Generate a one-time password and print it instead: it serves once, to set a new one
         #[arg(long)]
         one_time: bool,
     },
-    /// Take an operator's second factor away; their sessions end
+    /// Remove an operator's second factor; their sessions end
     TotpReset(Account),
-    /// What an account is let in with: its log-ins
+    /// List or end an account's log-ins
     Sessions {
         #[command(subcommand)]
         command: Sessions,
     },
-    /// What a program is let in with: the tokens that were made for it
+    /// List or revoke the tokens that were made for a program
     Tokens {
         #[command(subcommand)]
         command: Sessions,
@@ -195,17 +195,17 @@ pub enum Admin {
 
 #[derive(Debug, Subcommand)]
 pub enum Sessions {
-    /// One on each line: id, when it began, when it was last used, until when it is good, name
+    /// Print one per line: id, begin, last use, expiry, name
     List(Account),
     /// End one of them, or all
     #[command(group(ArgGroup::new("which").args(["id", "all"]).required(true)))]
     Revoke {
         #[command(flatten)]
         of: Account,
-        /// As the list has it
+        /// Its id in the list
         #[arg(value_name = "ID")]
         id: Option<Uuid>,
-        /// And every other token of the account
+        /// All of them, and every other token of the account
         #[arg(long)]
         all: bool,
     },
@@ -213,7 +213,7 @@ pub enum Sessions {
 
 #[derive(Debug, Args)]
 pub struct Account {
-    /// What they log in with: a user name or a phone number; of a program its name, as service:NAME where it may be anybody's
+    /// User name or phone number; for a program its name, or service:NAME where a person may have the same name
     #[arg(value_name = "NAME")]
     pub name: String,
 }

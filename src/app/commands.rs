@@ -1,4 +1,4 @@
-//! The subcommands that run beside a server, or without one.
+//! The subcommands that run next to a server, or without one.
 
 use crate::app::cli::{IdRange, Seed, Token};
 use crate::app::{
@@ -39,7 +39,7 @@ pub fn migrate(settings: &Settings) -> Outcome {
     let jobs = settle_currency(settings)?;
     if jobs > 0 {
         let currency = settings.region.currency;
-        say(&format!("The amounts of {jobs} jobs were without a currency and are in {currency} now."))?;
+        say(&format!("The amounts of {jobs} jobs had no currency and are now in {currency}."))?;
     }
     Ok(())
 }
@@ -57,7 +57,7 @@ async fn seed_database(settings: &Settings, database: &Database, options: Seed) 
         return say(&format!("Removed {removed} demo accounts; their open orders are cancelled."));
     }
     if settings.profile == Profile::Production {
-        return Err("demo data has no place in production; `fleetwire seed --remove` takes it away".into());
+        return Err("demo data is not allowed in production; remove it with `fleetwire seed --remove`".into());
     }
     let hash = hash_now(&Password::new(seeding::DEMO_PASSWORD)?)?;
     let demo_hash = hash.clone();
@@ -177,7 +177,7 @@ async fn principals(database: &Database, options: &Token) -> Result<Vec<Principa
         };
     }
     let admin: Option<Principal> = database.read(accounts::first_admin).await?;
-    let admin = admin.ok_or("there is no operator yet; make one with `fleetwire admin create`")?;
+    let admin = admin.ok_or("there is no operator yet; create one with `fleetwire admin create`")?;
     let call =
         Call { subject: Some(AuditSubject::account(admin.account)), ..Call::local(local_user(), "token") };
     let recorded: Result<(), StoreError> = database.write(move |tx| audit::record(tx, &call)).await;

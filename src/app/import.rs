@@ -1,6 +1,6 @@
-//! `fleetwire import`: brings people in from a CSV file, beside a running server. Everything that is wrong with the file is
-//! said at once, with its line, and then nothing is written. What is written goes in steps, between which a server decides;
-//! whatever breaks it off, the same file may be brought in again.
+//! `fleetwire import`: brings people in from a CSV file, even while a server runs. If anything is wrong with the file,
+//! all of it is reported at once, with its line, and nothing is written. Rows are written in steps, so that a server
+//! can decide in between; after an interruption the same file may be imported again.
 
 mod sheet;
 
@@ -42,7 +42,7 @@ async fn bring_in(database: &Database, people: People, rows: Vec<Row>, is_dry: b
     let (changed, what) = (rows.len() - new, word(people));
     if is_dry {
         return say(&format!(
-            "Nothing is wrong with it. It would make {new} {what} and change {changed} that are here already."
+            "The file is valid. It would make {new} {what} and change {changed} existing ones."
         ));
     }
     let rows = with_passwords(rows, &known)?;
@@ -60,7 +60,7 @@ async fn bring_in(database: &Database, people: People, rows: Vec<Row>, is_dry: b
             format!("{error}; the first {done} rows are written, and the same file may be brought in again")
         })?;
     }
-    say(&format!("Made {new} {what} and changed {changed} that were here already."))
+    say(&format!("Made {new} {what} and changed {changed} existing ones."))
 }
 
 fn word(people: People) -> &'static str {
@@ -103,7 +103,7 @@ fn twice(rows: &[Row]) -> Vec<Wrong> {
         let unique = [Some(("username", person.username.as_str())), number, external_id];
         for (field, value) in unique.into_iter().flatten() {
             if let Some(first) = seen.get(&(field, value)) {
-                let message = format!("is that of line {first}, too");
+                let message = format!("is already on line {first}");
                 wrong.push(Wrong { line: row.line, field: Some(field.to_owned()), message });
             } else {
                 seen.insert((field, value), row.line);

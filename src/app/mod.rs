@@ -1,4 +1,4 @@
-//! The composition root: the command line, what each subcommand needs, and the server put together.
+//! The composition root: the command line, the parts that each subcommand needs, and the server.
 
 mod admin;
 mod capacity;
@@ -67,7 +67,7 @@ fn failed(why: &str) -> ExitCode {
 fn say(text: &str) -> Outcome {
     let mut out = std::io::stdout().lock();
     let said = writeln!(out, "{text}").and_then(|()| out.flush());
-    said.map_err(|error| format!("standard output can't be written to: {error}").into())
+    said.map_err(|error| format!("can't write to standard output: {error}").into())
 }
 
 async fn run(command: Command, settings: Settings) -> Outcome {

@@ -1,4 +1,5 @@
-//! `fleetwire person export` and `fleetwire person erase`: what admins do by REST, for whoever has the database at hand.
+//! `fleetwire person export` and `fleetwire person erase`: the same as admins can do by REST, for those with access to
+//! the database.
 
 use crate::app::cli::{PersonCommand, Whom};
 use crate::app::{Foundation, Outcome, local_user, place, say};
@@ -21,7 +22,7 @@ pub async fn person(settings: &Settings, command: PersonCommand) -> Outcome {
     let outcome = match command {
         PersonCommand::Export { whom } => export(&foundation, whom).await,
         PersonCommand::Erase { whom, yes: true } => erase(&foundation.database, whom.person()).await,
-        PersonCommand::Erase { .. } => Err("this can't be undone; say --yes if it is meant".into()),
+        PersonCommand::Erase { .. } => Err("this can't be undone; confirm it with --yes".into()),
     };
     foundation.database.close();
     outcome

@@ -1,4 +1,4 @@
-//! The server: its parts made in order, and torn down in reverse.
+//! The server: makes its parts in order, and tears them down in reverse.
 
 use crate::actors::entrance::Entrance;
 use crate::actors::session::client::{ClientContext, SearchLimits};
@@ -62,7 +62,7 @@ pub async fn serve(settings: Settings) -> Outcome {
     actix_web::rt::spawn(hangups.reload(tls));
     let jobs = settle_currency(&settings)?;
     if jobs > 0 {
-        log::info!("amounts without a currency are in {} now jobs={jobs}", settings.region.currency);
+        log::info!("amounts without a currency are now in {} jobs={jobs}", settings.region.currency);
     }
     let prepared = push::prepare(&settings, &foundation)?;
     let log_ins = start_up::prepare(&settings, &foundation).await?;
@@ -75,7 +75,7 @@ pub async fn serve(settings: Settings) -> Outcome {
     guard.end();
     let patience = STOP_TIMEOUT.saturating_sub(stopping_since.elapsed()).max(DATABASE_TIMEOUT_MIN);
     if !database.close_within(patience) {
-        log::error!("the database did not answer; what it was asked last may be done or not");
+        log::error!("the database did not answer; its last operations may or may not have been done");
     }
     log::info!("stopped");
     outcome.map(drop)

@@ -1,4 +1,4 @@
-//! What is checked and prepared before the first client is let in, and what is said about it.
+//! The checks and preparations before the first client is let in, and the messages about them.
 
 use crate::app::tls::Tls;
 use crate::app::{Foundation, outside_key, say};
@@ -51,7 +51,7 @@ pub async fn prepare(settings: &Settings, foundation: &Foundation) -> Result<Log
     if settings.profile == Profile::Production {
         if let Some(account) = demo.first() {
             return Err(format!(
-                "the demo account {} is enabled, and its password is known to everybody; \
+                "the demo account {} is enabled, and its password is public; \
                  `fleetwire seed --remove` takes the demo accounts away",
                 account.username
             )
@@ -111,11 +111,11 @@ pub fn warn_of_what_is_open(settings: &Settings) {
     if listen.trusted_proxies.is_empty() && listen.client_address_header != ClientAddressHeader::XForwardedFor
     {
         log::warn!(
-            "CLIENT_ADDRESS_HEADER is not looked at, since TRUSTED_PROXIES is not set: name the proxies that may say it"
+            "CLIENT_ADDRESS_HEADER is ignored because TRUSTED_PROXIES is not set: name the proxies that may send it"
         );
     }
     if settings.notifications.allow_anonymous {
-        log::info!("push without a token is allowed to this machine ALLOW_ANONYMOUS_PUSH=true");
+        log::info!("push without a token is allowed from this machine ALLOW_ANONYMOUS_PUSH=true");
     }
     let rides = settings.anonymous_rides;
     if !rides.allowed {
@@ -127,7 +127,7 @@ pub fn warn_of_what_is_open(settings: &Settings) {
     };
     log::log!(level, "rides without a token are allowed ALLOW_ANONYMOUS_RIDES=true");
     if rides.key == RideKeyRule::Optional {
-        log::log!(level, "whoever knows the id of such a ride is let in as its passenger RIDE_KEY=optional");
+        log::log!(level, "anyone who knows such a ride's id is let in as its passenger RIDE_KEY=optional");
     }
 }
 
@@ -138,7 +138,7 @@ pub fn announce(settings: &Settings, addresses: &[SocketAddr], log_ins: &LogIns)
     // A text takes all that it is given.
     let _ = write_announcement(&mut text, settings, addresses, log_ins);
     if let Err(error) = say(text.trim_end()) {
-        log::warn!("nobody is told where the server is: {error}");
+        log::warn!("can't announce the server's addresses: {error}");
     }
 }
 
@@ -157,7 +157,7 @@ fn write_announcement(
     if let SecretSource::KeptIn(path) = &settings.tokens.secret {
         writeln!(
             out,
-            "  secret    {}, made at the first start; whoever has it can be anybody",
+            "  secret    {}, made at the first start; anyone who has it can impersonate any account",
             path.display()
         )?;
     }
@@ -171,7 +171,7 @@ fn write_announcement(
             writeln!(out, "  accounts  no operator yet")?;
             return writeln!(
                 out,
-                "Try next:   fleetwire admin create --username NAME, the password on standard input"
+                "Try next:   fleetwire admin create --username NAME, with the password on standard input"
             );
         }
         LogIns::Demo => writeln!(
@@ -181,7 +181,7 @@ fn write_announcement(
         )?,
         LogIns::DemoWithAdmin(password) => writeln!(
             out,
-            "  accounts  admin (password {password}, for this run; others than this machine can connect),\n            \
+            "  accounts  admin (password {password}, for this run only, since other machines can connect),\n            \
              driver1, driver2, driver3, driver123, passenger1, customer123 (password {})",
             seed::DEMO_PASSWORD
         )?,

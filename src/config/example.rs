@@ -5,9 +5,9 @@ use super::table::{SETTINGS, Setting};
 const COLUMNS: usize = 100;
 
 const HEAD: &str = "\
-# Fleetwire's settings. Copy this file to .env and change what should differ: every line stands here with its default.
-# Variables of the environment go before the lines of .env. An empty value is the same as none.
-# A value may stand in 'single' or in \"double\" quotes; nothing in it is substituted.
+# Fleetwire's settings. Copy this file to .env and change what should differ: every line shows its default.
+# Environment variables take precedence over .env. An empty value is the same as none.
+# A value may be in 'single' or in \"double\" quotes; nothing in it is substituted.
 ";
 
 /// The text of `.env.example`.

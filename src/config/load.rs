@@ -1,4 +1,5 @@
-//! From values to [`Settings`]: one function for each group, and the checks of what is right by itself and wrong together.
+//! From values to [`Settings`]: one function for each group, and checks for values that are valid alone but not
+//! together.
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -102,7 +103,7 @@ fn addresses(text: &str) -> Result<Vec<SocketAddr>, String> {
     })?;
     for (at, address) in addresses.iter().enumerate() {
         if address.port() != 0 && addresses[..at].contains(address) {
-            return Err(format!("each address once, and {address} is there twice"));
+            return Err(format!("each address once, and {address} appears twice"));
         }
     }
     Ok(addresses)

@@ -1,8 +1,8 @@
-//! The settings: read once at start from the environment and `.env`, checked as a whole, and handed out in groups. All that is
-//! wrong is said at once. Reading is pure (the values come through a look-up function); files named by settings are opened
-//! by [`from_environment`] and by those who use them.
+//! The settings: read once at start from the environment and `.env`, checked as a whole, and handed out in groups. All
+//! problems are reported at once. Reading is pure (the values come through a look-up function); files named by settings
+//! are opened by [`from_environment`] and by their users.
 //!
-//! Invariant: a [`Settings`] that exists can work; no part of it shows a secret.
+//! Invariant: a [`Settings`] that exists is usable; no part of it shows a secret.
 
 pub mod env_file;
 mod example;
@@ -336,7 +336,7 @@ pub fn from_environment() -> Result<Settings, SettingsProblems> {
     for name in
         file.keys().filter(|name| *name != "RUST_LOG" && !SETTINGS.iter().any(|known| known.name == **name))
     {
-        log::warn!(".env names {name}, which is no setting of this version");
+        log::warn!(".env names {name}, which is not a setting of this version");
     }
     let mut environment = HashMap::new();
     for setting in SETTINGS.iter() {

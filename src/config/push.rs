@@ -1,5 +1,5 @@
-//! The settings of the push services: who we are to them, where they are, and how much we send at a time. A service without
-//! credentials is none; half of its credentials is a problem.
+//! The settings of the push services: our credentials, their addresses, and how much we send at a time. A service
+//! without credentials is not used; half of its credentials is a problem.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -254,7 +254,7 @@ fn header_text(text: &str) -> Result<SecretText, String> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(SecretText(text.to_owned()))
     } else {
-        Err("an access token: printable ASCII with no blanks".to_owned())
+        Err("an access token: printable ASCII without spaces".to_owned())
     }
 }
 

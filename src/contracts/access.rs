@@ -1,4 +1,4 @@
-//! Who may be let in, and with what: the shapes of answers about operators, programs, log-ins and passwords.
+//! Access: the shapes of answers about operators, programs, log-ins and passwords.
 
 use crate::contracts::time::WireTime;
 use crate::domain::role::Role;

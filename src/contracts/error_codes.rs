@@ -52,38 +52,38 @@ error_codes! {
     BadRequest, "bad_request", 400, No, "The request can't be read";
     NotJson, "not_json", 400, No, "The body is not JSON";
     InvalidIdempotencyKey, "invalid_idempotency_key", 400, No, "The Idempotency-Key can't be used";
-    BodyTooSlow, "body_too_slow", 408, Later, "The body did not come in time";
+    BodyTooSlow, "body_too_slow", 408, Later, "The body did not arrive in time";
     BodyTooLarge, "body_too_large", 413, No, "The body is too large";
-    MisdirectedRequest, "misdirected_request", 421, No, "The server does not answer under this name";
-    UnsupportedMediaType, "unsupported_media_type", 415, No, "The body has another media type than application/json";
+    MisdirectedRequest, "misdirected_request", 421, No, "The server does not answer to this host name";
+    UnsupportedMediaType, "unsupported_media_type", 415, No, "The body's media type is not application/json";
     InvalidFields, "invalid_fields", 422, No, "Fields are missing or wrong";
-    IdempotencyKeyReused, "idempotency_key_reused", 422, No, "The Idempotency-Key was used with another request";
+    IdempotencyKeyReused, "idempotency_key_reused", 422, No, "The Idempotency-Key was already used for a different request";
 
     // Only on sockets.
-    InvalidMessage, "invalid_message", 400, No, "The message is not what its contract says";
+    InvalidMessage, "invalid_message", 400, No, "The message does not match its contract";
     UnknownType, "unknown_type", 400, No, "The message has an unknown type";
-    InvalidPosition, "invalid_position", 422, No, "The position is not on earth";
-    PositionAdjusted, "position_adjusted", 422, No, "The position was taken without what can't be read of it";
-    RateLimited, "rate_limited", 429, Later, "Asked too often";
-    Busy, "busy", 503, Later, "The server can't take it over just now";
+    InvalidPosition, "invalid_position", 422, No, "The position is missing or out of range";
+    PositionAdjusted, "position_adjusted", 422, No, "The position was accepted without its unreadable fields";
+    RateLimited, "rate_limited", 429, Later, "Too many messages in a short time";
+    Busy, "busy", 503, Later, "The server can't accept it right now";
 
     // Who asks.
     Unauthorized, "unauthorized", 401, No, "An access token is missing, wrong or expired";
     WrongCredentials, "wrong_credentials", 401, No, "User name, phone number or password is wrong";
     InvalidRefreshToken, "invalid_refresh_token", 401, No, "The refresh token is not valid";
-    InvalidSignature, "invalid_signature", 401, No, "The request is not signed as it must be";
+    InvalidSignature, "invalid_signature", 401, No, "The request's signature is missing or wrong";
     Forbidden, "forbidden", 403, No, "This account may not do that";
-    RegistrationDisabled, "registration_disabled", 403, No, "Accounts are made by the operator here";
+    RegistrationDisabled, "registration_disabled", 403, No, "Only an operator can create accounts here";
     WrongPassword, "wrong_password", 403, No, "The old password is wrong";
-    NewPasswordRequired, "new_password_required", 403, No, "The password is for one time, to set another one";
-    CodeRequired, "code_required", 403, No, "A code of the second factor is needed";
-    WrongCode, "wrong_code", 403, No, "The code is wrong, or was used";
+    NewPasswordRequired, "new_password_required", 403, No, "The one-time password must be replaced with a new one";
+    CodeRequired, "code_required", 403, No, "A second-factor code is required";
+    WrongCode, "wrong_code", 403, No, "The code is wrong or was already used";
     SecondFactorRequired, "second_factor_required", 403, No, "Operators need a second factor here";
     TooManyRequests, "too_many_requests", 429, Later, "Too many attempts";
-    TooManyOpenJobs, "too_many_open_jobs", 429, Later, "As many jobs are open as may be";
+    TooManyOpenJobs, "too_many_open_jobs", 429, Later, "The limit of open jobs is reached";
 
     // What is asked for.
-    NotFound, "not_found", 404, No, "There is no such thing";
+    NotFound, "not_found", 404, No, "There is no such resource";
     MethodNotAllowed, "method_not_allowed", 405, No, "The method is not allowed here";
     OrderState, "order_state", 409, No, "The order's state does not allow it";
     RideState, "ride_state", 409, No, "The ride's state does not allow it";
@@ -92,28 +92,28 @@ error_codes! {
     NotCash, "not_cash", 409, No, "The job is not paid in cash";
     RideTaken, "ride_taken", 409, No, "Another driver has the ride";
     OfferEnded, "offer_ended", 409, No, "The offer of the ride has ended";
-    AlreadyRated, "already_rated", 409, No, "The ride was rated before";
+    AlreadyRated, "already_rated", 409, No, "The ride has already been rated";
     DriverSuspended, "driver_suspended", 409, No, "The driver is suspended";
     DriverBusy, "driver_busy", 409, Later, "The driver is on a ride or a service";
     DriverFull, "driver_full", 409, Later, "The driver holds as many jobs as allowed";
-    RoomFull, "room_full", 409, Later, "Too many follow this ride";
+    RoomFull, "room_full", 409, Later, "Too many connections follow this ride";
     TooManyRides, "too_many_rides", 409, No, "The connection follows too many rides";
     NoDrivers, "no_drivers", 409, Later, "No available driver was found";
     UsernameTaken, "username_taken", 409, No, "The user name is taken";
     PhoneNumberTaken, "phone_number_taken", 409, No, "The phone number is taken";
     OpenJobs, "open_jobs", 409, No, "The person has open jobs";
     ExternalIdTaken, "external_id_taken", 409, No, "The external id is taken";
-    OwnPassword, "own_password", 409, No, "One's own password is changed with the old one";
-    NoEnrolment, "no_enrolment", 409, No, "No second factor waits to be confirmed";
-    OwnFactor, "own_factor", 409, No, "One's own second factor is changed with a code of it";
-    LastAdmin, "last_admin", 409, No, "Nobody would be left who may administer";
+    OwnPassword, "own_password", 409, No, "Changing your own password requires the old one";
+    NoEnrolment, "no_enrolment", 409, No, "No second factor is waiting to be confirmed";
+    OwnFactor, "own_factor", 409, No, "Changing your own second factor requires a code from it";
+    LastAdmin, "last_admin", 409, No, "At least one admin must remain";
     NoPickupPosition, "no_pickup_position", 422, No, "The order has no pickup position to search from";
-    PaymentMismatch, "payment_mismatch", 422, No, "Amount or currency are not the job's";
-    OrderTwice, "order_twice", 422, No, "An order stands twice in the batch";
+    PaymentMismatch, "payment_mismatch", 422, No, "The amount or currency does not match the job's";
+    OrderTwice, "order_twice", 422, No, "The batch names an order twice";
 
     // The server.
     Internal, "internal_error", 500, No, "Something went wrong in the server";
-    Unavailable, "unavailable", 503, Later, "The server can't do it just now";
+    Unavailable, "unavailable", 503, Later, "The server can't do it right now";
 }
 
 impl Serialize for ErrorCode {

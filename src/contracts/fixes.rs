@@ -1,6 +1,5 @@
 //! Positions as devices send them, over sockets and by REST. A position is never lost for a flaw next to it: only its
-//! latitude and longitude can make it an error. What else can't be read of it is left out, and the client may be
-//! told.
+//! latitude and longitude can make it an error. Other unreadable fields are left out, and the client may be told.
 
 use crate::contracts::client_messages::PositionReport;
 use crate::contracts::error_codes::ErrorCode;
@@ -51,7 +50,7 @@ pub fn read(json: &str, now: DateTime<Utc>) -> Result<Reading, BadMessage> {
 /// Reads one field after the other, numbers also from texts.
 fn loose<'a>(json: &'a str, flaws: &mut Vec<&'static str>) -> Result<Plain<'a>, BadMessage> {
     let fields: BTreeMap<Cow<'a, str>, &'a RawValue> =
-        serde_json::from_str(json).map_err(|_| off_earth("a position is a JSON object"))?;
+        serde_json::from_str(json).map_err(|_| off_earth("a position must be a JSON object"))?;
     let mut number = |name: &'static str| match fields.get(name).map(|value| scalar(value)) {
         None => None,
         Some(text) if text.trim().is_empty() || text == "null" => None,

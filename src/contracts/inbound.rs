@@ -1,4 +1,4 @@
-//! What a client can say, in words that all contracts share.
+//! The messages of clients, as types that all contracts share.
 
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::ids::EventId;
@@ -70,7 +70,7 @@ impl Reading {
     /// What the client may be told of it, which is no refusal.
     pub fn adjusted(&self) -> Option<BadMessage> {
         let flaws = self.flaws.join(", ");
-        let message = format!("the position was taken without what can't be read of it: {flaws}");
+        let message = format!("the position was accepted without the fields that can't be read: {flaws}");
         (!flaws.is_empty()).then(|| BadMessage::new(ErrorCode::PositionAdjusted, message))
     }
 }

@@ -1,4 +1,4 @@
-//! The wire: what clients send and see, and nothing that knows a socket, a store or an actor. One file for each
+//! The wire: the messages from and to clients, without any knowledge of sockets, stores or actors. One file for each
 //! contract, with its messages and the two translations: text to [`Inbound`], event to text.
 
 pub mod access;

@@ -1,4 +1,4 @@
-//! What `drivers/nearby` answers.
+//! The answer of `drivers/nearby`.
 
 use crate::domain::ids::DriverId;
 use serde::Serialize;

@@ -1,5 +1,5 @@
-//! The operators' REST: the shapes of its answers. What it takes is read field by field (`api::fields`), so that all
-//! that is wrong with a body is said at once.
+//! The operators' REST: the shapes of its answers. Its requests are read field by field (`api::fields`), so that all
+//! problems of a body are reported at once.
 
 use crate::contracts::payment::PaymentFields;
 use crate::contracts::ride_rest::Ride;

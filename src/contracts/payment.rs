@@ -1,4 +1,4 @@
-//! How jobs are paid, by REST: the fields that an order and a booking have of it, and the answers about a payment itself.
+//! Payments by REST: the payment fields of orders and bookings, and the answers about a payment itself.
 
 use crate::contracts::time::WireTime;
 use crate::domain::currency::Currency;

@@ -1,5 +1,5 @@
-//! The customer push contract: the shapes of its answers. Its words are fixed by the app; what is beside them is defined
-//! by this project. Everything is camelCase but the cursor, which lists everywhere call the same.
+//! The customer push contract: the shapes of its answers. Its words are fixed by the app; everything else is defined by
+//! this project. All names are camelCase except the cursor's, which is the same in all lists.
 
 use crate::contracts::time::WireTime;
 use crate::domain::ids::CustomerId;

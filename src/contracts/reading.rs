@@ -1,5 +1,5 @@
-//! Reading what clients send: the fields that messages of all contracts share, and the messages that mean the same in
-//! each of them. A contract looks at the type first, and leaves here what is not its own.
+//! Reads clients' messages: the fields that messages of all contracts share, and the messages that mean the same in
+//! each of them. A contract checks the type first, and leaves the messages that are not its own to this file.
 
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::fixes::{self, off_earth};
@@ -156,7 +156,7 @@ fn unreadable(text: &str, error: &serde_json::Error) -> BadMessage {
         return off_earth("the position can't be read: the message is not JSON");
     }
     match error.is_data() {
-        true => invalid("a message is a JSON object whose type is a text"),
+        true => invalid("a message must be a JSON object whose type is a string"),
         false => invalid(format!(
             "the message is not JSON at character {} of line {}",
             error.column(),

@@ -1,5 +1,5 @@
-//! The ride matching contract (a Flutter passenger app): its flat socket messages, both ways. One socket is one ride,
-//! so of an account's events only those of that ride are sent on it ([`is_of`]).
+//! The ride matching contract (a Flutter passenger app): its flat socket messages, both ways. One socket serves one
+//! ride, so it gets only that ride's events of the account ([`is_of`]).
 //!
 //! Dart tells 150 from 150.0, so each number keeps one of the two forms: money and degrees always have a decimal
 //! point, ids, headings and speeds never.
@@ -57,7 +57,7 @@ pub fn parse(text: &str) -> Result<Inbound, BadMessage> {
 /// that is too long or a duration in words.
 fn find_driver(text: &str) -> Result<FindDriver, BadMessage> {
     let object: Map<String, Value> =
-        serde_json::from_str(text).map_err(|_| invalid("find_driver is a JSON object"))?;
+        serde_json::from_str(text).map_err(|_| invalid("find_driver must be a JSON object"))?;
     let form = Form(&object);
     match (form.position("pickup"), form.position("dropoff")) {
         (Ok(pickup), Ok(dropoff)) => Ok(FindDriver {

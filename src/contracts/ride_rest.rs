@@ -1,5 +1,5 @@
-//! The hailing apps' REST side: the shapes of its answers, and the one body that is read in bulk. A ride reads the same
-//! here and in `ride_joined`.
+//! The hailing apps' REST side: the shapes of its answers, and the one body that is read in bulk. A ride has the same
+//! shape here and in `ride_joined`.
 
 use crate::contracts::contact::PassengerContact;
 use crate::contracts::error_codes::ErrorCode;

@@ -1,4 +1,4 @@
-//! Why: what `admin/jobs/{id}/trace` and `admin/drivers/{id}/why` answer.
+//! The answers of `admin/jobs/{id}/trace` and `admin/drivers/{id}/why`.
 
 use crate::contracts::time::WireTime;
 use crate::domain::ids::{DriverId, EventId, JobId, SearchId};

@@ -1,4 +1,4 @@
-//! Where a driver was, in the three formats that operators can ask for. Oldest first in each.
+//! A driver's track, in the three formats that operators can request, each oldest first.
 
 use crate::contracts::time::WireTime;
 use crate::domain::ids::DriverId;

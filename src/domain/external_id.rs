@@ -1,4 +1,4 @@
-//! The ids that an operator's other systems have for the same things.
+//! The ids by which an operator's other systems know the same people and jobs.
 
 const CHARS_MAX: usize = 200;
 
@@ -8,7 +8,7 @@ pub struct ExternalId(String);
 
 /// The text is no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be a text of 1 to {CHARS_MAX} printable characters with no blank at either end")]
+#[error("must be a string of 1 to {CHARS_MAX} printable characters with no space at either end")]
 pub struct NotAnExternalId;
 
 impl ExternalId {

@@ -1,6 +1,6 @@
-//! The words of push that everybody shares: the services, their tokens, and how urgent a notification is.
+//! The types of push that all layers share: the services, their tokens, and the urgency of a notification.
 //!
-//! Invariant: a [`PushToken`] can be stored and sent as it is, and never shows itself in a log.
+//! Invariant: a [`PushToken`] can be stored and sent unchanged, and never appears in a log.
 
 use crate::domain::words::words;
 use std::fmt;
@@ -40,7 +40,7 @@ pub const PUSH_TOKEN_BYTES_MAX: usize = 500;
 pub struct PushToken(String);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a push token has 1 to {PUSH_TOKEN_BYTES_MAX} printable ASCII characters and no blanks")]
+#[error("a push token has 1 to {PUSH_TOKEN_BYTES_MAX} printable ASCII characters and no spaces")]
 pub struct BadPushToken;
 
 impl PushToken {

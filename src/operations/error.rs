@@ -1,4 +1,4 @@
-//! Why an operation did not happen.
+//! The reasons why an operation did not happen.
 
 use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::payment::PaymentStatus;
@@ -29,9 +29,9 @@ pub enum Refusal {
     PaymentState(PaymentStatus),
     #[error("the job is not paid in cash")]
     NotCash,
-    #[error("amount or currency are not the job's")]
+    #[error("the amount or currency does not match the job's")]
     PaymentMismatch,
-    #[error("the ride was rated before")]
+    #[error("the ride has already been rated")]
     AlreadyRated,
     #[error("the driver is suspended")]
     DriverSuspended,
@@ -39,7 +39,7 @@ pub enum Refusal {
     DriverBusy,
     #[error("the driver holds as many jobs as allowed")]
     DriverFull,
-    #[error("as many jobs are open as may be; wait until one has ended, or cancel one")]
+    #[error("the limit of open jobs is reached; wait until one has ended, or cancel one")]
     TooManyOpenJobs,
     #[error("no available driver was found")]
     NoDrivers,
@@ -51,9 +51,9 @@ pub enum Refusal {
     PhoneNumberTaken,
     #[error("the external id is taken")]
     ExternalIdTaken,
-    #[error("the idempotency key was used with another request")]
+    #[error("the idempotency key was already used for a different request")]
     IdempotencyKeyReused,
-    #[error("an order stands twice in the batch")]
+    #[error("the batch names an order twice")]
     OrderTwice,
     #[error("user name, phone number or password is wrong")]
     WrongCredentials,
@@ -61,19 +61,19 @@ pub enum Refusal {
     #[error("the old password is wrong")]
     WrongPassword,
     /// An operator who resets passwords changes the own one as everybody does, with the old one.
-    #[error("this is your own account: change its password with the old one, by auth/password")]
+    #[error("this is your own account: change its password with auth/password, which asks for the old one")]
     OwnPassword,
-    #[error("this is your own second factor: make another one by auth/totp, or ask another operator")]
+    #[error("this is your own second factor: replace it with auth/totp, or ask another operator")]
     OwnFactor,
     /// The password is good for one time, and that is for setting another one.
-    #[error("this password is for one time: send new_password next to it")]
+    #[error("this is a one-time password: send new_password with it")]
     NewPasswordRequired,
     /// The password was right.
-    #[error("the code of your authenticator app is needed: send it as code")]
+    #[error("the code from your authenticator app is required: send it as code")]
     CodeRequired,
-    #[error("no second factor waits to be confirmed; begin with auth/totp")]
+    #[error("no second factor is waiting to be confirmed; begin with auth/totp")]
     NoEnrolment,
-    #[error("nobody would be left who may administer; make another operator first")]
+    #[error("no admin would be left; create another one first")]
     LastAdmin,
     #[error("the refresh token is not valid")]
     InvalidRefreshToken,

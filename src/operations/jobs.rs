@@ -1,5 +1,5 @@
-//! What decisions about jobs of any kind have in common: the transition or its refusal, the conditional move, who hears of it,
-//! and what the log tells.
+//! The common part of decisions about jobs of any kind: the transition or its refusal, the conditional move, its events,
+//! and its line in the log.
 
 use crate::domain::audit::Subject as Concerned;
 use crate::domain::event::EventBody;

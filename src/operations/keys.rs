@@ -1,5 +1,5 @@
-//! The keys behind tokens: secrets of ours, and the public key of an outside issuer. Which of them a token is checked with, and what
-//! it says, is for `tokens`.
+//! The keys behind tokens: secrets of ours, and the public key of an outside issuer. `tokens` decides which of them
+//! checks a token, and reads it.
 
 use crate::domain::role::Roles;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
 pub enum KeyError {
     #[error("not a public key in PEM form (BEGIN PUBLIC KEY or BEGIN RSA PUBLIC KEY)")]
     NotPublicKeyPem,
-    #[error("a private key: give the issuer's public key, and treat this one as known to others")]
+    #[error("a private key: give the issuer's public key, and treat this one as compromised")]
     PrivateKey,
     #[error("an RSA key of fewer than 2048 bits")]
     WeakRsa,

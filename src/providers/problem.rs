@@ -46,13 +46,13 @@ pub enum ProviderProblem {
     Account { setting: &'static str, what: String },
     #[error("{setting}: expected {expected} in PEM form")]
     Key { setting: &'static str, expected: &'static str },
-    #[error("PUSH_CA_FILE: no certificate in PEM form that can be used")]
+    #[error("PUSH_CA_FILE: no usable certificate in PEM form")]
     Authorities,
     #[error(
-        "no certificate authorities to know the push services by: install the system's, or set PUSH_CA_FILE"
+        "no certificate authorities to verify the push services with: install the system's, or set PUSH_CA_FILE"
     )]
     NoAuthorities(#[source] rustls::Error),
-    #[error("no connections to a push service can be made")]
+    #[error("can't make connections to push services")]
     Connections(#[from] reqwest::Error),
 }
 

@@ -1,4 +1,4 @@
-//! Making the providers out of the settings, once at the start; whatever is wrong with any of them is said at once.
+//! Makes the providers from the settings, once at start; all problems are reported at once.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ fn warn_of_plain_addresses(settings: &PushSettings) {
     ];
     for (setting, address) in addresses {
         if address.is_some_and(BaseUrl::is_readable_on_the_way) {
-            log::warn!("{setting} has no https: credentials and notifications can be read on the way");
+            log::warn!("{setting} is not https: credentials and notifications can be read in transit");
         }
     }
 }

@@ -39,7 +39,7 @@ impl Rate {
 
 /// Refused: there will be a token again after this time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("over the limit, again in {} s", self.as_secs())]
+#[error("over the limit; try again in {} s", self.as_secs())]
 pub struct RetryAfter(Duration);
 
 impl RetryAfter {

@@ -1,5 +1,5 @@
-//! Copies of a SQLite database: one made beside a running server, and one put in the place of the database. Either is
-//! readable for its owner alone, and has its final name only once it is whole and on the disk.
+//! Copies of a SQLite database: a backup made while a server may run, and a restored one that replaces the database.
+//! Either is readable by its owner alone, and gets its final name only once it is complete and on disk.
 
 use crate::store::checkpoint::beside;
 use crate::store::executor::Where;
@@ -17,17 +17,17 @@ use std::path::{Path, PathBuf};
 pub enum CopyError {
     #[error("{path}")]
     File { path: PathBuf, source: io::Error },
-    #[error("{path} is there already; name a file that is not")]
+    #[error("{path} already exists; name a new file")]
     Exists { path: PathBuf },
     #[error("{path} is the database itself")]
     Itself { path: PathBuf },
     #[error("a server is running on this database; stop it first")]
     Served,
-    #[error("another program has the database open; end it first")]
+    #[error("another program has the database open; stop it first")]
     InUse,
     #[error("can't lock the database")]
     Lock(#[source] ServeLockError),
-    #[error("{path} is no database of Fleetwire")]
+    #[error("{path} is not a Fleetwire database")]
     NotOurs { path: PathBuf },
     #[error("{path} is damaged: {finding}")]
     Damaged { path: PathBuf, finding: String },

@@ -1,4 +1,4 @@
-//! What can go wrong between us and the database.
+//! The errors that can occur between us and the database.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use std::error::Error;
@@ -20,7 +20,7 @@ pub enum StoreError {
     #[error("the database can't do it now")]
     Unable(#[source] DieselError),
     /// The operation met a race that it resolves by being run once more.
-    #[error("the operation met a change under way")]
+    #[error("the operation met a concurrent change")]
     Repeat,
     /// A unique constraint; the text names it.
     #[error("already taken: {constraint}")]

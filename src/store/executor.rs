@@ -146,7 +146,7 @@ impl Database {
     /// Who hears of what was committed. Called on a database thread, so it must not block. Once.
     pub fn publish_to(&self, publish: impl Fn(Committed) + Send + Sync + 'static) {
         if self.inner.publish.set(Box::new(publish)).is_err() {
-            log::error!("the database already has somebody to publish to");
+            log::error!("the database already has a listener for commits");
         }
     }
 
@@ -157,7 +157,7 @@ impl Database {
         due: impl Fn(AccountId, DateTime<Utc>) -> DateTime<Utc> + Send + Sync + 'static,
     ) {
         if self.inner.push_due.set(Box::new(due)).is_err() {
-            log::error!("the database already has somebody to ask who is connected");
+            log::error!("the database already has a source for who is connected");
         }
     }
 

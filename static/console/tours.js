@@ -35,11 +35,11 @@ export const TOURS = {
       },
       { text: 'Cut the driver’s connection, as a tunnel would.', target: () => first('#driver-panel [data-testid=cut]'), done: cut },
       {
-        text: 'Cancel the order now, while the driver is not there.', target: () => first('[data-testid=order-cancel]'),
+        text: 'Cancel the order now, while the driver is away.', target: () => first('[data-testid=order-cancel]'),
         done: called('POST', /\/admin\/orders\/\d+\/cancel$/),
       },
       {
-        text: 'Reconnect: order_cancelled is replayed, though nobody was there to hear it.', target: connect('driver-panel'),
+        text: 'Reconnect: order_cancelled is replayed, although nobody was connected to hear it.', target: connect('driver-panel'),
         done: heard('order_cancelled', ({ replayed }) => replayed),
       },
       trace('the order', '#orders', '[data-testid=order-trace]'),
@@ -110,7 +110,7 @@ export const TOURS = {
     end: 'A booking from its request to its end, heard on both sides.',
   },
   push: {
-    promise: 'A customer who is not there hears of it, once',
+    promise: 'A customer who is away hears of it, once',
     steps: [
       logIn('an operator and a customer', ['admin', 'customer']),
       {

@@ -1,4 +1,4 @@
-//! Who is let in, and who no longer: operators, programs, sessions, passwords.
+//! Access is granted and revoked: operators, programs, sessions, passwords.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -264,7 +264,7 @@ async fn the_command_line_suspends_resets_and_revokes_beside_a_running_server() 
     server.driver(123).await;
 
     let refused = server.refused_command(&["admin", "suspend", "admin"]).await;
-    assert!(refused.contains("nobody would be left"), "{refused}");
+    assert!(refused.contains("no admin would be left"), "{refused}");
     let admin = server.operator().await.api().clone();
     let once = server.command(&["admin", "password", "admin", "--one-time"]).await;
     wait_until("the operator is let in no longer", async || admin.get("admin/drivers").await.status == 401)

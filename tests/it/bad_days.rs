@@ -1,5 +1,5 @@
-//! Bad days: disks that are full, files that vanish, logs that nobody reads. The server says so where somebody looks, in few
-//! words, and is well again by itself.
+//! Bad days: disks that are full, files that vanish, logs that nobody reads. The server reports it where somebody
+//! looks, in few words, and recovers by itself.
 
 use std::fs::File;
 use std::process::Stdio;
@@ -225,7 +225,7 @@ async fn a_full_standard_output_does_not_keep_it_from_starting() {
     let log = File::options().append(true).open(server.directory().join("log")).expect("the log");
     server.restart_with(full.into(), log.into()).await;
     server.operator().await.create_order().await;
-    assert!(server.log().contains("standard output can't be written to"));
+    assert!(server.log().contains("can't write to standard output"));
 }
 
 /// SIGHUP ended the server without telling anybody, and systemd took that for a clean end.

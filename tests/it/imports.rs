@@ -1,4 +1,4 @@
-//! `fleetwire import`: people from a file, beside a running server.
+//! `fleetwire import`: people from a file, while a server runs.
 
 use serde_json::{Value, json};
 
@@ -131,8 +131,8 @@ async fn all_that_is_wrong_is_said_with_its_line_and_nothing_is_written() {
     let (done, said) = import(&server, "customers", "username,phone,customer_id\nx,1,2\n", &[]).await;
     assert!(
         !done
-            && said.contains("line 1: phone: is no field here")
-            && said.contains("line 1: customer_id: is given by"),
+            && said.contains("line 1: phone: is not a field of this request")
+            && said.contains("line 1: customer_id: is assigned by"),
         "{said}"
     );
     assert_eq!(customers(&server).await, [] as [Value; 0]);

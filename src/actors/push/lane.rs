@@ -24,8 +24,8 @@ use uuid::Uuid;
 
 /// Rows claimed in one transaction.
 const CLAIM_ROWS_MAX: usize = 250;
-/// How much longer than any call an attempt keeps its row from others. A server that starts frees what its predecessor had
-/// under way, so this matters only where an attempt got lost in a running one.
+/// How much longer than any call an attempt keeps its row from others. A starting server frees the rows that its
+/// predecessor had in flight, so this matters only if an attempt was lost in a running one.
 const LEASE_MARGIN: Duration = Duration::from_secs(60);
 /// The queue is looked at so often even though nobody says that something is in it: another program may have written.
 const LOOK: Duration = Duration::from_secs(5);
@@ -35,7 +35,7 @@ const DATABASE_PAUSE: TimeDelta = TimeDelta::milliseconds(500);
 pub struct Lane {
     provider: Arc<dyn Provider>,
     pub alarm: Alarm,
-    /// One for each row that is under way.
+    /// One for each row in flight.
     places: Arc<Semaphore>,
     places_max: usize,
     state: Mutex<LaneState>,
@@ -253,19 +253,19 @@ fn circumstances(shared: &Shared, lane: &Lane, answer: &Answer) -> Circumstances
     let goes_down = state.outage.heard(is_paused, now);
     if let Some(reason) = state.breaker.misconfigured().filter(|_| !was) {
         log::error!(
-            "push is misconfigured, nothing goes until that is mended service={} reason=\"{reason}\"",
+            "push is misconfigured; nothing is sent until that is fixed service={} reason=\"{reason}\"",
             lane.service()
         );
     } else if goes_down {
         let reason = answer.reason();
         log::warn!(
-            "push service is down, its notifications wait service={} reason=\"{reason}\"",
+            "push service is down; its notifications wait service={} reason=\"{reason}\"",
             lane.service()
         );
     }
     let believes = state.credibility.heard(answer);
     if !believes && matches!(answer, Answer::Unregistered { .. }) {
-        log::warn!("most tokens are called dead, which is not believed service={}", lane.service());
+        log::warn!("the service calls most tokens dead, which is not believed service={}", lane.service());
     }
     Circumstances {
         now: shared.clock.now(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::rate_limit::Rate;
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
-/// What counts as activity for the idle time-out.
+/// The frames that count as activity for the idle time-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
     /// A text message or a ping from the client; its pongs only show that its TCP stack lives.

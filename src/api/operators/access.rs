@@ -1,4 +1,4 @@
-//! `admin/accounts/{user_id}`: what an operator does to let anybody in again, or no longer, whatever kind of account it is.
+//! `admin/accounts/{user_id}`: how an operator lets any kind of account in again, or shuts it out.
 
 use crate::api::answer::{Answered, json, secret};
 use crate::api::extract::Caller;

@@ -1,4 +1,4 @@
-//! `admin/audit`: who changed or read what of whom, for admins.
+//! `admin/audit`: for admins, who changed or read which data about whom.
 
 use crate::api::Context;
 use crate::api::answer::{Answered, json, page, page_limit};
@@ -20,7 +20,7 @@ use std::collections::HashMap;
 /// Another process's clock may run ahead of ours by less.
 const AHEAD: TimeDelta = TimeDelta::minutes(2);
 
-/// What is asked for.
+/// The query.
 #[derive(Debug, PartialEq)]
 struct Asked {
     /// A user name, or as rows have it.
@@ -82,7 +82,7 @@ fn cursor(value: &Value) -> Result<(NaiveDateTime, i64), String> {
         let micros: i64 = micros.parse().ok().filter(|micros| (0..1 << 53).contains(micros))?;
         Some((DateTime::from_timestamp_micros(micros)?.naive_utc(), id.parse().ok()?))
     };
-    read().ok_or_else(|| "must be the next_cursor of the page before".to_owned())
+    read().ok_or_else(|| "must be the next_cursor of the previous page".to_owned())
 }
 
 fn item(row: AuditRow, names: &HashMap<AccountId, String>) -> AuditItem {

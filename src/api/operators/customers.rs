@@ -1,4 +1,4 @@
-//! `admin/customers`: who asks for jobs, and what an operator changes of them.
+//! `admin/customers`: the people who request jobs, and an operator's changes to them.
 
 use super::{NewPerson, Wanted, account_patch, id_cursor, new_person, wanted};
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
@@ -17,7 +17,7 @@ use crate::store::reads::{self, CustomerStanding, Found};
 use crate::store::{Conn, StoreError};
 use actix_web::web;
 
-/// What `POST admin/customers` and `POST auth/register` take.
+/// The input of `POST admin/customers` and `POST auth/register`.
 pub struct NewCustomer {
     pub person: Person,
     pub password: Password,
@@ -82,7 +82,7 @@ fn patch(object: &Object) -> Result<(CustomerPatch, Option<Password>), Problem> 
     fields.finish(|| Some(changes))
 }
 
-/// What is changed, and the new password to hash.
+/// The changes, and the new password to hash.
 pub(in crate::api) fn changes(fields: &mut Fields<'_>) -> (CustomerPatch, Option<Password>) {
     let (account, password) = account_patch(fields);
     let patch = CustomerPatch {

@@ -1,4 +1,4 @@
-//! `admin/drivers`: who drives, and what an operator changes of them.
+//! `admin/drivers`: the drivers, and an operator's changes to them.
 
 use crate::actors::presence::Presence;
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
@@ -106,7 +106,7 @@ fn patch(object: &Object) -> Result<(DriverPatch, Option<Password>), Problem> {
     fields.finish(|| Some(changes))
 }
 
-/// What is changed, and the new password to hash.
+/// The changes, and the new password to hash.
 pub(in crate::api) fn changes(fields: &mut Fields<'_>) -> (DriverPatch, Option<Password>) {
     let (account, password) = account_patch(fields);
     let patch = DriverPatch {
@@ -166,7 +166,7 @@ pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path
 }
 
 fn item((driver, account, jobs): DriverStanding, presence: &Presence, now: DateTime<Utc>) -> DriverItem {
-    // What an operator or the demo data put there does not age.
+    // A position that an operator or the demo data set does not age.
     let measured_at = driver.position_at.filter(|_| driver.position_measured);
     let age_secs = measured_at.map(|at| clock::age(at.and_utc(), now).num_seconds());
     DriverItem {

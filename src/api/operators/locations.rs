@@ -1,5 +1,5 @@
-//! `GET admin/drivers/{id}/locations`: where a driver was, as JSON pages, GeoJSON or GPX. Each answer is bounded; where more
-//! follows, JSON has a cursor, and all formats have a `Link` to the next part.
+//! `GET admin/drivers/{id}/locations`: where a driver was, as JSON pages, GeoJSON or GPX. Each answer is bounded; if
+//! more follows, JSON has a cursor, and all formats have a `Link` to the next part.
 
 use crate::api::Context;
 use crate::api::answer::{Answered, json, page};
@@ -104,7 +104,7 @@ fn cursor(value: &Value) -> Result<(NaiveDateTime, i64), String> {
         let time = DateTime::from_timestamp(secs, nanos.parse().ok()?)?;
         Some((time.naive_utc(), id.parse().ok()?))
     };
-    read().ok_or_else(|| "must be the next_cursor of the page before".to_owned())
+    read().ok_or_else(|| "must be the next_cursor of the previous page".to_owned())
 }
 
 /// A `Link` to what follows, with the end that this part was read to.

@@ -20,7 +20,7 @@ use crate::operations::passwords::Password;
 use crate::store::PeopleSearch;
 use serde_json::Value;
 
-/// Who is to have an account, and the password to hash: that is done away from the worker's thread.
+/// The person to get an account, and the password, which is hashed off the worker's thread.
 struct NewPerson {
     person: Person,
     password: Password,
@@ -47,7 +47,7 @@ pub(super) fn person(fields: &mut Fields<'_>) -> Option<Person> {
     })
 }
 
-/// What an operator changes of an account, and the new password to hash.
+/// An operator's changes to an account, and the new password to hash.
 fn account_patch(fields: &mut Fields<'_>) -> (AccountPatch, Option<Password>) {
     let patch = AccountPatch {
         name: fields.optional("name", rules::name),
@@ -58,7 +58,7 @@ fn account_patch(fields: &mut Fields<'_>) -> (AccountPatch, Option<Password>) {
     (patch, fields.optional("password", rules::password))
 }
 
-/// Whom a list of people is of.
+/// The people that a list wants.
 enum Wanted {
     Everybody,
     /// One of them, or nobody.
@@ -71,7 +71,7 @@ fn wanted(fields: &mut Fields<'_>, role: Role) -> Wanted {
     let search = fields.optional("search", rules::name);
     let known = fields.optional("external_id", rules::external_id);
     if search.is_some() && known.is_some() {
-        fields.refuse("search", "is sent beside external_id; send one of them");
+        fields.refuse("search", "can't be combined with external_id; send one of them");
     }
     match (known, search) {
         (Some(id), _) => Wanted::Known(id),
@@ -85,7 +85,7 @@ fn wanted(fields: &mut Fields<'_>, role: Role) -> Wanted {
 pub(super) fn id_cursor<Id: From<i64>>(fields: &mut Fields<'_>) -> Option<Id> {
     let rule = |value: &Value| {
         let id = value.as_str().and_then(|text| text.parse().ok()).filter(|id| *id > 0);
-        id.map(Id::from).ok_or_else(|| "must be the next_cursor of the page before".to_owned())
+        id.map(Id::from).ok_or_else(|| "must be the next_cursor of the previous page".to_owned())
     };
     fields.optional("cursor", rule)
 }

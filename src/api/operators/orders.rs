@@ -1,4 +1,4 @@
-//! `admin/orders`: made, assigned, taken back, cancelled. Also for programs of the operator's.
+//! `admin/orders`: orders are made, assigned, taken back and cancelled. Also for the operator's programs.
 
 use crate::actors::matcher::Choose;
 use crate::actors::words;
@@ -130,7 +130,7 @@ fn orders_named(fields: &mut Fields<'_>) -> Option<Vec<Named<JobId>>> {
     if fields.has("order_ids") {
         fields.refuse(
             "order_external_ids",
-            "names them a second time; send one of order_ids and order_external_ids",
+            "names the orders a second time; send either order_ids or order_external_ids",
         );
     }
     let ids = fields.optional("order_external_ids", rules::external_ids)?;

@@ -1,4 +1,4 @@
-//! `admin/customers/{id}/export|erase` and the same of drivers: everything that is held of one person, and the person taken out of it.
+//! `admin/customers/{id}/export|erase` and the same for drivers: exports all data about one person, and erases it.
 
 use crate::api::Context;
 use crate::api::answer::{Answered, json};
@@ -35,7 +35,7 @@ async fn export(ctx: web::Data<Context>, person: Person) -> Answered {
     let at = ctx.clock.now();
     let export = ctx.database.read(move |conn| Export::of(conn, person, at)).await?;
     let (parts, body) = mpsc::channel(PARTS_MAX);
-    // Ends with the last part, or once nobody reads any more.
+    // Ends with the last part, or once the reader is gone.
     actix_web::rt::spawn(send_parts(ctx, export, parts));
     let name = person.subject().to_string().replace(':', "-");
     Ok(HttpResponse::Ok()
@@ -87,10 +87,11 @@ pub async fn erase_driver(ctx: web::Data<Context>, _: Caller, id: web::Path<Driv
     erase(&ctx, Person::Driver(id.into_inner())).await
 }
 
-/// In steps, each of which may be done again: whatever breaks it off, the same request ends it.
+/// Works in repeatable steps: after any interruption the same request finishes it.
 async fn erase(ctx: &Context, person: Person) -> Answered {
     goes_on(ctx.write(move |tx| people::begin(tx, person)).await?)?;
-    // What their app sent before its sockets were closed is on its way into the table, and what it confirmed.
+    // Positions and confirmations that their app sent before its sockets were closed are still on their way into the
+    // database.
     ctx.recorder.flush_positions().await;
     ctx.recorder.flush_marks().await;
     if let Person::Driver(driver) = person {
@@ -101,7 +102,7 @@ async fn erase(ctx: &Context, person: Person) -> Answered {
     let finished: Erasing = ctx.database.write(move |tx| people::finish(tx, person)).await?;
     goes_on(finished)?;
     if let Err(problem) = ctx.read(personal::write_back).await {
-        log::warn!("the database's log still has what was erased, until it is written over: {problem}");
+        log::warn!("the database's log still holds the erased data until it is overwritten: {problem}");
     }
     log::info!("person erased {}", person.subject());
     Ok(json(&PersonErased { person: person.subject().to_string(), erased: true }))

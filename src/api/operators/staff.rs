@@ -1,5 +1,5 @@
-//! `admin/operators` and `admin/programs`: who administers, and which programs may ask. An operator is made with a password, a
-//! program with tokens.
+//! `admin/operators` and `admin/programs`: the people and programs that run the fleet. An operator is made with a
+//! password, a program with tokens.
 
 use super::account_patch;
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit, secret};

@@ -1,4 +1,4 @@
-//! Why: `admin/jobs/{id}/trace` and `admin/drivers/{id}/why`.
+//! Explanations for operators: `admin/jobs/{id}/trace` and `admin/drivers/{id}/why`.
 
 use crate::actors::matcher::Known;
 use crate::api::Context;
@@ -27,7 +27,7 @@ const LOOKS_MAX: i64 = 20;
 /// The event that says that a ride's driver is at the pickup.
 const ARRIVAL: &str = "driver_arrived";
 
-/// What became of the driver to whom auto-assign gave an order.
+/// The outcome for the driver who was given an order by auto-assign.
 const ASSIGNED: &str = End::ASSIGNED;
 
 /// `GET admin/jobs/{id}/trace`.
@@ -123,7 +123,7 @@ fn merge(
             trace
         })
         .collect();
-    // Offers of which the look was not noted before the server ended.
+    // Offers whose look was not recorded before the server ended.
     let mut left: Vec<_> = offers.into_values().collect();
     left.sort_by_key(|(search, offer, _)| key(*search, offer.driver_id));
     merged.extend(left.into_iter().map(|(search, offer, seen_at)| offered(search, &offer, seen_at)));
@@ -196,7 +196,7 @@ fn statuses(
     let mut had: Vec<(JobStatus, NaiveDateTime)> = Vec::new();
     let own = own.into_iter().filter_map(|(status, at)| Some((status, at?)));
     for one in own.chain(again).chain(ended).chain(arrivals) {
-        // What happened in one transaction has one time, wherever it is written.
+        // Everything in one transaction has one time, wherever it is written.
         if !had.contains(&one) {
             had.push(one);
         }
@@ -207,7 +207,7 @@ fn statuses(
     had.into_iter().map(|(status, at)| StatusTrace { status: status.as_str(), at: at.into() }).collect()
 }
 
-/// The status that the end of a search gave its ride. Who cancels writes the time into the job.
+/// The status that the end of a search gave its ride. A cancellation writes its time into the job.
 fn led_to(search: &SearchRecord) -> Option<JobStatus> {
     match search.ended_as.as_deref()? {
         End::ASSIGNED => Some(JobStatus::Assigned),
@@ -227,7 +227,7 @@ pub async fn why(ctx: web::Data<Context>, _: Caller, id: web::Path<DriverId>) ->
         })
         .await?;
     let (standing, is_carrying, looks) = read.ok_or_else(|| Problem::not_found("driver"))?;
-    let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not there.");
+    let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not running.");
     let known = ctx.matcher.explain(id).await.map_err(gone)?;
     let age_max = ctx.settings.recorder.position_age_max;
     let reasons =
@@ -301,16 +301,19 @@ fn reasons(
         against(PassedOver::HoldsDeliveries.as_str(), message.to_owned());
     }
     match (known.position, known.age_secs) {
-        (None, _) => against("no_position", "It is not known where the driver is.".to_owned()),
+        (None, _) => against("no_position", "The driver's position is unknown.".to_owned()),
         (Some(_), Some(age_secs)) if age_secs > age_max.num_seconds() => {
-            let message =
-                format!("Their position is {age_secs} s old; at most {} s count.", age_max.num_seconds());
+            let message = format!(
+                "The driver's position is {age_secs} s old; it may be at most {} s old.",
+                age_max.num_seconds()
+            );
             against(PassedOver::PositionTooOld.as_str(), message);
         }
         (Some(_), _) => {}
     }
     if let Some(verdict) = known.doubt {
-        let message = format!("They may be elsewhere: the newest position was not believed, {verdict}.");
+        let message =
+            format!("The driver may be elsewhere: the newest position was not believed, {verdict}.");
         against(PassedOver::PositionNotBelieved.as_str(), message);
     }
     if known.open_offers >= ctx.settings.matching.offers_per_driver_max.get() {
@@ -499,7 +502,7 @@ mod tests {
             completed_at: Some(at(4)),
             ..ride(JobStatus::Completed)
         };
-        // Who starts without having said so has arrived at that time.
+        // A driver who starts without reporting arrival has arrived at that time.
         let had = statuses(&job, Some(at(2)), &[search_that(0, Some(("assigned", 1)))], &[]);
         assert_eq!(words(&had), ["requested", "assigned", "arrived", "in_progress", "completed"]);
     }

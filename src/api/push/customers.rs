@@ -1,4 +1,4 @@
-//! What customers want to hear and have heard, and what operators see of it.
+//! Customers' preferences and notification history, and the operators' view of them.
 
 use super::caller::PushCaller;
 use super::{EXTERNAL_ID, customer_meant, word_of};
@@ -29,7 +29,7 @@ const OPT_OUT_MAX: usize = 100;
 const STATS_HOURS: usize = 24;
 const STATS_HOURS_MAX: usize = 168;
 
-/// Whom a query is about, as far as it says so.
+/// The customer that a query names, if it names one.
 fn named(fields: &mut Fields<'_>) -> Option<Named<CustomerId>> {
     fields.named("customerId", &[EXTERNAL_ID])
 }

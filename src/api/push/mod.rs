@@ -1,5 +1,4 @@
-//! The customer push contract: `/api/Push/*`, in that contract's own shape. Its paths are case-sensitive, as they are
-//! written there.
+//! The customer push contract: `/api/Push/*`, in that contract's own shape. Its paths are case-sensitive.
 
 mod caller;
 mod customers;
@@ -33,11 +32,11 @@ use uuid::Uuid;
 
 /// How long a sender waits for the outcomes.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// What is written by hand is of use for an hour.
+/// A notification written by hand is timely for an hour.
 const TIMELY_FOR: TimeDelta = TimeDelta::minutes(60);
 /// The type of a notification whose data names none.
 const GENERAL: &str = "general";
-/// What another system calls the customer, in this contract's words.
+/// The field for the customer's external id in this contract.
 const EXTERNAL_ID: &str = "externalId";
 /// No customer's id.
 const NOBODY: CustomerId = CustomerId(0);
@@ -95,8 +94,8 @@ fn registration(object: &Object) -> Result<NewDevice, Problem> {
     fields.finish(|| Some(NewDevice { named: named?, device, platform: platform?, fcm, expo, apns }))
 }
 
-/// Whose devices and history it may be about, by whichever id. Of another's id a customer hears no more than that it is not
-/// theirs, whether there is such a customer or not.
+/// The customer whose devices and history it is about, by either id. For somebody else's id a customer only hears that
+/// it is not theirs, whether or not there is such a customer.
 async fn customer_meant(
     ctx: &Context,
     caller: &PushCaller,
@@ -119,7 +118,7 @@ fn is_customer(value: &Value) -> Result<(), String> {
 
 pub(super) fn token(value: &Value) -> Result<PushToken, String> {
     let text = value.as_str().unwrap_or_default();
-    PushToken::new(text).map_err(|_| "must be 1 to 500 printable ASCII characters without blanks".to_owned())
+    PushToken::new(text).map_err(|_| "must be 1 to 500 printable ASCII characters without spaces".to_owned())
 }
 
 /// One visible line.
@@ -128,14 +127,15 @@ pub(super) fn word_of(value: &Value) -> Result<String, String> {
     let is_word = (1..=WORD_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     is_word
         .then(|| text.to_owned())
-        .ok_or_else(|| format!("must be a text of 1 to {WORD_CHARS_MAX} characters"))
+        .ok_or_else(|| format!("must be a string of 1 to {WORD_CHARS_MAX} characters"))
 }
 
 fn text_up_to(chars_max: usize) -> impl Fn(&Value) -> Result<String, String> {
     move |value| {
         let text = value.as_str().unwrap_or_default();
         let fits = !text.trim().is_empty() && text.chars().count() <= chars_max && !text.contains('\0');
-        fits.then(|| text.to_owned()).ok_or_else(|| format!("must be a text of 1 to {chars_max} characters"))
+        fits.then(|| text.to_owned())
+            .ok_or_else(|| format!("must be a string of 1 to {chars_max} characters"))
     }
 }
 
@@ -149,7 +149,7 @@ pub async fn send(ctx: web::Data<Context>, _: PushCaller, body: Body) -> Answere
     Ok(json(&SentToCustomer::of(&outcomes)))
 }
 
-/// To whom something is sent.
+/// The customer to whom something is sent.
 async fn addressee(ctx: &Context, named: Named<CustomerId>) -> Result<CustomerId, Problem> {
     let theirs = match named {
         Named::Ours(id) => return Ok(id),
@@ -185,7 +185,7 @@ fn message(object: &Object) -> Result<(Named<CustomerId>, Content), Problem> {
         data.keys().filter(|key| is_reserved_key(key)).map(|key| shortened(key)).collect();
     if !reserved.is_empty() {
         let keys = reserved.join(", ");
-        fields.refuse("data", format!("must not have {keys}, which push services keep for themselves"));
+        fields.refuse("data", format!("must not have {keys}, which push services reserve for themselves"));
     }
     data.entry("type").or_insert_with(|| Value::String(kind.clone()));
     fields.finish(|| {
@@ -220,7 +220,7 @@ pub async fn test(ctx: web::Data<Context>, _: PushCaller, body: Body) -> Answere
 
 async fn send_to(ctx: &Context, customer: CustomerId, content: Content) -> Result<Vec<DirectRow>, Problem> {
     if !ctx.push.fits(&content) {
-        let detail = "The data is larger than push services carry, however short the text.";
+        let detail = "The data is larger than push services accept, even with a shorter text.";
         return Err(Problem::new(ErrorCode::BodyTooLarge, detail));
     }
     ctx.limiters.push_by_customer.check(customer, Instant::now()).map_err(|wait| {

@@ -102,11 +102,14 @@ impl Door {
             Err(NotAdmitted::Stranger | NotAdmitted::Occupied) => return Ok(None),
             Err(NotAdmitted::Full) => {
                 log::warn!("{} rides held=too many", self.refused());
-                return Err(Problem::new(ErrorCode::Unavailable, "Too many rides are held; try again."));
+                return Err(Problem::new(
+                    ErrorCode::Unavailable,
+                    "The server holds too many rides. Try again in a few seconds.",
+                ));
             }
         };
         if let (true, Some(guest), Some(key)) = (admission.is_key_new, guest, &admission.key) {
-            // Whoever is given a key may rely on it.
+            // A client that is given a key may rely on it.
             let hash = key.hash.clone();
             self.context.write(move |tx| Ok(guests::keep_key(tx, guest.account, &hash)?)).await?;
         }
@@ -116,7 +119,7 @@ impl Door {
     fn new_key(&self) -> Result<RideKey, Problem> {
         guests::new_key(&self.context.tokens).map_err(|error| {
             log::error!("the system has no randomness for a ride's key: {error}");
-            Problem::new(ErrorCode::Unavailable, "A key can't be made just now.")
+            Problem::new(ErrorCode::Unavailable, "The ride's key can't be made right now. Try again.")
         })
     }
 }

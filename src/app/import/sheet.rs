@@ -1,5 +1,5 @@
-//! A CSV file as spreadsheets write it: a mark at its beginning or none, commas, semicolons or tabs, quotes, any line ends.
-//! Each row is an object of texts under the names of the header, without the cells that are empty.
+//! A CSV file as spreadsheets write it: with or without a byte order mark; commas, semicolons or tabs; quotes; any line
+//! ends. Each row is an object of texts under the header's names, without empty cells.
 
 use crate::api::import::Cells;
 use serde_json::Value;
@@ -51,7 +51,7 @@ pub fn read(bytes: &[u8]) -> Result<Sheet, Vec<Wrong>> {
     let header = match records.next() {
         Some(Ok(header)) => header,
         Some(Err(wrong)) => return Err(vec![wrong]),
-        None => return Err(vec![Wrong::in_line(1, "the file has no header with the names of its columns")]),
+        None => return Err(vec![Wrong::in_line(1, "the file has no header line with column names")]),
     };
     let mut wrong = Vec::new();
     let columns = columns(&header, &mut wrong);
@@ -135,7 +135,7 @@ impl Records<'_> {
         let mut cell = Vec::new();
         loop {
             match self.take() {
-                None => return Err("a quote is opened and not closed"),
+                None => return Err("a quote is opened but not closed"),
                 Some(b'"') if self.rest.first() != Some(&b'"') => break,
                 Some(b'"') => cell.extend(self.take()),
                 Some(byte) => cell.push(byte),
@@ -145,7 +145,7 @@ impl Records<'_> {
         match self.rest.first() {
             None | Some(b'\n' | b'\r') => Ok(cell.trim_ascii().to_vec()),
             Some(byte) if *byte == self.delimiter => Ok(cell.trim_ascii().to_vec()),
-            Some(_) => Err("a quote is closed and text follows"),
+            Some(_) => Err("text follows a closing quote"),
         }
     }
 
@@ -179,7 +179,7 @@ fn columns(header: &Record, wrong: &mut Vec<Wrong>) -> Vec<String> {
         if name.is_empty() {
             wrong.push(Wrong::in_line(1, format!("column {} has no name", columns.len() + 1)));
         } else if columns.contains(&name) {
-            wrong.push(Wrong { line: 1, field: Some(name.clone()), message: "is there twice".to_owned() });
+            wrong.push(Wrong { line: 1, field: Some(name.clone()), message: "appears twice".to_owned() });
         }
         columns.push(name);
     }
@@ -256,18 +256,18 @@ mod tests {
         let said = |bytes: &[u8]| {
             read(bytes).map(drop).expect_err("a bad file").iter().map(ToString::to_string).collect::<Vec<_>>()
         };
-        assert_eq!(said(b""), ["line 1: the file has no header with the names of its columns"]);
+        assert_eq!(said(b""), ["line 1: the file has no header line with column names"]);
         assert_eq!(
             said(b"name,name,\na,b\na,b,c\n\xff,b,c\n"),
             [
-                "line 1: name: is there twice",
+                "line 1: name: appears twice",
                 "line 1: column 3 has no name",
                 "line 2: has 2 cells where the header has 3",
                 "line 4: name: is not UTF-8; save the file as CSV UTF-8",
             ]
         );
-        assert_eq!(said(b"name\n\"Anna\nBert\n"), ["line 2: a quote is opened and not closed"]);
-        assert_eq!(said(b"name\n\n\"Anna\" B\nBert\n"), ["line 3: a quote is closed and text follows"]);
+        assert_eq!(said(b"name\n\"Anna\nBert\n"), ["line 2: a quote is opened but not closed"]);
+        assert_eq!(said(b"name\n\n\"Anna\" B\nBert\n"), ["line 3: text follows a closing quote"]);
         let many = format!("name\n{}", "x\n".repeat(ROWS_MAX + 1));
         assert!(said(many.as_bytes())[0].contains("split it"));
     }

@@ -7,8 +7,9 @@ pub(super) const SETTINGS: &[Setting] = &[new(
     Payments,
     "PAYMENT_WEBHOOK_SECRET",
     "",
-    "What a payment service signs its requests to /api/v1/payments/webhook with, its raw bytes, at least 32. Whoever has it can \
-     mark jobs as paid. Two, with a comma between them, while one is replaced by the other. Make one with: openssl rand -base64 48",
+    "The secret with which a payment service signs its requests to /api/v1/payments/webhook: its raw bytes, at least \
+     32. Anyone who has it can mark jobs as paid. Name two, separated by a comma, while one replaces the other. Make \
+     one with: openssl rand -base64 48",
 )
-.otherwise("the route is not there")
+.otherwise("the route does not exist")
 .secret()];

@@ -1,4 +1,4 @@
-//! The settings of the work: positions, rides, how drivers are found, and how long things are kept.
+//! The settings of the work: positions, rides, matching, and retention.
 
 use super::Section::{Matching, Positions, Retention, Rides};
 use super::{Setting, new};
@@ -8,45 +8,46 @@ pub(super) const SETTINGS: &[Setting] = &[
         Positions,
         "RECORDER_QUEUE_MAX",
         "100000",
-        "Positions that may wait to be written; further ones are dropped and counted. 20 s of 5,000 a second, about 10 MB.",
+        "Positions that may wait to be written; further ones are dropped and counted. Enough for 20 s at 5,000 a \
+         second, about 10 MB.",
     )
     .unit("positions"),
     new(
         Positions,
         "RECORDER_FLUSH_MS",
         "250",
-        "Positions are written in bulk at least so often: the most that a killed process loses.",
+        "How often, at least, positions are written in bulk: the most that a killed process loses.",
     )
     .unit("milliseconds"),
     new(
         Positions,
         "LIVE_POSITION_SECS",
         "5",
-        "How often, at most, a driver's newest position is also written to the driver's own row, which a restart begins \
-         from. In memory it is always the newest.",
+        "How often, at most, a driver's newest position is also written to the driver's own row, from which a restart \
+         begins. The one in memory is always the newest.",
     )
     .unit("seconds"),
     new(
         Positions,
         "POSITION_MAX_AGE_SECS",
         "120",
-        "A driver whose newest position is older gets no new job by itself; an operator may still assign one. A position that no \
-         app measured does not age.",
+        "A driver whose newest position is older than this gets no new job automatically; an operator may still \
+         assign one. A position that no app measured does not age.",
     )
     .unit("seconds"),
     new(
         Positions,
         "DRIVER_OFFLINE_AFTER_SECS",
         "300",
-        "A driver with neither connection nor position for so long becomes offline.",
+        "How long a driver may have neither a connection nor a new position before they become offline.",
     )
     .unit("seconds"),
     new(
         Rides,
         "ALLOW_ANONYMOUS_RIDES",
         "true",
-        "Ride matching without a token: whoever opens a ride's socket first is its passenger. Anybody could send drivers out, so \
-         elsewhere than on a developer's own machine it has to be asked for.",
+        "Ride matching without a token: the first to open a ride's socket is its passenger. Since anybody could send \
+         drivers out, this has to be turned on explicitly except on a developer's own machine.",
     )
     .production("false")
     .exposed("false"),
@@ -54,125 +55,135 @@ pub(super) const SETTINGS: &[Setting] = &[
         Rides,
         "RIDE_KEY",
         "required",
-        "required: an anonymous ride is entered again with the key that its first socket was given, or, while none of its sockets \
-         is open, from the address that opened it. optional: with its id alone; whoever can guess an id is then its passenger.",
+        "required: an anonymous ride is entered again with the key that its first socket was given or, while none of \
+         its sockets is open, from the address that opened it. optional: its id is enough; anyone who can guess an id \
+         is then its passenger.",
     ),
     new(
         Rides,
         "RIDES_HELD_MAX",
         "50000",
-        "Ride ids held in memory for matching sockets: while one is open and 5 minutes longer. For one more the ride whose last socket \
-         has gone longest ago is held no longer; where all have sockets, it gets 503. About 400 bytes each.",
+        "Ride ids held in memory for matching sockets: while a socket is open and for 5 minutes after. One more \
+         displaces the ride whose last socket closed longest ago; if all have sockets, it gets 503. About 400 bytes \
+         each.",
     )
     .unit("rides"),
     new(
         Rides,
         "FARE_BASE",
         "2",
-        "What a ride costs before its first kilometre, in CURRENCY with as many decimals as it has, where the app names no \
-         fare. An example: every operator has a tariff of their own.",
+        "What a ride costs before its first kilometre where the app names no fare, in CURRENCY with as many decimals \
+         as that has. The default is an example: every operator has a tariff of their own.",
     )
     .unit("CURRENCY"),
     new(
         Rides,
         "FARE_PER_KM",
         "1",
-        "And what each kilometre by street adds to it; may have three decimals more, since the fare is rounded as a whole.",
+        "What each kilometre by street adds to it. It may have three more decimals, since only the whole fare is \
+         rounded.",
     )
     .unit("CURRENCY a kilometre"),
     new(
         Rides,
         "FARE_SOURCE",
         "app",
-        "Whose word the fare of a ride is. app: what the app names, 0 included, else the tariff. server: the tariff for the way \
-         as the server estimates it, whatever the app names. app_within: what the app names, as long as it differs from the \
-         server's by no more than FARE_BAND_PERCENT; otherwise the server's. The answer shows the fare that holds.",
+        "Who decides the fare of a ride. app: the fare that the app names, 0 included, else the tariff. server: the \
+         tariff for the route as the server estimates it, whatever the app names. app_within: the app's fare as long \
+         as it differs from the server's by no more than FARE_BAND_PERCENT, else the server's. The answer shows the \
+         fare that applies.",
     ),
     new(
         Rides,
         "FARE_BAND_PERCENT",
         "20",
-        "With FARE_SOURCE=app_within, how much the app's fare may differ from the server's, up or down. Routes by street and \
-         the estimate from the great circle differ by some 20 %.",
+        "With FARE_SOURCE=app_within, how much the app's fare may differ from the server's, up or down. Routes by \
+         street and the estimate from the great circle differ by about 20 %.",
     )
     .unit("per cent"),
     new(
         Rides,
         "DETOUR_FACTOR",
         "1.3",
-        "How much longer streets are than the great circle, from 1 to 10, for fares and arrival times while no routing service \
-         says more. Street grids of cities have 1.2 to 1.4.",
+        "How much longer a route by street is than the great circle, from 1 to 10. Used for fares and arrival times \
+         while no routing service is there to tell. Street grids of cities have 1.2 to 1.4.",
     ),
     new(
         Rides,
         "TRAVEL_SPEED_KMH",
         "25",
-        "How fast a vehicle gets on in the city, stops included, from 1 to 300: what arrival times are made of.",
+        "How fast a vehicle moves in the city, stops included, from 1 to 300. Arrival times are computed from it.",
     )
     .unit("km/h"),
     new(
         Rides,
         "FINAL_FARE",
         "estimated",
-        "estimated: a completed ride costs what was said before it. track: the tariff for the way that its driver's positions \
-         recorded, or the estimate where there are none.",
+        "estimated: a completed ride costs what was estimated before it. track: it costs the tariff for the route \
+         that its driver's positions recorded, or the estimate where there are none.",
     ),
     new(
         Rides,
         "DRIVER_LOST_AFTER_SECS",
         "120",
-        "With neither a position nor a connection of a ride's driver for so long before the pickup, the passenger hears that \
-         the driver can't be reached, and the log and a counter tell the operator.",
+        "How long a ride's driver may have neither a position nor a connection before the pickup; then the passenger \
+         hears that the driver can't be reached, and the log and a counter tell the operator.",
     )
     .unit("seconds"),
     new(
         Rides,
         "OFFER_LOST_RIDES_AGAIN",
         "false",
-        "Whether such a ride is then taken from its driver and offered to others. A phone whose battery is empty does not \
-         keep its driver from coming, so an operator decides unless told otherwise.",
+        "Whether such a ride is then taken from its driver and offered to others. By default an operator decides, \
+         since a driver whose phone battery is empty may still be on the way.",
     ),
     new(
         Rides,
         "ROOM_STALE_SECS",
         "45",
-        "With no position of a ride's driver for so long its followers are told. Apps send one every 10 to 30 s.",
+        "How long a ride's driver may send no position before the ride's followers are told. Apps send one every 10 \
+         to 30 s.",
     )
     .unit("seconds"),
     new(
         Rides,
         "ROOM_MEMBERS_MAX",
         "100",
-        "Connections that may follow one ride; one more is refused with room_full. Each position goes to all of them.",
+        "Connections that may follow one ride; one more is refused with room_full. Bounded, since each position goes \
+         to all of them.",
     )
     .unit("connections"),
     new(
         Rides,
         "RIDES_JOINED_MAX",
         "50",
-        "Rides that one connection may follow; one more is refused with too_many_rides. An operator's screen has some dozens.",
+        "Rides that one connection may follow; one more is refused with too_many_rides. An operator's screen follows \
+         a few dozen.",
     )
     .unit("rides"),
     new(
         Matching,
         "MATCH_MODE",
         "auto",
-        "auto: the nearest driver is bound to the ride at once. offer: drivers are asked, and the first who accepts has it.",
+        "auto: the ride is assigned to the nearest driver at once. offer: drivers are asked, and the first to accept \
+         gets it.",
     )
     .production("offer"),
     new(
         Matching,
         "OFFER_DETAIL",
         "full",
-        "What a driver sees of a ride that is only offered to them. full: all but whom to call, as the apps' contract shows it. \
-         rounded: the pickup as it is, the drop-off to some 100 m without its address, and in the passenger's place an id that is \
-         good for this ride alone. Whoever takes the ride sees all of it, by REST.",
+        "What a driver sees of a ride that is only offered to them. full: everything except the passenger's contact, \
+         as the apps' contract shows it. rounded: the exact pickup, the drop-off to about 100 m and without its \
+         address, and instead of the passenger's id one that is valid for this ride alone. The driver who accepts the \
+         ride sees all of it, by REST.",
     ),
     new(
         Matching,
         "OFFER_BATCH_SIZE",
         "5",
-        "Drivers who are asked at a time, the nearest first. More find somebody sooner, and disappoint more who lose.",
+        "Drivers who are asked at a time, the nearest first. A larger number finds a driver sooner and disappoints \
+         more of those who lose.",
     )
     .unit("drivers"),
     new(
@@ -186,45 +197,48 @@ pub(super) const SETTINGS: &[Setting] = &[
         Matching,
         "OFFER_RECEIPT_MS",
         "2000",
-        "How long a driver's device has to confirm an offer. One that does not may still accept it, but the next driver is asked \
-         at once: a phone in a tunnel must not cost the passenger the whole window.",
+        "How long a driver's device has to confirm an offer. After that the driver may still accept it, but the next \
+         driver is asked at once: a phone in a tunnel must not cost the passenger the whole window.",
     )
     .unit("milliseconds"),
     new(
         Matching,
         "MAX_OFFERS_PER_DRIVER",
         "3",
-        "Open offers that a driver may hold, of all searches; one who holds as many is passed over until one of them ends.",
+        "Open offers that a driver may hold, over all searches; a driver with this many is passed over until one of \
+         them ends.",
     )
     .unit("offers"),
     new(
         Matching,
         "SEARCH_DEADLINE_SECS",
         "120",
-        "How long a driver is looked for before the passenger hears that there is none.",
+        "How long a search lasts before the passenger hears that there is no driver.",
     )
     .unit("seconds"),
     new(
         Matching,
         "SEARCH_RADIUS_M",
         "10000",
-        "How far from the pickup drivers are looked for, from 50 m to 200 km; with MATCH_MODE=offer also growing steps such as \
-         3000,5000,10000, the next one when nobody within the last is left. auto takes the last.",
+        "How far from the pickup a search looks for drivers, from 50 m to 200 km. With MATCH_MODE=offer also growing \
+         steps such as 3000,5000,10000: the next step begins when nobody within the current one is left. auto uses \
+         the last step.",
     )
     .unit("metres"),
     new(
         Matching,
         "AUTO_ASSIGN_RADIUS_M",
         "10000",
-        "How far from an order's pickup auto-assign looks for a driver, from 50 m to 200 km. Orders wait for their food, so \
-         it may be further than a ride's driver would come.",
+        "How far from an order's pickup auto-assign looks for a driver, from 50 m to 200 km. Orders wait for their \
+         food, so it may be farther than for a ride.",
     )
     .unit("metres"),
     new(
         Matching,
         "AUTO_ASSIGN_TRIES",
         "20",
-        "How many of the nearest drivers auto-assign tries, since each may have taken another order a moment ago.",
+        "How many of the nearest drivers auto-assign tries. More than one, since each may have taken another order a \
+         moment ago.",
     )
     .unit("drivers"),
     new(
@@ -245,24 +259,25 @@ pub(super) const SETTINGS: &[Setting] = &[
         Retention,
         "AUDIT_RETENTION_DAYS",
         "365",
-        "How long it is kept which operator or program changed or read what of whom: long enough for a question that comes late.",
+        "How long the audit is kept: which operator or program changed or read which data about whom. Long enough for \
+         questions that come late.",
     )
     .unit("days"),
     new(
         Retention,
         "TRACE_RETENTION_DAYS",
         "30",
-        "How long it is kept whom searches looked at and why they were not asked; who was asked, and what became of it, for as \
-         long as events at least.",
+        "How long traces keep the drivers that searches considered and why they were not asked. Offers and their \
+         outcomes are kept at least as long as events.",
     )
     .unit("days"),
     new(
         Retention,
         "JOB_RETENTION_DAYS",
         "",
-        "How long orders, rides and bookings are kept after their end, with ratings and what payment services told of them, and \
-         not before their events have gone. Of what drivers earned with them the sums of each day stay. Set it to what your \
-         books demand.",
+        "How long orders, rides and bookings are kept after their end, with their ratings and payment notices; they \
+         never go before their events. The daily sums that drivers earned with them stay. Set it to what your \
+         bookkeeping requires.",
     )
     .unit("days")
     .otherwise("for ever"),

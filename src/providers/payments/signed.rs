@@ -1,5 +1,5 @@
-//! A shop's payment service that signs its requests as many do: `Fleetwire-Signature: t=SECONDS,v1=HEX`, where HEX is the
-//! HMAC-SHA256 of `SECONDS.BODY` under a secret that both know.
+//! A shop's payment service that signs its requests as many do: `Fleetwire-Signature: t=SECONDS,v1=HEX`, where HEX is
+//! the HMAC-SHA256 of `SECONDS.BODY` under a shared secret.
 
 use super::{NotTaken, PaymentService, Verdict};
 use crate::domain::currency::Currency;
@@ -127,7 +127,7 @@ fn notice(
     let mut problems = Vec::new();
     let id = present("id").and_then(short_text);
     if id.is_none() {
-        problems.push(("id", "must be a text of 1 to 255 characters"));
+        problems.push(("id", "must be a string of 1 to 255 characters"));
     }
     let job = present("job").and_then(Value::as_object).and_then(job);
     if job.is_none() {

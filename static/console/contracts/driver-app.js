@@ -12,7 +12,7 @@ const MESSAGES = {
   order_cancelled: 'an order is no longer this driver’s',
   booking_updated: 'a booking of theirs has changed',
   error: 'a message was refused; the socket stays open',
-  resume_failed: 'what was asked for is no longer kept, or not there yet; current state follows',
+  resume_failed: 'the requested events are no longer kept or do not exist yet; current state follows',
   authenticated: 'the connection lives until the new token’s expiry',
   location_update: 'the driver’s position',
   ping: 'asks for pong',

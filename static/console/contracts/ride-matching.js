@@ -31,7 +31,7 @@ const PING = { id: 'ping', label: 'ping', hint: 'Answered with the server’s ti
 const MESSAGES = {
   connection_established: 'the server has accepted the connection; ride_key lets a later one in',
   pong: 'the answer to ping',
-  searching: 'a driver is looked for',
+  searching: 'looking for a driver',
   driver_assigned: 'a driver has the ride',
   no_drivers: 'nobody was found; find_driver may be sent again',
   ride_cancelled: 'the ride ended before its goal',
@@ -41,7 +41,7 @@ const MESSAGES = {
   ride_completed: 'the ride is at its goal',
   chat_message: 'the driver wrote something',
   error: 'a message was refused; the socket stays open',
-  resume_failed: 'what was asked for is no longer kept, or not there yet; current state follows',
+  resume_failed: 'the requested events are no longer kept or do not exist yet; current state follows',
   authenticated: 'the connection lives until the new token’s expiry',
   find_driver: 'asks for a driver',
   cancel_ride: 'ends the ride',

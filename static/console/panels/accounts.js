@@ -82,7 +82,7 @@ function loginForm(accounts) {
   };
   const asked = {
     code: h('div', { hidden: true }, field('Code of your authenticator app, or a recovery code', more.code)),
-    new_password: h('div', { hidden: true }, field('New password, in the place of the one-time one', more.new_password)),
+    new_password: h('div', { hidden: true }, field('New password, to replace the one-time one', more.new_password)),
   };
   const told = h('div', { class: 'told', role: 'status', data: { testid: 'login-told' } });
   const form = h('form', { id: 'login-form', class: 'popover' },

@@ -48,7 +48,7 @@ export class Connection extends EventTarget {
     this.state = h('span', { class: 'badge', id: id('state'), role: 'status', data: { testid: 'socket-state' } });
     this.lastEventId = h('input', {
       id: id('last-event-id'), inputmode: 'numeric', autocomplete: 'off', placeholder: 'server decides',
-      title: 'Empty: the server replays what was not seen to be received. A number: everything after it.',
+      title: 'Empty: the server replays the events whose receipt was not confirmed. A number: everything after it.',
     });
     this.connect = button('Connect', { testid: 'connect', class: 'primary', action: () => this.#connect() });
     this.cut = button('Cut', {

@@ -191,7 +191,7 @@ export class DriverRides {
   async #sendAgain() {
     const listed = this.#listed.get(this.#account.driver_id);
     const place = this.#places.get(this.#account.username) ?? (Number.isFinite(listed?.latitude) ? { latitude: listed.latitude, longitude: listed.longitude } : null);
-    if (!place) throw new Error('It is not known where the driver was last. Click on the map with “click: driver is here”.');
+    if (!place) throw new Error('The driver’s last position is unknown. Click on the map with “click: driver is here”.');
     await this.#sendPosition({ ...place, speed: 0 });
     this.readiness.feed.hint();
   }

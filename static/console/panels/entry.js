@@ -50,7 +50,7 @@ function restTools({ source, call, detail }, { saved, attempt }) {
   return [
     copyButton('Copy JSON', { testid: 'copy-frame', attempt, text: () => prettyJson(detail) }),
     copyButton('Copy as curl', {
-      testid: 'copy-curl', attempt, title: 'With the account’s token: whoever has the line can do what the account can',
+      testid: 'copy-curl', attempt, title: 'With the account’s token: anyone who has the line can do what the account can',
       text: async () => curlLine({ ...call, base: baseUrl.value, body: call.isWhole ? call.body : detail.request, token: await token() }),
     }),
     again(attempt, () => {

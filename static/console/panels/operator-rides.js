@@ -59,7 +59,7 @@ export class OperatorRides {
       testid: 'ride-watch', title: 'Enter the ride’s room with the operator’s own hailing socket', action: () => this.#watch(),
     });
     const trace = button('Trace', {
-      testid: 'ride-trace', title: 'Whom it was offered to, what became of it, and who heard of it when', action: () => this.#insight.showTrace(this.#selected.job_id),
+      testid: 'ride-trace', title: 'Who it was offered to, what became of it, and who heard of it when', action: () => this.#insight.showTrace(this.#selected.job_id),
     });
     this.cancel = button('Cancel ride', { testid: 'operator-ride-cancel', class: 'danger', action: () => this.#cancel() });
     this.actions = h('fieldset', { class: 'actions', id: 'ride-actions' }, this.title,

@@ -95,7 +95,7 @@ export class PhonePanel {
     const notes = [];
     if (this.#network?.loopback_only ?? isLoopback(location.hostname)) {
       notes.push(['This server listens to this machine alone. Stop it and start it so that the network can reach it: ', command('BIND=0.0.0.0:8000,0.0.0.0:8067 fleetwire serve'), '.'],
-        'That changes two things: the demo operator admin gets a random password, printed once at the start, and this console offers no log-ins any more; rides without a token are off (ALLOW_ANONYMOUS_RIDES=true turns them on again, for the matching app).');
+        'That changes two things: the demo operator admin gets a random password, printed once at the start, and this console no longer offers log-ins; rides without a token are off (ALLOW_ANONYMOUS_RIDES=true turns them on again, for the matching app).');
     } else {
       notes.push('This server listens to the network. The password of admin was printed when it started; log in with it, top right.',
         `Rides without a token are ${this.#network?.anonymous_rides ? 'on' : 'off. The matching app needs ALLOW_ANONYMOUS_RIDES=true'}.`);

@@ -44,7 +44,7 @@ export class RequestPanel {
     const attempt = (what, action) => this.#notices.attempt(what, action);
     const send = button('Send', { testid: 'request-send', class: 'primary', action: () => this.#send() });
     const curl = copyButton('Copy as curl', { testid: 'request-curl', attempt, text: () => this.#curl() });
-    const token = copyButton('Copy token', { testid: 'copy-token', attempt, title: 'The account’s access token: whoever has it is the account until it expires', text: () => this.#token() });
+    const token = copyButton('Copy token', { testid: 'copy-token', attempt, title: 'The account’s access token: anyone who has it can act as the account until it expires', text: () => this.#token() });
     const save = button('Save', { testid: 'request-save', class: 'quiet', action: () => attempt('Save', () => this.#save()) });
     this.element = panel('Any request', { id: 'request-panel' },
       h('div', { class: 'connection' }, this.kept,

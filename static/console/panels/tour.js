@@ -46,7 +46,7 @@ export class TourPanel {
     this.title = h('h2', { id: 'tour-title' });
     this.count = h('span', { class: 'muted', role: 'status', data: { testid: 'tour-count' } });
     this.all = h('button', { type: 'button', class: 'quiet narrow-only', 'aria-expanded': 'false', on: { click: () => this.#showAll() } }, 'All steps');
-    const dismiss = button('Dismiss', { testid: 'tour-dismiss', class: 'quiet', title: 'The tour stays away; “Tour” next to the views brings it back', action: () => this.#dismiss() });
+    const dismiss = button('Dismiss', { testid: 'tour-dismiss', class: 'quiet', title: 'Hide the tour; “Tour” next to the views brings it back', action: () => this.#dismiss() });
     this.steps = h('ol', { class: 'steps' });
     this.next = button('Show me', { testid: 'tour-next', class: 'primary', action: () => this.#next() });
     this.element = h('section', { class: 'panel tour', id: 'tour', 'aria-labelledby': 'tour-title' },
@@ -140,7 +140,7 @@ export class TourPanel {
 
   #show({ target }) {
     const control = target();
-    if (!control) throw new Error('What this step needs is not there yet: look at the steps before it.');
+    if (!control) throw new Error('This step needs something that is not there yet: look at the steps before it.');
     control.scrollIntoView({ block: 'center' });
     control.focus({ preventScroll: true, focusVisible: true });
   }

@@ -62,7 +62,7 @@ function candidateList(candidates, search, ctx) {
   if (candidates.length === 0) return h('p', { class: 'muted' }, 'Nobody was within its radius.');
   const furthest = Math.max(DISTANCE_SCALE_MIN_M, ...candidates.map(({ distance_m: metres }) => metres ?? 0));
   const last = Math.max(...candidates.flatMap((one) => [one.offered_at, one.seen_at, one.answered_at, search.ended_at]).filter(Boolean).map(Date.parse));
-  return h('ol', { class: 'candidates', 'aria-label': 'Drivers whom it looked at' },
+  return h('ol', { class: 'candidates', 'aria-label': 'Drivers that it looked at' },
     candidates.map((one) => candidate(one, { opened: Date.parse(search.opened_at), last, furthest }, ctx)));
 }
 
@@ -71,7 +71,7 @@ function candidate(one, scale, { directory, why }) {
   return h('li', { class: `candidate ${tone}`, data: { testid: 'trace-candidate', driverId: one.driver_id, outcome: one.outcome } },
     h('div', { class: 'row center' },
       button(`${directory.driver(one.driver_id)} · ${one.driver_id}`, {
-        class: 'link', testid: 'candidate-why', title: 'Why this driver gets rides now, or none', data: { focus: `${one.search_id}-${one.driver_id}` }, action: () => why(one.driver_id),
+        class: 'link', testid: 'candidate-why', title: 'Why this driver gets rides now, or does not', data: { focus: `${one.search_id}-${one.driver_id}` }, action: () => why(one.driver_id),
       }),
       badge(says, tone)),
     h('div', { class: 'measure' }, bar((one.distance_m ?? 0) / scale.furthest), h('span', {}, distance(one.distance_m)),
@@ -120,7 +120,7 @@ function delivery(event, steps) {
   if (event.confirmed_at) {
     return { tone: 'good', says: `${event.sent_at ? `sent after ${ms.sent}, ` : ''}confirmed after ${ms.confirmed}${event.pushed_at ? `; pushed after ${ms.pushed}, too` : ''}${event.processed_at ? '; the app has processed it' : ''}` };
   }
-  if (event.pushed_at) return { tone: 'info', says: `pushed after ${ms.pushed}${event.sent_at ? '; sent, not confirmed' : '; the app was not there'}` };
+  if (event.pushed_at) return { tone: 'info', says: `pushed after ${ms.pushed}${event.sent_at ? '; sent, not confirmed' : '; the app was not connected'}` };
   if (event.sent_at) return { tone: 'warn', says: `sent after ${ms.sent}, not confirmed yet` };
   return { tone: 'warn', says: 'waits: the app was not connected, and hears it when it is' };
 }

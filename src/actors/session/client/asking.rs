@@ -1,4 +1,4 @@
-//! How much an account may ask for over its sockets: the same limits as by REST, and together with that.
+//! How much an account may request over its sockets: the limits of REST, counted together with it.
 
 use super::Client;
 use super::part::Part;
@@ -9,7 +9,7 @@ use crate::rate_limit::RetryAfter;
 use std::time::Instant;
 
 impl<P: Part> Client<P> {
-    /// Whether the account may ask for this, too, just now. What somebody does who is nobody yet has limits of its own.
+    /// Whether the account may also make this request now. Clients without an account have limits of their own.
     pub(super) fn within_limits(&self, inbound: &Inbound) -> Result<(), RetryAfter> {
         let Some(owner) = self.owner.filter(|_| !inbound.is_light()) else { return Ok(()) };
         let (limits, account, now) = (&self.context.account_limits, owner.account, Instant::now());
@@ -22,7 +22,7 @@ impl<P: Part> Client<P> {
     }
 
     pub(super) fn too_often(&mut self, wait: RetryAfter, link: &mut Link<'_, Self>) {
-        let message = format!("too much at once; send it again in {} s", wait.as_secs());
+        let message = format!("too many messages in a short time; send it again in {} s", wait.as_secs());
         self.refuse(&BadMessage::new(ErrorCode::RateLimited, message).again_after(wait.as_secs()), link);
     }
 }

@@ -1,5 +1,5 @@
-//! The hailing apps' part of a conversation: passengers, drivers and admins. Rides are joined and left, drivers come to
-//! work and go, and the two of a ride talk to each other. Connecting changes nobody's status.
+//! The hailing apps' part of a conversation: passengers, drivers and admins. Rides are joined and left, drivers go
+//! online and offline, and the two participants of a ride talk to each other. Connecting changes nobody's status.
 
 use super::part::{Opening, Out, Part, Place, Reading};
 use super::{Client, ClientContext, Opened, Recipient};
@@ -69,7 +69,7 @@ impl RideHailing {
 
 impl Part for RideHailing {
     const CONTRACT: Contract = Contract::RideHailing;
-    /// The account's open rides, and the orders that a driver holds beside.
+    /// The account's open rides, and also the orders that a driver holds.
     type State = State;
 
     fn role(&self) -> Role {
@@ -145,7 +145,7 @@ async fn open(
     Ok(context.database.read(reading).await?)
 }
 
-/// What somebody finds who joins a ride.
+/// The state that a client finds on joining a ride.
 struct Joined {
     membership: Membership,
     seen: Seen,
@@ -170,8 +170,8 @@ impl NotJoined {
     }
 }
 
-/// Enters first and reads afterwards: what is committed from here on is heard of, what was before is read. Who may enter,
-/// and which room, has to be read before that.
+/// Enters first and reads afterwards: later commits are heard, earlier ones are read. Permission and the room have to
+/// be read before that.
 async fn enter(
     context: &Arc<ClientContext>,
     ride: RideId,
@@ -182,12 +182,12 @@ async fn enter(
     let job = follow(context, &ride, viewer).await?.ride.job.id;
     let member = Member { handle, contract: Contract::RideHailing, follower };
     let entered = context.rooms.enter(job, &ride, member);
-    let (membership, seen) =
-        entered.map_err(|_| NotJoined::refused(ErrorCode::RoomFull, "too many follow this ride"))?;
+    let (membership, seen) = entered
+        .map_err(|_| NotJoined::refused(ErrorCode::RoomFull, "too many connections follow this ride"))?;
     let seen = seen.await.map_err(|_| StoreError::Unavailable("the room has ended"))?;
     let found = follow(context, &ride, viewer).await?;
     if found.ride.job.id != job {
-        return Err(NotJoined::refused(ErrorCode::Unavailable, "the ride has just begun anew; join again"));
+        return Err(NotJoined::refused(ErrorCode::Unavailable, "the ride has just restarted; join again"));
     }
     let ride = words::ride_for(context.sight(viewer), found);
     Ok(Joined { membership, seen, ride })
@@ -248,7 +248,7 @@ impl Client<RideHailing> {
     /// A driver comes to work, or goes.
     fn set_wish(&mut self, wants: Wants, link: &mut Link<'_, Self>) {
         let Some(driver) = self.part.driver() else {
-            let bad = BadMessage::new(ErrorCode::Forbidden, "only a driver comes to work");
+            let bad = BadMessage::new(ErrorCode::Forbidden, "only a driver can go online or offline");
             return self.refuse(&bad, link);
         };
         let context = self.context.clone();

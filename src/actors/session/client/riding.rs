@@ -1,5 +1,5 @@
-//! What is said of a ride on more than one contract's socket: the two of it talk, its driver moves it on, its passenger rates
-//! it. Decided by the operations that REST has for it; what follows is heard as events.
+//! Messages about a ride on more than one contract's socket: its participants talk, its driver moves it on, its
+//! passenger rates it. The same operations as for REST decide them; the results arrive as events.
 
 use super::Client;
 use super::part::Part;
@@ -54,7 +54,7 @@ fn rate<P: Part>(
 ) {
     let (ride, passenger) = match client.part.part_in(ride) {
         Some((ride, Viewer::Passenger(passenger))) => (ride, passenger),
-        Some(_) => return forbidden(client, "only the passenger rates a ride", link),
+        Some(_) => return forbidden(client, "only the passenger can rate a ride", link),
         None => return client.no_such_ride(link),
     };
     let (database, rated) = (client.context.database.clone(), ride.clone());
@@ -72,11 +72,11 @@ fn rate<P: Part>(
     });
 }
 
-/// The driver hears their own move as an event, like the passenger; a repeated one changes nothing, and its event comes again
-/// where it was not heard.
+/// The driver hears their own move as an event, like the passenger; a repeated one changes nothing, and its event is
+/// sent again if it was not confirmed.
 fn move_on<P: Part>(client: &mut Client<P>, ride: RideId, step: RideStep, link: &mut Link<'_, Client<P>>) {
     let Some(driver) = client.part.driver() else {
-        return forbidden(client, "only the driver moves a ride on", link);
+        return forbidden(client, "only a driver can move a ride on", link);
     };
     let context = client.context.clone();
     let moving = async move {
