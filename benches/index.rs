@@ -1,10 +1,11 @@
-//! Measures the matcher's spatial index: what a search and a move cost with 100,000 and 1,000,000 drivers in a city and in
-//! a country, evenly spread, in towns, and with a tenth of all in one place; with filters that let half of the drivers pass,
-//! and a twentieth.
+//! Measures the matcher's spatial index: what a search and a move cost with 100,000 and 1,000,000 drivers in a city and
+//! in a country, evenly spread, in towns, and with a tenth of all in one place; with filters that pass half or a
+//! twentieth of the drivers.
 //!
-//! `cargo bench --bench index`. Moves go on between the searches, so that neither finds its memory in the cache more often
-//! than in a server. A search is timed alone, moves in batches of 32: the matcher takes them over together, too, and reading
-//! the clock takes as long as one of them. Each fleet has a process to itself, so that its memory can be told.
+//! `cargo bench --bench index`. Moves continue between the searches, so that neither finds its memory in the cache more
+//! often than in a server. A search is timed alone, moves in batches of 32: the matcher also applies them together, and
+//! reading the clock takes as long as one of them. Each fleet has a process to itself, so that its memory can be
+//! measured.
 
 use std::hint::black_box;
 use std::process::{Command, ExitCode};

@@ -1,6 +1,6 @@
-//! How long a passenger waits for a driver: `find_driver` sent to `driver_assigned` received, with a fleet in the index and
-//! requests at a steady rate, each on a socket of its own that was opened before. It exits with 1 where a request got no
-//! driver, so a fast run that matched nobody is a failed run.
+//! How long a passenger waits for a driver: `find_driver` sent to `driver_assigned` received, with a fleet in the index
+//! and requests at a steady rate, each on a socket of its own that was opened before. It exits with 1 if a request got
+//! no driver, so a fast run that matched nobody is a failed run.
 //!
 //! `cargo bench --bench matching -- --drivers 100000 --rate 100 --secs 30`. It starts a server of its own, on a fresh SQLite
 //! file or on `--database-url`.

@@ -1,8 +1,9 @@
-//! Measures the providers alone: how many notifications a second one thread sends to doubles of the services, which check
-//! each of them as the tests' do, over TLS and HTTP/2 on loopback.
+//! Measures the providers alone: how many notifications a second one thread sends to doubles of the services, which
+//! check each of them as in the tests, over TLS and HTTP/2 on loopback.
 //!
-//! `cargo bench --bench push [-- SECONDS]`. The doubles run on a thread of their own, so what is measured is the slower of
-//! the two; the processor time of each says which. Requests are under way as many as the provider allows, as from the queue.
+//! `cargo bench --bench push [-- SECONDS]`. The doubles run on a thread of their own, so the slower of the two is
+//! measured; the processor time of each says which. As many requests are in flight as the provider allows, as from the
+//! queue.
 
 #[path = "../tests/it/support/push_double/mod.rs"]
 mod push_double;

@@ -1,6 +1,7 @@
-//! What it costs to follow a ride: a driver tells positions at a steady rate, followers read them over their sockets, and some
-//! of them read nothing. Said are the time from the driver's sending to a follower's receiving, how many positions followers
-//! got, and the server's CPU and memory. It exits with 1 where a follower who reads was closed or missed the last position.
+//! Measures the cost of following a ride: a driver sends positions at a steady rate, followers read them over their
+//! sockets, and some of them read nothing. It reports the time from the driver's sending to a follower's receiving, how
+//! many positions followers got, and the server's CPU and memory. It exits with 1 if a reading follower was closed or
+//! missed the last position.
 //!
 //! `cargo bench --bench room -- --followers 50 --silent 1 --rate 10 --secs 20`. It starts a server of its own, on a fresh
 //! SQLite file.

@@ -1,8 +1,8 @@
-//! The time of day, from outside: whoever decides by the time is handed a [`Clock`], so that a test can say what time it
-//! is. Nothing else in the crate reads the ambient clock; `clippy.toml` refuses it.
+//! The time of day, from outside: code that depends on the time is handed a [`Clock`], so that a test can set the time.
+//! Nothing else in the crate reads the ambient clock; `clippy.toml` refuses it.
 //!
-//! For measuring how long something takes, `std::time::Instant` is right and allowed: the time of day may jump. What came
-//! when, and how old it is by now, goes by [`Clock::steady`].
+//! For measuring how long something takes, `std::time::Instant` is right and allowed: the time of day may jump. Order
+//! and age of things are measured by [`Clock::steady`].
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -53,9 +53,10 @@ impl Moment {
         wall - self.wall > DISTRUSTED_AHEAD
     }
 
-    /// Whether the time of day was set back since an earlier moment, by more than it is trusted to be wrong by.
-    pub fn was_set_back_since(self, earlier: Moment) -> bool {
-        (self.steady - earlier.steady) - (self.wall - earlier.wall) > DISTRUSTED_AHEAD
+    /// By how much the time of day was set back since an earlier moment, if by more than it is trusted to be wrong by.
+    pub fn set_back_since(self, earlier: Moment) -> Option<TimeDelta> {
+        let by = (self.steady - earlier.steady) - (self.wall - earlier.wall);
+        (by > DISTRUSTED_AHEAD).then_some(by)
     }
 
     /// What the steady clock will show when so much time has passed as is left until a time of day: when something ends.
@@ -152,13 +153,13 @@ mod tests {
         let clock = Manual::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
         let first = clock.moment();
         clock.advance(TimeDelta::hours(1));
-        assert!(!clock.moment().was_set_back_since(first));
+        assert_eq!(clock.moment().set_back_since(first), None);
         clock.set(clock.now() - TimeDelta::seconds(60));
-        assert!(!clock.moment().was_set_back_since(first), "as far as it is trusted");
+        assert_eq!(clock.moment().set_back_since(first), None, "as far as it is trusted");
         clock.set(clock.now() - TimeDelta::seconds(1));
-        assert!(clock.moment().was_set_back_since(first));
+        assert_eq!(clock.moment().set_back_since(first), Some(TimeDelta::seconds(61)));
         clock.set(clock.now() + TimeDelta::hours(9));
-        assert!(!clock.moment().was_set_back_since(first));
+        assert_eq!(clock.moment().set_back_since(first), None);
     }
 
     #[test]

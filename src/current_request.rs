@@ -1,5 +1,6 @@
-//! The request that is being worked on, by its id. It is known to whatever runs within the request's future without being handed
-//! on, and taken along by what works for it on another thread; so each line of the log that is written for it can have it.
+//! The id of the request that is being processed. All code that runs within the request's future knows it without being
+//! handed it, and work for the request on another thread takes it along; so each log line that is written for the
+//! request can have it.
 
 use bytestring::ByteString;
 

@@ -1,6 +1,6 @@
-//! Inputs for parsers that outsiders reach: good ones, bent, cut, joined and filled with what parsers trip over. Seeded, so
-//! that a failure comes again; the tests that use it are next to the parsers. `FUZZ_INPUTS` says how many for each parser,
-//! `FUZZ_SEED` which.
+//! Inputs for parsers that outsiders reach: valid ones that are changed, cut, joined and filled with things that
+//! parsers trip over. Seeded, so that a failure can be repeated; the tests that use it are next to the parsers.
+//! `FUZZ_INPUTS` sets the number for each parser, `FUZZ_SEED` the seed.
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};

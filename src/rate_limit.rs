@@ -1,6 +1,6 @@
-//! Limits: the one table of them ([`TABLE`]), and what they are made of: a token bucket ([`TokenBucket`]; each socket has two of its
-//! own), many of them under keys ([`KeyedLimiter`]), a number at a time for each key ([`Census`]), and guesses at passwords
-//! ([`Guesses`]). The caller gives the time, so nothing here waits or reads a clock.
+//! Limits: the one table of them ([`TABLE`]), and their parts: a token bucket ([`TokenBucket`]; each socket has two of
+//! its own), many of them under keys ([`KeyedLimiter`]), a number at a time for each key ([`Census`]), and guesses at
+//! passwords ([`Guesses`]). The caller passes the time, so nothing here waits or reads a clock.
 //!
 //! Invariants: within any stretch of time a bucket lets through at most its burst and what the rate has refilled;
 //! a limiter never holds more keys than it was told.
@@ -30,8 +30,8 @@ impl Fades for TokenBucket {
     }
 }
 
-/// One bucket for each key, all of one rate, for use from any thread. A key that was not used in the time that an empty bucket
-/// takes to fill up has a full one, which says nothing and is dropped.
+/// One bucket for each key, all of one rate, for use from any thread. A key that was not used in the time that an empty
+/// bucket takes to fill up has a full one, which says nothing and is dropped.
 #[derive(Debug)]
 pub struct KeyedLimiter<K> {
     rate: Rate,

@@ -1,6 +1,5 @@
-//! House rules that the compiler does not know: which module may use which, where the frameworks may appear, that
-//! each file says what it owns, and that files and functions stay readable. The table below is the one in
-//! the design.
+//! House rules that the compiler does not check: which module may use which, where the frameworks may appear, that each
+//! file says what it owns, and that files and functions stay readable. The table below is the one in the design.
 
 use std::path::{Path, PathBuf};
 

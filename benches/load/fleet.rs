@@ -1,4 +1,4 @@
-//! The driver apps: one task and one socket each. They send positions and take the time at which orders arrive.
+//! The driver apps: one task and one socket each. They send positions and record the arrival times of orders.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

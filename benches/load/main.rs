@@ -1,9 +1,9 @@
-//! The load tool: a fleet of driver apps on one server, positions at a steady rate, orders assigned meanwhile over REST.
-//! It reports how long an assignment takes to reach its app, what a stored position costs in CPU and a connection in
-//! memory, and whether the books agree; it exits with 1 where something was lost.
+//! The load tool: a fleet of driver apps on one server, positions at a steady rate, orders assigned meanwhile over
+//! REST. It reports how long an assignment takes to reach its app, the CPU per stored position, the memory per
+//! connection, and whether the books agree; it exits with 1 if something was lost.
 //!
-//! `cargo bench --bench load -- --drivers 1000 --secs 60 --interval-ms 10000`. Without `--url` it starts a server of its
-//! own on a fresh SQLite file (or on `--database-url`). More than about 1,000 drivers want a higher `ulimit -n`.
+//! `cargo bench --bench load -- --drivers 1000 --secs 60 --interval-ms 10000`. Without `--url` it starts a server of
+//! its own on a fresh SQLite file (or on `--database-url`). More than about 1,000 drivers need a higher `ulimit -n`.
 
 // A load tool measures real time.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]

@@ -1,4 +1,4 @@
-//! What a run came to, in figures and in a verdict.
+//! The result of a run, in figures and as a verdict.
 
 use std::fmt::{Display, Formatter};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The server under load: started by this tool or found running, and what the system and its own metrics say about it.
+//! The server under load: started by this tool or already running, with the figures of the system and of its own
+//! metrics.
 
 use std::ops::Range;
 use std::path::PathBuf;

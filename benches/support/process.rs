@@ -1,4 +1,4 @@
-//! What `/proc` says of a process.
+//! Reads the figures of a process from `/proc`.
 
 use std::ops::Range;
 

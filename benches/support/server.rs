@@ -1,4 +1,4 @@
-//! A server of a bench's own, and what is heard from it.
+//! A bench's own server, and its output.
 
 use std::path::Path;
 use std::process::Stdio;

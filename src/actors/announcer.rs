@@ -1,8 +1,8 @@
-//! The announcer: who hears of what was committed, and in which order. It speaks on the database thread that committed, before the
-//! caller is answered, and does nothing there that could block.
+//! The announcer: tells each commit to those who must hear of it, in a fixed order. It runs on the database thread that
+//! committed, before the caller is answered, and does nothing there that could block.
 //!
-//! Invariant: nobody can answer something that those who must know the answer's reason have not heard of. What got lost between a
-//! commit and its announcement, or was committed by another process, is found by a look every second.
+//! Invariant: nobody gets an answer before those who must know its reason have heard of the commit. Announcements that
+//! were lost after a commit, and commits by another process, are found by a look every second.
 
 use crate::actors::foundation::Foundation;
 use crate::actors::matcher::MatcherHandle;
@@ -40,8 +40,7 @@ pub struct Hearers {
 }
 
 impl Hearers {
-    /// Says what was committed to whom it concerns. What is committed is bounded by the database's queue, so the mailboxes
-    /// are, too.
+    /// Tells each commit to those it concerns. The database's queue bounds the commits, and thereby the mailboxes.
     fn hear(&self, committed: &Committed) {
         for telling in in_order(committed) {
             match telling {
@@ -65,7 +64,7 @@ impl Hearers {
 enum Telling<'a> {
     /// Push sets its alarms.
     Push(&'a Announcement),
-    /// What is remembered of this account's access is forgotten.
+    /// Forget the cached access of this account.
     Access(AccountId),
     /// The matcher awaits that the driver's device confirms an offer. `until` is a time of day.
     Offered {
@@ -83,7 +82,7 @@ enum Telling<'a> {
     Log(&'a Happening),
 }
 
-/// What is told after a commit, to one after the other.
+/// The tellings after a commit, in the order in which they are made.
 fn in_order(committed: &Committed) -> Vec<Telling<'_>> {
     let mut order = Vec::with_capacity(8);
     let (mut changed, mut news): (Vec<DriverId>, Vec<SearchNews>) = Default::default();
@@ -102,14 +101,14 @@ fn in_order(committed: &Committed) -> Vec<Telling<'_>> {
     }
     // Before their sessions hear of the offers: a device may answer at once.
     order.extend(committed.events.iter().filter_map(offered));
-    // Whoever took a ride is its driver first, and then no longer free for others.
+    // A driver who accepted a ride first becomes its driver, and then is no longer free for others.
     if !news.is_empty() {
         order.push(Telling::Searches(news));
     }
     if !changed.is_empty() {
         order.push(Telling::Drivers(changed));
     }
-    // What a room makes of an event comes after the event itself.
+    // A room's messages about an event come after the event itself.
     order.extend([Telling::Sessions, Telling::Rooms]);
     // The log comes after all who wait.
     order.extend(committed.happenings.iter().map(Telling::Log));
@@ -121,8 +120,8 @@ fn offered(event: &Event) -> Option<Telling<'_>> {
     Some(Telling::Offered { account: event.account, event: event.id, job, until: offer.expires_at })
 }
 
-/// Up to which moment of commits the repair look has compared. A database that is away for longer than the window must
-/// not hide what was committed just before: the answer to that commit is lost, and so is its announcement.
+/// The moment up to which the repair look has compared commits. A database that is unreachable for longer than the
+/// window must not hide commits made just before: the answer to such a commit is lost, and so is its announcement.
 #[derive(Default)]
 struct RepairLook {
     done_until: Option<DateTime<Utc>>,

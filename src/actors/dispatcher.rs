@@ -1,7 +1,7 @@
-//! The dispatcher: every session registers with it, and takes its leave. One after the other, so that presence and the registry
-//! always have the same sessions. It owns nothing, sends nothing and looks for nothing.
+//! The dispatcher: every session registers with it and leaves through it, one after the other, so that presence and the
+//! registry always have the same sessions. It owns nothing, sends nothing and looks for nothing.
 //!
-//! A session is answered when it will hear of every later commit; it reads the store only then.
+//! A session is answered once it will hear of every later commit; only then does it read the store.
 
 use crate::actors::foundation::Foundation;
 use crate::actors::presence::{Arrival, Presence};

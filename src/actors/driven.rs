@@ -1,4 +1,5 @@
-//! How far a ride's driver has driven, with all positions that were taken before it is asked, those of a moment ago, too.
+//! How far a ride's driver has driven, counting every position that was accepted before the question, even a moment
+//! before.
 
 use crate::actors::recorder::RecorderHandle;
 use crate::clock::SharedClock;

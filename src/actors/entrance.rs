@@ -1,5 +1,5 @@
-//! The entrance of the matching sockets: the book of rides, which the door and the sessions share. Whoever is admitted holds an
-//! [`Admission`], and gives its place in the book back by dropping it, also where no session came of it.
+//! The entrance of the matching sockets: the book of rides, which the door and the sessions share. An admitted socket
+//! holds an [`Admission`]; dropping it gives back its place in the book, even if no session was started.
 
 use crate::actors::session::{SessionHandle, ToClient};
 use crate::domain::ride::RideId;
@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a socket may take to answer for its app when the app seems to come again: longer than a bad network delays a ping
-/// and its pong, shorter than people wait.
+/// How long a socket may take to answer for its app when the app seems to return: longer than a bad network delays a
+/// ping and its pong, shorter than people wait.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -57,9 +57,9 @@ impl Entrance {
         Ok(Admission { entrance: self.clone(), ride, seat, key, is_key_new })
     }
 
-    /// An app whose network was lost comes again, while its socket of before is still open here: heartbeats find out after
-    /// more than a minute. Asks each socket of the ride now, and gives them up where none answers: true, nobody is there any more.
-    /// False where one does, or has not begun: then it is somebody else who comes.
+    /// An app that lost its network returns while its earlier socket is still open here: heartbeats would notice only
+    /// after more than a minute. This asks each socket of the ride now, and gives them up if none answers; then it
+    /// returns true. It returns false if one answers, or has not begun: then the newcomer is somebody else.
     pub async fn give_up_the_silent(&self, ride: &RideId) -> bool {
         let Some(sessions) = self.book.lock().sessions(ride) else { return false };
         let asked = Instant::now();

@@ -1,4 +1,4 @@
-//! Actors own live state and time. Each has one owner thread and is spoken to by messages.
+//! Actors own live state and time. Each has one owner thread and receives messages.
 
 pub mod announcer;
 pub mod dispatcher;

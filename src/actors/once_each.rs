@@ -1,4 +1,4 @@
-//! What is told to many sessions is written once for each contract among them.
+//! A message to many sessions is encoded once for each contract among them.
 
 use crate::contracts::Contract;
 use bytestring::ByteString;

@@ -1,10 +1,10 @@
-//! Presence: who is connected and since when, and since when those are gone who left. Whoever asks whether somebody is there asks
-//! here; the registry has the sessions to speak to, and nothing else. Which sessions a new one replaces, and which have
-//! expired, is decided here, too.
+//! Presence: who is connected and since when, and when each of the others left. Every question whether somebody is
+//! connected is answered here; the registry only has the sessions to send to. Presence also decides which sessions a
+//! new one replaces, and which have expired.
 //!
-//! Only the dispatcher says who comes and goes. Invariant: an account that was connected has a session, or the time when its last
-//! one left for as long as that matters to anybody. So at no moment does somebody who has just left look as if they had never been
-//! there. All times are by the steady clock.
+//! Only the dispatcher reports arrivals and departures. Invariant: an account that was connected has a session or, for
+//! as long as it matters, the time when its last session left. So somebody who has just left never looks as if they had
+//! never been connected. All times are by the steady clock.
 
 use crate::actors::registry::Registry;
 use crate::clock::SharedClock;
@@ -112,6 +112,8 @@ impl Presence {
             Limit::SocketsOfAccount.exceeded();
             gone.extend(attendance.sessions.drain(..excess));
         }
+        // Nearly all accounts have one session; room for four would cost each 250 bytes.
+        attendance.sessions.reserve_exact(1);
         attendance.sessions.push(Present {
             session,
             contract,

@@ -1,8 +1,8 @@
-//! Who asked a moment ago: an operator's program sends request after request, and reading its account for each costs as
-//! much as half a decision.
+//! A short-lived cache of the accounts that made requests: an operator's program sends request after request, and
+//! reading its account for each costs as much as half a decision.
 //!
-//! An account that this server suspends, or gives another password, is forgotten before that is answered, so it is
-//! refused from the next request on. What another process changed counts within [`KEPT_FOR`].
+//! When this server suspends an account or changes its password, the account is forgotten before the answer, so it is
+//! refused from the next request on. A change by another process takes effect within [`KEPT_FOR`].
 
 use crate::domain::ids::AccountId;
 use crate::operations::authentication::Principal;
@@ -23,7 +23,7 @@ pub struct Principals {
     state: Mutex<State>,
 }
 
-/// Whom a token names, and by which log-in.
+/// A token's account, and its log-in.
 type Key = (Uuid, Option<Uuid>);
 
 #[derive(Default)]
@@ -35,7 +35,7 @@ struct State {
     used: HashSet<Uuid>,
 }
 
-/// When a read began. What was forgotten since makes it worthless.
+/// When a read began. If an account was forgotten since, the read is worthless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Began(u64);
 
@@ -79,7 +79,7 @@ impl Principals {
 }
 
 impl State {
-    /// What is past the bound is not noted: of so many log-ins nobody looks through the times.
+    /// Uses beyond the bound are not noted: nobody looks through the times of so many log-ins.
     fn note_use(&mut self, principal: &Principal) {
         if let Some(log_in) = principal.log_in.filter(|_| self.used.len() < USED_MAX) {
             self.used.insert(log_in);

@@ -1,8 +1,9 @@
-//! What operators looked at, on its way into the audit: gathered in memory and written in bulk, so that no read waits for a write.
+//! The reads of operators on their way into the audit: gathered in memory and written in bulk, so that no read waits
+//! for a write.
 //!
-//! Rows wait up to a second, which is what a killed process loses of them. While the database refuses they wait longer, and
-//! are tried again; once [`WAITING_MAX`] wait, [`ReadLog::has_room`] says so, and what would be read is refused instead: nothing is
-//! shown of which nothing would be known.
+//! Rows wait up to a second, so a killed process loses those of the last second. While the database refuses them they
+//! wait longer and are tried again; once [`WAITING_MAX`] wait, [`ReadLog::has_room`] says so, and further reads are
+//! refused: no read may go unrecorded.
 
 use crate::actors::foundation::Foundation;
 use crate::clock::SharedClock;
@@ -37,7 +38,7 @@ struct Shared {
     clock: SharedClock,
     metrics: Arc<Metrics>,
     state: Mutex<State>,
-    /// Held while rows are written, so that the end waits for those under way.
+    /// Held while rows are written, so that the shutdown waits for them.
     writing: tokio::sync::Mutex<()>,
 }
 
@@ -47,7 +48,7 @@ struct State {
     recent: HashMap<Look, Instant>,
 }
 
-/// Who looked at what from where: the time and the request's id differ each time.
+/// The reader, the data and the address: only the time and the request's id differ each time.
 #[derive(PartialEq, Eq, Hash)]
 struct Look {
     actor: String,

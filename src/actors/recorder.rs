@@ -1,8 +1,8 @@
-//! The recorder: writes in bulk what need not be written one by one, positions and confirmations.
+//! The recorder: writes positions and confirmations in bulk, since they need not be written one by one.
 //!
-//! Sessions put both into a bounded buffer through [`RecorderHandle`]; the actor empties it by time, or at once when a
-//! batch is full. Every position that was accepted is written or counted as dropped, and nothing leaves the buffer
-//! before it is committed.
+//! Sessions put both into a bounded buffer through [`RecorderHandle`]; the actor empties it periodically, or at once
+//! when a batch is full. Every accepted position is written or counted as dropped, and nothing leaves the buffer before
+//! it is committed.
 
 use crate::actors::foundation::Foundation;
 use crate::domain::ids::DriverId;
@@ -43,7 +43,7 @@ pub struct RecorderOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// What sessions hold.
+/// The handle that sessions hold.
 #[derive(Clone)]
 pub struct RecorderHandle {
     shared: Arc<Shared>,
@@ -61,7 +61,7 @@ struct Shared {
     refused_since: Mutex<Option<Instant>>,
     marks: Mutex<Vec<Mark>>,
     waiting_marks: AtomicUsize,
-    /// Held while marks are written, so that whoever flushes knows that earlier ones are in.
+    /// Held while marks are written, so that a caller who flushes knows that earlier ones are in the database.
     writing_marks: tokio::sync::Mutex<()>,
 }
 
@@ -138,8 +138,8 @@ impl RecorderHandle {
         }
     }
 
-    /// Returns when every position accepted before is in the database, or was given up, and true then; false where that was
-    /// not so within five seconds. Whoever reads a track to its end asks for this.
+    /// Returns true once every position accepted before is in the database or was given up; false if that took more
+    /// than five seconds. Callers who read a track to its end use this.
     pub async fn flush_positions(&self) -> bool {
         if self.shared.waiting_positions.load(Ordering::Acquire) == 0 {
             return true;
@@ -205,7 +205,7 @@ pub struct Recorder {
     options: RecorderOptions,
     flushing: bool,
     pause: Pause,
-    /// Who waits for the flush after the one under way; requests, of which there are as many as the server takes.
+    /// Callers waiting for the flush after the current one; they are requests, whose number the server bounds.
     asked: Vec<oneshot::Sender<bool>>,
     live: LivePositions,
 }
@@ -296,7 +296,7 @@ impl Handler<FlushAll> for Recorder {
 
     fn handle(&mut self, _: FlushAll, ctx: &mut Self::Context) -> Self::Result {
         let (reply, answer) = oneshot::channel();
-        // Of a flush under way nobody knows which of the rows it has; the next one has all.
+        // It is unknown which rows a running flush has; the next one has all.
         self.asked.push(reply);
         self.flush(ctx);
         Box::pin(async move { answer.await.unwrap_or(false) })
@@ -307,7 +307,7 @@ impl Recorder {
     fn flush(&mut self, ctx: &mut Context<Self>) {
         let waiting = self.shared.waiting_positions.load(Ordering::Acquire);
         self.shared.metrics.recorder_queue.set(waiting as f64);
-        // Whoever asks meanwhile is answered with those that the next interval flushes.
+        // A caller who asks meanwhile is answered with the next interval's flush.
         if self.flushing || self.pause.lasts(Instant::now()) {
             return;
         }
@@ -326,7 +326,7 @@ impl Recorder {
                 recorder.pause.came_to(is_written, Instant::now());
                 answer(asked, is_written);
                 recorder.live.put_back(written.err().unwrap_or_default());
-                // Who asked meanwhile found this one under way, and so did the Flush of a batch that has come.
+                // Callers who asked meanwhile found this flush running, and so did the Flush of a full batch.
                 let is_more =
                     !recorder.asked.is_empty() || recorder.shared.positions.lock().len() >= FLUSH_ROWS;
                 if is_written && is_more {
@@ -352,8 +352,8 @@ impl Shared {
             && self.refused_since.lock().get_or_insert_with(Instant::now).elapsed() >= REFUSED_MAX
     }
 
-    /// Writes rows in batches, the live positions with the first. What can't be written goes back to the front of the buffer
-    /// for the next flush; live positions are handed back.
+    /// Writes rows in batches, the live positions with the first. Rows that can't be written go back to the front of
+    /// the buffer for the next flush; live positions are handed back.
     async fn write(&self, mut rows: Vec<Accepted>, live: Vec<LivePosition>) -> Result<(), Vec<LivePosition>> {
         let mut live = Arc::new(live);
         if rows.len() > BATCH_ROWS {

@@ -1,6 +1,6 @@
-//! The registry: every session, by account, to speak to. The dispatcher lets sessions in and out; committed events are handed to
-//! them right here, on the database thread that committed them, since a detour by the dispatcher's thread would cost the
-//! phone a twentieth of a millisecond. Who is there is a question for presence.
+//! The registry: every session by account, so that it can be sent to. The dispatcher adds and removes sessions.
+//! Committed events are handed to them right here, on the database thread that committed them, since a detour over the
+//! dispatcher's thread would cost the phone a twentieth of a millisecond. Presence answers who is connected.
 //!
 //! A session leaves by account *and* session id, so that a late goodbye of an old session can't remove the new one. The
 //! lock is held while messages are put into sessions' outboxes, which never blocks.
@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
-/// Why a session is closed whose token is no good any more before it ends.
+/// Close reason of a session whose token becomes invalid before it expires.
 const REVOKED: &str = "access revoked";
 
 #[derive(Default)]
@@ -66,12 +66,12 @@ impl Listener {
     }
 }
 
-/// What a repair found.
+/// The findings of a repair.
 #[derive(Debug, Default)]
 pub(super) struct Repaired {
     /// Announcements that were lost here.
     pub lost: u64,
-    /// Whose sessions were told of something.
+    /// The accounts whose sessions were told of something.
     pub accounts: Vec<AccountId>,
 }
 
@@ -113,6 +113,8 @@ impl Registry {
         let connected = accounts.entry(account).or_default();
         let is_gone = |older: &mut Listener| gone.contains(&older.handle.session_id());
         let replaced = connected.sessions.extract_if(.., is_gone).map(|older| older.handle).collect();
+        // Nearly all accounts have one.
+        connected.sessions.reserve_exact(1);
         connected.sessions.push(new);
         replaced
     }
@@ -189,7 +191,7 @@ impl Registry {
         closing.for_each(|listener| listener.handle.close(CloseCode::AuthenticationFailed, reason));
     }
 
-    /// What the sessions of these accounts came with, each by its session.
+    /// The claims of these accounts' sessions, each by its session.
     pub(super) fn claims_of(&self, revoked: &BTreeSet<AccountId>) -> Vec<(AccountId, Uuid, VerifiedClaims)> {
         let accounts = self.accounts.lock();
         let of = |account: &AccountId| {
@@ -203,7 +205,7 @@ impl Registry {
         revoked.iter().flat_map(of).collect()
     }
 
-    /// Closes one session, which came with what is no good any more.
+    /// Closes one session whose claims are no longer valid.
     pub(super) fn close_revoked(&self, account: AccountId, session: Uuid) {
         self.close_those(account, REVOKED, |listener| listener.is(session));
     }

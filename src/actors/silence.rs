@@ -1,8 +1,9 @@
-//! Silence: drivers who are not heard of any more, and those whose apps said goodbye. A ride whose driver has vanished before the
-//! pickup is offered again, or its passenger is told; a driver without connection and positions becomes offline.
+//! Silence: drivers who are no longer heard from, and those whose apps said goodbye. A ride whose driver has vanished
+//! before the pickup is offered again, or its passenger is told; a driver without a connection and positions becomes
+//! offline.
 //!
-//! Invariant: whether somebody is back is asked once more within the transaction that would act on their absence. Connecting is a
-//! decision on the same row, so one of the two comes first.
+//! Invariant: the transaction that would act on somebody's absence checks once more whether they are back. Connecting
+//! is a decision on the same row, so one of the two comes first.
 
 use crate::actors::foundation::Foundation;
 use crate::actors::positions::Positions;
@@ -101,7 +102,7 @@ impl Silence {
         move |account, driver| presence.is_connected(account) || positions.heard_within(driver, span)
     }
 
-    /// Reads of whom nothing was heard for `span`, and acts on what is found; `what` is looked for.
+    /// Reads the drivers not heard from for `span`, and acts on each; `what` names them in the log.
     fn look<T: Send + 'static>(
         &self,
         what: &'static str,

@@ -1,4 +1,5 @@
-//! What the store and the operations say, in the words of the wire, where REST and sockets say the same.
+//! Translates what the store and the operations return into the words of the wire, where REST and sockets use the same
+//! ones.
 
 use crate::contracts::BadMessage;
 use crate::contracts::driver_rest::{AssignedOrders, DriverOrder, order_word};
@@ -44,13 +45,13 @@ pub fn payment(job: &Job) -> PaymentFields {
     }
 }
 
-/// Who looks at a ride, and what of it is for them.
+/// The viewer of a ride, and the parts of it that they may see.
 #[derive(Clone, Copy, Debug)]
 pub struct Sight {
     pub viewer: Viewer,
     /// Now; `None` for an answer that is kept, and given again when who may see what is different.
     pub at: Option<DateTime<Utc>>,
-    /// What drivers see who do not have it.
+    /// The detail that drivers see who do not have the ride.
     pub detail: OfferDetail,
 }
 
@@ -63,7 +64,7 @@ impl Sight {
             || self.at.is_some_and(|now| ride.job.ended_after(now - NUMBER_KEPT))
     }
 
-    /// What is shown of where a ride goes, and whose it is.
+    /// The detail of the ride's destination and passenger.
     fn detail_of(&self, ride: &store::Ride) -> OfferDetail {
         match self.viewer {
             Viewer::Driver(driver) if ride.job.driver_id != Some(driver) => self.detail,
@@ -136,7 +137,7 @@ fn ride_driver(mut card: DriverCard, status: JobStatus) -> RideDriver {
     card.into()
 }
 
-/// What a socket is told of a decision against it.
+/// The error that a socket gets for a refused decision.
 pub fn refusal(refusal: Refusal) -> BadMessage {
     let message = match refusal {
         Refusal::State(kind, state) => format!("the {} is {}", kind.noun(), state_word(kind, state)),

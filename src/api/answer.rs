@@ -1,4 +1,4 @@
-//! How handlers answer: JSON, decisions under an `Idempotency-Key`, and pages.
+//! How handlers answer: JSON of a known type, decisions under an `Idempotency-Key`, and pages.
 
 use crate::api::Context;
 use crate::api::fields::Fields;
@@ -6,63 +6,104 @@ use crate::api::problem::Problem;
 use crate::api::rules;
 use crate::contracts::operators::Page;
 use crate::operations::Error;
-use crate::operations::idempotency::{self, Answer, IdempotencyKey};
+use crate::operations::idempotency::{self, Answer as Kept, IdempotencyKey};
 use crate::store::{Conn, StoreError, Tx};
-use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
+use std::marker::PhantomData;
 
-/// What a handler returns.
-pub type Answered = Result<HttpResponse, Problem>;
+/// What a handler returns: a `T` as JSON under this status, or a problem. The route's description is made of it.
+pub type Answered<T, const STATUS: u16 = 200> = Result<Answer<T, STATUS>, Problem>;
 
-pub const OK: StatusCode = StatusCode::OK;
-pub const CREATED: StatusCode = StatusCode::CREATED;
-
-/// 200 with JSON.
-pub fn json(body: &impl Serialize) -> HttpResponse {
-    HttpResponse::Ok().json(body)
+/// An answer of which it is known what it says.
+pub struct Answer<T, const STATUS: u16 = 200> {
+    response: HttpResponse,
+    of: PhantomData<fn() -> T>,
 }
 
-/// An answer that nobody keeps: there is a secret in it.
-pub fn secret(mut answer: HttpResponse) -> HttpResponse {
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+/// A status as a value whose type says which.
+#[derive(Clone, Copy)]
+pub struct Status<const CODE: u16>;
+
+pub const OK: Status<200> = Status;
+pub const CREATED: Status<201> = Status;
+
+impl<T, const STATUS: u16> Answer<T, STATUS> {
+    /// Written by other means than as JSON.
+    pub fn of(response: HttpResponse) -> Self {
+        Self { response, of: PhantomData }
+    }
+
+    /// That nobody keeps: there is a secret in it.
+    pub fn secret(mut self) -> Self {
+        self.response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        self
+    }
+
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.response.headers_mut().insert(name, value);
+        self
+    }
+}
+
+impl<T, const STATUS: u16> Responder for Answer<T, STATUS> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        self.response
+    }
+}
+
+/// JSON, with the status that the handler's type says.
+pub fn json<T: Serialize, const STATUS: u16>(body: &T) -> Answer<T, STATUS> {
+    Answer::of(HttpResponse::build(status_of::<STATUS>()).json(body))
+}
+
+/// Nothing to say: 204.
+pub fn no_content() -> Answer<(), 204> {
+    Answer::of(HttpResponse::NoContent().finish())
+}
+
+fn status_of<const CODE: u16>() -> StatusCode {
+    StatusCode::from_u16(CODE).expect("handlers' types have HTTP statuses")
 }
 
 /// Runs a decision once for each key, and answers with what it wrote down: the answer is made and kept inside the change's
 /// transaction, so a repetition gets it word for word, also after a crash.
-pub async fn decide<T: Serialize>(
+pub async fn decide<T: Serialize, const STATUS: u16>(
     ctx: &Context,
     key: Option<IdempotencyKey>,
-    status: StatusCode,
+    status: Status<STATUS>,
     operation: impl FnMut(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
-) -> Answered {
+) -> Answered<T, STATUS> {
     decide_and_add(ctx, key, status, operation, |_| Ok(None::<()>)).await
 }
 
 /// The same with something `more` in the answer that is true now: it is read each time and not kept, since what is kept outlives
 /// the job. The answer and what is added are objects.
-pub async fn decide_and_add<T: Serialize, M: Serialize>(
+pub async fn decide_and_add<T: Serialize, M: Serialize, const STATUS: u16>(
     ctx: &Context,
     key: Option<IdempotencyKey>,
-    status: StatusCode,
+    _: Status<STATUS>,
     mut operation: impl FnMut(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     more: impl Fn(&mut Conn<'_>) -> Result<Option<M>, StoreError> + Send + 'static,
-) -> Answered {
+) -> Answered<T, STATUS> {
     let once = move |tx: &mut Tx<'_>| {
         let answer = idempotency::once(tx, key.as_ref(), |tx| {
             let body = serde_json::to_string(&operation(tx)?).expect("an answer has no map keys but strings");
-            Ok(Answer { status: status.as_u16(), body })
+            Ok(Kept { status: STATUS, body })
         })?;
         Ok::<_, Error>(match more(tx.conn())? {
-            Some(more) => Answer { body: joined(answer.body, &more), ..answer },
+            Some(more) => Kept { body: joined(answer.body, &more), ..answer },
             None => answer,
         })
     };
     let answer = ctx.write(once).await?;
-    let status = StatusCode::from_u16(answer.status).unwrap_or(status);
-    Ok(HttpResponse::build(status).content_type("application/json").body(answer.body))
+    let status = StatusCode::from_u16(answer.status).unwrap_or(status_of::<STATUS>());
+    Ok(Answer::of(HttpResponse::build(status).content_type("application/json").body(answer.body)))
 }
 
 /// One object with the fields of both; the first one has some.
@@ -82,7 +123,7 @@ pub fn page_limit(fields: &mut Fields<'_>) -> usize {
     fields.optional("limit", rules::number_in(1..=PAGE_ITEMS_MAX)).unwrap_or(PAGE_ITEMS)
 }
 
-/// Makes a page of `limit` items from rows of which one more was read, to tell whether any follow.
+/// Makes a page of `limit` items from up to `limit` + 1 rows; the extra one tells whether more follow.
 pub fn page<Row, Item>(
     mut rows: Vec<Row>,
     limit: usize,

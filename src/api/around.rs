@@ -1,5 +1,5 @@
-//! What is the same for every request: its id, one line in the log, CORS, HEAD, and problems where the framework would answer
-//! with an empty body. Paths are logged without their query: that of a socket has a token in it.
+//! The steps around every request: its id, one line in the log, CORS, HEAD, and problems where the framework would
+//! answer with an empty body. Paths are logged without their query, since a socket's query contains a token.
 
 use crate::actors::session;
 use crate::api::problem::Problem;
@@ -26,13 +26,13 @@ use std::time::Instant;
 /// Seconds for which a browser may keep our answer about an origin: an hour.
 const CORS_MAX_AGE_SECS: usize = 3600;
 
-/// Headers that browser apps send beside those that they need: what their libraries add by themselves, for tracing above all. One
-/// that is not listed costs an app each of its calls.
+/// Headers that browser apps send besides those that they need: their libraries add them, mostly for tracing. If one is
+/// not listed, each call of such an app fails.
 const LIBRARIES_HEADERS: [&str; 5] =
     ["x-requested-with", "traceparent", "tracestate", "sentry-trace", "baggage"];
 
-/// For `wrap(from_fn(around))`. In a box, since the framework keeps room for what is written here with each connection, for as
-/// long as that lasts: a kilobyte, of which a socket has nothing once it is open.
+/// For `wrap(from_fn(around))`. Boxed, since the framework reserves space for this future with each connection for as
+/// long as that lasts: a kilobyte, which is useless to a socket once it is open.
 pub fn around(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -105,7 +105,8 @@ async fn answered(
 /// A server that is stopping takes no new work; those who watch over it may still look.
 const MAY_STILL_LOOK: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
-/// HEAD is there wherever GET is: the same answer, of which the framework sends the head alone. An upgrade is no answer to it.
+/// HEAD is answered wherever GET is: with the same answer, whose head alone the framework sends. An upgrade can't
+/// answer it.
 fn ask_as_get(req: &mut ServiceRequest) {
     req.head_mut().method = Method::GET;
     req.headers_mut().remove(UPGRADE);
@@ -224,7 +225,7 @@ mod tests {
         assert_eq!((req.method(), req.headers().contains_key(UPGRADE)), (&Method::GET, false));
     }
 
-    /// What an app's libraries add made the browser refuse each of its calls.
+    /// Headers that an app's libraries added made the browser refuse each of its calls.
     #[actix_web::test]
     async fn a_preflight_lets_an_apps_headers_through_for_the_origins_that_are_allowed() {
         let settings = Settings::load(|_| None).unwrap();
@@ -262,7 +263,7 @@ mod tests {
         }
     }
 
-    /// What an app's user complains about is found by the answer that the app was given.
+    /// A user's complaint can be traced by the answer that the app got.
     #[actix_web::test]
     async fn every_answer_has_the_requests_id() {
         let settings = Settings::load(|_| None).unwrap();

@@ -1,6 +1,6 @@
-//! What a request of an operator or a program leaves in the audit. Whoever is let in by a row of the routes that says so begins a
-//! call; it is known to whatever runs within the request's future, so that the write of a change has it in its transaction
-//! without being handed it, and what was only read is noted once it is answered.
+//! The audit rows of an operator's or a program's request. A route whose row says so begins a call when it lets
+//! somebody in. Everything that runs within the request's future knows the call, so a change writes its row in its own
+//! transaction without being handed the call; a read is noted once it is answered.
 
 use crate::api::problem::Problem;
 use crate::api::routes::{self, Recorded};
@@ -23,12 +23,12 @@ tokio::task_local! {
 struct UnderWay {
     call: Arc<Call>,
     recorded: Recorded,
-    /// Whom a read was about, beside whom its path names.
+    /// The people a read was about, besides the one that its path names.
     subjects: Vec<Subject>,
     is_written: bool,
 }
 
-/// Runs `work` as a request of which something may be recorded.
+/// Runs `work` as a request that may leave audit rows.
 pub async fn within<F: Future>(work: F) -> F::Output {
     UNDER_WAY.scope(RefCell::default(), work).await
 }
@@ -73,7 +73,7 @@ pub fn written() {
     with(|under_way| under_way.is_written = true);
 }
 
-/// What is read is somebody's whom the path does not name.
+/// The data read belongs to somebody whom the path does not name.
 pub fn concerns(subject: Subject) {
     with(|under_way| under_way.subjects.push(subject));
 }

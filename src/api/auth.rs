@@ -1,48 +1,93 @@
 //! Logging in, refreshing, logging out, registering. No token and no password reaches a log or an error's text.
 
-use crate::api::answer::{Answered, json, secret};
-use crate::api::fields::{FieldProblem, Fields};
-use crate::api::input::Body;
-use crate::api::operators::customers::{NewCustomer, created, new_customer};
-use crate::api::problem::Problem;
+use crate::api::answer::{Answer, Answered, json, no_content};
+use crate::api::description::Needs;
+use crate::api::fields::Fields;
+use crate::api::log_in_limits::{begin_guess, limit_address};
+use crate::api::operators::customers::{NewCustomer, created};
+use crate::api::problem::{FieldProblem, Problem};
+use crate::api::request::{Request, Sent};
 use crate::api::{Context, client_address, limited_address, push, rules, second_factor};
 use crate::contracts::driver_rest::{self, User};
 use crate::contracts::error_codes::ErrorCode;
-use crate::domain::ids::AccountId;
+use crate::contracts::operators::CustomerCreated;
 use crate::domain::phone_number::PhoneNumber;
 use crate::operations::authentication::{self, Issue, LoggedIn, Login, NewLogIn, Principal, Refreshed};
-use crate::operations::log_ins::{self, Door, Place};
+use crate::operations::log_ins::{self, Place};
 use crate::operations::passwords::Password;
 use crate::operations::push::NamedDevice;
 use crate::operations::tokens::{Subject, Use};
 use crate::operations::{Refusal, accounts, grants};
-use crate::rate_limit::Guess;
 use crate::store::{Party, Tx};
 use actix_web::http::header::USER_AGENT;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use chrono::TimeDelta;
-use std::net::IpAddr;
 use std::time::Instant;
 use uuid::Uuid;
 
-/// Of what software calls itself: enough to tell a phone from a browser.
+/// Maximum length of a `User-Agent` that is kept: enough to tell a phone from a browser.
 const DEVICE_CHARS_MAX: usize = 100;
 
 /// The user name or the phone number, and the password.
-struct Credentials {
+pub struct Credentials {
     login: Login,
     password: Password,
     /// Takes the place of a password for one time.
     new_password: Option<Password>,
-    /// What the device is called.
+    /// The device's name.
     device_name: Option<String>,
     /// Of the second factor.
     code: Option<String>,
 }
 
+impl Request for Credentials {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let username = fields.optional("username", rules::name());
+        let phone_number = fields.optional("phone_number", rules::name());
+        let password = fields.required("password", rules::claimed_password());
+        let new_password = fields.optional("new_password", rules::password());
+        let device_name = fields.optional("device_name", rules::name());
+        let code = fields.optional("code", rules::unless_empty(rules::name())).flatten();
+        let login = username.map(Login::Username).or(phone_number.map(Login::PhoneNumber));
+        fields.group(Needs::AtLeastOne, &["username", "phone_number"]);
+        if !fields.has("username") && !fields.has("phone_number") {
+            fields.refuse("username", "is missing, and so is phone_number");
+        }
+        Some(Self { login: login?, password: password?, new_password, device_name, code })
+    }
+}
+
+/// What `POST auth/refresh` takes.
+pub struct RefreshToken(String);
+
+impl Request for RefreshToken {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.required("refresh_token", rules::opaque()).map(Self)
+    }
+}
+
+/// What `POST auth/logout` takes: the log-in that ends, and the device that is not to be notified any more.
+pub struct LogOut {
+    refresh_token: String,
+    device: NamedDevice,
+}
+
+impl Request for LogOut {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let refresh_token = fields.required("refresh_token", rules::opaque());
+        let name = fields.optional("deviceId", push::word_rule());
+        let token = fields.optional("push_token", push::token_rule());
+        Some(Self { refresh_token: refresh_token?, device: NamedDevice { name, token } })
+    }
+}
+
 /// `POST auth/login`. A name that nobody has costs the same as one with a wrong password, and gets the same answer.
-pub async fn login(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Answered {
-    let Credentials { login, password, new_password, device_name, code } = credentials(&body)?;
+pub async fn login(
+    ctx: web::Data<Context>,
+    req: HttpRequest,
+    body: Sent<Credentials>,
+) -> Answered<driver_rest::LoggedIn> {
+    let Credentials { login, password, new_password, device_name, code } = body.read()?;
     limit_address(&ctx, &req)?;
     let (one_form, expected) = (login.one_form(), expected_number(&login));
     let (address, now) = (limited_address(&ctx, &req), ctx.clock.now());
@@ -89,8 +134,12 @@ pub async fn login(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Ans
 }
 
 /// `POST auth/refresh`.
-pub async fn refresh(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Answered {
-    let token = refresh_token(&body)?;
+pub async fn refresh(
+    ctx: web::Data<Context>,
+    req: HttpRequest,
+    body: Sent<RefreshToken>,
+) -> Answered<driver_rest::LoggedIn> {
+    let RefreshToken(token) = body.read()?;
     let claims = ctx.tokens.verify(&token, Use::Refresh, ctx.clock.now()).map_err(|reason| {
         log::debug!("a refresh token was refused reason=\"{reason}\"");
         Problem::from(Refusal::InvalidRefreshToken)
@@ -119,70 +168,41 @@ pub async fn refresh(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> A
 }
 
 /// `POST auth/logout`. A token that is no good any more is as good as revoked.
-pub async fn logout(ctx: web::Data<Context>, body: Body) -> Answered {
-    let (token, device) = log_out(&body)?;
-    if let Ok(claims) = ctx.tokens.verify(&token, Use::Refresh, ctx.clock.now()) {
+pub async fn logout(ctx: web::Data<Context>, body: Sent<LogOut>) -> Answered<(), 204> {
+    let LogOut { refresh_token, device } = body.read()?;
+    if let Ok(claims) = ctx.tokens.verify(&refresh_token, Use::Refresh, ctx.clock.now()) {
         let user = claims.sub;
         limit_refresh(&ctx, user)?;
         if let Some(account) = ctx.write(move |tx| authentication::log_out(tx, &claims, &device)).await? {
             log::info!("logged out account={account} user_id={user}");
         }
     }
-    Ok(HttpResponse::NoContent().finish())
-}
-
-fn log_out(body: &Body) -> Result<(String, NamedDevice), Problem> {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let token = fields.required("refresh_token", rules::opaque);
-    let name = fields.optional("deviceId", push::word_of);
-    let push_token = fields.optional("push_token", push::token);
-    fields.finish(|| Some((token?, NamedDevice { name, token: push_token })))
+    Ok(no_content())
 }
 
 /// `POST auth/register`: a customer's account, where that is allowed.
-pub async fn register(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Answered {
+pub async fn register(
+    ctx: web::Data<Context>,
+    req: HttpRequest,
+    body: Sent<NewCustomer>,
+) -> Answered<CustomerCreated, 201> {
     if !ctx.settings.tokens.allow_registration {
         return Err(Problem::new(ErrorCode::RegistrationDisabled, "Ask the operator for an account."));
     }
-    let NewCustomer { mut person, password, details } = new_customer(&body.object()?)?;
+    let NewCustomer { mut person, password, details } = body.read()?;
     // Each one costs a hash, as a log-in does.
     limit_address(&ctx, &req)?;
     person.password_hash = Some(ctx.passwords.hash(password).await?);
     let kept = details.clone();
     let made = ctx.write(move |tx| accounts::create_customer(tx, None, &person, &details)).await?;
-    Ok(HttpResponse::Created().json(created(made, &kept)))
+    Ok(json(&created(made, &kept)))
 }
 
-fn credentials(body: &Body) -> Result<Credentials, Problem> {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let username = fields.optional("username", rules::name);
-    let phone_number = fields.optional("phone_number", rules::name);
-    let password = fields.required("password", rules::claimed_password);
-    let new_password = fields.optional("new_password", rules::password);
-    let device_name = fields.optional("device_name", rules::name);
-    let code = fields.optional("code", rules::unless_empty(rules::name)).flatten();
-    let login = username.map(Login::Username).or(phone_number.map(Login::PhoneNumber));
-    if !fields.has("username") && !fields.has("phone_number") {
-        fields.refuse("username", "is missing, and so is phone_number");
-    }
-    fields
-        .finish(|| Some(Credentials { login: login?, password: password?, new_password, device_name, code }))
-}
-
-/// What a log-in is called where the app says no name: as its software calls itself.
+/// The name of a log-in if the app sends none: its `User-Agent`.
 fn device_of(req: &HttpRequest) -> String {
     let agent = req.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let name: String = agent.chars().take(DEVICE_CHARS_MAX).collect();
     if name.trim().is_empty() { grants::UNNAMED.to_owned() } else { name }
-}
-
-fn refresh_token(body: &Body) -> Result<String, Problem> {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let token = fields.required("refresh_token", rules::opaque);
-    fields.finish(|| token)
 }
 
 /// What a refusal says of a number without its country, whether an account from before there was one form has it or not.
@@ -192,45 +212,10 @@ fn expected_number(login: &Login) -> Option<Problem> {
     Some(Problem::fields(vec![FieldProblem { field: "phone_number".to_owned(), message }]))
 }
 
-pub(super) fn limit_address(ctx: &Context, req: &HttpRequest) -> Result<(), Problem> {
-    let address = limited_address(ctx, req);
-    ctx.limiters.logins_by_address.check(address, Instant::now()).map_err(|wait| {
-        ctx.metrics.logins_limited.increment(1);
-        Problem::limited(wait)
-    })
-}
-
 /// Each token that is presented is a decision of the account that it names.
 fn limit_refresh(ctx: &Context, user: Uuid) -> Result<(), Problem> {
     Party::Bearer(user).is_known();
     ctx.account_limits.refresh(user, Instant::now()).map_err(Problem::limited)
-}
-
-/// What could not be compared, a 503 among it, is no guess.
-pub(super) fn begin_guess<'a>(
-    ctx: &'a Context,
-    name: String,
-    door: Option<&Door>,
-    address: IpAddr,
-) -> Result<Guess<'a, LoginKey, IpAddr>, Problem> {
-    let (key, is_known) = match door {
-        Some(Door { account, unlocks, is_known_place }) => {
-            (LoginKey::Account { id: account.id, unlocks: *unlocks }, *is_known_place)
-        }
-        None => (LoginKey::Nobody(name), false),
-    };
-    ctx.limiters.guesses.begin(key, address, is_known, Instant::now()).map_err(|wait| {
-        ctx.metrics.logins_limited.increment(1);
-        Problem::limited(wait)
-    })
-}
-
-/// What guesses are counted by: one account has one budget, by name and by number, in whatever form they are written, and a new
-/// one when it was unlocked; what nobody has is limited alike, so that the limit doesn't tell.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum LoginKey {
-    Account { id: AccountId, unlocks: i64 },
-    Nobody(String),
 }
 
 fn refresh_lifetime(ctx: &Context) -> TimeDelta {
@@ -238,7 +223,7 @@ fn refresh_lifetime(ctx: &Context) -> TimeDelta {
 }
 
 /// The refresh token is signed with what its row says, so whoever asks again after a lost reply gets the very same one.
-fn logged_in(ctx: &Context, issue: Issue, recovery_codes: Vec<String>) -> HttpResponse {
+fn logged_in(ctx: &Context, issue: Issue, recovery_codes: Vec<String>) -> Answer<driver_rest::LoggedIn> {
     let Issue { id, session, issued_at, principal } = issue;
     let subject = Subject { session, ..principal.subject() };
     let now = principal.issue_time(ctx.clock.now());
@@ -250,7 +235,7 @@ fn logged_in(ctx: &Context, issue: Issue, recovery_codes: Vec<String>) -> HttpRe
         user: user(principal),
         recovery_codes,
     };
-    secret(json(&answer))
+    json(&answer).secret()
 }
 
 fn user(principal: Principal) -> User {

@@ -1,40 +1,50 @@
-//! Bookings of technicians by REST, for customers, technicians, operators and their programs. What a booking may become is
-//! decided in `operations::bookings`.
+//! Bookings of technicians by REST, for customers, technicians, operators and their programs. `operations::bookings`
+//! decides what a booking may become.
 
 use crate::actors::words;
 use crate::api::answer::{Answered, CREATED, OK, decide, decide_and_add, json, page, page_limit};
+use crate::api::description::Description;
 use crate::api::extract::{Caller, forbidden};
-use crate::api::fields::{Fields, Object};
-use crate::api::input::{Body, Once, Query};
+use crate::api::fields::{Fields, describe};
+use crate::api::input::Once;
 use crate::api::operators::id_cursor;
-use crate::api::operators::orders::DRIVER_NAMES;
+use crate::api::operators::orders::{DriverNamed, RequiredReason};
 use crate::api::problem::Problem;
+use crate::api::request::{Asked, Described, Request, Sent};
+use crate::api::rules::Rule;
 use crate::api::{Context, payments, rules};
-use crate::contracts;
+use crate::contracts::bookings::Booking;
 use crate::contracts::contact::CustomerContact;
 use crate::contracts::error_codes::ErrorCode;
+use crate::contracts::operators::Page;
 use crate::domain::booking::{BookingStatus, track_id};
 use crate::domain::contact::Contact;
 use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::{CustomerId, DriverId, JobId};
+use crate::domain::job::JobStatus;
 use crate::domain::payment::{PaymentStatus, Terms};
 use crate::domain::role::Role;
 use crate::operations::authentication::Principal;
-use crate::operations::bookings::{self, Party, Request};
+use crate::operations::bookings::{self, Party, Request as NewJob};
 use crate::operations::{self, Refusal, accounts};
 use crate::store::reads::{self, BookingStanding, BookingsOf};
 use crate::store::{Conn, StoreError, Tx};
 use actix_web::web;
-use serde_json::Value;
 use std::time::Instant;
 
 /// `POST bookings`: an operator books for a customer, a customer for themself.
-pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once, body: Body) -> Answered {
+pub async fn create(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    once: Once,
+    body: Sent<NewBooking>,
+) -> Answered<Booking, 201> {
     let party = party(&caller)?;
     if let Party::Technician(_) = party {
         return Err(forbidden(caller.role));
     }
-    let (customer, request) = request(&body.object()?, party)?;
+    let asked = body.read_with(|fields| NewBooking::read(fields, party))?;
+    let NewBooking { customer, request } = asked.by(party)?;
     if let Party::Customer(_) = party {
         ctx.account_limits.job(caller.account, Instant::now()).map_err(Problem::limited)?;
     }
@@ -50,45 +60,71 @@ pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once,
     .await
 }
 
-fn request(object: &Object, party: Party) -> Result<(Named<CustomerId>, Request), Problem> {
-    let mut fields = Fields::of(object);
-    fields.refuse_ours(&["booking_id", "track_id"]);
-    let named = match party {
-        Party::Customer(own) => {
-            if fields.has("customer_external_id") {
-                fields.refuse("customer_external_id", "is for operators; leave it out to book for yourself");
+/// What `POST bookings` takes.
+#[derive(Debug)]
+pub struct NewBooking {
+    customer: Named<CustomerId>,
+    request: NewJob,
+}
+
+impl NewBooking {
+    fn read(fields: &mut Fields<'_>, party: Party) -> Option<Self> {
+        fields.refuse_ours(&["booking_id", "track_id"]);
+        let customer = match party {
+            Party::Customer(own) => {
+                if fields.has("customer_external_id") {
+                    fields.refuse(
+                        "customer_external_id",
+                        "is for operators; leave it out to book for yourself",
+                    );
+                }
+                Some(Named::Ours(fields.optional("customer_id", rules::id()).unwrap_or(own)))
             }
-            Some(Named::Ours(fields.optional("customer_id", rules::id).unwrap_or(own)))
+            Party::Operator | Party::Technician(_) => {
+                fields.required_named("customer_id", &["customer_external_id"])
+            }
+        };
+        let service = fields.required("service", rules::name());
+        let address = fields.optional("address", rules::name_or_empty()).unwrap_or_default();
+        let place = fields.position("latitude", "longitude");
+        let scheduled_at = fields.optional("scheduled_at", rules::instant());
+        // A customer says how they will pay, and not how much, nor that they have.
+        let terms = match party {
+            Party::Customer(_) => Terms {
+                method: fields.optional("payment_method", rules::payment_method()),
+                ..Terms::default()
+            },
+            Party::Operator | Party::Technician(_) => payments::terms(fields),
+        };
+        let external_id = fields.optional("external_id", rules::unless_empty(rules::external_id())).flatten();
+        let request = NewJob { service: service?, address, place, scheduled_at, terms, external_id };
+        Some(Self { customer: customer?, request })
+    }
+
+    /// As it is, unless a customer asks for somebody else.
+    fn by(self, party: Party) -> Result<Self, Problem> {
+        match party {
+            Party::Customer(own) if self.customer != Named::Ours(own) => {
+                Err(Problem::new(ErrorCode::Forbidden, "A customer books for nobody else."))
+            }
+            _ => Ok(self),
         }
-        Party::Operator | Party::Technician(_) => {
-            fields.required_named("customer_id", &["customer_external_id"])
-        }
-    };
-    let service = fields.required("service", rules::name);
-    let address = fields.optional("address", rules::name_or_empty).unwrap_or_default();
-    let place = fields.position("latitude", "longitude");
-    let scheduled_at = fields.optional("scheduled_at", rules::instant);
-    // A customer says how they will pay, and not how much, nor that they have.
-    let terms = match party {
-        Party::Customer(_) => {
-            Terms { method: fields.optional("payment_method", rules::payment_method), ..Terms::default() }
-        }
-        Party::Operator | Party::Technician(_) => payments::terms(&mut fields),
-    };
-    let external_id = fields.optional("external_id", rules::unless_empty(rules::external_id)).flatten();
-    let read = fields.finish(|| {
-        Some((named?, Request { service: service?, address, place, scheduled_at, terms, external_id }))
-    })?;
-    match party {
-        Party::Customer(own) if read.0 != Named::Ours(own) => {
-            Err(Problem::new(ErrorCode::Forbidden, "A customer can book only for themself."))
-        }
-        _ => Ok(read),
+    }
+}
+
+/// As an operator sends it; a customer names nobody, and says no more of the payment than its method.
+impl Described for NewBooking {
+    fn description() -> Description {
+        describe(|fields| Self::read(fields, Party::Operator).is_some())
     }
 }
 
 /// `GET bookings`: the caller's own, newest first.
-pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
+pub async fn list(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    query: Asked<BookingsAsked>,
+) -> Answered<Page<Booking>> {
     let of = match party(&caller)? {
         Party::Customer(customer) => BookingsOf::Customer(customer),
         Party::Technician(driver) => BookingsOf::Technician(driver),
@@ -98,16 +134,35 @@ pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query)
 }
 
 /// `GET admin/bookings`: everybody's, newest first.
-pub async fn list_all(ctx: web::Data<Context>, _: Caller, query: Query) -> Answered {
+pub async fn list_all(
+    ctx: web::Data<Context>,
+    _: Caller,
+    query: Asked<BookingsAsked>,
+) -> Answered<Page<Booking>> {
     list_of(&ctx, BookingsOf::Everybody, &query).await
 }
 
-async fn list_of(ctx: &Context, of: BookingsOf, query: &Query) -> Answered {
-    let mut fields = Fields::of(&query.0);
-    let status = fields.optional("status", status).map(BookingStatus::job_status);
-    let external_id = fields.optional("external_id", rules::external_id);
-    let (before, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
-    let before = fields.finish(|| Some(before.unwrap_or(JobId(i64::MAX))))?;
+/// What the lists of bookings take.
+pub struct BookingsAsked {
+    status: Option<JobStatus>,
+    external_id: Option<ExternalId>,
+    before: JobId,
+    limit: usize,
+}
+
+impl Request for BookingsAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self {
+            status: fields.optional("status", status()).map(BookingStatus::job_status),
+            external_id: fields.optional("external_id", rules::external_id()),
+            before: id_cursor(fields).unwrap_or(JobId(i64::MAX)),
+            limit: page_limit(fields),
+        })
+    }
+}
+
+async fn list_of(ctx: &Context, of: BookingsOf, query: &Asked<BookingsAsked>) -> Answered<Page<Booking>> {
+    let BookingsAsked { status, external_id, before, limit } = query.read()?;
     let reading = move |conn: &mut Conn<'_>| {
         let external_id = external_id.as_ref().map(ExternalId::as_str);
         let rows = reads::bookings(conn, of, status, external_id, before, limit as i64 + 1)?;
@@ -124,7 +179,11 @@ async fn list_of(ctx: &Context, of: BookingsOf, query: &Query) -> Answered {
 }
 
 /// `GET bookings/{id}`.
-pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<JobId>) -> Answered {
+pub async fn show(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    id: web::Path<JobId>,
+) -> Answered<Booking> {
     let (id, party) = (id.into_inner(), party(&caller)?);
     let reading = move |conn: &mut Conn<'_>| {
         let found = bookings::view(conn, id, party)?;
@@ -134,7 +193,7 @@ pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path
     Ok(json(&shown_with(found.ok_or_else(|| Problem::not_found("booking"))?, party)))
 }
 
-/// Beside the booking, for the technician who has it: whom to call.
+/// Adds the customer's contact to the booking, for the technician who has it.
 fn with_contact(
     conn: &mut Conn<'_>,
     standing: BookingStanding,
@@ -154,12 +213,9 @@ pub async fn assign(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body,
-) -> Answered {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let driver = fields.required_named::<DriverId>("driver_id", &DRIVER_NAMES);
-    let driver = fields.finish(|| driver)?;
+    body: Sent<DriverNamed>,
+) -> Answered<Booking> {
+    let DriverNamed(driver) = body.read()?;
     let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
@@ -169,29 +225,49 @@ pub async fn assign(
     .await
 }
 
+/// What `PUT bookings/{id}/status` takes.
+pub struct BookingStatusWanted {
+    status: BookingStatus,
+    reason: Option<String>,
+    /// The technician who has got the price in cash.
+    paid_to: Option<DriverId>,
+}
+
+impl BookingStatusWanted {
+    fn read(fields: &mut Fields<'_>, party: Party) -> Option<Self> {
+        let status = fields.required("status", status());
+        let reason = fields.optional("reason", rules::reason_or_empty());
+        let paid_to = paid_in_cash(fields, party, status);
+        Some(Self { status: status?, reason, paid_to })
+    }
+}
+
+/// The same for whoever may move a booking on.
+impl Described for BookingStatusWanted {
+    fn description() -> Description {
+        describe(|fields| Self::read(fields, Party::Operator).is_some())
+    }
+}
+
 /// `PUT bookings/{id}/status`: its technician, or an operator.
 pub async fn set_status(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body,
-) -> Answered {
+    body: Sent<BookingStatusWanted>,
+) -> Answered<Booking> {
     let party = party(&caller)?;
     if let Party::Customer(_) = party {
         return Err(forbidden(caller.role));
     }
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let wished = fields.required("status", status);
-    let reason = fields.optional("reason", rules::reason_or_empty);
-    let is_paid = paid_in_cash(&mut fields, party, wished);
-    let wished = fields.finish(|| wished)?;
+    let BookingStatusWanted { status: wished, reason, paid_to } =
+        body.read_with(|fields| BookingStatusWanted::read(fields, party))?;
     let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     let set = move |tx: &mut Tx<'_>| {
         let mut standing = bookings::set_status(tx, id, party, wished, reason.as_deref())?;
-        if let Some(technician) = is_paid {
+        if let Some(technician) = paid_to {
             standing.booking.job = operations::payments::take_cash(tx, id, technician)?;
         }
         Ok(shown(standing, party))
@@ -205,7 +281,7 @@ pub async fn set_status(
 
 /// The technician who completes the work and has got its price in cash.
 fn paid_in_cash(fields: &mut Fields<'_>, party: Party, wished: Option<BookingStatus>) -> Option<DriverId> {
-    let paid: PaymentStatus = fields.optional("payment_status", rules::paid)?;
+    let paid: PaymentStatus = fields.optional("payment_status", rules::paid())?;
     match (party, wished, paid) {
         (Party::Technician(driver), Some(BookingStatus::Completed), PaymentStatus::Paid) => Some(driver),
         _ => {
@@ -221,13 +297,10 @@ pub async fn cancel(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body,
-) -> Answered {
+    body: Sent<RequiredReason>,
+) -> Answered<Booking> {
     let party = party(&caller)?;
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let reason = fields.required("reason", rules::reason);
-    let reason = fields.finish(|| reason)?;
+    let RequiredReason(reason) = body.read()?;
     let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| Ok(shown(bookings::cancel(tx, id, party, &reason)?, party))).await
@@ -242,24 +315,20 @@ fn party(principal: &Principal) -> Result<Party, Problem> {
     }
 }
 
-fn status(value: &Value) -> Result<BookingStatus, String> {
-    let words = BookingStatus::ALL.iter().map(|status| (status.as_str(), *status));
-    rules::word(&words.collect::<Vec<_>>())(value)
+fn status() -> impl Rule<BookingStatus> {
+    rules::word(BookingStatus::ALL.iter().map(|status| (status.as_str(), *status)).collect::<Vec<_>>())
 }
 
-fn shown_with(
-    (standing, contact): (BookingStanding, Option<Contact>),
-    party: Party,
-) -> contracts::bookings::Booking {
-    contracts::bookings::Booking { customer: contact.map(Into::into), ..shown(standing, party) }
+fn shown_with((standing, contact): (BookingStanding, Option<Contact>), party: Party) -> Booking {
+    Booking { customer: contact.map(Into::into), ..shown(standing, party) }
 }
 
 /// What an operator's other systems call the two people is for operators alone.
-fn shown(standing: BookingStanding, party: Party) -> contracts::bookings::Booking {
+fn shown(standing: BookingStanding, party: Party) -> Booking {
     let BookingStanding { booking, technician, people } = standing;
     let job = booking.job;
     let payment = words::payment(&job);
-    contracts::bookings::Booking {
+    Booking {
         currency: job.earnings().currency(),
         payment,
         booking_id: job.id,
@@ -292,17 +361,20 @@ fn shown(standing: BookingStanding, party: Party) -> contracts::bookings::Bookin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::api::request::read_with;
+    use serde_json::{Value, json};
 
-    fn asked(body: Value, party: Party) -> Result<(Named<CustomerId>, Request), ErrorCode> {
+    fn asked(body: Value, party: Party) -> Result<NewBooking, ErrorCode> {
         let Value::Object(object) = body else { panic!("an object") };
-        request(&object, party).map_err(|problem| problem.code())
+        let read = read_with(&object, |fields| NewBooking::read(fields, party));
+        read.and_then(|asked| asked.by(party)).map_err(|problem| problem.code())
     }
 
     #[test]
     fn a_customer_books_for_themself_and_an_operator_says_for_whom() {
         let own = Party::Customer(CustomerId(123));
-        let (customer, request) = asked(json!({"service": "Brakes"}), own).expect("all that is needed");
+        let NewBooking { customer, request } =
+            asked(json!({"service": "Brakes"}), own).expect("all that is needed");
         assert_eq!((customer, request.address.as_str()), (Named::Ours(CustomerId(123)), ""));
         assert!(request.place.is_none() && request.external_id.is_none());
         assert!(asked(json!({"service": "Brakes", "customer_id": 123}), own).is_ok());
@@ -315,11 +387,11 @@ mod tests {
     #[test]
     fn every_status_can_be_asked_for_in_its_word_and_no_other() {
         for word in BookingStatus::ALL {
-            assert_eq!(status(&json!(word.as_str())), Ok(word));
+            assert_eq!(status().read(&json!(word.as_str())), Ok(word));
         }
-        assert_eq!(status(&json!("PENDING")), Ok(BookingStatus::Pending));
+        assert_eq!(status().read(&json!("PENDING")), Ok(BookingStatus::Pending));
         for wrong in [json!("pendin"), json!(""), json!(3), Value::Null] {
-            assert!(status(&wrong).is_err(), "{wrong}");
+            assert!(status().read(&wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The address that a request came from, for limits and for the log. What a proxy wrote down is believed only from networks
-//! that the settings name, and only in the one header that they name: anybody else could take on any address with each
-//! request. Nothing else in the server reads addresses from headers.
+//! The address that a request came from, for limits and for the log. A proxy is believed only if the settings name its
+//! network, and only in the one header that they name: otherwise anybody could claim any address with each request.
+//! Nothing else in the server reads addresses from headers.
 
 use crate::config::{ClientAddressHeader, ListenSettings, TrustedProxies};
 use actix_web::HttpRequest;
@@ -41,8 +41,9 @@ pub fn came_through_a_proxy(req: &HttpRequest, listen: &ListenSettings) -> bool 
         || matches!(&listen.client_address_header, ClientAddressHeader::Single(name) if has(name))
 }
 
-/// From the peer towards the client, past each proxy that is trusted: each hop wrote down whom it got the request from. Where a
-/// hop hides that, the hop itself is the best that is known. What is further left the client may have written itself.
+/// Walks from the peer towards the client, past each trusted proxy: each hop wrote down the address from which it got
+/// the request. If a hop hides that, the hop itself is the best known address. The client may have written the entries
+/// further left itself.
 fn walk(
     peer: IpAddr,
     hops: &[&str],
@@ -116,7 +117,7 @@ mod tests {
     #[test]
     fn the_first_address_from_the_right_that_is_no_proxy_of_ours_is_the_client() {
         assert_eq!(client(&[]), "10.0.0.1");
-        // What is further left the client wrote itself.
+        // The client wrote the entries further left itself.
         assert_eq!(client(&[("X-Forwarded-For", "203.0.113.9, 192.0.2.7, 10.9.9.9")]), "192.0.2.7");
         assert_eq!(client(&[("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-For", "10.2.2.2")]), "192.0.2.7");
         // haproxy leaves the client's own line and adds another.

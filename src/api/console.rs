@@ -1,12 +1,11 @@
-//! The console: static files out of the binary, and what it needs to know at its start. Its page may load nothing from
-//! elsewhere and talk to nobody but its own server.
+//! The console: static files out of the binary, and the facts that it needs at its start. Its page may load nothing
+//! from elsewhere and talk only to its own server.
 
 use crate::api::Context;
-use crate::api::answer::{Answered, json};
+use crate::api::answer::{Answer, Answered, json};
 use crate::api::problem::Problem;
 use crate::config::{Profile, Settings};
-use crate::domain::ids::{CustomerId, DriverId};
-use crate::domain::role::Role;
+use crate::contracts::console::{ConsoleConfig, ConsoleFile, ConsoleNetwork, DemoAccount};
 use crate::operations::authentication;
 use crate::operations::seed::DEMO_PASSWORD;
 use crate::store::{Conn, StoreError, reads};
@@ -16,11 +15,10 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use rust_embed::{EmbeddedFile, RustEmbed};
-use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
-/// `'self'` is the sockets' address, too. Whoever wants another server opens that one's console.
-/// Nobody may put the page into a frame of theirs, so that a click meant for them is none of ours.
+/// `'self'` is the sockets' address, too. For another server, open that server's console. No other page may frame this
+/// one, so that clicks can't be hijacked.
 const POLICY: &str = "default-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
 
@@ -35,16 +33,16 @@ const DEMO_ACCOUNTS_MAX: i64 = 20;
 struct Static;
 
 /// `GET /`.
-pub async fn index(req: HttpRequest) -> Answered {
-    file(&req, "index.html")
+pub async fn index(req: HttpRequest) -> Answered<ConsoleFile> {
+    file(&req, "index.html").map(Answer::of)
 }
 
 /// `GET /console/{path}`.
-pub async fn asset(req: HttpRequest, path: web::Path<String>) -> Answered {
-    file(&req, &format!("console/{path}"))
+pub async fn asset(req: HttpRequest, path: web::Path<String>) -> Answered<ConsoleFile> {
+    file(&req, &format!("console/{path}")).map(Answer::of)
 }
 
-fn file(req: &HttpRequest, path: &str) -> Answered {
+fn file(req: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
     let found: Option<EmbeddedFile> = Static::get(path);
     let (Some(file), Some(media_type)) = (found, media_type(path)) else {
         return Err(Problem::not_found("page"));
@@ -91,48 +89,15 @@ fn names(known: &[u8], etag: &str) -> bool {
     known.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
 
-#[derive(Serialize)]
-struct Config {
-    profile: &'static str,
-    /// Of amounts that come without one.
-    currency: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    network: Option<Network>,
-    demo_accounts: Vec<DemoAccount>,
-    demo_password: Option<&'static str>,
-}
-
-/// How a phone gets here. Told in development only.
-#[derive(Serialize)]
-struct Network {
-    /// Whether nobody but this machine can connect.
-    loopback_only: bool,
-    tls: bool,
-    anonymous_rides: bool,
-    /// Where others in the same network are likely to find this machine.
-    address: Option<IpAddr>,
-}
-
-#[derive(Serialize)]
-struct DemoAccount {
-    username: String,
-    role: Role,
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    driver_id: Option<DriverId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    customer_id: Option<CustomerId>,
-}
-
 /// `GET /console/config.json`. Demo log-ins are told in development only, and to nobody but this machine.
-pub async fn config(ctx: web::Data<Context>) -> Answered {
+pub async fn config(ctx: web::Data<Context>) -> Answered<ConsoleConfig> {
     let settings = &ctx.settings;
     let is_trial = settings.profile == Profile::Development && settings.listen.is_loopback_only();
     let demo_accounts = match is_trial {
         true => ctx.read(demo_accounts).await?,
         false => Vec::new(),
     };
-    Ok(json(&Config {
+    Ok(json(&ConsoleConfig {
         profile: settings.profile.as_str(),
         currency: settings.region.currency.as_str().to_owned(),
         network: (settings.profile == Profile::Development).then(|| network(settings)),
@@ -141,10 +106,10 @@ pub async fn config(ctx: web::Data<Context>) -> Answered {
     }))
 }
 
-fn network(settings: &Settings) -> Network {
+fn network(settings: &Settings) -> ConsoleNetwork {
     let mut named = settings.listen.bind.iter().map(SocketAddr::ip);
     let named = named.find(|address| !address.is_loopback() && !address.is_unspecified());
-    Network {
+    ConsoleNetwork {
         loopback_only: settings.listen.is_loopback_only(),
         tls: settings.listen.tls.is_some(),
         anonymous_rides: settings.anonymous_rides.allowed,

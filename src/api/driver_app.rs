@@ -1,16 +1,19 @@
-//! The REST side of the driver app. What an order's status may become is decided in `operations::orders`.
+//! The REST side of the driver app. `operations::orders` decides what an order's status may become.
 
 use crate::actors::words;
 use crate::api::answer::{Answered, json};
+use crate::api::description::Description;
 use crate::api::extract::DriverCaller;
-use crate::api::fields::Fields;
-use crate::api::input::{Body, Query};
+use crate::api::fields::{Fields, describe};
 use crate::api::problem::Problem;
+use crate::api::request::{Asked, Described, Request, Sent};
 use crate::api::{Context, rules};
 use crate::config::RegionSettings;
 use crate::contracts::driver_rest::{
-    DriverOrder, EarningsAccount, EarningsDay, EarningsHistory, Profile, REJECTED, StatusAnswer, order_word,
+    AssignedOrders, DriverOrder, EarningsAccount, EarningsDay, EarningsHistory, Profile, REJECTED,
+    StatusAnswer, order_word,
 };
+use crate::domain::driver::Wants;
 use crate::domain::ids::{DriverId, JobId};
 use crate::operations::drivers;
 use crate::operations::earnings::{Account, Books, Day};
@@ -20,7 +23,7 @@ use crate::store::{Conn, Job, Tx, reads};
 use actix_web::web;
 use chrono::NaiveDate;
 
-/// What a driver may make of an order, in the contract's words.
+/// The steps that a driver may take with an order, in the contract's words.
 const STEPS: [(&str, DriverStep); 4] = [
     ("accepted", DriverStep::Accept),
     ("picked_up", DriverStep::PickUp),
@@ -33,7 +36,7 @@ const DAYS: usize = 30;
 const DAYS_MAX: usize = 100;
 
 /// `GET driver/profile`.
-pub async fn profile(ctx: web::Data<Context>, caller: DriverCaller) -> Answered {
+pub async fn profile(ctx: web::Data<Context>, caller: DriverCaller) -> Answered<Profile> {
     let id = caller.driver;
     let found = ctx.read(move |conn| reads::driver(conn, id)).await?;
     let (driver, account, _) = found.ok_or_else(|| Problem::not_found("driver"))?;
@@ -50,20 +53,48 @@ pub async fn profile(ctx: web::Data<Context>, caller: DriverCaller) -> Answered 
     }))
 }
 
+/// What `PUT driver/status` takes.
+pub struct StatusWanted(Wants);
+
+impl Request for StatusWanted {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.required("status", rules::wants()).map(Self)
+    }
+}
+
 /// `PUT driver/status`: answers with what follows from the wish.
-pub async fn set_status(ctx: web::Data<Context>, caller: DriverCaller, body: Body) -> Answered {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let wants = fields.required("status", rules::wants);
-    let wants = fields.finish(|| wants)?;
+pub async fn set_status(
+    ctx: web::Data<Context>,
+    caller: DriverCaller,
+    body: Sent<StatusWanted>,
+) -> Answered<StatusAnswer> {
+    let StatusWanted(wants) = body.read()?;
     let status = ctx.write(move |tx| drivers::set_wish(tx, caller.driver, wants)).await?;
     Ok(json(&StatusAnswer { status: status.as_str() }))
 }
 
 /// `GET orders/assigned`: what the driver holds, oldest assignment first.
-pub async fn assigned_orders(ctx: web::Data<Context>, caller: DriverCaller) -> Answered {
+pub async fn assigned_orders(ctx: web::Data<Context>, caller: DriverCaller) -> Answered<AssignedOrders> {
     let held = ctx.read(move |conn| reads::orders_of(conn, caller.driver)).await?;
     Ok(json(&words::orders_held(held)))
+}
+
+/// What `PUT orders/{id}/status` takes.
+pub struct OrderStatusWanted {
+    step: DriverStep,
+    /// The driver has got the price in cash.
+    is_paid: bool,
+}
+
+impl Request for OrderStatusWanted {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let step = fields.required("status", rules::word(STEPS));
+        let is_paid = fields.optional("payment_status", rules::paid()).is_some();
+        if is_paid && step.is_some_and(|step| step != DriverStep::Deliver) {
+            fields.refuse("payment_status", "is said together with delivered");
+        }
+        Some(Self { step: step?, is_paid })
+    }
 }
 
 /// `PUT orders/{id}/status`.
@@ -71,16 +102,9 @@ pub async fn set_order_status(
     ctx: web::Data<Context>,
     caller: DriverCaller,
     id: web::Path<JobId>,
-    body: Body,
-) -> Answered {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let step = fields.required("status", rules::word(&STEPS));
-    let is_paid = fields.optional("payment_status", rules::paid).is_some();
-    if is_paid && step.is_some_and(|step| step != DriverStep::Deliver) {
-        fields.refuse("payment_status", "can be sent only together with delivered");
-    }
-    let step = fields.finish(|| step)?;
+    body: Sent<OrderStatusWanted>,
+) -> Answered<DriverOrder> {
+    let OrderStatusWanted { step, is_paid } = body.read()?;
     let id = id.into_inner();
     let step = move |tx: &mut Tx<'_>| {
         let mut moved = orders::step(tx, id, caller.driver, step)?;
@@ -98,7 +122,7 @@ pub async fn set_order_status(
 }
 
 fn order(job: &Job, status: &'static str) -> DriverOrder {
-    // Who gave it back sees nothing of when another driver got it, and of what is paid for it.
+    // A driver who gave it back does not see when another driver got it, or its payment.
     let mut job = job.clone();
     if status == REJECTED {
         job.assigned_at = None;
@@ -114,17 +138,21 @@ fn books(ctx: &Context, driver: DriverId) -> Books {
 }
 
 /// `GET earnings/today`.
-pub async fn earnings_today(ctx: web::Data<Context>, caller: DriverCaller) -> Answered {
+pub async fn earnings_today(ctx: web::Data<Context>, caller: DriverCaller) -> Answered<EarningsDay> {
     let (books, now) = (books(&ctx, caller.driver), ctx.clock.now());
     let today = ctx.read(move |conn| books.today(conn, now)).await?;
     Ok(json(&earnings_day(today)))
 }
 
 /// `GET earnings/history`: days with work, newest first.
-pub async fn earnings_history(ctx: web::Data<Context>, caller: DriverCaller, query: Query) -> Answered {
+pub async fn earnings_history(
+    ctx: web::Data<Context>,
+    caller: DriverCaller,
+    query: Asked<HistoryAsked>,
+) -> Answered<EarningsHistory> {
     let books = books(&ctx, caller.driver);
     let today = ctx.clock.now().with_timezone(&books.zone).date_naive();
-    let History { from, to, limit } = history(&query, today)?;
+    let HistoryAsked { from, to, limit } = query.read_with(|fields| HistoryAsked::read(fields, today))?;
     let read = move |conn: &mut Conn<'_>| books.days(conn, from, to, limit);
     let (days, has_more) = ctx.read(read).await?;
     // The day before the last one shown is where the next page begins.
@@ -134,25 +162,33 @@ pub async fn earnings_history(ctx: web::Data<Context>, caller: DriverCaller, que
     Ok(json(&EarningsHistory { days, next_cursor }))
 }
 
+/// What `GET earnings/history` takes.
 #[derive(Debug, PartialEq)]
-struct History {
+pub struct HistoryAsked {
     from: NaiveDate,
     to: NaiveDate,
     limit: usize,
 }
 
-fn history(query: &Query, today: NaiveDate) -> Result<History, Problem> {
-    let mut fields = Fields::of(&query.0);
-    let from = fields.optional("from", rules::date).unwrap_or_default();
-    let to = fields.optional("to", rules::date).unwrap_or(today);
-    let limit = fields.optional("limit", rules::number_in(1..=DAYS_MAX)).unwrap_or(DAYS);
-    let cursor = fields.optional("cursor", rules::date);
-    if from > to {
-        fields.refuse("from", "must not be after to");
+impl HistoryAsked {
+    fn read(fields: &mut Fields<'_>, today: NaiveDate) -> Option<Self> {
+        let from = fields.optional("from", rules::date()).unwrap_or_default();
+        let to = fields.optional("to", rules::date()).unwrap_or(today);
+        let limit = fields.optional("limit", rules::number_in(1..=DAYS_MAX)).unwrap_or(DAYS);
+        let cursor = fields.optional("cursor", rules::date());
+        if from > to {
+            fields.refuse("from", "must not be after to");
+        }
+        // Nothing was earned after today, and nothing before a cursor is wanted twice.
+        let to = to.min(today).min(cursor.unwrap_or(today));
+        Some(Self { from, to, limit })
     }
-    // Nothing was earned after today, and nothing before a cursor is wanted twice.
-    let to = to.min(today).min(cursor.unwrap_or(today));
-    fields.finish(|| Some(History { from, to, limit }))
+}
+
+impl Described for HistoryAsked {
+    fn description() -> Description {
+        describe(|fields| Self::read(fields, NaiveDate::default()).is_some())
+    }
 }
 
 fn earnings_day(day: Day) -> EarningsDay {
@@ -173,11 +209,13 @@ fn earnings_account(account: Account) -> EarningsAccount {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::request::read_with;
     use serde_json::{Value, json};
 
-    fn asked(query: Value) -> Result<History, u16> {
+    fn asked(query: Value) -> Result<HistoryAsked, u16> {
         let Value::Object(query) = query else { panic!("an object") };
-        history(&Query(query), date("2026-11-20")).map_err(|problem| problem.code().status())
+        let read = read_with(&query, |fields| HistoryAsked::read(fields, date("2026-11-20")));
+        read.map_err(|problem| problem.code().status())
     }
 
     fn date(text: &str) -> NaiveDate {
@@ -186,11 +224,11 @@ mod tests {
 
     #[test]
     fn a_history_ends_today_and_goes_on_before_its_cursor() {
-        let all = History { from: date("1970-01-01"), to: date("2026-11-20"), limit: 30 };
+        let all = HistoryAsked { from: date("1970-01-01"), to: date("2026-11-20"), limit: 30 };
         assert_eq!(asked(json!({})), Ok(all));
         let asked_for =
             json!({"from": "2026-01-01", "to": "2101-12-31", "limit": "1", "cursor": "2026-11-02"});
-        let next = History { from: date("2026-01-01"), to: date("2026-11-02"), limit: 1 };
+        let next = HistoryAsked { from: date("2026-01-01"), to: date("2026-11-02"), limit: 1 };
         assert_eq!(asked(asked_for), Ok(next));
         for wrong in [
             json!({"from": "31.12.2001"}),

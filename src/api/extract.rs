@@ -1,5 +1,5 @@
-//! Who asks: extractors that check the access token, and the role against the route's row, before a handler runs. The account's row decides on
-//! each request, so a suspended account is refused from the next one on.
+//! Identifies the caller: extractors that check the access token, and the role against the route's row, before a
+//! handler runs. The account's row decides on each request, so a suspended account is refused from the next request on.
 
 use crate::api::problem::Problem;
 use crate::api::routes;
@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::time::Instant;
 use uuid::Uuid;
 
-/// What an extractor that has to ask the database returns.
+/// The result of an extractor that has to ask the database.
 pub(super) type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
 /// An account with what a handler needs of it. Whether its role may call the route at all, the table of the routes says: 401 where
@@ -74,7 +74,7 @@ pub(super) fn forbidden(role: Role) -> Problem {
 #[derive(Clone, Copy)]
 pub(super) struct LogIn(pub Option<Uuid>);
 
-/// Who the request is of, if they may make it.
+/// The account behind a request, if it may make it.
 async fn authenticate(req: HttpRequest) -> Result<Principal, Problem> {
     let principal = known(&req).await?;
     if !routes::admits(&req, principal.role) {

@@ -1,61 +1,77 @@
 //! Reading what a client sent, field by field, into types that can't be wrong. All that is missing or wrong is gathered
-//! and said at once. A null optional field counts as absent, an unknown one is ignored; `rules` has what a field may be.
+//! and said at once. A null optional field counts as absent, an unknown one is ignored; `rules` has what a field may be. The same
+//! reading, run on nothing, describes what it takes.
 
-use crate::api::problem::Problem;
-use crate::api::rules;
+use crate::api::description::{Description, FieldsDescription, Needs};
+use crate::api::problem::{FieldProblem, Problem};
+use crate::api::rules::{self, Rule};
 use crate::domain::external_id::Named;
 use crate::domain::position::Position;
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// A JSON object, or a query string as one of texts.
 pub type Object = Map<String, Value>;
 
-/// One field and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FieldProblem {
-    pub field: String,
-    pub message: String,
-}
-
 /// Reads one object.
 pub struct Fields<'a> {
     object: &'a Object,
     problems: Vec<FieldProblem>,
-    /// The names that were asked for, where others are to be refused.
-    read: Option<Vec<String>>,
+    /// The names that were asked for.
+    read: Vec<&'static str>,
+    /// The object is a row of a file.
+    is_cells: bool,
+    /// Nothing is there to be read: what would be is written down.
+    description: Option<FieldsDescription>,
 }
 
-/// What is said of an id of ours in a creation.
+/// The message for an id of ours in a creation.
 pub const GIVEN_HERE: &str = "is assigned by the server; send an id of your own as external_id";
-/// What is said of a column that no rule reads.
+/// The message for a column that no rule reads.
 pub const UNKNOWN: &str = "is not a field of this request";
+
+/// What a reading takes: it is run on nothing, and what it asks for is written down. What it comes to does not matter.
+pub fn describe(read: impl FnOnce(&mut Fields<'_>) -> bool) -> Description {
+    let nothing = Object::new();
+    let mut fields = Fields { description: Some(FieldsDescription::default()), ..Fields::of(&nothing) };
+    read(&mut fields);
+    Description::Fields(fields.description.unwrap_or_default())
+}
 
 impl<'a> Fields<'a> {
     pub fn of(object: &'a Object) -> Self {
-        Self { object, problems: Vec::new(), read: None }
+        Self { object, problems: Vec::new(), read: Vec::new(), is_cells: false, description: None }
     }
 
     /// Of texts: one that its rule does not take as it is may be written as a spreadsheet writes numbers, or true and false.
     pub fn of_cells(object: &'a Object) -> Self {
-        Self { read: Some(Vec::new()), ..Self::of(object) }
+        Self { is_cells: true, ..Self::of(object) }
     }
 
     /// `None` is among the problems.
-    pub fn required<T>(&mut self, name: &str, rule: impl Fn(&Value) -> Result<T, String>) -> Option<T> {
-        if !self.has(name) {
-            self.refuse(name, "is missing");
-        }
+    pub fn required<T>(&mut self, name: &'static str, rule: impl Rule<T>) -> Option<T> {
+        self.require(&[name]);
         self.optional(name, rule)
     }
 
+    /// Says of each of these that it must be there, and of each that is not that it is missing.
+    pub fn require(&mut self, names: &[&'static str]) {
+        for name in names {
+            if let Some(description) = &mut self.description {
+                description.require(name);
+            }
+            if !self.has(name) {
+                self.refuse(name, "is missing");
+            }
+        }
+    }
+
     /// `None` where it is absent or among the problems.
-    pub fn optional<T>(&mut self, name: &str, rule: impl Fn(&Value) -> Result<T, String>) -> Option<T> {
-        let is_cell = self.read.as_mut().map(|read| read.push(name.to_owned())).is_some();
+    pub fn optional<T>(&mut self, name: &'static str, rule: impl Rule<T>) -> Option<T> {
+        self.ask_for(name, &rule);
         let sent = self.present(name)?;
-        let scalar = if is_cell { scalar(sent) } else { None };
-        let as_scalar = |message| scalar.as_ref().and_then(|value| rule(value).ok()).ok_or(message);
-        match rule(sent).or_else(as_scalar) {
+        let scalar = if self.is_cells { scalar(sent) } else { None };
+        let as_scalar = |message| scalar.as_ref().and_then(|value| rule.read(value).ok()).ok_or(message);
+        match rule.read(sent).or_else(as_scalar) {
             Ok(value) => Some(value),
             Err(message) => {
                 self.refuse(name, message);
@@ -64,20 +80,66 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The same, not looked at where that is so.
+    pub fn optional_unless<T>(
+        &mut self,
+        is_ignored: bool,
+        name: &'static str,
+        rule: impl Rule<T>,
+    ) -> Option<T> {
+        match is_ignored {
+            true => {
+                self.ask_for(name, &rule);
+                None
+            }
+            false => self.optional(name, rule),
+        }
+    }
+
     /// A position needs both of its numbers.
-    pub fn position(&mut self, latitude_name: &str, longitude_name: &str) -> Option<Position> {
+    pub fn position(
+        &mut self,
+        latitude_name: &'static str,
+        longitude_name: &'static str,
+    ) -> Option<Position> {
+        self.group(Needs::AllOrNone, &[latitude_name, longitude_name]);
         for (name, other) in [(latitude_name, longitude_name), (longitude_name, latitude_name)] {
             if !self.has(name) && self.has(other) {
                 self.refuse(name, format!("must be sent together with {other}"));
             }
         }
-        let latitude = self.optional(latitude_name, rules::latitude);
-        let longitude = self.optional(longitude_name, rules::longitude);
+        let latitude = self.optional(latitude_name, rules::latitude());
+        let longitude = self.optional(longitude_name, rules::longitude());
         Position::new(latitude?, longitude?).ok()
     }
 
     /// Something that is there, by our id or, under one of the names `theirs`, by another system's.
-    pub fn named<Id: From<i64>>(&mut self, ours: &str, theirs: &[&str]) -> Option<Named<Id>> {
+    pub fn named<Id: From<i64>>(&mut self, ours: &'static str, theirs: &[&'static str]) -> Option<Named<Id>> {
+        self.group(Needs::AtMostOne, &with(ours, theirs));
+        self.one_named(ours, theirs)
+    }
+
+    /// The same where something must be named.
+    pub fn required_named<Id: From<i64>>(
+        &mut self,
+        ours: &'static str,
+        theirs: &[&'static str],
+    ) -> Option<Named<Id>> {
+        self.group(Needs::ExactlyOne, &with(ours, theirs));
+        if !self.has(ours) && !theirs.iter().any(|name| self.has(name)) {
+            self.refuse(
+                ours,
+                format!("is missing, and so is {}", theirs.first().copied().unwrap_or_default()),
+            );
+        }
+        self.one_named(ours, theirs)
+    }
+
+    fn one_named<Id: From<i64>>(&mut self, ours: &'static str, theirs: &[&'static str]) -> Option<Named<Id>> {
+        self.ask_for(ours, &rules::id::<Id>());
+        for name in theirs {
+            self.ask_for(name, &rules::external_id());
+        }
         let present: Vec<&str> = theirs.iter().copied().filter(|name| self.has(name)).collect();
         let also = if self.has(ours) { &present[..] } else { present.get(1..).unwrap_or_default() };
         for name in also {
@@ -86,21 +148,10 @@ impl<'a> Fields<'a> {
                 format!("names it a second time; send only one of {ours} and {}", theirs.join(", ")),
             );
         }
-        match present.first() {
-            Some(name) if also.is_empty() => self.optional(name, rules::external_id).map(Named::Theirs),
-            _ => self.optional(ours, rules::id).map(Named::Ours),
+        match theirs.iter().find(|name| self.has(name)) {
+            Some(name) if also.is_empty() => self.optional(name, rules::external_id()).map(Named::Theirs),
+            _ => self.optional(ours, rules::id()).map(Named::Ours),
         }
-    }
-
-    /// The same where something must be named.
-    pub fn required_named<Id: From<i64>>(&mut self, ours: &str, theirs: &[&str]) -> Option<Named<Id>> {
-        if !self.has(ours) && !theirs.iter().any(|name| self.has(name)) {
-            self.refuse(
-                ours,
-                format!("is missing, and so is {}", theirs.first().copied().unwrap_or_default()),
-            );
-        }
-        self.named(ours, theirs)
     }
 
     /// Ids that we give. One that is sent with a creation is meant to be kept, and would be missed only when it is looked for.
@@ -114,9 +165,9 @@ impl<'a> Fields<'a> {
 
     /// Refuses what was not asked for: in a file nobody would notice that it counts for nothing.
     pub fn refuse_unread(&mut self) {
-        let read = self.read.take().unwrap_or_default();
-        let is_known =
-            |name: &String| read.contains(name) || self.problems.iter().any(|problem| problem.field == *name);
+        let is_known = |name: &String| {
+            self.read.contains(&name.as_str()) || self.problems.iter().any(|problem| problem.field == *name)
+        };
         let unknown: Vec<String> = self.object.keys().filter(|name| !is_known(name)).cloned().collect();
         for name in unknown {
             self.refuse(&name, UNKNOWN);
@@ -131,17 +182,41 @@ impl<'a> Fields<'a> {
         self.problems.push(FieldProblem { field: name.to_owned(), message: message.into() });
     }
 
-    /// What `make` makes of the fields, or all the problems. `make` may use `?` on what is required.
-    pub fn finish<T>(self, make: impl FnOnce() -> Option<T>) -> Result<T, Problem> {
+    /// For others: what fields say about each other. That it is so, the reading checks.
+    pub fn group(&mut self, needs: Needs, names: &[&'static str]) {
+        if let Some(description) = &mut self.description {
+            description.group(needs, names);
+        }
+    }
+
+    /// What was read, or all the problems. `None` is required and not there, so it is among them.
+    pub fn finish<T>(self, read: Option<T>) -> Result<T, Problem> {
         if !self.problems.is_empty() {
             return Err(Problem::fields(self.problems));
         }
-        Ok(make().expect("a required field that is not there is among the problems"))
+        Ok(read.expect("a required field that is not there is among the problems"))
+    }
+
+    /// The names that were asked for and are not in the description.
+    pub fn not_in(&self, description: &Description) -> Vec<&'static str> {
+        let Description::Fields(described) = description else { return self.read.clone() };
+        self.read.iter().copied().filter(|name| !described.has(name)).collect()
+    }
+
+    fn ask_for<T>(&mut self, name: &'static str, rule: &impl Rule<T>) {
+        self.read.push(name);
+        if let Some(description) = &mut self.description {
+            description.field(name, rule);
+        }
     }
 
     fn present(&self, name: &str) -> Option<&'a Value> {
         self.object.get(name).filter(|value| !value.is_null())
     }
+}
+
+fn with(ours: &'static str, theirs: &[&'static str]) -> Vec<&'static str> {
+    [&[ours], theirs].concat()
 }
 
 /// What a cell says beside its text. A decimal comma is one that is alone.
@@ -174,11 +249,36 @@ mod tests {
     fn everything_wrong_is_said_at_once_and_null_is_absent() {
         let body = json!({"name": 7, "reason": null, "unknown": []});
         let wrong = problems(body, |fields| {
-            fields.required("name", rules::name);
-            fields.required("reason", rules::reason);
-            fields.optional("address", rules::name);
+            fields.required("name", rules::name());
+            fields.required("reason", rules::reason());
+            fields.optional("address", rules::name());
         });
         assert_eq!(wrong, ["name", "reason"]);
+    }
+
+    #[test]
+    fn a_reading_describes_itself() {
+        let reading = |fields: &mut Fields<'_>| {
+            let name = fields.required("name", rules::name());
+            let place = fields.position("latitude", "longitude");
+            let driver: Option<Named<i64>> = fields.required_named("driver_id", &["external_id"]);
+            name.is_some() && place.is_some() && driver.is_some()
+        };
+        let Description::Fields(described) = describe(reading) else { panic!("an object") };
+        let fields: Vec<_> = described.fields.iter().map(|field| (field.name, field.is_required)).collect();
+        assert_eq!(
+            fields,
+            [
+                ("name", true),
+                ("latitude", false),
+                ("longitude", false),
+                ("driver_id", false),
+                ("external_id", false)
+            ]
+        );
+        let groups: Vec<_> = described.groups.iter().map(|group| group.needs).collect();
+        assert_eq!(groups, [Needs::AllOrNone, Needs::ExactlyOne]);
+        assert_eq!(described.fields[0].schema, json!({"type": "string", "minLength": 1, "maxLength": 200}));
     }
 
     #[test]

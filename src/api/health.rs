@@ -1,49 +1,51 @@
-//! What whoever runs the server asks it: is it alive, is it ready, how is it.
+//! The questions of those who run the server: is it alive, is it ready, how is it doing.
 
 use crate::api::Context;
-use crate::api::answer::Answered;
+use crate::api::answer::{Answer, Answered};
 use crate::api::extract::Caller;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
-use serde::Serialize;
+use crate::contracts::health::{PlainText, Readiness};
+use actix_web::body::BoxBody;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, web};
 use std::sync::atomic::Ordering;
 
-#[derive(Serialize)]
-struct Readiness {
-    ready: bool,
-    database: &'static str,
-    /// What keeps the database from deciding, in words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    draining: bool,
+/// Readiness under a status of its own: 200, or 503 with the same body.
+pub struct ReadyOrNot(Readiness);
+
+impl Responder for ReadyOrNot {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        match self.0.ready {
+            true => HttpResponse::Ok().json(self.0),
+            false => HttpResponse::ServiceUnavailable().json(self.0),
+        }
+    }
 }
 
 /// `GET /healthz`: the process serves, also while it drains.
-pub async fn alive() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok")
+pub async fn alive() -> Answered<PlainText> {
+    Ok(Answer::of(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok")))
 }
 
 /// `GET /readyz`: new work is welcome, and can be done.
-pub async fn ready(ctx: web::Data<Context>) -> HttpResponse {
+pub async fn ready(ctx: web::Data<Context>) -> ReadyOrNot {
     let draining = ctx.draining.load(Ordering::Relaxed);
     let (database, reason) = match ctx.probe.unfit().await {
         None => ("ok", None),
         Some(unfit) => (unfit.state, Some(unfit.reason)),
     };
     let ready = reason.is_none() && !draining;
-    let body = Readiness { ready, database, reason, draining };
-    match ready {
-        true => HttpResponse::Ok().json(body),
-        false => HttpResponse::ServiceUnavailable().json(body),
-    }
+    ReadyOrNot(Readiness { ready, database, reason, draining })
 }
 
 /// `GET /metrics`, in Prometheus' text format. They tell how much business there is, so they may need an admin's token.
-pub async fn metrics(ctx: web::Data<Context>, req: HttpRequest) -> Answered {
+pub async fn metrics(ctx: web::Data<Context>, req: HttpRequest) -> Answered<PlainText> {
     if !ctx.settings.listen.metrics_public {
         Caller::extract(&req).await?;
     }
     ctx.metrics.database_queue.set(ctx.database.waiting() as f64);
-    Ok(HttpResponse::Ok()
+    let response = HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(ctx.prometheus.render()))
+        .body(ctx.prometheus.render());
+    Ok(Answer::of(response))
 }

@@ -1,5 +1,5 @@
-//! Under which name, and over what, a request came: requests for names that are not ours are refused, and browsers that came
-//! by TLS are told to come by it from now on.
+//! The host name and scheme of a request: requests for names that are not ours are refused, and browsers that came by
+//! TLS are told to use it from now on.
 
 use crate::api::problem::Problem;
 use crate::config::{AllowedHosts, ClientAddressHeader, Host, ListenSettings};
@@ -29,7 +29,7 @@ pub fn check(req: &HttpRequest, allowed: Option<&AllowedHosts>) -> Result<(), Pr
 }
 
 fn misdirected(name: &str) -> Problem {
-    // Whatever it is, it goes into an answer.
+    // Whatever the name is, it goes into an answer.
     let name: String = name.chars().filter(|c| c.is_ascii_graphic()).take(100).collect();
     let detail = format!(
         "This server does not answer to the host name {name:?}. If it is right, add it to the setting ALLOWED_HOSTS."
@@ -44,7 +44,8 @@ fn named(req: &HttpRequest) -> impl Iterator<Item = &str> {
     authority.into_iter().chain(req.headers().get_all(HOST).map(|host| host.to_str().unwrap_or("?")))
 }
 
-/// What browsers that came by TLS are to keep. Not for this machine's own names, where other developers' servers are without.
+/// The header that makes browsers stay with TLS. Not for this machine's own names, where other servers under
+/// development have no TLS.
 pub fn strict_transport(req: &HttpRequest, listen: &ListenSettings) -> Option<HeaderValue> {
     let is_elsewhere = |name: &str| Host::parse(name).is_some_and(|host| !host.is_local());
     (came_by_tls(req, listen) && named(req).all(is_elsewhere)).then_some(STRICT_TRANSPORT)

@@ -1,8 +1,9 @@
-//! People in a file of another system's: the columns are the fields of `POST admin/customers` and `POST admin/drivers`, read by
-//! the same rules. A password may be left out there: such an account logs in once it was given one.
+//! People in a file from another system: the columns are the fields of `POST admin/customers` and `POST admin/drivers`,
+//! read by the same rules. A password may be left out here: such an account can log in once it has been given one.
 
-use crate::api::fields::{FieldProblem, Fields, GIVEN_HERE, Object, UNKNOWN};
+use crate::api::fields::{Fields, GIVEN_HERE, Object, UNKNOWN};
 use crate::api::operators::{customers, drivers, person};
+use crate::api::problem::FieldProblem;
 use crate::api::rules;
 use crate::operations::import::{Imported, Side};
 use crate::operations::passwords::Password;
@@ -11,7 +12,7 @@ use serde_json::Value;
 /// A row: texts by the names of their columns, without those that are empty.
 pub type Cells = Object;
 
-/// Whose a file is.
+/// The people in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum People {
     Customers,
@@ -22,7 +23,7 @@ pub enum People {
 pub fn row(people: People, cells: &Cells) -> Result<(Imported, Option<Password>), Vec<FieldProblem>> {
     let mut fields = Fields::of_cells(cells);
     let person = person(&mut fields);
-    let password = fields.optional("password", rules::password);
+    let password = fields.optional("password", rules::password());
     let mut changes = Fields::of_cells(cells);
     let side = match people {
         People::Customers => {
@@ -35,11 +36,11 @@ pub fn row(people: People, cells: &Cells) -> Result<(Imported, Option<Password>)
         }
     };
     fields.refuse_unread();
-    let read = fields.finish(|| Some((Imported { person: person?, side: side? }, password)));
+    let read = fields.finish(person.zip(side).map(|(person, side)| (Imported { person, side }, password)));
     read.map_err(|problem| problem.errors().to_vec())
 }
 
-/// What is wrong with the names of a file's columns.
+/// The problems with the names of a file's columns.
 pub fn columns(people: People, names: &[String]) -> Vec<FieldProblem> {
     let cells: Cells = names.iter().map(|name| (name.clone(), Value::from("x"))).collect();
     let problems = row(people, &cells).map_or_else(|problems| problems, |_| Vec::new());

@@ -1,5 +1,5 @@
-//! What a request brings: its body, its query, its `Idempotency-Key`. Bodies are read whole, bounded, and understood only
-//! when the handler asks, so that who may not ask at all hears that first.
+//! A request's input: its body, its query, its `Idempotency-Key`. Bodies are read whole and bounded, and parsed only
+//! when the handler asks, so that a caller without permission hears that first.
 
 use crate::api::Context;
 use crate::api::extract::Extracting;
@@ -27,7 +27,7 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Of a body that is too large so much is read and thrown away: closing at once would cost a client our answer.
 const BODY_BYTES_DISCARDED_MAX: usize = 4 * BODY_BYTES_MAX;
 
-/// A quarter of a megabyte over a bad phone's network. Whoever sends slower holds a connection for nothing.
+/// A quarter of a megabyte over a bad phone's network. A slower client would only hold a connection.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -81,7 +81,7 @@ impl Body {
 }
 
 impl Body {
-    /// As they came, for whoever has to see whether they were signed.
+    /// The bytes as they came, for checking a signature.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -189,7 +189,7 @@ fn too_large() -> Problem {
     )
 }
 
-/// A query string as an object of texts. Of a name that stands twice the last counts.
+/// A query string as an object of texts. If a name appears twice, the last one counts.
 pub struct Query(pub Object);
 
 impl FromRequest for Query {

@@ -3,11 +3,12 @@
 //!
 //! | file | owns |
 //! | --- | --- |
-//! | `routes` | the table of all routes: who may call each |
+//! | `routes` | the table of all routes: who may call each, which codes refuse it, and what its handler's type says |
 //! | `extract` | who asks |
 //! | `client_address` | from where |
 //! | `input` | body, query, `Idempotency-Key` |
-//! | `fields`, `rules` | reading fields, all that is wrong at once |
+//! | `request`, `description` | what a request is read into, a named type for each, and what is told of it |
+//! | `fields`, `rules` | reading fields, all that is wrong at once, and describing what is read |
 //! | `answer` | decisions under a key, pages, JSON |
 //! | `problem` | what a refused request is answered with |
 //! | `around` | what is the same for every request: the log line, CORS, what the framework refuses |
@@ -15,6 +16,7 @@
 //! | `host` | under which name and over what a request came |
 //! | `request_id` | by what a request is found in the log |
 //! | `sockets` | the doors of the sockets |
+//! | `log_in_limits` | how often somebody may try to log in |
 //! | `auth`, `own_access`, `second_factor`, `driver_app`, `orders`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `payments`, `push`, `health`, `console` | the handlers |
 
 mod answer;
@@ -24,6 +26,7 @@ mod auth;
 mod bookings;
 mod client_address;
 mod console;
+pub mod description;
 mod driver_app;
 pub mod extract;
 mod fields;
@@ -33,6 +36,7 @@ mod health;
 mod host;
 pub mod import;
 mod input;
+mod log_in_limits;
 mod nearby;
 mod operators;
 mod orders;
@@ -40,6 +44,7 @@ mod own_access;
 mod payments;
 pub mod problem;
 mod push;
+mod request;
 pub mod request_id;
 mod rides;
 #[cfg(test)]
@@ -82,7 +87,7 @@ pub use client_address::client_address;
 
 use self::problem::Problem;
 
-/// What handlers work with. Made once; every worker has the same.
+/// The services and settings of handlers. Made once; every worker has the same.
 pub struct Context {
     pub database: Database,
     /// How the database is.
@@ -97,12 +102,12 @@ pub struct Context {
     pub presence: Arc<Presence>,
     pub recorder: RecorderHandle,
     pub push: PushHandle,
-    /// Who tells of payments, if anybody does.
+    /// The payment service, if one is set up.
     pub payments: Option<Arc<dyn PaymentService>>,
     pub principals: Arc<Principals>,
     pub matcher: MatcherHandle,
     pub positions: Positions,
-    /// What operators read.
+    /// The log of operators' reads.
     pub reads: ReadLog,
     /// Every socket there is.
     pub reaper: Reaper,
@@ -113,7 +118,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// The drivers to whom an order would be given, and those who would be passed over.
+    /// The drivers who would be given an order, and those who would be passed over.
     async fn choose(&self, choose: Choose) -> Result<Vec<Considered>, Problem> {
         let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not there.");
         self.matcher.choose(choose).await.map_err(gone)
@@ -152,12 +157,12 @@ impl Context {
 /// How often an account or an address may log in or connect.
 pub struct Limiters {
     /// Whether there is such an account or not.
-    pub guesses: Guesses<auth::LoginKey, IpAddr>,
+    pub guesses: Guesses<log_in_limits::LoginKey, IpAddr>,
     pub logins_by_address: KeyedLimiter<IpAddr>,
     pub handshakes_by_account: KeyedLimiter<AccountId>,
     pub handshakes_by_address: KeyedLimiter<IpAddr>,
     pub push_by_caller: KeyedLimiter<push::CallerKey>,
-    /// What is sent by hand.
+    /// Limit on notifications sent by hand.
     pub push_by_customer: KeyedLimiter<CustomerId>,
 }
 

@@ -1,15 +1,15 @@
-//! `drivers/nearby`: who could come. Passengers see which vehicles are about and roughly where, not where a driver is
-//! exactly: nobody needs that before the driver is theirs.
+//! `drivers/nearby`: the drivers who could come. Passengers see which vehicles are about and roughly where, not a
+//! driver's exact position: nobody needs that before the driver is theirs.
 //!
-//! Invariant: a passenger's answer is made of rounded positions alone. Were the exact one compared with the radius, or did it
-//! decide who comes first, a few questions would tell it.
+//! Invariant: a passenger's answer is made of rounded positions alone. If the exact one were compared with the radius,
+//! or decided the order, a few questions would reveal it.
 
 use crate::actors::matcher::{Candidate, Nearest};
 use crate::api::answer::{Answered, json};
 use crate::api::extract::Caller;
 use crate::api::fields::Fields;
-use crate::api::input::Query;
 use crate::api::problem::Problem;
+use crate::api::request::{Asked, Request};
 use crate::api::{Context, rules};
 use crate::contracts::nearby::{NearbyDriver, NearbyDrivers};
 use crate::domain::ids::DriverId;
@@ -30,19 +30,36 @@ const ROUNDING_M: f64 = 80.0;
 /// Of so many who are nearest those are chosen who are shown to be nearest. Those in the places next to each other are fewer.
 const ROUNDED_MAX: usize = 1_000;
 
+/// What `GET drivers/nearby` takes.
+pub struct NearbyAsked {
+    at: Position,
+    radius_m: f64,
+    limit: usize,
+    vehicle_type: Option<String>,
+}
+
+impl Request for NearbyAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let latitude = fields.required("latitude", rules::in_query(rules::latitude()));
+        let longitude = fields.required("longitude", rules::in_query(rules::longitude()));
+        let radius_m = fields.optional("radius_m", rules::in_query(rules::number_from_0_to(RADIUS_M_MAX)));
+        let limit = fields.optional("limit", rules::number_in(1..=DRIVERS_MAX)).unwrap_or(DRIVERS);
+        let vehicle_type = fields.optional("vehicle_type", rules::name());
+        let at = Position::new(latitude?, longitude?).ok()?;
+        Some(Self { at, radius_m: radius_m.unwrap_or(RADIUS_M), limit, vehicle_type })
+    }
+}
+
 /// `GET drivers/nearby?latitude&longitude&radius_m&limit&vehicle_type`.
-pub async fn nearby(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
+pub async fn nearby(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    query: Asked<NearbyAsked>,
+) -> Answered<NearbyDrivers> {
     let is_coarse = !caller.role.is_operator();
     let within = ctx.account_limits.nearby(caller.account, caller.role, Instant::now());
     within.map_err(Problem::limited)?;
-    let mut fields = Fields::of(&query.0);
-    let latitude = fields.required("latitude", rules::in_query(rules::latitude));
-    let longitude = fields.required("longitude", rules::in_query(rules::longitude));
-    let radius_m = fields.optional("radius_m", rules::in_query(rules::number_from_0_to(RADIUS_M_MAX)));
-    let count = fields.optional("limit", rules::number_in(1..=DRIVERS_MAX)).unwrap_or(DRIVERS);
-    let vehicle_type = fields.optional("vehicle_type", rules::name);
-    let at = fields.finish(|| Position::new(latitude?, longitude?).ok())?;
-    let radius_m = radius_m.unwrap_or(RADIUS_M);
+    let NearbyAsked { at, radius_m, limit: count, vehicle_type } = query.read()?;
     let (searched_m, among) =
         if is_coarse { (radius_m + ROUNDING_M, ROUNDED_MAX) } else { (radius_m, count) };
     let search = Nearest { at, radius_m: searched_m, count: among, vehicle_type };
@@ -59,12 +76,13 @@ pub async fn nearby(ctx: web::Data<Context>, Caller(caller): Caller, query: Quer
     Ok(json(&NearbyDrivers { items: found.into_iter().map(|candidate| item(candidate, metres)).collect() }))
 }
 
-/// By what passengers know a driver on this day, so that an app moves what it has drawn: a number as drivers' own are, greater
-/// than any of them, and exact in JavaScript. With the same number for good, whoever asks often would know where somebody lives.
+/// The number by which passengers know a driver on this day, so that an app can move its marks: of the same kind as
+/// drivers' own ids, greater than any of them, and exact in JavaScript. If the number were permanent, frequent queries
+/// would reveal where a driver lives.
 fn of_the_day(tokens: &TokenKeys, driver: DriverId, day: NaiveDate) -> DriverId {
     const BIT: u64 = 1 << 52;
     let secret = tokens.fingerprint(format!("nearby:{driver}:{day}").as_bytes());
-    // FNV-1a. What it folds can't be guessed, and it need not hide anything itself.
+    // FNV-1a. Its input can't be guessed, so it need not hide anything itself.
     let folded = secret.bytes().fold(0xcbf2_9ce4_8422_2325, |folded: u64, byte| {
         (folded ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });

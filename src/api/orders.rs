@@ -1,16 +1,19 @@
-//! Orders by REST for the customers who asked for them: seen and called off. What drivers do with them is in `driver_app`.
+//! Orders by REST for the customers who requested them, who can see and cancel them. The drivers' side is in
+//! `driver_app`.
 
 use crate::actors::words;
-use crate::api::answer::{Answered, OK, decide, json, page, page_limit};
+use crate::api::answer::{Answered, OK, decide, json, page};
 use crate::api::extract::PassengerCaller;
 use crate::api::fields::Fields;
-use crate::api::input::{Body, Once, Query};
-use crate::api::operators::id_cursor;
+use crate::api::input::Once;
+use crate::api::operators::orders::OrdersAsked;
 use crate::api::problem::Problem;
+use crate::api::request::{Asked, Request, Sent};
 use crate::api::{Context, rules};
 use crate::clock;
 use crate::contracts::customer_orders::{CustomerOrder, OrderDriver};
-use crate::contracts::driver_rest::{ORDER_STATUSES, order_word};
+use crate::contracts::driver_rest::order_word;
+use crate::contracts::operators::Page;
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::JobId;
 use crate::domain::job::JobStatus;
@@ -21,16 +24,16 @@ use crate::store::{Account, Conn, Driver};
 use actix_web::web;
 use chrono::{DateTime, Utc};
 
-/// What everybody is told of an order whose customer cancels it and says no more.
+/// The reason given when a customer cancels an order without one.
 const CALLED_OFF: &str = "Cancelled by the customer";
 
 /// `GET orders/mine`: the customer's own, newest first.
-pub async fn list(ctx: web::Data<Context>, caller: PassengerCaller, query: Query) -> Answered {
-    let mut fields = Fields::of(&query.0);
-    let status = fields.optional("status", rules::word(&ORDER_STATUSES));
-    let external_id = fields.optional("external_id", rules::external_id);
-    let (before, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
-    let before = fields.finish(|| Some(before.unwrap_or(JobId(i64::MAX))))?;
+pub async fn list(
+    ctx: web::Data<Context>,
+    caller: PassengerCaller,
+    query: Asked<OrdersAsked>,
+) -> Answered<Page<CustomerOrder>> {
+    let OrdersAsked { status, external_id, before, limit } = query.read()?;
     let (customer, now) = (caller.customer, ctx.clock.now());
     let reading = move |conn: &mut Conn<'_>| {
         let external_id = external_id.as_ref().map(ExternalId::as_str);
@@ -41,10 +44,28 @@ pub async fn list(ctx: web::Data<Context>, caller: PassengerCaller, query: Query
 }
 
 /// `GET orders/{id}`.
-pub async fn show(ctx: web::Data<Context>, caller: PassengerCaller, id: web::Path<JobId>) -> Answered {
+pub async fn show(
+    ctx: web::Data<Context>,
+    caller: PassengerCaller,
+    id: web::Path<JobId>,
+) -> Answered<CustomerOrder> {
     let (id, customer, now) = (id.into_inner(), caller.customer, ctx.clock.now());
     let found = ctx.read(move |conn| orders::view(conn, id, customer)).await?;
     Ok(json(&shown(found.ok_or_else(|| Problem::not_found("order"))?, now)))
+}
+
+/// What `POST orders/{id}/cancel` takes.
+pub struct CallOff {
+    reason: String,
+}
+
+impl Request for CallOff {
+    const MAY_BE_EMPTY: bool = true;
+
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let reason = fields.optional("reason", rules::reason_or_empty()).filter(|reason| !reason.is_empty());
+        Some(Self { reason: reason.unwrap_or_else(|| CALLED_OFF.to_owned()) })
+    }
 }
 
 /// `POST orders/{id}/cancel`: until it is picked up.
@@ -53,12 +74,9 @@ pub async fn cancel(
     caller: PassengerCaller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body,
-) -> Answered {
-    let object = body.object_or_none()?;
-    let mut fields = Fields::of(&object);
-    let reason = fields.optional("reason", rules::reason_or_empty).filter(|reason| !reason.is_empty());
-    let reason = fields.finish(|| Some(reason.unwrap_or_else(|| CALLED_OFF.to_owned())))?;
+    body: Sent<CallOff>,
+) -> Answered<CustomerOrder> {
+    let CallOff { reason } = body.read()?;
     let (id, customer) = (id.into_inner(), caller.customer);
     let key = once.key(&ctx, &caller.principal, &body);
     decide(&ctx, key, OK, move |tx| {

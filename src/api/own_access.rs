@@ -1,13 +1,14 @@
-//! `auth/password` and `auth/sessions`: what everybody may do about the own account, whatever their role.
+//! `auth/password` and `auth/sessions`: everybody's access to their own account, whatever their role.
 
-use crate::api::answer::{Answered, json, page, page_limit};
-use crate::api::auth::{begin_guess, limit_address};
+use crate::api::answer::{Answered, json, no_content, page, page_limit};
 use crate::api::extract::Caller;
 use crate::api::fields::Fields;
-use crate::api::input::{Body, Query};
+use crate::api::log_in_limits::{begin_guess, limit_address};
 use crate::api::problem::Problem;
+use crate::api::request::{Asked, Request, Sent};
 use crate::api::{Context, limited_address, rules};
 use crate::contracts::access::SessionItem;
+use crate::contracts::operators::Page;
 use crate::contracts::time::WireTime;
 use crate::domain::ids::AccountId;
 use crate::operations::authentication::Principal;
@@ -15,28 +16,37 @@ use crate::operations::log_ins::Place;
 use crate::operations::passwords::Password;
 use crate::operations::{Refusal, grants, log_ins, staff};
 use crate::store::{Account, Conn, Grant};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use chrono::{DateTime, NaiveDateTime};
-use serde_json::Value;
 use uuid::Uuid;
+
+/// What `POST auth/password` takes.
+pub struct PasswordChange {
+    old: Password,
+    new: Password,
+}
+
+impl Request for PasswordChange {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let old = fields.required("old_password", rules::claimed_password());
+        let new = fields.required("new_password", rules::password());
+        Some(Self { old: old?, new: new? })
+    }
+}
 
 /// `POST auth/password`.
 pub async fn change_password(
     ctx: web::Data<Context>,
     req: HttpRequest,
     Caller(caller): Caller,
-    body: Body,
-) -> Answered {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let old = fields.required("old_password", rules::claimed_password);
-    let new = fields.required("new_password", rules::password);
-    let (old, new) = fields.finish(|| Some((old?, new?)))?;
+    body: Sent<PasswordChange>,
+) -> Answered<(), 204> {
+    let PasswordChange { old, new } = body.read()?;
     let account = with_password(&ctx, &req, &caller, old).await?;
     let (hash, log_in) = (ctx.passwords.hash(new).await?, caller.log_in);
     ctx.write(move |tx| staff::change_own_password(tx, &account, &hash, log_in)).await?;
     log::info!("password changed account={}", caller.account);
-    Ok(HttpResponse::NoContent().finish())
+    Ok(no_content())
 }
 
 /// The caller's account, once they have said their password again. A wrong one is a guess like one at the log-in.
@@ -63,34 +73,37 @@ pub async fn with_password(
 }
 
 /// `GET auth/sessions`: the own ones, the newest first.
-pub async fn sessions(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
-    let cursor = Cursor::of(&query)?;
+pub async fn sessions(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    query: Asked<SessionsAsked>,
+) -> Answered<Page<SessionItem>> {
+    let cursor = query.read()?;
     session_page(&ctx, caller.account, cursor, caller.log_in).await
 }
 
 /// `DELETE auth/sessions/{session_id}`: one of the own ones.
-pub async fn revoke(ctx: web::Data<Context>, Caller(caller): Caller, session: web::Path<Uuid>) -> Answered {
+pub async fn revoke(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    session: web::Path<Uuid>,
+) -> Answered<(), 204> {
     let (account, session) = (caller.account, *session);
     ctx.write(move |tx| grants::revoke(tx, account, session)).await?;
     log::info!("session revoked account={account} session={session} by={account}");
-    Ok(HttpResponse::NoContent().finish())
+    Ok(no_content())
 }
 
 /// Where a list of sessions goes on, and how long a page of it is.
-pub struct Cursor {
+pub struct SessionsAsked {
     after: Option<(NaiveDateTime, String)>,
     limit: usize,
 }
 
-impl Cursor {
-    pub fn of(query: &Query) -> Result<Self, Problem> {
-        let mut fields = Fields::of(&query.0);
-        let after = fields.optional("cursor", |value: &Value| {
-            let place = value.as_str().and_then(place_of);
-            place.ok_or_else(|| "must be the next_cursor of the previous page".to_owned())
-        });
-        let limit = page_limit(&mut fields);
-        fields.finish(|| Some(Self { after, limit }))
+impl Request for SessionsAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let after = fields.optional("cursor", rules::cursor(place_of));
+        Some(Self { after, limit: page_limit(fields) })
     }
 }
 
@@ -105,9 +118,9 @@ fn place_of(cursor: &str) -> Option<(NaiveDateTime, String)> {
 pub async fn session_page(
     ctx: &Context,
     account: AccountId,
-    Cursor { after, limit }: Cursor,
+    SessionsAsked { after, limit }: SessionsAsked,
     current: Option<Uuid>,
-) -> Answered {
+) -> Answered<Page<SessionItem>> {
     let now = ctx.clock.now();
     let more = limit as i64 + 1;
     let rows = ctx.read(move |conn| grants::page(conn, account, now, after.clone(), more)).await?;

@@ -1,12 +1,14 @@
-//! Payments by REST: for operators and their programs by the job, and the door by which a payment service tells of them. What may
-//! follow what is decided in `operations::payments`.
+//! Payments by REST: for operators and their programs by the job, and the webhook for payment services.
+//! `operations::payments` decides which change may follow which.
 
 use crate::actors::words;
 use crate::api::answer::{Answered, OK, decide, json};
+use crate::api::description::Description;
 use crate::api::extract::Caller;
-use crate::api::fields::{FieldProblem, Fields, Object};
-use crate::api::input::{Body, Once};
-use crate::api::problem::Problem;
+use crate::api::fields::Fields;
+use crate::api::input::Once;
+use crate::api::problem::{FieldProblem, Problem};
+use crate::api::request::{Described, Request, Sent};
 use crate::api::{Context, rules};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::payment::{NoticeItem, Payment, PaymentHistory, Received};
@@ -18,24 +20,34 @@ use crate::operations::payments::{self, Noticed, Standing};
 use crate::providers::payments::{NotTaken, Verdict};
 use crate::store::PaymentNotice;
 use actix_web::{HttpRequest, web};
+use serde_json::json;
 
-/// What operators say of a payment when they make a job or change it.
+/// The payment terms that operators set when they make or change a job.
 pub fn terms(fields: &mut Fields<'_>) -> Terms {
     Terms {
-        method: fields.optional("payment_method", rules::payment_method),
-        status: fields.optional("payment_status", rules::payment_status),
-        amount: fields.optional("amount", rules::money),
-        reference: fields.optional("payment_reference", rules::name),
+        method: fields.optional("payment_method", rules::payment_method()),
+        status: fields.optional("payment_status", rules::payment_status()),
+        amount: fields.optional("amount", rules::money()),
+        reference: fields.optional("payment_reference", rules::name()),
     }
 }
 
 /// `GET admin/jobs/{id}/payment`.
-pub async fn show(ctx: web::Data<Context>, _: Caller, id: web::Path<JobId>) -> Answered {
+pub async fn show(ctx: web::Data<Context>, _: Caller, id: web::Path<JobId>) -> Answered<PaymentHistory> {
     let id = id.into_inner();
     let found = ctx.read(move |conn| payments::view(conn, id)).await?;
     let (standing, notices) = found.ok_or_else(|| Problem::not_found("job"))?;
     let notices = notices.into_iter().map(notice_item).collect();
     Ok(json(&PaymentHistory { payment: shown(standing), notices }))
+}
+
+/// What `PATCH admin/jobs/{id}/payment` takes.
+pub struct PaymentChange(Terms);
+
+impl Request for PaymentChange {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self(terms(fields)))
+    }
 }
 
 /// `PATCH admin/jobs/{id}/payment`.
@@ -44,22 +56,29 @@ pub async fn change(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body,
-) -> Answered {
-    let terms = changed_terms(&body.object()?)?;
+    body: Sent<PaymentChange>,
+) -> Answered<Payment> {
+    let PaymentChange(terms) = body.read()?;
     let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| Ok(shown(payments::change(tx, id, &terms)?))).await
 }
 
-fn changed_terms(object: &Object) -> Result<Terms, Problem> {
-    let mut fields = Fields::of(object);
-    let terms = terms(&mut fields);
-    fields.finish(|| Some(terms))
+/// What `POST payments/webhook` takes: JSON in the form of the payment service that is set up, which alone can read it.
+pub struct PaymentNoticeSent;
+
+impl Described for PaymentNoticeSent {
+    fn description() -> Description {
+        Description::Other(json!({"type": "object"}))
+    }
 }
 
 /// `POST payments/webhook`: a payment service tells how far a payment is. Who signs for it may do no more than that.
-pub async fn webhook(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> Answered {
+pub async fn webhook(
+    ctx: web::Data<Context>,
+    req: HttpRequest,
+    body: Sent<PaymentNoticeSent>,
+) -> Answered<Received> {
     let Some(service) = &ctx.payments else {
         let detail = "No payment service is set up here: PAYMENT_WEBHOOK_SECRET is not set.";
         return Err(Problem::new(ErrorCode::NotFound, detail));
@@ -87,7 +106,7 @@ pub async fn webhook(ctx: web::Data<Context>, req: HttpRequest, body: Body) -> A
     }
 }
 
-async fn take(ctx: &Context, notice: Notice) -> Answered {
+async fn take(ctx: &Context, notice: Notice) -> Answered<Received> {
     let (id, status) = (notice.id.clone(), notice.status.as_str());
     let noticed = ctx.write(move |tx| payments::take_notice(tx, &notice)).await;
     match noticed {

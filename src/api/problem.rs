@@ -1,8 +1,7 @@
-//! What a refused request is answered with: `application/problem+json` (RFC 9457), its code from the one table. Whatever
-//! goes wrong in a handler becomes a [`Problem`]; what clients must not see is logged here, once.
+//! The answer to a refused request: `application/problem+json` (RFC 9457), with its code from the one table. Every
+//! failure in a handler becomes a [`Problem`]; details that clients must not see are logged here, once.
 
 use crate::actors::words;
-use crate::api::fields::FieldProblem;
 use crate::contracts::error_codes::{ErrorCode, Retry};
 use crate::metrics;
 use crate::operations::passwords::PasswordError;
@@ -20,8 +19,15 @@ use std::fmt;
 /// Until another server, or this one, is up, or others have left.
 const STOPPING_RETRY_AFTER_SECS: u64 = 5;
 
-/// Seconds after which to come again where nobody knows better.
+/// Seconds after which to try again if no better time is known.
 const RETRY_AFTER_SECS: u64 = 1;
+
+/// One field and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldProblem {
+    pub field: String,
+    pub message: String,
+}
 
 #[derive(Debug, PartialEq)]
 pub struct Problem {
@@ -31,7 +37,7 @@ pub struct Problem {
     state: Option<&'static str>,
     errors: Vec<FieldProblem>,
     retry_after_secs: Option<u64>,
-    /// What only this one says.
+    /// Further fields of this problem.
     more: Map<String, Value>,
 }
 
@@ -51,7 +57,7 @@ struct Body<'a> {
 }
 
 impl Problem {
-    /// `detail` is a sentence for whoever reads the answer; it must tell nothing that they may not know.
+    /// `detail` is a sentence for the reader of the answer; it must not reveal anything that they may not know.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         let retry_after_secs =
             (code.retry() == Retry::Later && code.status() != 409).then_some(RETRY_AFTER_SECS);
@@ -135,7 +141,7 @@ impl Problem {
         &self.errors
     }
 
-    /// What is particular to this one, as a sentence.
+    /// The particulars of this occurrence, as a sentence.
     pub fn detail(&self) -> &str {
         &self.detail
     }
@@ -242,7 +248,7 @@ impl From<PasswordError> for Problem {
     }
 }
 
-/// Errors of ours are lower case and without a full stop, so that they can stand in a line of the log.
+/// Our errors are lower case and without a full stop, so that they fit into a line of the log.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();

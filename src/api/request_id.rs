@@ -1,5 +1,5 @@
-//! A request's id, by which its answer and its lines in the log are found: the one that a proxy or an app gave it, or one of
-//! ours. `current_request` knows it while the request is worked on.
+//! A request's id, by which its answer and its lines in the log are found: the one that a proxy or an app gave it, or
+//! one of ours. `current_request` knows it while the request is being processed.
 
 use crate::current_request;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Whoever gives longer ones, or other signs, is given one of ours: it goes into the log.
+/// A longer id, or one with other characters, is replaced by one of ours, since it goes into the log.
 const BYTES_MAX: usize = 128;
 
 /// 1 to 128 letters, digits, `.`, `_` and `-`.

@@ -1,34 +1,36 @@
-//! Rides by REST, for passengers, drivers and operators. What a ride may become is decided in `operations::rides`.
+//! Rides by REST, for passengers, drivers and operators. `operations::rides` decides what a ride may become.
 
 use crate::actors::driven::driven_m;
 use crate::actors::recorder::Full;
 use crate::actors::words::{self, Sight};
 use crate::api::answer::{Answered, CREATED, OK, decide, decide_and_add, json, page, page_limit};
+use crate::api::description::Description;
 use crate::api::extract::{Caller, DriverCaller, PassengerCaller, forbidden};
-use crate::api::fields::{Fields, Object};
-use crate::api::input::{Body, Once, Query};
+use crate::api::fields::Fields;
+use crate::api::input::{Body, Once};
 use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
+use crate::api::request::{Asked, Described, Request, Sent};
 use crate::api::{Context, rules};
 use crate::config::FinalFare;
 use crate::contracts::contact::PassengerContact;
 use crate::contracts::error_codes::ErrorCode;
-use crate::contracts::operators::RideItem;
-use crate::contracts::ride_rest::{self, Positions, PositionsTaken, Rejected};
+use crate::contracts::operators::{Page, RideItem};
+use crate::contracts::ride_rest::{self, POSITIONS_MAX, Positions, PositionsTaken, Rejected, Ride};
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
 use crate::domain::payment::Terms;
-use crate::domain::ride::{RideId, RideStep};
+use crate::domain::ride::{RideId, RideStep, Stars};
 use crate::domain::search_policy::Patience;
 use crate::operations::authentication::Principal;
 use crate::operations::payments;
-use crate::operations::rides::{self, Canceller, Request, Viewer};
+use crate::operations::rides::{self, Canceller, Request as NewJob, Viewer};
 use crate::store::reads::{self, RideStanding, RidesOf};
 use crate::store::{Conn, StoreError, Tx};
-use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use serde::Serialize;
+use serde_json::json;
 use std::time::Instant;
 
 /// A ride's statuses as lists are filtered by them.
@@ -43,8 +45,13 @@ const STATUSES: [(&str, &[JobStatus]); 7] = [
 ];
 
 /// `POST rides`: a passenger asks for one.
-pub async fn create(ctx: web::Data<Context>, caller: PassengerCaller, once: Once, body: Body) -> Answered {
-    let request = request(&body.object()?)?;
+pub async fn create(
+    ctx: web::Data<Context>,
+    caller: PassengerCaller,
+    once: Once,
+    body: Sent<NewRide>,
+) -> Answered<Ride, 201> {
+    let NewRide(request) = body.read()?;
     ctx.account_limits.job(caller.principal.account, Instant::now()).map_err(Problem::limited)?;
     let passenger = caller.customer;
     let key = once.key(&ctx, &caller.principal, &body);
@@ -53,27 +60,26 @@ pub async fn create(ctx: web::Data<Context>, caller: PassengerCaller, once: Once
     decide(&ctx, key, CREATED, create).await
 }
 
-fn request(object: &Object) -> Result<Request, Problem> {
-    let mut fields = Fields::of(object);
-    fields.refuse_ours(&["ride_id"]);
-    let ride_type = fields.required("ride_type", rules::name);
-    for name in ["pickup_latitude", "pickup_longitude", "dropoff_latitude", "dropoff_longitude"] {
-        if !fields.has(name) {
-            fields.refuse(name, "is missing");
-        }
-    }
-    let pickup = fields.position("pickup_latitude", "pickup_longitude");
-    let dropoff = fields.position("dropoff_latitude", "dropoff_longitude");
-    let pickup_address = fields.optional("pickup_address", rules::ride_address).unwrap_or_default();
-    let dropoff_address = fields.optional("dropoff_address", rules::ride_address).unwrap_or_default();
-    let fare = fields.optional("estimated_fare", rules::money);
-    let distance_km = fields.optional("distance_km", rules::distance_km);
-    let duration_minutes = fields.optional("estimated_duration_minutes", rules::duration_minutes);
-    let scheduled_at = fields.optional("scheduled_at", rules::instant);
-    let method = fields.optional("payment_method", rules::payment_method);
-    let external_id = fields.optional("external_id", rules::unless_empty(rules::external_id)).flatten();
-    fields.finish(|| {
-        Some(Request {
+/// What `POST rides` takes.
+#[derive(Debug)]
+pub struct NewRide(NewJob);
+
+impl Request for NewRide {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.refuse_ours(&["ride_id"]);
+        let ride_type = fields.required("ride_type", rules::name());
+        fields.require(&["pickup_latitude", "pickup_longitude", "dropoff_latitude", "dropoff_longitude"]);
+        let pickup = fields.position("pickup_latitude", "pickup_longitude");
+        let dropoff = fields.position("dropoff_latitude", "dropoff_longitude");
+        let pickup_address = fields.optional("pickup_address", rules::ride_address()).unwrap_or_default();
+        let dropoff_address = fields.optional("dropoff_address", rules::ride_address()).unwrap_or_default();
+        let fare = fields.optional("estimated_fare", rules::money());
+        let distance_km = fields.optional("distance_km", rules::distance_km());
+        let duration_minutes = fields.optional("estimated_duration_minutes", rules::duration_minutes());
+        let scheduled_at = fields.optional("scheduled_at", rules::instant());
+        let method = fields.optional("payment_method", rules::payment_method());
+        let external_id = fields.optional("external_id", rules::unless_empty(rules::external_id())).flatten();
+        Some(Self(NewJob {
             ride_id: None,
             ride_type: ride_type?,
             pickup: pickup?,
@@ -88,12 +94,16 @@ fn request(object: &Object) -> Result<Request, Problem> {
             passenger_phone: None,
             patience: Patience::UntilDeadline,
             external_id,
-        })
-    })
+        }))
+    }
 }
 
 /// `GET rides`: the caller's own, newest first.
-pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
+pub async fn list(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    query: Asked<RidesAsked>,
+) -> Answered<Page<Ride>> {
     let viewer = viewer(&caller)?;
     let of = match viewer {
         Viewer::Passenger(passenger) => RidesOf::Passenger(passenger),
@@ -105,7 +115,11 @@ pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query)
 }
 
 /// `GET admin/rides`: everybody's, newest first.
-pub async fn list_all(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
+pub async fn list_all(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    query: Asked<RidesAsked>,
+) -> Answered<Page<RideItem>> {
     let sight = sight(&ctx, Viewer::Admin);
     let item = |standing: RideStanding| RideItem {
         job_id: standing.ride.job.id,
@@ -114,17 +128,32 @@ pub async fn list_all(ctx: web::Data<Context>, Caller(caller): Caller, query: Qu
     list_of(&ctx, RidesOf::Everybody, &query, item).await
 }
 
+/// What the lists of rides take.
+pub struct RidesAsked {
+    statuses: Option<&'static [JobStatus]>,
+    external_id: Option<ExternalId>,
+    before: JobId,
+    limit: usize,
+}
+
+impl Request for RidesAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self {
+            statuses: fields.optional("status", rules::word(STATUSES)),
+            external_id: fields.optional("external_id", rules::external_id()),
+            before: id_cursor(fields).unwrap_or(JobId(i64::MAX)),
+            limit: page_limit(fields),
+        })
+    }
+}
+
 async fn list_of<T: Serialize>(
     ctx: &Context,
     of: RidesOf,
-    query: &Query,
+    query: &Asked<RidesAsked>,
     item: impl Fn(RideStanding) -> T,
-) -> Answered {
-    let mut fields = Fields::of(&query.0);
-    let statuses = fields.optional("status", rules::word(&STATUSES));
-    let external_id = fields.optional("external_id", rules::external_id);
-    let (before, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
-    let before = fields.finish(|| Some(before.unwrap_or(JobId(i64::MAX))))?;
+) -> Answered<Page<T>> {
+    let RidesAsked { statuses, external_id, before, limit } = query.read()?;
     let reading = move |conn: &mut Conn<'_>| {
         let external_id = external_id.as_ref().map(ExternalId::as_str);
         reads::rides(conn, of, statuses, external_id, before, limit as i64 + 1)
@@ -134,7 +163,7 @@ async fn list_of<T: Serialize>(
 }
 
 /// `GET rides/{ride_id}`.
-pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<RideId>) -> Answered {
+pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<RideId>) -> Answered<Ride> {
     let (id, viewer, now) = (id.into_inner(), viewer(&caller)?, ctx.clock.now());
     let found = ctx.read(move |conn| rides::view(conn, &id, viewer, now)).await?;
     let found = found.ok_or_else(|| Problem::not_found("ride"))?;
@@ -148,7 +177,7 @@ pub async fn accept(
     id: web::Path<RideId>,
     once: Once,
     body: Body,
-) -> Answered {
+) -> Answered<Ride> {
     let (id, driver) = (id.into_inner(), caller.driver);
     let key = once.key(&ctx, &caller.principal, &body);
     let theirs = id.clone();
@@ -157,7 +186,7 @@ pub async fn accept(
     decide_and_add(&ctx, key, OK, accept, move |conn| passenger(conn, &theirs, driver)).await
 }
 
-/// Whom the driver of a ride calls.
+/// The contact for the driver of a ride.
 fn passenger(
     conn: &mut Conn<'_>,
     id: &RideId,
@@ -172,9 +201,9 @@ pub async fn decline(
     caller: DriverCaller,
     id: web::Path<RideId>,
     once: Once,
-    body: Body,
-) -> Answered {
-    let reason = reason(&body)?;
+    body: Sent<OptionalReason>,
+) -> Answered<Ride> {
+    let OptionalReason(reason) = body.read()?;
     let (id, driver) = (id.into_inner(), caller.driver);
     let key = once.key(&ctx, &caller.principal, &body);
     let sight = kept(&ctx, Viewer::Driver(driver));
@@ -188,8 +217,8 @@ pub async fn arrive(
     id: web::Path<RideId>,
     once: Once,
     body: Body,
-) -> Answered {
-    step(&ctx, &caller, id.into_inner(), RideStep::Arrive, &once, &body).await
+) -> Answered<Ride> {
+    step(&ctx, &caller, id.into_inner(), RideStep::Arrive, false, &once, &body).await
 }
 
 /// `POST rides/{ride_id}/start`.
@@ -199,8 +228,8 @@ pub async fn start(
     id: web::Path<RideId>,
     once: Once,
     body: Body,
-) -> Answered {
-    step(&ctx, &caller, id.into_inner(), RideStep::Start, &once, &body).await
+) -> Answered<Ride> {
+    step(&ctx, &caller, id.into_inner(), RideStep::Start, false, &once, &body).await
 }
 
 /// `POST rides/{ride_id}/complete`.
@@ -209,9 +238,10 @@ pub async fn complete(
     caller: DriverCaller,
     id: web::Path<RideId>,
     once: Once,
-    body: Body,
-) -> Answered {
-    step(&ctx, &caller, id.into_inner(), RideStep::Complete, &once, &body).await
+    body: Sent<Completion>,
+) -> Answered<Ride> {
+    let Completion { is_paid } = body.read()?;
+    step(&ctx, &caller, id.into_inner(), RideStep::Complete, is_paid, &once, &body).await
 }
 
 async fn step(
@@ -219,13 +249,10 @@ async fn step(
     caller: &DriverCaller,
     id: RideId,
     step: RideStep,
+    is_paid: bool,
     once: &Once,
     body: &Body,
-) -> Answered {
-    let is_paid = match step {
-        RideStep::Complete => is_paid_in_cash(&body.object_or_none()?)?,
-        RideStep::Arrive | RideStep::Start => false,
-    };
+) -> Answered<Ride> {
     let driver = caller.driver;
     let key = once.key(ctx, &caller.principal, body);
     let driven_m = match (step, ctx.settings.rides.final_fare) {
@@ -245,11 +272,18 @@ async fn step(
     decide_and_add(ctx, key, OK, step, move |conn| passenger(conn, &theirs, driver)).await
 }
 
-/// Whether the driver who completes a ride says that they have got its price in cash.
-fn is_paid_in_cash(object: &Object) -> Result<bool, Problem> {
-    let mut fields = Fields::of(object);
-    let paid = fields.optional("payment_status", rules::paid);
-    fields.finish(|| Some(paid.is_some()))
+/// What `POST rides/{ride_id}/complete` takes.
+pub struct Completion {
+    /// The driver has got the price in cash.
+    is_paid: bool,
+}
+
+impl Request for Completion {
+    const MAY_BE_EMPTY: bool = true;
+
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self { is_paid: fields.optional("payment_status", rules::paid()).is_some() })
+    }
 }
 
 /// `POST rides/{ride_id}/cancel`: by its passenger, its driver (who gives it back) or an admin.
@@ -258,10 +292,10 @@ pub async fn cancel(
     Caller(caller): Caller,
     id: web::Path<RideId>,
     once: Once,
-    body: Body,
-) -> Answered {
+    body: Sent<OptionalReason>,
+) -> Answered<Ride> {
     let by = viewer(&caller)?;
-    let reason = reason(&body)?;
+    let OptionalReason(reason) = body.read()?;
     let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     let sight = kept(&ctx, by);
@@ -276,20 +310,31 @@ pub async fn cancel(
     .await
 }
 
+/// What `POST rides/{ride_id}/rate` takes.
+pub struct Rating {
+    stars: Stars,
+    comment: Option<String>,
+}
+
+impl Request for Rating {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let stars = fields.required("rating", rules::stars());
+        // A form sends a field that nobody touched as the empty text.
+        let comment =
+            fields.optional("comment", rules::reason_or_empty()).filter(|comment| !comment.is_empty());
+        Some(Self { stars: stars?, comment })
+    }
+}
+
 /// `POST rides/{ride_id}/rate`.
 pub async fn rate(
     ctx: web::Data<Context>,
     caller: PassengerCaller,
     id: web::Path<RideId>,
     once: Once,
-    body: Body,
-) -> Answered {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let stars = fields.required("rating", rules::stars);
-    // A form sends a field that nobody touched as the empty text.
-    let comment = fields.optional("comment", rules::reason_or_empty).filter(|comment| !comment.is_empty());
-    let stars = fields.finish(|| stars)?;
+    body: Sent<Rating>,
+) -> Answered<Ride> {
+    let Rating { stars, comment } = body.read()?;
     let (id, passenger) = (id.into_inner(), caller.customer);
     let key = once.key(&ctx, &caller.principal, &body);
     let sight = kept(&ctx, Viewer::Passenger(passenger));
@@ -299,8 +344,24 @@ pub async fn rate(
     .await
 }
 
+/// What `PUT driver/location` takes: one position or a list of them.
+pub struct PositionsSent;
+
+impl Described for PositionsSent {
+    fn description() -> Description {
+        Description::Other(json!({"anyOf": [
+            {"type": "object"},
+            {"type": "array", "items": {"type": "object"}, "maxItems": POSITIONS_MAX},
+        ]}))
+    }
+}
+
 /// `PUT driver/location`: one position or up to a hundred. Each is taken or rejected for itself.
-pub async fn set_location(ctx: web::Data<Context>, caller: DriverCaller, body: Body) -> Answered {
+pub async fn set_location(
+    ctx: web::Data<Context>,
+    caller: DriverCaller,
+    body: Sent<PositionsSent>,
+) -> Answered<PositionsTaken, 202> {
     let now = ctx.clock.now();
     let read = ride_rest::positions(body.json_text()?, now);
     let Positions { fixes, rejected, adjusted } =
@@ -309,8 +370,7 @@ pub async fn set_location(ctx: web::Data<Context>, caller: DriverCaller, body: B
     let within = ctx.account_limits.positions(caller.principal.account, count, Instant::now());
     within.map_err(Problem::limited)?;
     let outcomes = ctx.positions.tell_all(caller.driver, &fixes, now);
-    let taken = PositionsTaken { adjusted, ..taken(&outcomes, rejected) };
-    Ok(HttpResponse::build(StatusCode::ACCEPTED).json(taken))
+    Ok(json(&PositionsTaken { adjusted, ..taken(&outcomes, rejected) }))
 }
 
 /// Those that the recorder had no room for are rejected at the places they had in the request.
@@ -345,22 +405,26 @@ fn kept(ctx: &Context, viewer: Viewer) -> Sight {
 }
 
 /// Why somebody does not want the ride; they need not say.
-fn reason(body: &Body) -> Result<String, Problem> {
-    let object = body.object_or_none()?;
-    let mut fields = Fields::of(&object);
-    let reason = fields.optional("reason", rules::reason_or_empty).unwrap_or_default();
-    fields.finish(|| Some(reason))
+pub struct OptionalReason(String);
+
+impl Request for OptionalReason {
+    const MAY_BE_EMPTY: bool = true;
+
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self(fields.optional("reason", rules::reason_or_empty()).unwrap_or_default()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::request::read;
     use crate::domain::ride::ride_word;
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
-    fn asked(body: Value) -> Result<Request, Problem> {
+    fn asked(body: Value) -> Result<NewJob, Problem> {
         let Value::Object(object) = body else { panic!("an object") };
-        request(&object)
+        read(&object).map(|NewRide(request)| request)
     }
 
     #[test]

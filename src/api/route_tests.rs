@@ -1,4 +1,4 @@
-//! All routes together on a database with the demo data: the shapes, the refusals, and what is kept between requests.
+//! All routes together on a database with the demo data: the shapes, the refusals, and the state between requests.
 
 use crate::actors::foundation::Foundation;
 use crate::actors::matcher;
@@ -10,7 +10,7 @@ use crate::actors::reads;
 use crate::actors::recorder::{self, RecorderOptions};
 use crate::actors::room::{self, RoomOptions};
 use crate::actors::session::{Reaper, TransportMetrics};
-use crate::api::routes::{ROUTES, Who};
+use crate::api::routes::{self, ANY_ROUTES_ERRORS, ROUTES, Who};
 use crate::api::{Context, Limiters, around, configure, cors};
 use crate::clock::{Clock, Manual};
 use crate::config::Settings;
@@ -34,7 +34,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -64,9 +64,35 @@ impl Reply {
         self
     }
 
+    /// Each code that is answered is one of those that the table names.
+    #[track_caller]
+    fn is_in_its_row(&self, method: &str, path: &str) {
+        let Some(route) = routes::find(method, path) else { return };
+        let named: Vec<&str> =
+            route.errors().iter().chain(&ANY_ROUTES_ERRORS).map(|code| code.as_str()).collect();
+        let code = self.code();
+        assert!(code.is_empty() || named.contains(&code), "{route} names no {code}: {named:?}");
+    }
+
     fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
     }
+}
+
+/// A new one, in a new directory.
+fn open_database(directory: &Path, settings: &Settings, clock: &Manual, metrics: Arc<Metrics>) -> Database {
+    std::fs::create_dir(directory).unwrap();
+    let at = Where::Sqlite(directory.join("test.db"));
+    migrate(&at, TIMEOUT).unwrap();
+    let options = Options {
+        connections: 2,
+        queue_max: 100,
+        timeout: TIMEOUT,
+        decisions: Durability::Normal,
+        positions: Durability::Normal,
+        rules: settings.job_rules(),
+    };
+    Database::open(&at, options, Arc::new(clock.clone()), metrics)
 }
 
 /// Push without credentials of any service.
@@ -97,20 +123,9 @@ impl Server {
         };
         let settings = Arc::new(Settings::load(look_up).unwrap());
         let directory = std::env::temp_dir().join(format!("fleetwire-api-{}", Uuid::new_v4()));
-        std::fs::create_dir(&directory).unwrap();
-        let at = Where::Sqlite(directory.join("test.db"));
-        migrate(&at, TIMEOUT).unwrap();
         let clock = Manual::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
         let metrics = Arc::new(Metrics::new());
-        let options = Options {
-            connections: 2,
-            queue_max: 100,
-            timeout: TIMEOUT,
-            decisions: Durability::Normal,
-            positions: Durability::Normal,
-            rules: settings.job_rules(),
-        };
-        let database = Database::open(&at, options, Arc::new(clock.clone()), metrics.clone());
+        let database = open_database(&directory, &settings, &clock, metrics.clone());
         let lifetimes =
             TokenLifetimes { access: settings.tokens.access_ttl, refresh: settings.tokens.refresh_ttl };
         let hash = hash_now(&Password::claimed(seed::DEMO_PASSWORD)).unwrap();
@@ -170,10 +185,14 @@ impl Server {
             .wrap(cors(&settings))
             .app_data(self.ctx.clone())
             .configure(|cfg| configure(cfg, &settings));
-        let response = call_service(&init_service(app).await, request.to_request()).await;
+        let request = request.to_request();
+        let (method, path) = (request.method().clone(), request.path().trim_end_matches('/').to_owned());
+        let response = call_service(&init_service(app).await, request).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = String::from_utf8(read_body(response).await.to_vec()).unwrap();
-        Reply { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
+        let reply = Reply { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text };
+        reply.is_in_its_row(method.as_str(), &path);
+        reply
     }
 
     async fn get(&self, token: &str, path: &str) -> Reply {
@@ -387,7 +406,7 @@ async fn each_door_opens_for_its_roles_alone() {
         assert_eq!(stranger.headers.get(WWW_AUTHENTICATE).unwrap(), "Bearer");
         server.get("not.a.token", path).await.expect(401);
     }
-    // Who may not ask hears that, whatever they send.
+    // A caller without permission hears that, whatever they send.
     server.send(request("POST", "", "/api/v1/admin/orders").set_payload("{")).await.expect(401);
     server.clock.advance(TimeDelta::seconds(3605));
     server.get(&admin, "/api/v1/admin/orders").await.expect(401);

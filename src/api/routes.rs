@@ -1,23 +1,27 @@
-//! Every route, as one row of one table: method, path, handler, who may call it, and what of an operator's calls is recorded. The
-//! router is made from the rows and each path knows its own, so that a route without a row does not exist, and whoever
-//! asks for an account on one that was made in another way is refused.
+//! Every route, as one row of one table: method, path, handler, who may call it, what of an operator's calls is recorded, and the
+//! error codes that are its own. What it takes and answers is in its handler's type, and is read off it ([`shape`]), so that a row
+//! can't say otherwise than its handler does. The router is made from the rows and each path knows its own, so that a route without
+//! a row does not exist, and whoever asks for an account on one that was made in another way is refused.
 
-use super::operators::{
-    access, audit, customers, demo, drivers, orders as operators_orders, people, staff, traces,
-};
-use super::{
-    auth, bookings, console, driver_app, health, nearby, orders, own_access, payments, push, rides,
-    second_factor, sockets, stats,
-};
+#[cfg(test)]
+mod list_tests;
+mod shape;
+mod table;
+
+pub use shape::{AnswerShape, BodyShape, QueryShape, Shape};
+pub use table::ROUTES;
+pub(super) use table::{apps, console_pages, development, operators};
+
+use crate::contracts::error_codes::ErrorCode;
 use crate::domain::role::Role;
+use actix_web::HttpRequest;
 use actix_web::http::Method;
-use actix_web::{HttpRequest, web};
 use std::fmt;
 
-/// Who may call a route. The account's own rows decide the rest: whose order or ride it is.
+/// The allowed callers of a route. The account's own rows decide the rest, such as the owner of an order or ride.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// Whoever asks; nobody's role is looked at.
+    /// Any caller; no role is checked.
     Anybody,
     /// An account of one of these roles.
     Roles(&'static [Role]),
@@ -35,7 +39,7 @@ impl Who {
     }
 }
 
-/// What is recorded of an operator's or a program's call.
+/// The part of an operator's or a program's call that is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
     /// It is about nobody else, or changes nothing.
@@ -47,12 +51,49 @@ pub enum Recorded {
 }
 
 /// A row of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Route {
     pub method: &'static str,
     pub path: &'static str,
     pub who: Who,
     pub recorded: Recorded,
+    /// Codes that do not follow from the rest of the row.
+    own_errors: &'static [ErrorCode],
+    shape: fn() -> Shape,
+}
+
+/// With these any request may be refused: for another name than the server's, while it stops or is overloaded, for a fault of ours.
+pub const ANY_ROUTES_ERRORS: [ErrorCode; 3] =
+    [ErrorCode::MisdirectedRequest, ErrorCode::Internal, ErrorCode::Unavailable];
+
+impl Route {
+    /// What it takes and answers.
+    pub fn shape(&self) -> Shape {
+        (self.shape)()
+    }
+
+    /// Every code that a call can be refused with besides [`ANY_ROUTES_ERRORS`], in the order of the table of codes.
+    pub fn errors(&self) -> Vec<ErrorCode> {
+        let shape = self.shape();
+        let following = [self.access_errors(&shape), self.path_errors(), &shape.errors()[..]].concat();
+        let is_one = |code: &ErrorCode| self.own_errors.contains(code) || following.contains(code);
+        ErrorCode::ALL.iter().copied().filter(is_one).collect()
+    }
+
+    /// Who calls, and how often. A socket answers a stranger by closing, since an app sees no code on a refused handshake.
+    fn access_errors(&self, shape: &Shape) -> &'static [ErrorCode] {
+        use ErrorCode::{BadRequest, Forbidden, TooManyRequests, Unauthorized};
+        match self.who {
+            _ if shape.is_socket() => &[BadRequest, TooManyRequests],
+            Who::Anybody => &[],
+            who if Role::ALL.into_iter().all(|role| who.has(role)) => &[Unauthorized, TooManyRequests],
+            Who::Roles(_) | Who::RolesOrNobody(_) => &[Unauthorized, Forbidden, TooManyRequests],
+        }
+    }
+
+    fn path_errors(&self) -> &'static [ErrorCode] {
+        if self.path.contains('{') { &[ErrorCode::NotFound] } else { &[] }
+    }
 }
 
 impl fmt::Display for Route {
@@ -72,218 +113,33 @@ pub fn of(req: &HttpRequest) -> Option<&'static Route> {
     rows.iter().find(|row| row.method == method)
 }
 
+/// The row that a request comes to by its method and its path, which has no query.
+pub fn find(method: &str, path: &str) -> Option<&'static Route> {
+    let matched = ROUTES.iter().find(|row| matches(row.path, path))?.path;
+    ROUTES.iter().find(|row| row.path == matched && row.method == method)
+}
+
+/// Whether a path is one of those that a row's stands for.
+fn matches(pattern: &str, path: &str) -> bool {
+    if let Some((root, _)) = pattern.split_once("{path:.*}") {
+        return path.starts_with(root);
+    }
+    let (pattern, path): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
+    let is_one =
+        |(wanted, given): (&&str, &&str)| wanted == given || (wanted.starts_with('{') && !given.is_empty());
+    pattern.len() == path.len() && pattern.iter().zip(&path).all(is_one)
+}
+
 /// Whether an account of this role may make the request. Where no row says who may, nobody may.
 pub fn admits(req: &HttpRequest, role: Role) -> bool {
     of(req).is_some_and(|row| row.who.has(role))
 }
 
-macro_rules! method {
-    (get) => {
-        "GET"
-    };
-    (post) => {
-        "POST"
-    };
-    (put) => {
-        "PUT"
-    };
-    (patch) => {
-        "PATCH"
-    };
-    (delete) => {
-        "DELETE"
-    };
-}
-
-/// `"/path": get handler => WHO RECORDED, post …;` in groups that are there or not as a whole. Of two paths that a request may
-/// mean the first one counts.
-macro_rules! routes {
-    ($($(#[$doc:meta])* $group:ident {
-        $($path:literal: $($method:ident $handler:path => $who:ident $recorded:ident),+;)+
-    })+) => {
-        $($(#[$doc])*
-        pub(super) fn $group(cfg: &mut web::ServiceConfig) {
-            $({
-                const ROWS: Rows = Rows(&[$(Route {
-                    method: method!($method),
-                    path: $path,
-                    who: $who,
-                    recorded: Recorded::$recorded,
-                }),+]);
-                cfg.service(web::resource($path).app_data(ROWS)$(.$method($handler))+);
-            })+
-        }
-        )+
-
-        /// All rows, in the order in which requests are matched.
-        pub const ROUTES: &[Route] = &[$($($(Route {
-            method: method!($method),
-            path: $path,
-            who: $who,
-            recorded: Recorded::$recorded,
-        },)+)+)+];
-    };
-}
-
-use Role::{Admin, Customer, Dispatcher, Driver, Service, Viewer};
-
-const ANYBODY: Who = Who::Anybody;
-const ALL_OR_NOBODY: Who = Who::RolesOrNobody(&Role::ALL);
-/// The own account.
-const EVERYBODY: Who = Who::Roles(&Role::ALL);
-const DRIVERS: Who = Who::Roles(&[Driver]);
-const CUSTOMERS: Who = Who::Roles(&[Customer]);
-/// On the matching app's socket: guests, where they are allowed.
-const CUSTOMERS_OR_NOBODY: Who = Who::RolesOrNobody(&[Customer]);
-/// The two sides of a job.
-const PARTIES: Who = Who::Roles(&[Customer, Driver]);
-const ADMINS: Who = Who::Roles(&[Admin]);
-/// Whoever watches over the server.
-const WATCHERS_OR_NOBODY: Who = Who::RolesOrNobody(&[Admin, Viewer]);
-/// Reads of the operators'.
-const OPERATORS: Who = Who::Roles(&[Admin, Dispatcher, Viewer]);
-/// Reads that programs make, too.
-const OPERATORS_PROGRAMS: Who = Who::Roles(&[Admin, Dispatcher, Viewer, Service]);
-/// Work that is given and taken back.
-const DISPATCHERS_PROGRAMS: Who = Who::Roles(&[Admin, Dispatcher, Service]);
-const ADMINS_PROGRAMS: Who = Who::Roles(&[Admin, Service]);
-/// Which cars are about: operators see them exactly.
-const CUSTOMERS_OPERATORS: Who = Who::Roles(&[Customer, Admin, Dispatcher, Viewer]);
-/// Who looks at a ride.
-const PARTIES_OPERATORS: Who = Who::Roles(&[Customer, Driver, Admin, Dispatcher, Viewer]);
-/// Who ends a ride, or follows one over a socket, where numbers and what people write are heard.
-const PARTIES_DISPATCHERS: Who = Who::Roles(&[Customer, Driver, Admin, Dispatcher]);
-/// Who books.
-const BOOKERS: Who = Who::Roles(&[Customer, Admin, Dispatcher, Service]);
-/// Who looks at a booking.
-const PARTIES_OPERATORS_PROGRAMS: Who = Who::Roles(&Role::ALL);
-/// Who ends a booking.
-const PARTIES_DISPATCHERS_PROGRAMS: Who = Who::Roles(&[Customer, Driver, Admin, Dispatcher, Service]);
-/// Who moves a booking on.
-const WORKERS: Who = Who::Roles(&[Driver, Admin, Dispatcher, Service]);
-/// The push contract, which lets a developer's own machine in without an account.
-const PUSH_ADMINS: Who = Who::RolesOrNobody(&[Customer, Admin]);
-const PUSH_SENDERS: Who = Who::RolesOrNobody(&[Admin, Service]);
-const PUSH_OPERATORS: Who = Who::RolesOrNobody(&[Admin, Dispatcher, Viewer]);
-
-#[rustfmt::skip]
-routes! {
-    /// For the apps, and for programs of other people.
-    apps {
-        "/api/v1/auth/login": post auth::login => ANYBODY Nothing;
-        "/api/v1/auth/refresh": post auth::refresh => ANYBODY Nothing;
-        "/api/v1/auth/logout": post auth::logout => ANYBODY Nothing;
-        "/api/v1/auth/register": post auth::register => ANYBODY Nothing;
-        "/api/v1/auth/password": post own_access::change_password => EVERYBODY Changes;
-        "/api/v1/auth/totp": get second_factor::show => OPERATORS Nothing, post second_factor::enrol => OPERATORS Changes;
-        "/api/v1/auth/totp/confirm": post second_factor::confirm => OPERATORS Changes;
-        "/api/v1/auth/sessions": get own_access::sessions => EVERYBODY Nothing;
-        "/api/v1/auth/sessions/{session_id}": delete own_access::revoke => EVERYBODY Changes;
-
-        "/api/v1/ws/driver/{driver_id}": get sockets::driver => DRIVERS Nothing;
-        "/api/v1/ws/connect": get sockets::connect => PARTIES_DISPATCHERS Reads;
-        "/ws/ride/{ride_id}": get sockets::ride => CUSTOMERS_OR_NOBODY Nothing;
-        "/ws/ride/{ride_id}/": get sockets::ride => CUSTOMERS_OR_NOBODY Nothing;
-        "/api/v1/ws/stats": get stats::stats => ALL_OR_NOBODY Nothing;
-
-        "/api/v1/driver/profile": get driver_app::profile => DRIVERS Nothing;
-        "/api/v1/driver/status": put driver_app::set_status => DRIVERS Nothing;
-        "/api/v1/driver/location": put rides::set_location => DRIVERS Nothing;
-        "/api/v1/orders/assigned": get driver_app::assigned_orders => DRIVERS Nothing;
-        "/api/v1/orders/mine": get orders::list => CUSTOMERS Nothing;
-        // After those that are names where it has a number.
-        "/api/v1/orders/{id}": get orders::show => CUSTOMERS Nothing;
-        "/api/v1/orders/{id}/cancel": post orders::cancel => CUSTOMERS Nothing;
-        "/api/v1/orders/{id}/status": put driver_app::set_order_status => DRIVERS Nothing;
-        "/api/v1/earnings/today": get driver_app::earnings_today => DRIVERS Nothing;
-        "/api/v1/earnings/history": get driver_app::earnings_history => DRIVERS Nothing;
-        "/api/v1/drivers/nearby": get nearby::nearby => CUSTOMERS_OPERATORS Reads;
-
-        "/api/v1/rides": get rides::list => PARTIES Nothing, post rides::create => CUSTOMERS Nothing;
-        "/api/v1/rides/{ride_id}": get rides::show => PARTIES_OPERATORS Reads;
-        "/api/v1/rides/{ride_id}/accept": post rides::accept => DRIVERS Nothing;
-        "/api/v1/rides/{ride_id}/decline": post rides::decline => DRIVERS Nothing;
-        "/api/v1/rides/{ride_id}/arrive": post rides::arrive => DRIVERS Nothing;
-        "/api/v1/rides/{ride_id}/start": post rides::start => DRIVERS Nothing;
-        "/api/v1/rides/{ride_id}/complete": post rides::complete => DRIVERS Nothing;
-        "/api/v1/rides/{ride_id}/cancel": post rides::cancel => PARTIES_DISPATCHERS Changes;
-        "/api/v1/rides/{ride_id}/rate": post rides::rate => CUSTOMERS Nothing;
-
-        "/api/v1/bookings": get bookings::list => PARTIES Nothing, post bookings::create => BOOKERS Changes;
-        "/api/v1/bookings/{id}": get bookings::show => PARTIES_OPERATORS_PROGRAMS Reads;
-        "/api/v1/bookings/{id}/technician": put bookings::assign => DISPATCHERS_PROGRAMS Changes;
-        "/api/v1/bookings/{id}/status": put bookings::set_status => WORKERS Changes;
-        "/api/v1/bookings/{id}/cancel": post bookings::cancel => PARTIES_DISPATCHERS_PROGRAMS Changes;
-
-        "/api/v1/payments/webhook": post payments::webhook => ANYBODY Nothing;
-
-        "/api/Push/register": post push::register => PUSH_ADMINS Changes;
-        "/api/Push/sendToCustomer": post push::send => PUSH_SENDERS Changes;
-        "/api/Push/test": post push::test => PUSH_SENDERS Changes;
-        "/api/Push/preferences": get push::preferences => PUSH_ADMINS Reads, put push::set_preferences => PUSH_ADMINS Changes;
-        "/api/Push/history": get push::history => PUSH_ADMINS Reads;
-        "/api/Push/opened": post push::opened => PUSH_ADMINS Changes;
-        "/api/Push/stats": get push::stats => PUSH_OPERATORS Nothing;
-        "/api/Push/devices": get push::devices => PUSH_ADMINS Reads;
-
-        "/healthz": get health::alive => ANYBODY Nothing;
-        "/readyz": get health::ready => ANYBODY Nothing;
-        "/metrics": get health::metrics => WATCHERS_OR_NOBODY Nothing;
-    }
-
-    /// Everything under `admin`.
-    operators {
-        "/api/v1/admin/audit": get audit::list => ADMINS Reads;
-        "/api/v1/admin/bookings": get bookings::list_all => OPERATORS_PROGRAMS Reads;
-        "/api/v1/admin/rides": get rides::list_all => OPERATORS Reads;
-        "/api/v1/admin/drivers": get drivers::list => OPERATORS Reads, post drivers::create => ADMINS Changes;
-        "/api/v1/admin/drivers/{id}": get drivers::show => OPERATORS Reads, patch drivers::change => ADMINS Changes;
-        "/api/v1/admin/drivers/{id}/export": get people::export_driver => ADMINS Reads;
-        "/api/v1/admin/drivers/{id}/erase": post people::erase_driver => ADMINS Changes;
-        "/api/v1/admin/drivers/{id}/locations": get drivers::locations => OPERATORS Reads;
-        "/api/v1/admin/drivers/{id}/why": get traces::why => OPERATORS Reads;
-        "/api/v1/admin/jobs/{id}/trace": get traces::trace => OPERATORS Reads;
-        "/api/v1/admin/jobs/{id}/payment": get payments::show => OPERATORS_PROGRAMS Reads, patch payments::change => ADMINS_PROGRAMS Changes;
-        "/api/v1/admin/customers": get customers::list => OPERATORS Reads, post customers::create => ADMINS Changes;
-        "/api/v1/admin/customers/{id}": get customers::show => OPERATORS Reads, patch customers::change => ADMINS Changes;
-        "/api/v1/admin/customers/{id}/export": get people::export_customer => ADMINS Reads;
-        "/api/v1/admin/customers/{id}/erase": post people::erase_customer => ADMINS Changes;
-        "/api/v1/admin/operators": get staff::list => ADMINS Reads, post staff::create => ADMINS Changes;
-        "/api/v1/admin/operators/{user_id}": get staff::show => ADMINS Reads, patch staff::change => ADMINS Changes;
-        "/api/v1/admin/programs": get staff::list_programs => ADMINS Reads, post staff::create_program => ADMINS Changes;
-        "/api/v1/admin/programs/{user_id}": get staff::show_program => ADMINS Reads, patch staff::change_program => ADMINS Changes;
-        "/api/v1/admin/programs/{user_id}/tokens": post staff::make_token => ADMINS Changes;
-        "/api/v1/admin/accounts/{user_id}/unlock": post access::unlock => ADMINS Changes;
-        "/api/v1/admin/accounts/{user_id}/password": post access::reset_password => ADMINS Changes;
-        "/api/v1/admin/accounts/{user_id}/totp": delete second_factor::reset => ADMINS Changes;
-        "/api/v1/admin/accounts/{user_id}/sessions": get access::sessions => ADMINS Reads, delete access::revoke_all => ADMINS Changes;
-        "/api/v1/admin/accounts/{user_id}/sessions/{session_id}": delete access::revoke => ADMINS Changes;
-        "/api/v1/admin/orders": get operators_orders::list => OPERATORS_PROGRAMS Reads, post operators_orders::create => DISPATCHERS_PROGRAMS Changes;
-        // Before the orders by id: it is a name where those have a number.
-        "/api/v1/admin/orders/batches": post operators_orders::assign_batch => DISPATCHERS_PROGRAMS Changes;
-        "/api/v1/admin/orders/{id}": get operators_orders::show => OPERATORS_PROGRAMS Reads;
-        "/api/v1/admin/orders/{id}/assign": post operators_orders::assign => DISPATCHERS_PROGRAMS Changes;
-        "/api/v1/admin/orders/{id}/auto-assign": post operators_orders::auto_assign => DISPATCHERS_PROGRAMS Changes;
-        "/api/v1/admin/orders/{id}/unassign": post operators_orders::unassign => DISPATCHERS_PROGRAMS Changes;
-        "/api/v1/admin/orders/{id}/cancel": post operators_orders::cancel => DISPATCHERS_PROGRAMS Changes;
-    }
-
-    /// In development alone.
-    development {
-        "/api/v1/admin/demo/restore": post demo::restore => ADMINS Changes;
-    }
-
-    /// The console, unless it is switched off.
-    console_pages {
-        "/": get console::index => ANYBODY Nothing;
-        "/console/config.json": get console::config => ANYBODY Nothing;
-        "/console/{path:.*}": get console::asset => ANYBODY Nothing;
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::table::ANYBODY;
     use super::*;
+    use Role::{Admin, Dispatcher, Service, Viewer};
     use actix_web::test::TestRequest;
     use std::collections::BTreeSet;
 
@@ -314,6 +170,16 @@ mod tests {
             let is_account = accounts.iter().any(|part| route.path.contains(&format!("/admin/{part}")));
             assert!(!(is_account && route.who.has(Dispatcher)), "{route}");
         }
+    }
+
+    #[test]
+    fn a_path_is_found_as_the_router_finds_it() {
+        let found = |method: &str, path: &str| find(method, path).map(|row| row.path);
+        assert_eq!(found("GET", "/api/v1/orders/7"), Some("/api/v1/orders/{id}"));
+        assert_eq!(found("GET", "/api/v1/orders/mine"), Some("/api/v1/orders/mine"));
+        assert_eq!(found("POST", "/api/v1/orders/mine"), None);
+        assert_eq!(found("GET", "/console/vendor/map.js"), Some("/console/{path:.*}"));
+        assert_eq!(found("GET", "/api/v1/orders/"), None);
     }
 
     #[test]

@@ -1,23 +1,24 @@
 //! `auth/totp`: an operator's second factor, and how a log-in asks for it. Neither a secret nor a code reaches a log.
 
-use crate::api::answer::{Answered, json, secret};
+use crate::api::answer::{Answer, Answered, json, no_content};
 use crate::api::extract::Caller;
 use crate::api::fields::Fields;
-use crate::api::input::Body;
 use crate::api::own_access::with_password;
 use crate::api::problem::Problem;
+use crate::api::request::{Request, Sent};
 use crate::api::{Context, rules};
 use crate::contracts::access::{Confirmed, FactorShown, ToEnrol};
 use crate::contracts::error_codes::ErrorCode;
+use crate::operations::passwords::Password;
 use crate::operations::second_factors::{self, Checked, Enrolment};
 use crate::operations::{Refusal, grants, staff};
 use crate::rate_limit::RetryAfter;
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpRequest, ResponseError, web};
 use std::time::Duration;
 use uuid::Uuid;
 
 /// `GET auth/totp`.
-pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller) -> Answered {
+pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller) -> Answered<FactorShown> {
     let account = caller.account;
     let factor = ctx.read(move |conn| second_factors::factor(conn, account)).await?;
     Ok(json(&FactorShown {
@@ -27,19 +28,38 @@ pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller) -> Answered {
     }))
 }
 
+/// What `POST auth/totp` takes.
+pub struct EnrolmentAsked {
+    password: Password,
+    code: Option<String>,
+}
+
+impl Request for EnrolmentAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let password = fields.required("password", rules::claimed_password());
+        let code = fields.optional("code", rules::unless_empty(rules::name())).flatten();
+        Some(Self { password: password?, code })
+    }
+}
+
+/// What `POST auth/totp/confirm` takes: a code of the new secret.
+pub struct NewFactorsCode(String);
+
+impl Request for NewFactorsCode {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.required("code", rules::name()).map(Self)
+    }
+}
+
 /// `POST auth/totp`: the secret for an authenticator app, which `auth/totp/confirm` puts in force. Whoever finds a console open must
 /// not be able to take it over, so the password is asked for, and a code where there is a second factor already.
 pub async fn enrol(
     ctx: web::Data<Context>,
     req: HttpRequest,
     Caller(caller): Caller,
-    body: Body,
-) -> Answered {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let password = fields.required("password", rules::claimed_password);
-    let code = fields.optional("code", rules::unless_empty(rules::name)).flatten();
-    let password = fields.finish(|| password)?;
+    body: Sent<EnrolmentAsked>,
+) -> Answered<ToEnrol> {
+    let EnrolmentAsked { password, code } = body.read()?;
     let account = with_password(&ctx, &req, &caller, password).await?;
     let enrolled = ctx.write(move |tx| {
         if second_factors::is_confirmed(tx.conn(), account.id)? {
@@ -52,17 +72,18 @@ pub async fn enrol(
         Ok(Ok(second_factors::enrol(tx, account.id, &account.username)?))
     });
     match enrolled.await? {
-        Ok(enrolment) => Ok(secret(json(&ToEnrol::from(enrolment)))),
+        Ok(enrolment) => Ok(json(&ToEnrol::from(enrolment)).secret()),
         Err(not_good) => Err(not_with(&ctx, not_good)),
     }
 }
 
 /// `POST auth/totp/confirm`: with a code of the new secret. All other sessions end: they were begun without it.
-pub async fn confirm(ctx: web::Data<Context>, Caller(caller): Caller, body: Body) -> Answered {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let code = fields.required("code", rules::name);
-    let code = fields.finish(|| code)?;
+pub async fn confirm(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    body: Sent<NewFactorsCode>,
+) -> Answered<Confirmed> {
+    let NewFactorsCode(code) = body.read()?;
     let (account, log_in) = (caller.account, caller.log_in);
     let (checked, recovery_codes) = ctx
         .write(move |tx| {
@@ -77,15 +98,19 @@ pub async fn confirm(ctx: web::Data<Context>, Caller(caller): Caller, body: Body
         return Err(not_with(&ctx, checked));
     }
     log::info!("second factor confirmed account={account}");
-    Ok(secret(json(&Confirmed { recovery_codes })))
+    Ok(json(&Confirmed { recovery_codes }).secret())
 }
 
 /// `DELETE admin/accounts/{user_id}/totp`: another operator has lost theirs. Their sessions end.
-pub async fn reset(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<Uuid>) -> Answered {
+pub async fn reset(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    id: web::Path<Uuid>,
+) -> Answered<(), 204> {
     let (id, by) = (*id, caller.account);
     let account = ctx.write(move |tx| staff::reset_second_factor(tx, Some(by), id)).await?;
     log::info!("second factor reset account={} by={by}", account.id);
-    Ok(HttpResponse::NoContent().finish())
+    Ok(no_content())
 }
 
 /// How a code that is not good is refused.
@@ -102,11 +127,11 @@ pub fn not_with(ctx: &Context, checked: Checked) -> Problem {
     }
 }
 
-/// The answer to a right password where a second factor has to be made first: a problem with the secret in it.
-pub fn to_enrol(enrolment: Enrolment) -> HttpResponse {
+/// The answer to a right password where a second factor has to be made first: instead of a `T` a problem with the secret in it.
+pub fn to_enrol<T>(enrolment: Enrolment) -> Answer<T> {
     let detail = "Put the secret into an authenticator app, and log in again with the code that it shows.";
     let problem = Problem::new(ErrorCode::SecondFactorRequired, detail).with_more(&ToEnrol::from(enrolment));
-    secret(problem.error_response())
+    Answer::of(problem.error_response()).secret()
 }
 
 impl From<Enrolment> for ToEnrol {

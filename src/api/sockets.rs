@@ -1,5 +1,5 @@
-//! The doors of the sockets: who comes in, on which contract. The handshake completes before any 4xxx close, because an
-//! app can't see a code on a refused one.
+//! The doors of the sockets: they decide who is let in, for each contract. The handshake completes before any 4xxx
+//! close, because an app can't see a code on a refused one.
 
 mod ride_matching;
 
@@ -9,9 +9,11 @@ use crate::actors::entrance::Entrance;
 use crate::actors::session::client::{Client, ClientContext, Recipient};
 use crate::actors::session::{self, Conversation, Reaper, TransportLimits, bearer_from_request};
 use crate::api::Context;
-use crate::api::input::Query;
+use crate::api::fields::Fields;
 use crate::api::problem::Problem;
+use crate::api::request::{Asked, Request};
 use crate::api::routes;
+use crate::api::rules::{self, Rule};
 use crate::api::{audited, client_address};
 use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
@@ -24,7 +26,7 @@ use crate::rate_limit::{Census, Counted, Limit, RetryAfter, address_key};
 use crate::store::Party;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::Value;
+use serde_json::json;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,10 +35,11 @@ use std::time::{Duration, Instant};
 const HANDSHAKE: &str = "This address wants a WebSocket handshake: a GET without a body, with Connection: Upgrade, \
     Upgrade: websocket, Sec-WebSocket-Version: 13 and a Sec-WebSocket-Key of 16 bytes in base64.";
 
-/// When to come again where as many sockets of an address are open as may be: some of them will have been found dead by then.
+/// When to try again if an address has reached its limit of open sockets: some of them will have been found dead by
+/// then.
 const STRANGERS_RETRY_AFTER: RetryAfter = RetryAfter::new(Duration::from_secs(10));
 
-/// What the doors share.
+/// The state that the doors share.
 pub struct Sockets {
     pub clients: Arc<ClientContext>,
     pub driver_limits: Arc<TransportLimits>,
@@ -53,7 +56,7 @@ pub(super) async fn driver(
     req: HttpRequest,
     payload: web::Payload,
     path: web::Path<String>,
-    query: Query,
+    query: Asked<SocketAsked>,
     context: web::Data<Context>,
     sockets: web::Data<Sockets>,
 ) -> Result<HttpResponse, actix_web::Error> {
@@ -69,7 +72,7 @@ pub(super) async fn driver(
     }
     let recipient = Recipient::new(&known.principal, known.claims);
     let clients = door.sockets.clients.clone();
-    let client = Client::driver_app(driver, recipient, last_event_id(&query), clients);
+    let client = Client::driver_app(driver, recipient, query.read()?.last_event_id, clients);
     door.open(payload, client, &door.sockets.driver_limits)
 }
 
@@ -77,7 +80,7 @@ pub(super) async fn driver(
 pub(super) async fn connect(
     req: HttpRequest,
     payload: web::Payload,
-    query: Query,
+    query: Asked<SocketAsked>,
     context: web::Data<Context>,
     sockets: web::Data<Sockets>,
 ) -> Result<HttpResponse, actix_web::Error> {
@@ -90,14 +93,14 @@ pub(super) async fn connect(
     }
     audited::begin(&door.req, &door.context, &known.principal)?;
     let clients = door.sockets.clients.clone();
-    let client = Client::ride_hailing(known.principal, known.claims, last_event_id(&query), clients);
+    let client = Client::ride_hailing(known.principal, known.claims, query.read()?.last_event_id, clients);
     match client {
         Some(client) => door.open(payload, client, &door.sockets.ride_limits),
         None => door.refuse_unknown(payload),
     }
 }
 
-/// What the doors of all contracts have in common.
+/// The common part of the doors of all contracts.
 struct Door {
     contract: Contract,
     req: HttpRequest,
@@ -112,7 +115,7 @@ struct Known {
 }
 
 impl Door {
-    /// Who the token is, if anybody. The address's limit comes before: asking costs a read.
+    /// The token's account, if it is valid. The address's limit is checked first, since this costs a read.
     async fn known(&self) -> Result<Option<Known>, Problem> {
         let limiter = &self.context.limiters.handshakes_by_address;
         if let Err(wait) = limiter.check(address_key(self.address()), Instant::now()) {
@@ -185,7 +188,7 @@ impl Door {
         })
     }
 
-    /// What sessions and the framework say with a bare status is said as everywhere.
+    /// Turns bare statuses from sessions and the framework into the usual problems.
     fn answered(
         &self,
         answer: Result<HttpResponse, actix_web::Error>,
@@ -225,8 +228,24 @@ impl Door {
     }
 }
 
-/// What the client named. What is no number names no event of ours: the client is told that it can't resume from there.
-fn last_event_id(query: &Query) -> Option<EventId> {
-    let text = query.0.get("last_event_id").and_then(Value::as_str)?;
-    Some(EventId(whole::of_text(text).unwrap_or(-1)))
+/// What a socket's address takes besides the path.
+pub(super) struct SocketAsked {
+    /// After which event the client goes on.
+    last_event_id: Option<EventId>,
+}
+
+impl Request for SocketAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        // It may stand in a header, too: [`bearer_from_request`] reads it.
+        fields.optional("token", rules::opaque());
+        Some(Self { last_event_id: fields.optional("last_event_id", event_id()) })
+    }
+}
+
+/// What is no number names no event of ours: the client is told that it can't resume from there.
+fn event_id() -> impl Rule<EventId> {
+    rules::rule(
+        || json!({"type": "integer", "minimum": 0}),
+        |value| Ok(EventId(value.as_str().and_then(whole::of_text).unwrap_or(-1))),
+    )
 }

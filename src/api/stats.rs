@@ -1,4 +1,4 @@
-//! `ws/stats`: how much is going on, for the apps' status pages.
+//! `ws/stats`: current numbers for the apps' status pages.
 
 use crate::api::Context;
 use crate::api::answer::{Answered, json};
@@ -9,7 +9,7 @@ use crate::store::reads;
 use actix_web::{FromRequest, HttpRequest, web};
 
 /// `GET ws/stats`. In production it tells how much business there is, so somebody must have logged in to see it.
-pub async fn stats(ctx: web::Data<Context>, req: HttpRequest) -> Answered {
+pub async fn stats(ctx: web::Data<Context>, req: HttpRequest) -> Answered<Stats> {
     if ctx.settings.profile == Profile::Production {
         Caller::extract(&req).await?;
     }

@@ -1,5 +1,5 @@
-//! `fleetwire admin`: who may be let in, for an operator who is locked out of everything. Runs beside a server, which closes the
-//! sockets of what was revoked within a second or two.
+//! `fleetwire admin`: manages access, also for an operator who is locked out of everything. It runs next to a server,
+//! which closes the sockets of revoked sessions within a second or two.
 
 use crate::app::cli::{Admin, Sessions};
 use crate::app::{Foundation, Outcome, local_user, say};

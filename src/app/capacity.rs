@@ -1,4 +1,5 @@
-//! How many connections the process can hold: what the settings want, as far as the system gives descriptors for it.
+//! How many connections the process can hold: as many as the settings want and the system's limit on descriptors
+//! allows.
 
 use crate::config::Settings;
 

@@ -1,4 +1,4 @@
-//! The subcommands that run beside a server, or without one.
+//! The subcommands that run next to a server, or without one.
 
 use crate::app::cli::{IdRange, Seed, Token};
 use crate::app::{

@@ -1,5 +1,5 @@
-//! When log-ins were last used is written down here: for all of a minute at once, and behind everything else. No request waits
-//! for it; of a server that is killed a minute is lost.
+//! Records when log-ins were last used: once a minute for all of them, and behind all other work. No request waits for
+//! it; a killed server loses the last minute.
 
 use crate::actors::principals::Principals;
 use crate::operations::{self, grants};

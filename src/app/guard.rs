@@ -1,6 +1,6 @@
-//! The guard of the database: a thread that checks that it is still the server's alone, and still the one that it was
-//! started on. Where it is not, whatever is decided would be lost or spoil another server's work, so the process ends
-//! itself with 70 and is started again.
+//! The guard of the database: a thread that checks that the server is still the only one on the database, and that the
+//! database is still the one it started on. If not, further decisions would be lost or spoil another server's work, so
+//! the process ends itself with 70 and is started again.
 
 use crate::app::logging;
 use crate::store::{Chain, Database, ServeLock, ServeLockError};

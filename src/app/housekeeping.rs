@@ -1,4 +1,4 @@
-//! Housekeeping: what goes on beside the requests, on the main thread: sweeps, pruning, and the watch over the actors. None of it
+//! Housekeeping: the main thread's work besides requests: sweeps, pruning, and the watch over the actors. None of it
 //! ends before the server does.
 
 use crate::actors::session::Connections;

@@ -1,6 +1,6 @@
-//! `fleetwire import`: brings people in from a CSV file, beside a running server. Everything that is wrong with the file is
-//! said at once, with its line, and then nothing is written. What is written goes in steps, between which a server decides;
-//! whatever breaks it off, the same file may be brought in again.
+//! `fleetwire import`: brings people in from a CSV file, even while a server runs. If anything is wrong with the file,
+//! all of it is reported at once, with its line, and nothing is written. Rows are written in steps, so that a server
+//! can decide in between; after an interruption the same file may be imported again.
 
 mod sheet;
 

@@ -1,6 +1,6 @@
-//! The log: one line for each thing, on standard error, with fields to search by. Whoever logs never waits for whoever
-//! reads (`writer`), and what is repeated on a bad day is gathered (`gather`). A line that is logged while a request is
-//! worked on has the request's id.
+//! The log: one line for each thing, on standard error, with fields to search by. Logging never waits for the reader
+//! (`writer`), and lines that repeat on a bad day are gathered (`gather`). A line that is logged while a request is
+//! processed has the request's id.
 
 mod gather;
 mod writer;

@@ -1,4 +1,4 @@
-//! The composition root: the command line, what each subcommand needs, and the server put together.
+//! The composition root: the command line, the parts that each subcommand needs, and the server.
 
 mod admin;
 mod capacity;

@@ -1,4 +1,4 @@
-//! The parts of the server, each started once those that it speaks to are there. They live as long as the server.
+//! The parts of the server, each started after those that it sends to. They live as long as the server.
 
 use crate::actors::announcer::{self, Announcer, Hearers};
 use crate::actors::dispatcher::{self, Dispatcher};

@@ -1,4 +1,5 @@
-//! `fleetwire person export` and `fleetwire person erase`: what admins do by REST, for whoever has the database at hand.
+//! `fleetwire person export` and `fleetwire person erase`: the same as admins can do by REST, for those with access to
+//! the database.
 
 use crate::app::cli::{PersonCommand, Whom};
 use crate::app::{Foundation, Outcome, local_user, place, say};

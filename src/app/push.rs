@@ -1,4 +1,4 @@
-//! Push put together: the services that there are credentials of, the texts, and the actor.
+//! Assembles push: the services with credentials, the texts, and the actor.
 
 use crate::actors::push::{self, PushHandle, PushOptions, Retrying};
 use crate::actors::recorder::RecorderHandle;

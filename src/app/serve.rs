@@ -1,4 +1,4 @@
-//! The server: its parts made in order, and torn down in reverse.
+//! The server: makes its parts in order, and tears them down in reverse.
 
 use crate::actors::entrance::Entrance;
 use crate::actors::session::client::{ClientContext, SearchLimits};

@@ -1,5 +1,5 @@
-//! What signals do: SIGTERM and SIGINT stop the server, SIGHUP reads again what can be read again, and a file that may not
-//! grow any more (SIGXFSZ) is as good as a full disk, not a reason to end.
+//! The effect of signals: SIGTERM and SIGINT stop the server, SIGHUP reloads what can be reloaded, and a file that may
+//! not grow further (SIGXFSZ) counts as a full disk, not as a reason to end.
 
 use crate::app::logging;
 use crate::app::tls::Tls;

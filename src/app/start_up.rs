@@ -1,4 +1,4 @@
-//! What is checked and prepared before the first client is let in, and what is said about it.
+//! The checks and preparations before the first client is let in, and the messages about them.
 
 use crate::app::tls::Tls;
 use crate::app::{Foundation, outside_key, say};

@@ -1,5 +1,5 @@
-//! https and wss served directly. A proxy in front is the usual way; this is for small installations. A renewed certificate
-//! is taken over while the server runs: connections that are open keep the old one, new ones get the new one.
+//! Serves https and wss directly. A proxy in front is the usual way; this is for small installations. A renewed
+//! certificate is loaded while the server runs: open connections keep the old one, new ones get the new one.
 
 use crate::config::TlsFiles;
 use parking_lot::{Mutex, RwLock};

@@ -1,6 +1,7 @@
-//! The file `.env`: lines `NAME=value`. A value may stand in single quotes (taken as it is) or in double quotes (`\n`, `\r`,
-//! `\t`, `\"`, `\\` and `\$` are what they mean elsewhere); both may span lines, as keys in PEM form do. Without quotes a value
-//! ends at the line's end or at a `#` after a space. Nothing is substituted: a `$` in a secret is a `$`.
+//! The file `.env`: lines `NAME=value`. A value may be in single quotes (taken literally) or in double quotes (where
+//! `\n`, `\r`, `\t`, `\"`, `\\` and `\$` have their usual meaning); both may span lines, as keys in PEM form do.
+//! Without quotes a value ends at the line's end or at a `#` after a space. Nothing is substituted: a `$` in a secret
+//! is a `$`.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
-//! Under which names the server answers. A page of somebody else's whose name is made to lead to this machine (DNS rebinding)
-//! is told apart from ours by nothing but the name that its browser asked for.
+//! The host names that the server answers to. If somebody else's page has a name that is made to resolve to this
+//! machine (DNS rebinding), only the name that the browser asked for tells it apart from ours.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

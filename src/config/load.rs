@@ -1,4 +1,5 @@
-//! From values to [`Settings`]: one function for each group, and the checks of what is right by itself and wrong together.
+//! From values to [`Settings`]: one function for each group, and checks for values that are valid alone but not
+//! together.
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};

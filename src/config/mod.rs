@@ -1,8 +1,8 @@
-//! The settings: read once at start from the environment and `.env`, checked as a whole, and handed out in groups. All that is
-//! wrong is said at once. Reading is pure (the values come through a look-up function); files named by settings are opened
-//! by [`from_environment`] and by those who use them.
+//! The settings: read once at start from the environment and `.env`, checked as a whole, and handed out in groups. All
+//! problems are reported at once. Reading is pure (the values come through a look-up function); files named by settings
+//! are opened by [`from_environment`] and by their users.
 //!
-//! Invariant: a [`Settings`] that exists can work; no part of it shows a secret.
+//! Invariant: a [`Settings`] that exists is usable; no part of it shows a secret.
 
 pub mod env_file;
 mod example;

@@ -1,4 +1,4 @@
-//! The settings of notifications: who may ask for them, in which words, and how they are tried again.
+//! The settings of notifications: who may send them, in which words, and how they are retried.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;

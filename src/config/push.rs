@@ -1,5 +1,5 @@
-//! The settings of the push services: who we are to them, where they are, and how much we send at a time. A service without
-//! credentials is none; half of its credentials is a problem.
+//! The settings of the push services: our credentials, their addresses, and how much we send at a time. A service
+//! without credentials is not used; half of its credentials is a problem.
 
 use std::fmt;
 use std::num::NonZeroUsize;

@@ -1,4 +1,4 @@
-//! What settings of push services are accepted, and what is said of those that are not.
+//! Which settings of push services are accepted, and the messages for those that are not.
 
 use super::super::{Settings, SettingsProblems};
 use super::*;

@@ -1,5 +1,5 @@
-//! Reading single settings: looks a value up, parses it, falls back on the table's default, and gathers what is wrong
-//! instead of stopping at the first.
+//! Reads single settings: looks a value up, parses it, falls back on the table's default, and gathers problems instead
+//! of stopping at the first.
 
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};

@@ -1,8 +1,8 @@
 //! The secret that signs our tokens: given by the operator, or, in development, made at the first start and kept in a
-//! file beside the database, so that the tokens of yesterday are good today and a token made by another subcommand is
-//! good for the server that runs.
+//! file next to the database, so that yesterday's tokens are valid today and a token made by another subcommand is
+//! valid for the running server.
 //!
-//! Invariant: the file is there in full or not at all, whoever starts beside whom and wherever one of them is killed.
+//! Invariant: the file is complete or absent, however many processes start at once and wherever one of them is killed.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};

@@ -1,5 +1,6 @@
-//! The table of all settings: names, defaults, units and reasons. `.env.example` is made from it, and the defaults are read
-//! from it, so that neither can differ from what the server does. The settings themselves stand in the files of this folder.
+//! The table of all settings: names, defaults, units and reasons. `.env.example` is made from it, and the defaults are
+//! read from it, so that neither can differ from what the server does. The settings themselves are in the files of this
+//! folder.
 
 mod clients;
 mod notifications;

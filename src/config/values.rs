@@ -1,4 +1,4 @@
-//! The types of single settings: what they hold is valid, and what is secret in them is never shown.
+//! The types of single settings: their values are valid, and secrets in them are never shown.
 
 use std::fmt;
 use std::net::IpAddr;

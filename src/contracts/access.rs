@@ -1,12 +1,13 @@
-//! Who may be let in, and with what: the shapes of answers about operators, programs, log-ins and passwords.
+//! Access: the shapes of answers about operators, programs, log-ins and passwords.
 
 use crate::contracts::time::WireTime;
 use crate::domain::role::Role;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt;
 use uuid::Uuid;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct OperatorItem {
     pub user_id: String,
     pub name: String,
@@ -17,7 +18,7 @@ pub struct OperatorItem {
 }
 
 /// A program of the operator's. It logs in with tokens that are made for it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ProgramItem {
     pub user_id: String,
     pub name: String,
@@ -26,7 +27,7 @@ pub struct ProgramItem {
 }
 
 /// What somebody is let in with: a log-in, or a token that was made for a program or an operator.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SessionItem {
     pub session_id: String,
     /// `password` or `token`.
@@ -43,7 +44,7 @@ pub struct SessionItem {
 }
 
 /// Told once; nobody can read it again.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
 pub struct PasswordReset {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub one_time_password: Option<String>,
@@ -59,7 +60,7 @@ impl fmt::Debug for PasswordReset {
 }
 
 /// A token for a program. Told once.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
 pub struct TokenMade {
     pub session_id: Uuid,
     pub name: String,
@@ -75,7 +76,7 @@ impl fmt::Debug for TokenMade {
 }
 
 /// How an operator is with the second factor.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FactorShown {
     pub confirmed: bool,
     /// No operator is let in without.
@@ -85,14 +86,14 @@ pub struct FactorShown {
 }
 
 /// What an authenticator app takes. Told to whom it is made for.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
 pub struct ToEnrol {
     pub secret: String,
     pub otpauth_uri: String,
 }
 
 /// Told once.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
 pub struct Confirmed {
     pub recovery_codes: Vec<String>,
 }

@@ -6,10 +6,11 @@ use crate::contracts::payment::PaymentFields;
 use crate::contracts::time::WireTime;
 use crate::domain::currency::Currency;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A booking. What was not said is `""` or null, and so is what has not happened.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Booking {
     pub booking_id: JobId,
     #[serde(skip_serializing_if = "Option::is_none")]

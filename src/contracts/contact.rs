@@ -1,5 +1,5 @@
-//! How drivers are told whom to call: a ride's passenger, the customer of an order or a booking. Null is what is not known; the
-//! fields are absent for everybody else.
+//! The contact that a job's driver gets: a ride's passenger, or the customer of an order or a booking. Unknown values
+//! are null; for everybody else the fields are absent.
 
 use crate::domain::contact::Contact;
 use schemars::JsonSchema;

@@ -4,10 +4,11 @@ use crate::contracts::payment::PaymentFields;
 use crate::contracts::time::WireTime;
 use crate::domain::currency::Currency;
 use crate::domain::ids::JobId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An order of the customer's own. What the driver earns by it is not theirs to see.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CustomerOrder {
     pub order_id: JobId,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,7 +42,7 @@ pub struct CustomerOrder {
 
 /// The driver of an order. Number and position are null but while they are on the way: an order may be assigned to somebody
 /// who is at home and has not said yet that they come.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct OrderDriver {
     pub driver_name: String,
     pub driver_phone: Option<String>,

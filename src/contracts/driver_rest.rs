@@ -19,7 +19,7 @@ use std::fmt;
 use uuid::Uuid;
 
 /// What `auth/login` and `auth/refresh` answer.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
 pub struct LoggedIn {
     pub access_token: String,
     pub refresh_token: String,
@@ -40,7 +40,7 @@ impl fmt::Debug for LoggedIn {
 }
 
 /// Who logged in.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct User {
     pub user_id: Uuid,
     pub role: Role,
@@ -55,7 +55,7 @@ pub struct User {
 }
 
 /// What `driver/profile` answers.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Profile {
     pub driver_id: DriverId,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,7 +71,7 @@ pub struct Profile {
 }
 
 /// What `driver/status` answers.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct StatusAnswer {
     pub status: &'static str,
 }
@@ -121,7 +121,7 @@ pub struct AssignedOrders {
 }
 
 /// One day's work, in the configured time zone.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct EarningsDay {
     pub date: NaiveDate,
     /// In the configured currency.
@@ -135,7 +135,7 @@ pub struct EarningsDay {
 }
 
 /// What was earned in one currency, what of it the driver has in hand, and what is owed to them: by them, where it is negative.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct EarningsAccount {
     pub currency: Currency,
     pub total: Money,
@@ -144,7 +144,7 @@ pub struct EarningsAccount {
 }
 
 /// What `earnings/history` answers: newest first, days without work left out.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct EarningsHistory {
     pub days: Vec<EarningsDay>,
     pub next_cursor: Option<String>,

@@ -1,8 +1,7 @@
-//! The plain envelope, `{"type","data","timestamp"}`, in which the driver app and the hailing apps are spoken to, and
-//! the answers that both get in the same words. A durable event has its number besides.
+//! The plain envelope, `{"type","data","timestamp"}`, of messages to the driver app and the hailing apps, and the answers
+//! that are the same for both. A durable event also has its number.
 
 use crate::contracts::error_codes::ErrorCode;
-use crate::contracts::events::RideRequested;
 use crate::contracts::inbound::BadMessage;
 use crate::contracts::time::WireTime;
 use crate::domain::event::Event;
@@ -66,37 +65,6 @@ impl<'a, D> EventEnvelope<'a, D> {
             timestamp: WireTime(event.created_at),
             pushed: event.pushed && id.is_some(),
         }
-    }
-}
-
-/// The offer of a ride, which has its ride's id a second time: the apps look for it there.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "RideRequestedEvent")]
-pub struct OfferEnvelope<'a> {
-    /// The event's number for this account: 1, 2, 3 … with no gap.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<EventId>,
-    /// What is offered.
-    pub data: EventData<'a, RideRequested<'a>>,
-    /// What the offer is about.
-    pub metadata: OfferMetadata<'a>,
-    /// When it was offered, also when it is sent again.
-    pub timestamp: WireTime,
-    /// Offers are not pushed: absent.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub pushed: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct OfferMetadata<'a> {
-    /// The ride on offer.
-    pub ride_id: Cow<'a, RideId>,
-}
-
-impl<'a> OfferEnvelope<'a> {
-    pub fn new(event: EventEnvelope<'a, RideRequested<'a>>, ride: &'a RideId) -> Self {
-        let EventEnvelope { id, data, timestamp, pushed } = event;
-        Self { id, data, metadata: OfferMetadata { ride_id: ride.into() }, timestamp, pushed }
     }
 }
 

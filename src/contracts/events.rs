@@ -2,7 +2,7 @@
 //! event, and the translation from the domain's. They borrow from the event, so that writing one copies nothing.
 
 use crate::contracts::contact::PassengerContact;
-use crate::contracts::envelope::{self, EventEnvelope, OfferEnvelope};
+use crate::contracts::envelope::{self, EventData, EventEnvelope, is_false};
 use crate::contracts::number::JsNumber;
 use crate::contracts::time::WireTime;
 use crate::domain::booking::BookingStatus;
@@ -98,6 +98,37 @@ pub struct RideRequested<'a> {
     pub payment_method: Option<PaymentMethod>,
     /// Until when the driver may accept.
     pub expires_at: WireTime,
+}
+
+/// The offer of a ride, which has its ride's id a second time: the apps look for it there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RideRequestedEvent")]
+pub struct OfferEnvelope<'a> {
+    /// The event's number for this account: 1, 2, 3 … with no gap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<EventId>,
+    /// What is offered.
+    pub data: EventData<'a, RideRequested<'a>>,
+    /// What the offer is about.
+    pub metadata: OfferMetadata<'a>,
+    /// When it was offered, also when it is sent again.
+    pub timestamp: WireTime,
+    /// Offers are not pushed: absent.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pushed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OfferMetadata<'a> {
+    /// The ride on offer.
+    pub ride_id: Cow<'a, RideId>,
+}
+
+impl<'a> OfferEnvelope<'a> {
+    pub fn new(event: EventEnvelope<'a, RideRequested<'a>>, ride: &'a RideId) -> Self {
+        let EventEnvelope { id, data, timestamp, pushed } = event;
+        Self { id, data, metadata: OfferMetadata { ride_id: ride.into() }, timestamp, pushed }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,6 +1,5 @@
 //! Positions as devices send them, over sockets and by REST. A position is never lost for a flaw next to it: only its
-//! latitude and longitude can make it an error. What else can't be read of it is left out, and the client may be
-//! told.
+//! latitude and longitude can make it an error. Other unreadable fields are left out, and the client may be told.
 
 use crate::contracts::client_messages::PositionReport;
 use crate::contracts::error_codes::ErrorCode;

@@ -1,4 +1,4 @@
-//! What a client can say, in words that all contracts share.
+//! The messages of clients, as types that all contracts share.
 
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::ids::EventId;

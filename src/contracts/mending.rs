@@ -1,7 +1,7 @@
-//! JSON as phones write it: what no parser takes, and what is meant all the same. Here texts are mended before they are
-//! read, in one place for sockets and REST, so that nothing behind it has to know.
+//! JSON as phones write it, which no parser accepts although its meaning is clear. Texts are mended here before they
+//! are read, in one place for sockets and REST, so that no other code has to know.
 //!
-//! Invariant: JSON that is good goes through unchanged, and a position, which has no backslash, costs one look for one.
+//! Invariant: valid JSON passes unchanged, and a position, which has no backslash, costs one search for a backslash.
 
 use std::borrow::Cow;
 

@@ -1,10 +1,11 @@
-//! The wire: what clients send and see, and nothing that knows a socket, a store or an actor. One file for each
+//! The wire: the messages from and to clients, without any knowledge of sockets, stores or actors. One file for each
 //! contract, with its messages and the two translations: text to [`Inbound`], event to text.
 
 pub mod access;
 pub mod bookings;
 pub mod client_messages;
 pub mod close_codes;
+pub mod console;
 pub mod contact;
 pub mod customer_orders;
 pub mod driver_app;
@@ -13,6 +14,7 @@ pub mod envelope;
 pub mod error_codes;
 pub mod events;
 mod fixes;
+pub mod health;
 mod inbound;
 pub mod mending;
 #[cfg(test)]

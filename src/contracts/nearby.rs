@@ -1,15 +1,16 @@
-//! What `drivers/nearby` answers.
+//! The answer of `drivers/nearby`.
 
 use crate::domain::ids::DriverId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct NearbyDrivers {
     /// The nearest first.
     pub items: Vec<NearbyDriver>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct NearbyDriver {
     pub driver_id: DriverId,
     pub vehicle_type: String,

@@ -1,4 +1,4 @@
-//! Numbers as apps write and want them.
+//! Numbers as apps write and expect them.
 
 use crate::domain::money::Money;
 use crate::domain::whole;

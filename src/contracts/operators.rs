@@ -1,5 +1,5 @@
-//! The operators' REST: the shapes of its answers. What it takes is read field by field (`api::fields`), so that all
-//! that is wrong with a body is said at once.
+//! The operators' REST: the shapes of its answers. Its requests are read field by field (`api::fields`), so that all
+//! problems of a body are reported at once.
 
 use crate::contracts::payment::PaymentFields;
 use crate::contracts::ride_rest::Ride;
@@ -9,25 +9,27 @@ use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::money::Money;
 use crate::domain::phone_number::masked;
 use crate::domain::role::Role;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 /// A list. `next_cursor` is opaque; null where nothing follows.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Page<T> {
     pub items: Vec<T>,
     pub next_cursor: Option<String>,
 }
 
 /// A ride as the apps see it, with what its trace is asked for by.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RideItem {
     pub job_id: JobId,
     #[serde(flatten)]
     pub ride: Ride,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DriverCreated {
     pub driver_id: DriverId,
     pub user_id: Uuid,
@@ -35,7 +37,7 @@ pub struct DriverCreated {
     pub external_id: Option<String>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CustomerCreated {
     pub customer_id: CustomerId,
     pub user_id: Uuid,
@@ -44,12 +46,12 @@ pub struct CustomerCreated {
 }
 
 /// The demo accounts that are in use again.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DemoRestored {
     pub accounts: Vec<String>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DriverItem {
     pub driver_id: DriverId,
     pub external_id: Option<String>,
@@ -75,7 +77,7 @@ pub struct DriverItem {
     pub jobs: Vec<JobId>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CustomerItem {
     pub customer_id: CustomerId,
     pub external_id: Option<String>,
@@ -119,7 +121,7 @@ impl CustomerItem {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct OrderItem {
     pub order_id: JobId,
     pub external_id: Option<String>,
@@ -151,8 +153,12 @@ pub struct OrderItem {
     pub reason: Option<String>,
 }
 
+/// Everything that is held of one person: an object with one member for each table, written in parts as it is read.
+#[derive(Clone, Debug, JsonSchema)]
+pub struct PersonExport(pub Map<String, Value>);
+
 /// Nothing is left of whom this was.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PersonErased {
     /// `customer:7` or `driver:7`, which is nobody now.
     pub person: String,
@@ -160,7 +166,7 @@ pub struct PersonErased {
 }
 
 /// Who did or read what, of whom.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AuditItem {
     pub id: i64,
     pub at: WireTime,
@@ -178,7 +184,7 @@ pub struct AuditItem {
 }
 
 /// What a batch answers, in the order of the request.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Batch {
     pub driver_id: DriverId,
     pub driver_external_id: Option<String>,

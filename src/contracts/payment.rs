@@ -1,4 +1,4 @@
-//! How jobs are paid, by REST: the fields that an order and a booking have of it, and the answers about a payment itself.
+//! Payments by REST: the payment fields of orders and bookings, and the answers about a payment itself.
 
 use crate::contracts::time::WireTime;
 use crate::domain::currency::Currency;
@@ -26,7 +26,7 @@ impl PaymentFields {
 }
 
 /// What `admin/jobs/{id}/payment` answers to a change.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Payment {
     pub job_id: JobId,
     /// Of the job.
@@ -41,14 +41,14 @@ pub struct Payment {
 }
 
 /// The same, and what payment services told of it, the newest first.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PaymentHistory {
     #[serde(flatten)]
     pub payment: Payment,
     pub notices: Vec<NoticeItem>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct NoticeItem {
     pub provider: String,
     pub id: String,
@@ -62,7 +62,7 @@ pub struct NoticeItem {
 }
 
 /// What a payment service is answered.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Received {
     pub received: bool,
     /// Whether it was taken now: not where it was taken before, or is of a kind that says nothing here.

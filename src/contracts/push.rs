@@ -1,16 +1,18 @@
-//! The customer push contract: the shapes of its answers. Its words are fixed by the app; what is beside them is defined
-//! by this project. Everything is camelCase but the cursor, which lists everywhere call the same.
+//! The customer push contract: the shapes of its answers. Its words are fixed by the app; everything else is defined by
+//! this project. All names are camelCase except the cursor's, which is the same in all lists.
 
 use crate::contracts::time::WireTime;
 use crate::domain::ids::CustomerId;
 use crate::domain::notification::NotificationStatus;
 use crate::domain::push::PushService;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// `success`, and in words what was done, or why not.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Done<'a> {
     pub success: bool,
     pub message: &'a str,
@@ -24,7 +26,7 @@ impl Done<'static> {
 }
 
 /// The answer to `sendToCustomer`. A service that nothing was to go through reads `not_sent`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SentToCustomer {
     success: bool,
@@ -68,7 +70,7 @@ fn best(statuses: Vec<NotificationStatus>) -> &'static str {
     order.into_iter().find(|(status, _)| statuses.contains(status)).map_or("not_sent", |(_, word)| word)
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Preferences {
     pub opt_out: Vec<String>,
@@ -76,13 +78,13 @@ pub struct Preferences {
     pub time_zone: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct QuietHours {
     pub start: String,
     pub end: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryItem {
     /// The `notificationId` of its data.
@@ -91,6 +93,7 @@ pub struct HistoryItem {
     pub kind: String,
     pub title: String,
     pub body: String,
+    #[schemars(with = "Map<String, Value>")]
     pub data: Box<RawValue>,
     pub status: String,
     pub provider: Option<String>,
@@ -99,15 +102,15 @@ pub struct HistoryItem {
     pub opened_at: Option<WireTime>,
 }
 
-#[derive(Clone, Debug, Serialize)]
-pub struct Stats {
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PushStats {
     pub since: WireTime,
     pub items: Vec<StatsItem>,
     /// Tokens that a service called dead, by service.
     pub pruned: BTreeMap<&'static str, i64>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatsItem {
     #[serde(rename = "type")]
@@ -124,7 +127,7 @@ pub struct StatsItem {
 }
 
 /// A device, for an operator: which services may reach it, and never by which tokens.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeviceItem {
     pub customer_id: CustomerId,

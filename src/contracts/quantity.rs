@@ -1,5 +1,5 @@
-//! Distances and durations as apps send them: as numbers, or as the texts that routing services give for showing, "12.5 km"
-//! and "1 hour 5 mins".
+//! Distances and durations as apps send them: as numbers, or as the display texts of routing services, "12.5 km" and "1
+//! hour 5 mins".
 
 use crate::contracts::number::number_of_text;
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! Reading what clients send: the fields that messages of all contracts share, and the messages that mean the same in
-//! each of them. A contract looks at the type first, and leaves here what is not its own.
+//! Reads clients' messages: the fields that messages of all contracts share, and the messages that mean the same in
+//! each of them. A contract checks the type first, and leaves the messages that are not its own to this file.
 
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::fixes::{self, off_earth};

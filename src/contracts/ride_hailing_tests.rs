@@ -1,4 +1,4 @@
-//! The hailing contract against its vectors, and what is not in them: bad messages, and what is unknown.
+//! The hailing contract against its vectors, and cases that they lack: bad messages, and unknown fields and types.
 
 use super::*;
 use crate::contracts::reading::CHAT_CHARS_MAX;

@@ -1,5 +1,5 @@
-//! The ride matching contract (a Flutter passenger app): its flat socket messages, both ways. One socket is one ride,
-//! so of an account's events only those of that ride are sent on it ([`is_of`]).
+//! The ride matching contract (a Flutter passenger app): its flat socket messages, both ways. One socket serves one
+//! ride, so it gets only that ride's events of the account ([`is_of`]).
 //!
 //! Dart tells 150 from 150.0, so each number keeps one of the two forms: money and degrees always have a decimal
 //! point, ids, headings and speeds never.

@@ -1,5 +1,5 @@
-//! The matching contract against its vectors, and what is not in them: bad messages, Dart's two kinds of numbers, and which
-//! events belong on which socket.
+//! The matching contract against its vectors, and cases that they lack: bad messages, Dart's two kinds of numbers, and
+//! which events belong on which socket.
 
 use super::*;
 use crate::contracts::Contract;

@@ -1,5 +1,5 @@
-//! The hailing apps' REST side: the shapes of its answers, and the one body that is read in bulk. A ride reads the same
-//! here and in `ride_joined`.
+//! The hailing apps' REST side: the shapes of its answers, and the one body that is read in bulk. A ride has the same
+//! shape here and in `ride_joined`.
 
 use crate::contracts::contact::PassengerContact;
 use crate::contracts::error_codes::ErrorCode;
@@ -156,7 +156,7 @@ impl From<DriverCard> for RideDriver {
 }
 
 /// What `GET ws/stats` answers.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Stats {
     pub total_connections: u64,
     /// Who are not offline, connected or not.
@@ -166,7 +166,7 @@ pub struct Stats {
 }
 
 /// What `PUT driver/location` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PositionsTaken {
     pub accepted: usize,
     pub rejected: Vec<Rejected>,
@@ -176,7 +176,7 @@ pub struct PositionsTaken {
 }
 
 /// A position that was taken, by its place in the request, and the fields of it that could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Adjusted {
     pub index: usize,
     pub fields: Vec<&'static str>,
@@ -191,7 +191,7 @@ pub struct Positions {
 }
 
 /// A position that was not taken: its place in the request, from 0, and an error code.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Rejected {
     pub index: usize,
     pub code: &'static str,

@@ -1,11 +1,12 @@
-//! Why: what `admin/jobs/{id}/trace` and `admin/drivers/{id}/why` answer.
+//! The answers of `admin/jobs/{id}/trace` and `admin/drivers/{id}/why`.
 
 use crate::contracts::time::WireTime;
 use crate::domain::ids::{DriverId, EventId, JobId, SearchId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One job from request to end: who was looked at for it, what it went through, and how its events found their way.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct JobTrace {
     pub job_id: JobId,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -21,7 +22,7 @@ pub struct JobTrace {
     pub events: Vec<EventTrace>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SearchTrace {
     pub search_id: SearchId,
     pub opened_at: WireTime,
@@ -34,7 +35,7 @@ pub struct SearchTrace {
 }
 
 /// A driver whom a search looked at, as they were then.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CandidateTrace {
     pub search_id: SearchId,
     pub driver_id: DriverId,
@@ -53,14 +54,14 @@ pub struct CandidateTrace {
     pub answered_at: Option<WireTime>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct StatusTrace {
     pub status: &'static str,
     pub at: WireTime,
 }
 
 /// An event's way to the device.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct EventTrace {
     /// Whose event it is: the account's UUID.
     pub user_id: String,
@@ -79,7 +80,7 @@ pub struct EventTrace {
 }
 
 /// Why a driver gets offers of rides, or none.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DriverWhy {
     pub driver_id: DriverId,
     pub external_id: Option<String>,
@@ -105,13 +106,13 @@ pub struct DriverWhy {
     pub looked_at: Vec<LookTrace>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Reason {
     pub code: &'static str,
     pub message: String,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct KnownPosition {
     pub latitude: f64,
     pub longitude: f64,
@@ -119,7 +120,7 @@ pub struct KnownPosition {
     pub age_secs: Option<i64>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct LookTrace {
     pub job_id: JobId,
     pub search_id: SearchId,

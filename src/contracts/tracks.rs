@@ -1,13 +1,14 @@
-//! Where a driver was, in the three formats that operators can ask for. Oldest first in each.
+//! A driver's track, in the three formats that operators can request, each oldest first.
 
 use crate::contracts::time::WireTime;
 use crate::domain::ids::DriverId;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
 /// A recorded position. `created_at` is when the device measured it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct TrackPoint {
     pub latitude: f64,
     pub longitude: f64,

@@ -1,5 +1,5 @@
-//! The vectors of the contracts as tests use them: what a message must be, field by field and type by type, and the
-//! events and the ride that the messages are made of.
+//! The vectors of the contracts as tests use them: the required form of a message, field by field and type by type, and
+//! the events and the ride from which the messages are made.
 
 use crate::contracts::number::JsNumber;
 use crate::contracts::ride_rest::Ride;

@@ -1,7 +1,7 @@
-//! Announcements: what is told after a commit to those it concerns, so that they look or act at once. They are small and can be
-//! written down, because they may travel to another server: ids, and what a listener needs to decide whether to look.
+//! Announcements go after a commit to those it concerns, so that they look or act at once. They are small and
+//! serialisable, because they may travel to another server: ids, and what a listener needs to decide whether to look.
 //!
-//! One may get lost without harm, since the rows have it, too. Nothing personal is in one.
+//! An announcement may be lost without harm, since the rows have its content, too. It contains nothing personal.
 
 use crate::domain::event::{Event, place};
 use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId, SearchId};

@@ -1,5 +1,5 @@
-//! Who acts, and on whom or what: the two names that a row of the audit has. Both are ids in words, so that nothing personal is in
-//! them and an account that was emptied is still told apart.
+//! The actor and the subject of an audit row. Both are ids written as words, so that they contain nothing personal and
+//! an erased account can still be told apart.
 
 use crate::domain::ids::{AccountId, CustomerId, DriverId, JobId};
 use std::fmt;

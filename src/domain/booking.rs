@@ -1,5 +1,5 @@
-//! What a booking of a technician is beside being a job: the words for its status, and the id under which people speak of
-//! it. Pure; the rules of its life are the job's.
+//! The parts of a technician's booking beyond the job: the words for its status, and the id that people use for it.
+//! Pure; the rules of its life are the job's.
 
 use crate::domain::ids::JobId;
 use crate::domain::job::{JobStatus, Move};

@@ -1,4 +1,4 @@
-//! Who was near when a search looked, and why they were not asked: what a search's trace is made of.
+//! The drivers who were near when a search looked, and why they were not asked: the content of a search's trace.
 
 use crate::domain::ids::{DriverId, SearchId};
 use crate::domain::words::words;

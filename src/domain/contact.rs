@@ -1,4 +1,4 @@
-//! How the person whom a job is for can be reached.
+//! How to reach the person for whom a job is done.
 
 use chrono::TimeDelta;
 use std::fmt;

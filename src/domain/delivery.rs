@@ -1,9 +1,9 @@
-//! Delivery, the pure part: what one session sends for what it hears. The session's one rule is
-//! *the next id: send; a lower one: drop; a higher one: read the gap from the store first*, and it serves
-//! resume, races and restarts alike.
+//! Delivery, the pure part: which events one session sends, given what it hears. The session's one rule is *the next
+//! id: send; a lower one: drop; a higher one: read the gap from the store first*, and it serves resume, races and
+//! restarts alike.
 //!
 //! The session calls one method for each thing that happens and carries out the steps in the order given. Invariant:
-//! within one connection ids rise (but for an explicit resume), and nothing above `sent` is ever skipped silently.
+//! within one connection ids rise (except after an explicit resume), and nothing above `sent` is ever skipped silently.
 
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;

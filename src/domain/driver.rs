@@ -1,4 +1,4 @@
-//! A driver's status: they store what they want, and their status follows from it and from what they hold.
+//! A driver's status: it follows from the driver's wish, which is stored, and from the jobs that they hold.
 
 use crate::domain::words::words;
 

@@ -1,4 +1,4 @@
-//! Events: what has happened. Durable ones are numbered for each account, kept, and replayed.
+//! Events: facts that have happened. Durable ones are numbered for each account, stored, and replayed.
 
 use crate::domain::booking::BookingStatus;
 use crate::domain::contact::Contact;

@@ -1,4 +1,4 @@
-//! The ids that an operator's other systems have for the same things.
+//! The ids by which an operator's other systems know the same people and jobs.
 
 const CHARS_MAX: usize = 200;
 

@@ -1,4 +1,4 @@
-//! Whose word it is what a ride costs: the app's that asks for it, or the server's tariff.
+//! Who decides what a ride costs: the requesting app, or the server's tariff.
 
 use super::money::Money;
 

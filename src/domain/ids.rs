@@ -1,5 +1,5 @@
-//! Ids are newtypes, so that a driver's number never stands where an order's is wanted. They are read from paths, too, where
-//! apps write 5.0 as they do in JSON.
+//! Ids are newtypes, so that a driver's number can't be used as an order's. They are also read from paths, where apps
+//! write 5.0 as they do in JSON.
 
 use crate::domain::whole;
 use schemars::JsonSchema;

@@ -1,7 +1,7 @@
-//! Money: whole minor units of one currency inside, a JSON number in major units on the wire, beside its currency.
+//! Money: whole minor units of one currency inside, a JSON number in major units next to its currency on the wire.
 //!
-//! What somebody wrote is an [`Amount`], and becomes [`Money`] in one place, where its currency is known. So an amount that was
-//! not rounded can't be kept, and none is kept without the currency whose minor units it counts.
+//! An amount as somebody wrote it is an [`Amount`], and becomes [`Money`] in one place, where its currency is known. So
+//! an amount can't be stored unrounded, or without the currency whose minor units it counts.
 
 use crate::domain::currency::Currency;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

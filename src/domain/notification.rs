@@ -1,5 +1,5 @@
 //! Notifications: which events are pushed, with which title and text, how urgent each is and for how long it is worth
-//! sending. One table; English is built in, a file of templates speaks other languages.
+//! sending. One table; English is built in, and a file of templates supplies other languages.
 
 use crate::domain::booking::BookingStatus;
 use crate::domain::event::{BookingUpdate, EventBody, RideAssignment};

@@ -1,4 +1,5 @@
-//! An offer: a proposal of one ride to one driver, as rows keep it, and what follows from that row and the time alone.
+//! An offer: a proposal of one ride to one driver, as stored in a row, and its state, which follows from that row and
+//! the time alone.
 
 use crate::domain::ids::DriverId;
 use crate::domain::ride::Unavailable;

@@ -1,4 +1,4 @@
-//! What a driver sees of a ride that is only offered to them: enough to take it or leave it.
+//! The details of a ride that a driver sees while it is only offered to them: enough to take it or leave it.
 
 use super::ids::JobId;
 use super::position::Position;

@@ -1,4 +1,4 @@
-//! What is kept of a search for a driver. The rules by which it goes on are in `matching`.
+//! The stored state of a search for a driver. The rules by which it proceeds are in `matching`.
 
 use crate::domain::announcement::OpenedSearch;
 use crate::domain::ids::{DriverId, JobId, SearchId};

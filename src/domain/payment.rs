@@ -1,5 +1,5 @@
-//! What a dispatcher knows of a job's payment: how it is to be paid, how far that is, and what a payment service says of it. Money
-//! is moved elsewhere, and nothing of a card ever comes here.
+//! A job's payment as far as a dispatcher knows it: its method, its state, and the notices of a payment service. Money
+//! is moved elsewhere, and card data is never stored here.
 
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::JobId;

@@ -1,6 +1,6 @@
-//! Telephone numbers in their one form (E.164): a plus sign, the country's code, the number, 7 to 15 digits in all. Whatever
-//! people and their phones put between the digits is read; what does not say its country is nobody's number, since the same
-//! digits are somebody else's in another country.
+//! Telephone numbers in their one form (E.164): a plus sign, the country's code, the number, 7 to 15 digits in all.
+//! Usual separators between the digits are accepted; a number without its country is refused, since the same digits are
+//! somebody else's number in another country.
 
 use std::fmt;
 use std::ops::RangeInclusive;

@@ -1,6 +1,6 @@
-//! The words of push that everybody shares: the services, their tokens, and how urgent a notification is.
+//! The types of push that all layers share: the services, their tokens, and the urgency of a notification.
 //!
-//! Invariant: a [`PushToken`] can be stored and sent as it is, and never shows itself in a log.
+//! Invariant: a [`PushToken`] can be stored and sent unchanged, and never appears in a log.
 
 use crate::domain::words::words;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! Quiet hours: a stretch of each local day in which a customer wants no ordinary notification. Local time is what a
-//! clock on the wall shows, so the hours keep their meaning when clocks are put forward and back.
+//! Quiet hours: a part of each local day in which a customer wants no ordinary notification. Local time is that of a
+//! clock on the wall, so the hours keep their meaning when clocks are put forward and back.
 
 use chrono::{DateTime, Days, LocalResult, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;

@@ -1,6 +1,6 @@
-//! The present state of a ride, said again to an app that comes back: a lost answer must not strand a passenger. Each part of
-//! it (a search goes on, a driver is assigned, has arrived, has started) is said once, either by its own event, if that is sent
-//! on this connection anyway, or without a number in the event's place.
+//! The current state of a ride, sent again to an app that comes back: a lost answer must not strand a passenger. Each
+//! part of it (a search is open, a driver is assigned, has arrived, has started) is sent once, either as its own event,
+//! if that is sent on this connection anyway, or without a number instead.
 
 use crate::domain::delivery::{Read, Selection};
 use crate::domain::event::Event;

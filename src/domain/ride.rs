@@ -1,5 +1,5 @@
-//! What a ride is beside being a job: its public id, the words that apps have for its status, which vehicles it takes,
-//! what it costs and how long a driver needs. Pure: operations and contracts ask, nothing here remembers.
+//! The parts of a ride beyond the job: its public id, the apps' words for its status, the vehicles it takes, its cost
+//! and the driver's travel time. Pure: operations and contracts ask, and nothing here keeps state.
 
 use crate::domain::currency::Currency;
 use crate::domain::job::JobStatus;

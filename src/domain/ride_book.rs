@@ -1,6 +1,6 @@
-//! The book of rides at the door of the matching sockets: to whom a ride id belongs, and who may enter by it. A ride is
-//! held while a socket of it is open and some minutes longer; once it was asked for, the store knows it, too, and what the
-//! store says of a ride that is not held comes in as a [`Claim`].
+//! The book of rides at the door of the matching sockets: who owns a ride id, and who may enter with it. A ride is held
+//! while a socket of it is open and for some minutes after. Once it was requested, the store knows it, too; the store's
+//! knowledge of a ride that is not held comes in as a [`Claim`].
 //!
 //! Invariants: a ride that is held has one owner; never more rides are held than allowed; a seat is given back once.
 

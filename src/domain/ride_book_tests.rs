@@ -1,4 +1,4 @@
-//! Who enters a ride and who does not, move by move, and in any order.
+//! Who is let into a ride and who is not, move by move, and in any order.
 
 use super::*;
 use proptest::prelude::*;

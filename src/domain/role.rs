@@ -1,5 +1,6 @@
-//! What an account may do. The role is in the account's row, in every token we sign and in nothing else; the
-//! words are fixed, since they are on the wire and in the database. Which routes each may call is the table of the routes.
+//! An account's role, which says what it may do. It is in the account's row, in every token we sign and nowhere else;
+//! the words are fixed, since they are on the wire and in the database. The table of routes says which routes each may
+//! call.
 
 use crate::domain::words::words;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! What is set for a search: how drivers are asked, how long, and how far away.
+//! The settings of a search: how drivers are asked, for how long, and how far away.
 
 use crate::domain::words::words;
 use chrono::TimeDelta;

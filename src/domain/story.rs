@@ -1,5 +1,6 @@
-//! What the log tells of a job: one line for each thing that happened to it, with ids to search by and the milliseconds since
-//! it was asked for. Nothing personal: no name, number, address or position, nor what anybody wrote.
+//! A job's story in the log: one line for each thing that happened to it, with ids to search by and the milliseconds
+//! since it was requested. It contains nothing personal: no name, number, address or position, and nothing that anybody
+//! wrote.
 
 use crate::domain::ids::{AccountId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus};

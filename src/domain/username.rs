@@ -1,4 +1,5 @@
-//! User names in their one form: without the blanks that keyboards add, and in lower case, so that `Driver1` is `driver1`.
+//! User names in their one form: without the spaces that keyboards add, and in lower case, so that `Driver1` is
+//! `driver1`.
 
 const CHARS_MAX: usize = 64;
 

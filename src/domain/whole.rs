@@ -1,5 +1,5 @@
-//! Whole numbers, however they are written. Apps and their JSON libraries write 5, 5.0 and 5e0, and those that keep ids as
-//! text write "5"; 4.5 is never one. Pure.
+//! Whole numbers, however they are written. Apps and their JSON libraries write 5, 5.0 and 5e0, and apps that store ids
+//! as text write "5"; 4.5 is never whole. Pure.
 
 /// From here on a double no longer tells each whole number from its neighbours.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;

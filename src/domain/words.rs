@@ -1,8 +1,9 @@
-//! Enums that are one word each on the wire and in the database: the macro by which all of them are made, so that none can
-//! write a word that it does not read.
+//! Enums that are one word each on the wire and in the database: the macro by which all of them are made, so that none
+//! can write a word that it does not read.
 
-/// Makes an enum of words. It has `ALL`, in the order of the table; `as_str` and `Display`, which write the word; `parse` and
-/// `TryFrom<String>`, which read it as it is written and nothing else; and the same for serde and for JSON Schema.
+/// Makes an enum of words. It has `ALL`, in the order of the table; `as_str` and `Display`, which write the word;
+/// `parse` and `TryFrom<String>`, which read it as it is written and nothing else; and the same for serde and for JSON
+/// Schema.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*

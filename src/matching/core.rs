@@ -1,9 +1,9 @@
-//! The core: one value that is told what happens, and answers with what is to be done. It holds the fleet and the open
-//! searches, and knows in which order each of them has to hear of something; whoever has it keeps the time, reads and
-//! carries out.
+//! The core: one value that is told each thing that happens, and returns the tasks to be done. It holds the fleet and
+//! the open searches, and knows in which order they must hear of things; its owner keeps the time, reads from the store
+//! and carries out the tasks.
 //!
-//! Invariant: the same inputs in the same order give the same tasks, in every build. What has happened can so be recorded,
-//! and gone through again.
+//! Invariant: the same inputs in the same order give the same tasks, in every build. So a run can be recorded and
+//! replayed.
 
 use crate::domain::announcement::SearchNews;
 use crate::domain::candidate::{Considered, Look};

@@ -1,5 +1,5 @@
-//! The core, told the same twice: whatever happens in whatever order, two of them want the same done. Hash maps differ from
-//! one to the other, so what depends on their order shows here.
+//! Two cores with the same inputs: whatever happens in whatever order, both want the same tasks. Their hash maps are
+//! ordered differently, so any dependence on that order shows here.
 
 use super::*;
 use crate::domain::candidate::PassedOver;

@@ -1,6 +1,6 @@
-//! The drivers in memory: what the store says of each, their newest position, and the index over those who can be
-//! matched. Pure; a cache that is rebuilt from the store at start. Positions have times of the steady clock, which is told
-//! to it.
+//! The drivers in memory: each one's stored data, their newest position, and the index over those who can be matched.
+//! Pure; a cache that is rebuilt from the store at start. Positions have times of the steady clock, which the caller
+//! passes in.
 
 use crate::domain::candidate::{Considered, PassedOver};
 use crate::domain::ids::DriverId;

@@ -1,11 +1,12 @@
-//! Owns where every driver is who can be matched: the nearest to a place are found here. Pure: no actor, no clock, no
-//! I/O; whoever uses it decides who is in it, and which of those a search may take.
+//! Owns the positions of all drivers who can be matched, and finds those nearest to a place. Pure: no actor, no clock,
+//! no I/O; the caller decides who is in it, and which of those a search may take.
 //!
-//! Drivers move far more often than somebody looks for one, so a move must cost next to nothing: it is one write into the
-//! slot that the driver has, unless they left their cell. The cells are the leaves of a trie over longitude and latitude
-//! (`cell`), each a half of a half … of the earth. A leaf has up to 64 drivers; full ones split, sparse ones join: so cells are
-//! small where drivers are many, and a search needs to know nothing of the country. Cells of one size would fit one density
-//! only. The trie's inner nodes take four bits of a key at once (`node`): few enough to stay in a processor's cache.
+//! Drivers move far more often than they are searched for, so a move must cost next to nothing: it is one write into
+//! the driver's slot, unless they left their cell. The cells are the leaves of a trie over longitude and latitude
+//! (`cell`), each a half of a half … of the earth. A leaf has up to 64 drivers; full ones split, sparse ones join. So
+//! cells are small where there are many drivers, and a search needs no knowledge of the country; cells of one size
+//! would suit only one density. The trie's inner nodes take four bits of a key at once (`node`): few enough to stay in
+//! a processor's cache.
 //!
 //! Invariants: each driver is in exactly one slot, and `slots` knows it; an inner node's depth is a multiple of four, and all
 //! keys below it have the same first bits up to that; a leaf has all links of its cell; no leaf is empty or alone in a cell

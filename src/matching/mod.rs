@@ -1,8 +1,8 @@
-//! The pure matcher: who can be matched, where they are, who of them is near, and who is asked to take a ride. It uses
-//! `domain` alone: no actor, no store, no clock, no chance, no I/O. Time comes with what it is told.
+//! The pure matcher: which drivers can be matched, where they are, which of them are near, and which are asked to take
+//! a ride. It uses `domain` alone: no actor, no store, no clock, no chance, no I/O. Time comes with its inputs.
 //!
-//! Invariant: the same calls in the same order give the same work, in every build. So nothing here goes through a hash map
-//! in its order.
+//! Invariant: the same calls in the same order give the same work, in every build. So nothing here iterates over a hash
+//! map in its own order.
 //!
 //! | file | owns |
 //! | --- | --- |

@@ -1,9 +1,9 @@
-//! Decides which positions of a driver are believed. A phone in a tunnel or between high buildings says now and
-//! then that it is in another town, and a search would send a driver from there. Pure: no clock, no I/O; whoever tells of
-//! a refused position takes the reason from the verdict.
+//! Decides which positions of a driver are believed. A phone in a tunnel or between high buildings sometimes reports
+//! that it is in another town, and a search would send a driver from there. Pure: no clock, no I/O; the verdict has the
+//! reason for which a position was refused.
 //!
-//! Invariant: what enters could be reached from what entered before it, or follows so many others from the same place
-//! that the place before was the wrong one.
+//! Invariant: an accepted position could be reached from the one accepted before it, or follows so many others from the
+//! same place that the earlier place must have been wrong.
 
 use crate::domain::position::Position;
 use std::fmt;

@@ -1,13 +1,13 @@
-//! One search: who is asked to take a ride and when, and when it is given up. One value for each open
-//! search. Whoever drives it calls one method for each thing that happens, carries out the effects in the order given,
-//! and calls [`Search::tick`] at [`Search::wake_at`].
+//! One search: who is asked to take a ride and when, and when it is given up. One value for each open search. The
+//! caller calls one method for each thing that happens, carries out the effects in the order given, and calls
+//! [`Search::tick`] at [`Search::wake_at`].
 //!
-//! It decides and does not remember for good: what must outlive the process is [`Search::row`] and [`Search::offers`], and
-//! a search made of those goes on as if nothing had been. A race is settled where the rows are, so an effect is carried
-//! out on the condition that its row is still as it was.
+//! It decides but stores nothing permanently: [`Search::row`] and [`Search::offers`] are all that must outlive the
+//! process, and a search made from them continues as if nothing had happened. A race is settled in the store, so an
+//! effect is carried out on the condition that its row has not changed.
 //!
-//! What always holds: no driver is offered the ride twice; of the offers that hold a place there are never more than the
-//! batch size; no offer outlives the deadline, and the search ends by it.
+//! Invariants: no driver is offered the ride twice; never more offers hold a place than the batch size; no offer
+//! outlives the deadline, and the search ends by it.
 
 use crate::domain::ids::DriverId;
 use crate::domain::offer::{Offer, Outcome};

@@ -1,9 +1,10 @@
-//! The open searches in memory: each one's state, when it next wants to be woken, and what is to be made durable for it.
-//! Pure: time, store and index are the caller's. The rows are the truth; this is rebuilt from them at start.
+//! The open searches in memory: each one's state, its next wake-up, and the work to be made durable for it. Pure: time,
+//! store and index are the caller's. The rows are the truth; this state is rebuilt from them at start.
 //!
-//! Invariants: of one search one piece of work is under way at a time, in the order of its effects; `offered` has exactly
-//! the open offers of all searches; of one driver one claim is under way at a time. Nothing depends on the order of a hash
-//! map: whatever several searches could have goes to the one that was opened first, of several opened at once to the lower id.
+//! Invariants: each search has at most one piece of work in flight, in the order of its effects; `offered` has exactly
+//! the open offers of all searches; each driver has at most one claim in flight. Nothing depends on the order of a hash
+//! map: a driver whom several searches could have goes to the one that was opened first, and among those opened at once
+//! to the lower id.
 
 use crate::domain::announcement::SearchNews;
 use crate::domain::candidate::{Look, PassedOver};

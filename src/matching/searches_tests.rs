@@ -1,4 +1,4 @@
-//! Searches in memory, with a fleet and no store: what is asked to be made durable, and in which order.
+//! Searches in memory, with a fleet and no store: the work that they want done, and its order.
 
 use super::*;
 use crate::domain::ids::SearchId;

@@ -1,6 +1,7 @@
-//! The regular look at the store: up to when it was looked, and which drivers were read meanwhile for another reason. Pure.
+//! The regular look at the store: the time up to which it has looked, and the drivers read meanwhile for another
+//! reason. Pure.
 //!
-//! A look's rows are older than the moment at which they arrive. What was read of a driver since the look began, because a
+//! A look's rows are older than the moment at which they arrive. A driver who was read since the look began, because a
 //! change was announced, is newer and stays.
 
 use crate::domain::ids::DriverId;

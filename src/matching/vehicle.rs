@@ -1,5 +1,5 @@
 //! Owns the vehicle types: each gets a small number, so that a driver in the index has two bytes of it and a comparison
-//! costs nothing. Case does not count. Types are added by drivers' rows only; what a passenger asks for is looked up.
+//! costs nothing. Case does not count. Only drivers' rows add types; a passenger's wish is looked up.
 
 use std::collections::HashMap;
 

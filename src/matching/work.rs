@@ -1,4 +1,4 @@
-//! The work that searches want done, and what became of it. Values alone: the actor carries it out.
+//! The work that searches want done, and its outcome. These are values only: the actor carries the work out.
 
 use crate::domain::ids::DriverId;
 use crate::domain::ride::Unavailable;

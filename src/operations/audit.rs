@@ -1,6 +1,8 @@
-//! The audit: what operators, their programs and whoever calls the program by hand did to whom, and whom they looked at.
+//! The audit: which changes operators, their programs and users of the command line made to whom, and whose data they
+//! read.
 //!
-//! Invariant: a change that was acknowledged has its row, since both are of one transaction. A row has ids and words of ours alone.
+//! Invariant: an acknowledged change has its row, since both are in one transaction. A row has only ids and words of
+//! ours.
 
 use crate::domain::audit::{Actor, Subject};
 use crate::domain::ids::AccountId;

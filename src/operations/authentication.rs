@@ -1,4 +1,4 @@
-//! Who a token is, and what logging in, refreshing and logging out do to the family of refresh tokens.
+//! Identifies the account of a token; logs in, refreshes and logs out, with the family of refresh tokens.
 
 use crate::domain::ids::{AccountId, CustomerId, DriverId};
 use crate::domain::phone_number::PhoneNumber;

@@ -1,6 +1,7 @@
-//! Bookings of technicians: made, given to a technician, carried out, taken back and cancelled. A technician is a driver.
-//! Rows are locked as everywhere: the booking, then drivers by id. Customer and technician hear of each move by a durable
-//! event; whoever had a booking and has it no longer hears that it is pending, and nothing of who has it now.
+//! Bookings of technicians: made, assigned to a technician, carried out, taken back and cancelled. A technician is a
+//! driver. Rows are locked in the usual order: the booking, then drivers by id. Customer and technician hear of each
+//! move by a durable event; a technician who has lost a booking hears that it is pending, and nothing about its new
+//! technician.
 
 use crate::domain::booking::{BookingStatus, track_id};
 use crate::domain::event::{BookingUpdate, EventBody};

@@ -1,4 +1,4 @@
-//! What an operator changes of a customer.
+//! An operator's changes to a customer.
 
 use crate::domain::announcement::Announcement;
 use crate::domain::audit::Subject;

@@ -1,4 +1,5 @@
-//! A driver's status: what follows from their wish and from what they hold. What an operator changes is in `driver_changes`.
+//! A driver's status, which follows from their wish and from the jobs they hold. `driver_changes` has an operator's
+//! changes.
 
 use crate::clock::DISTRUSTED_AHEAD;
 use crate::domain::announcement::Announcement;

@@ -1,4 +1,5 @@
-//! What a driver earned: completed jobs, by the day of the configured time zone. Of jobs that are no longer kept the sums are.
+//! A driver's earnings: completed jobs, by the day in the configured time zone. For jobs that are no longer stored,
+//! their sums are.
 
 use crate::domain::currency::Currency;
 use crate::domain::ids::{DriverId, JobId};

@@ -1,4 +1,4 @@
-//! Why an operation did not happen.
+//! The reasons why an operation did not happen.
 
 use crate::domain::job::{JobKind, JobStatus};
 use crate::domain::payment::PaymentStatus;

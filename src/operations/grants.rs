@@ -1,8 +1,8 @@
-//! What accounts are let in with: log-ins with a password, and tokens that are made for programs and operators. Each is a row
-//! that is listed and can be revoked; a token says by its `sid` to which it belongs.
+//! Grants of access to accounts: log-ins with a password, and tokens that are made for programs and operators. Each is
+//! a row that is listed and can be revoked; a token's `sid` names its grant.
 //!
-//! Invariant: where a log-in has a row, the row alone decides whether its tokens are good. Any other token of ours is refused if
-//! it was issued before `accounts.tokens_valid_from`.
+//! Invariant: if a log-in has a row, the row alone decides whether its tokens are valid. Any other token of ours is
+//! refused if it was issued before `accounts.tokens_valid_from`.
 
 use crate::domain::announcement::Announcement;
 use crate::domain::audit::Subject;

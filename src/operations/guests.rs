@@ -1,5 +1,5 @@
-//! Guests: passengers without an account of their own. Each is made with the first job under a ride id of the matching app's
-//! choosing, and has the later ones under it, too.
+//! Guests: passengers without an account of their own. Each is made with the first job under a ride id chosen by the
+//! matching app, and also owns the later jobs under it.
 
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::ride::RideId;

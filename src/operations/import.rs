@@ -1,5 +1,5 @@
-//! People from another system's file: made, or changed where they are here already. Who is here already is known by the
-//! external id, or else by user name and telephone number together, so the same file may be brought in again.
+//! People from another system's file: made, or changed if they exist already. Existing people are recognised by the
+//! external id, or else by user name and telephone number together, so the same file may be imported again.
 
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{CustomerId, DriverId};

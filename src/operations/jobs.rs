@@ -1,5 +1,5 @@
-//! What decisions about jobs of any kind have in common: the transition or its refusal, the conditional move, who hears of it,
-//! and what the log tells.
+//! The common part of decisions about jobs of any kind: the transition or its refusal, the conditional move, its
+//! events, and its line in the log.
 
 use crate::domain::audit::Subject as Concerned;
 use crate::domain::event::EventBody;
@@ -36,7 +36,8 @@ impl<'a> From<&'a Ride> for Subject<'a> {
     }
 }
 
-/// The state that `step` leads to; `None` where it led to the present one already: then it is repeated, and changes nothing.
+/// The state that `step` leads to; `None` where it led to the present one already: then it is repeated, and changes
+/// nothing.
 pub(super) fn moves_or_repeats(job: &Job, step: Move) -> Result<Option<JobStatus>, Error> {
     match transition(job.kind, job.status, step) {
         Outcome::Moves(to) => Ok(Some(to)),

@@ -1,5 +1,5 @@
-//! The keys behind tokens: secrets of ours, and the public key of an outside issuer. Which of them a token is checked with, and what
-//! it says, is for `tokens`.
+//! The keys behind tokens: secrets of ours, and the public key of an outside issuer. `tokens` decides which of them
+//! checks a token, and reads it.
 
 use crate::domain::role::Roles;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};

@@ -1,6 +1,6 @@
-//! From where accounts are logged in to, and what clears the guesses that were counted. Guesses themselves are counted in memory
-//! (`rate_limit::guesses`): what they hold up for minutes need not outlive a restart. That somebody logged in from a place does: the
-//! owner of an account that is being guessed at is let in there.
+//! The places from which accounts are logged in to, and the clearing of counted guesses. Guesses themselves are counted
+//! in memory (`rate_limit::guesses`), since a delay of minutes need not outlive a restart. The places must: the owner
+//! of an account that is being guessed at is still let in from them.
 
 use crate::domain::ids::AccountId;
 use crate::operations::authentication::{self, Login};

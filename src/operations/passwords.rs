@@ -1,8 +1,8 @@
 //! Passwords: the rules for a new one, Argon2id, and the executor that hashes off the workers' threads.
 //!
-//! One hash takes 19 MiB and some 20 ms of a core on purpose, so whoever may ask for log-ins may ask for a lot of both:
-//! at most two run at a time, a bounded number waits, and the rest is told to come again. Checking a password of an
-//! account that is not there takes as long as of one that is, so that time does not tell which names exist.
+//! One hash takes 19 MiB and about 20 ms of a core on purpose, so log-ins could use a lot of both: at most two run at a
+//! time, a bounded number waits, and the rest are told to try again. Checking a password takes as long for an unknown
+//! account as for a known one, so that the time does not reveal which names exist.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};

@@ -1,5 +1,6 @@
-//! How jobs are paid: as it is agreed when they are made, as an operator or a driver with cash says, and as a payment service
-//! tells. Customer and driver hear of each change by a durable event. Rows are locked as everywhere: the job first.
+//! Payments of jobs: as agreed when the job is made, as set by an operator or by a driver with cash, and as reported by
+//! a payment service. Customer and driver hear of each change by a durable event. Rows are locked in the usual order:
+//! the job first.
 
 use crate::domain::currency::Currency;
 use crate::domain::event::{EventBody, PaymentUpdate};

@@ -1,4 +1,4 @@
-//! Removing what has been kept long enough, in small steps, so that nothing waits for it.
+//! Removes data that has been kept long enough, in small steps, so that nothing waits for it.
 
 use crate::operations::{earnings, guests, idempotency};
 use crate::store::{StoreError, Tx, sql};

@@ -1,8 +1,8 @@
-//! Searches for rides' drivers, and the offers that they make. Whom to ask and when is decided in `matching::search`; here it
-//! is made durable, each effect on the condition that its rows are still as they were.
+//! Searches for rides' drivers, and the offers that they make. `matching::search` decides whom to ask and when; the
+//! decisions are made durable here, each effect on the condition that its rows have not changed.
 //!
-//! Invariant: a search and its offers are changed only with the ride's row locked, and an offer that ends without the
-//! driver's own doing tells them by an event of the same transaction.
+//! Invariant: a search and its offers are changed only with the ride's row locked, and the driver of an offer that ends
+//! without their own doing hears of it by an event of the same transaction.
 
 use crate::domain::announcement::{Announcement, OpenedSearch, SearchNews};
 use crate::domain::candidate::{Look, PassedOver};

@@ -1,7 +1,7 @@
-//! The second factor of operators: making one, confirming it, and asking for its code. Guesses are counted in the database, so
-//! that a restart forgives none.
+//! The second factor of operators: making one, confirming it, and asking for its code. Guesses are counted in the
+//! database, so that a restart does not clear them.
 //!
-//! Invariant: a code is taken once. The row is locked from reading it to the end of the transaction.
+//! Invariant: a code is accepted once. The row is locked from reading it to the end of the transaction.
 
 use crate::domain::ids::AccountId;
 use crate::operations::error::{Error, Refusal};

@@ -1,5 +1,5 @@
-//! Operators and programs: what an operator changes of them. And what is the same for everybody who logs in: letting them in
-//! again, and their passwords.
+//! Operators and programs: an operator's changes to them. Also the actions on any account: letting it in again, and its
+//! password.
 
 use crate::domain::audit::Subject;
 use crate::domain::ids::AccountId;

@@ -1,6 +1,6 @@
 //! Access and refresh tokens: JWTs that we sign with HS256, and those of one outside issuer (RS256 or ES256) that we
-//! believe. Pure: whether the account exists, is suspended or agrees with an outside token, and whether a refresh token
-//! was used before, is for the caller to look up.
+//! trust. Pure: the caller looks up whether the account exists, is suspended or agrees with an outside token, and
+//! whether a refresh token was used before.
 //!
 //! Invariants: the algorithm is pinned to the key, never chosen by the token; the time is the caller's; no error and no
 //! `Debug` output contains a token or a key.

@@ -1,5 +1,6 @@
-//! Codes that change with time (TOTP, RFC 6238, over HOTP, RFC 4226), as the usual authenticator apps make them: HMAC-SHA-1, six
-//! digits, thirty seconds. Pure: the time and the secret are the caller's, and so is remembering which code was taken.
+//! Codes that change with time (TOTP, RFC 6238, over HOTP, RFC 4226), as the usual authenticator apps make them:
+//! HMAC-SHA-1, six digits, thirty seconds. Pure: the caller passes the time and the secret, and remembers which code
+//! was accepted.
 
 use chrono::{DateTime, Utc};
 use ring::hmac;

@@ -1,8 +1,9 @@
-//! The push services behind one trait; [`payments`] has the payment services behind another. A provider is given notifications, each for one token, and answers for each of them
-//! with one classification; what follows from it (waiting, pruning, telling an operator) is the caller's to decide.
+//! The push services behind one trait; [`payments`] has the payment services behind another. A provider is given
+//! notifications, each for one token, and returns one classification for each of them; the caller decides what follows
+//! from it (waiting, pruning, telling an operator).
 //!
-//! Invariants: there is an answer for each message, in the order of the messages; an answer never shows a token; a provider
-//! keeps nothing but its connections and credentials, so that a message is lost nowhere but in the caller's hands.
+//! Invariants: there is an answer for each message, in the order of the messages; an answer never shows a token; a
+//! provider keeps nothing but its connections and credentials, so that it can't lose a message.
 
 mod apns;
 mod expo;

@@ -1,5 +1,5 @@
-//! What the messages to all three services have in common, and making them fit: of what is too long the text is shortened,
-//! never the data. Pure.
+//! The common part of the messages to all three services, and making them fit: if a message is too long, its text is
+//! shortened, never its data. Pure.
 
 use std::borrow::Cow;
 

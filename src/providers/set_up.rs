@@ -1,4 +1,4 @@
-//! Making the providers out of the settings, once at the start; whatever is wrong with any of them is said at once.
+//! Makes the providers from the settings, once at start; all problems are reported at once.
 
 use std::path::Path;
 use std::sync::Arc;

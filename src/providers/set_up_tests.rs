@@ -1,4 +1,4 @@
-//! What is said at the start of credentials that can't be used.
+//! The messages at start about credentials that can't be used.
 
 use super::*;
 use crate::clock::System;

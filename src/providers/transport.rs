@@ -1,9 +1,9 @@
-//! How requests reach a push service: a few connections, each with a bounded number of requests at a time, and what went
-//! wrong with those that got no answer.
+//! How requests reach a push service: a few connections, each with a bounded number of requests at a time, and the
+//! failures of those that got no answer.
 //!
-//! A connection is *cold* until it has brought an answer. Over a cold one goes one request at a time: Apple allows no more
-//! before the first good one, a service is not met by hundreds of handshakes at once, and where nobody answers, all who wait
-//! fail with the one who tried.
+//! A connection is *cold* until it has brought an answer. A cold one carries one request at a time: Apple allows no
+//! more before the first success, a service is not flooded with handshakes, and if it does not answer, all waiting
+//! requests fail with the one that tried.
 //!
 //! Invariant: a failure says whether the request may have arrived, and never shows an address with a token in it.
 

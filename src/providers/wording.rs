@@ -1,4 +1,4 @@
-//! Reasons as operators read them: what a service said, cut to what can be read and printed. Pure.
+//! Reasons as operators read them: a service's words, cut to a readable and printable length. Pure.
 
 use reqwest::StatusCode;
 

@@ -1,5 +1,5 @@
-//! What one account may ask for in a minute, by REST and over its sockets alike. Operators and their programs have a limit of their
-//! own, high enough for a console that polls and for bursts of orders.
+//! The number of requests that one account may make in a minute, by REST and over its sockets together. Operators and
+//! their programs have a limit of their own, high enough for a console that polls and for bursts of orders.
 
 use super::{KeyedLimiter, Limit, Rate, RetryAfter};
 use crate::config::LimitSettings;

@@ -1,4 +1,5 @@
-//! A token bucket: how often something may be done steadily, and how much of it at once. Pure; the time comes with each question.
+//! A token bucket: how often something may be done steadily, and how much of it at once. Pure; the time comes with each
+//! question.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! How much each key has at a time: so many, and no more. What was let in counts until its place is dropped.
+//! A limit on how many places each key holds at a time. A place counts until it is dropped.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;

@@ -1,8 +1,9 @@
-//! Guesses at passwords: a bucket for each name and address, and for a name alone a delay that grows with the guesses from
-//! wherever they come. The delay does not hold up who comes from where the account was logged in to before: otherwise two wrong
-//! guesses a second would keep its owner out.
+//! Guesses at passwords: a bucket for each name and address, and for a name alone a delay that grows with the guesses
+//! from all addresses. The delay does not apply to addresses from which the account was logged in to before: otherwise
+//! two wrong guesses a second would keep its owner out.
 //!
-//! Invariants: a guess counts from when it begins, so that many at once are no way around; only one that was wrong stays counted.
+//! Invariants: a guess counts from when it begins, so that many at once can't evade the limit; only a wrong one stays
+//! counted.
 
 use super::recent::{Fades, Recent};
 use super::{KeyedLimiter, Rate, RetryAfter};

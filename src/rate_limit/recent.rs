@@ -1,4 +1,4 @@
-//! What is remembered of keys that were used lately, in bounded memory and without a timer.
+//! Remembers values for recently used keys, in bounded memory and without a timer.
 
 use std::collections::HashMap;
 use std::hash::Hash;

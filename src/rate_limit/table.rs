@@ -1,13 +1,13 @@
-//! The one table of limits: each with its bound, what happens to whoever is over it, and the counter that shows it. The bound of most
-//! is a setting, whose unit and reason stand in the table of settings. `docs/PROTOCOL.md` prints it; a test compares the two.
+//! The one table of limits: each with its bound, the reaction to more, and the counter that shows it. Most bounds are
+//! settings, whose unit and reason are in the table of settings. `docs/PROTOCOL.md` prints it; a test compares the two.
 
 use super::RetryAfter;
 use crate::domain::words::words;
 use crate::metrics;
 
 words! {
-    /// Limits that are counted by `fleetwire_limited_total{limit}`; the word is the label. The others have counters of their own
-    /// from before.
+    /// Limits that are counted by `fleetwire_limited_total{limit}`; the word is the label. The others have counters of
+    /// their own from before.
     Limit {
         Requests = "requests",
         OperatorRequests = "operator_requests",

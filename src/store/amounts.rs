@@ -1,8 +1,8 @@
-//! The currency of amounts that were written down without one: before jobs had a currency, all amounts were hundredths of the
-//! configured one, whatever its minor unit was.
+//! Gives a currency to amounts that were stored without one: before jobs had a currency, all amounts were hundredths of
+//! the configured one, whatever its minor unit was.
 //!
-//! Invariant: where a job has a currency, its amounts count that currency's minor units. A job without one still has hundredths, so
-//! doing this again, or after a crash in the midst of it, counts nothing twice.
+//! Invariant: if a job has a currency, its amounts count that currency's minor units. A job without one still has
+//! hundredths, so repeating this, or resuming it after a crash, converts nothing twice.
 
 use crate::domain::currency::Currency;
 use crate::domain::money::Amount;

@@ -1,4 +1,4 @@
-//! What the recorder and the push queue write in bulk.
+//! The bulk writes of the recorder and the push queue.
 
 use crate::clock::DISTRUSTED_AHEAD;
 use crate::domain::ids::{AccountId, EventId};

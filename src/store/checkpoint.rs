@@ -1,10 +1,10 @@
-//! SQLite's checkpoints, on a thread of their own but for the last step (`by_the_writer`). Left to itself SQLite copies the
-//! write-ahead log into the database within some writer's commit, every 1,000 pages: decisions then wait 50 ms and more,
-//! several times a second under a fleet's positions. A passive checkpoint beside the writer makes nobody wait, and copies a
-//! page that was written many times only once.
+//! SQLite's checkpoints, on a thread of their own except for the last step (`by_the_writer`). Left to itself SQLite
+//! copies the write-ahead log into the database within some writer's commit, every 1,000 pages: decisions then wait 50
+//! ms and more, several times a second under a fleet's positions. A passive checkpoint next to the writer makes nobody
+//! wait, and copies a page that was written many times only once.
 //!
-//! The log's file is not cut when the log starts anew: that is some commit's work, too, and took 90 ms for 40 MB. It is
-//! written over. How much of the file is the log's own is told by its frames, not by the file's length.
+//! The log's file is not truncated when the log restarts: that would also happen within a commit, and took 90 ms for 40
+//! MB. It is overwritten. The log's frames, not the file's length, tell how much of the file belongs to the log.
 
 use crate::store::connection::{Conn, Connections};
 use crate::store::error::StoreError;

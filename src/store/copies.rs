@@ -1,5 +1,5 @@
-//! Copies of a SQLite database: one made beside a running server, and one put in the place of the database. Either is
-//! readable for its owner alone, and has its final name only once it is whole and on the disk.
+//! Copies of a SQLite database: a backup made while a server may run, and a restored one that replaces the database.
+//! Either is readable by its owner alone, and gets its final name only once it is complete and on disk.
 
 use crate::store::checkpoint::beside;
 use crate::store::executor::Where;

@@ -1,6 +1,7 @@
-//! Decisions in their transactions: each in one of its own or, on SQLite, together with those that wait behind it. A commit there
-//! writes every page that was changed and waits for the disk, which takes as long as the decision itself. Decisions that share it
-//! pay for it once, and the pages that each of them changes, the ends of tables and indexes, are written once.
+//! Decisions in their transactions: each in one of its own or, on SQLite, together with those that wait behind it. A
+//! commit there writes every changed page and waits for the disk, which takes as long as the decision itself. Decisions
+//! that share a commit pay for it once, and pages that each of them changes, at the ends of tables and indexes, are
+//! written once.
 
 use crate::config::Durability;
 use crate::store::connection::Conn;

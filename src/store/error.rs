@@ -1,4 +1,4 @@
-//! What can go wrong between us and the database.
+//! The errors that can occur between us and the database.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! Reading an account's events for delivery: where the history stands, and pages of it.
+//! Reads an account's events for delivery: the range of its history, and pages of it.
 
 use crate::domain::contact::NUMBER_KEPT;
 use crate::domain::delivery::{Page, Read, Selection, Standing};

@@ -1,4 +1,4 @@
-//! Rows of log-ins: what somebody was let in with, how it is called, and the second factor that they were asked for.
+//! Rows of log-ins: the grant, its name, and the second factor.
 
 use crate::domain::ids::AccountId;
 use crate::store::schema::{grants, second_factors};

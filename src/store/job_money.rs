@@ -1,4 +1,4 @@
-//! The amounts of jobs and rides, out of their rows: each in the currency that stands there.
+//! The amounts of jobs and rides from their rows, each in the row's currency.
 
 use crate::domain::money::Money;
 use crate::store::rows::{Job, Ride};

@@ -1,5 +1,5 @@
-//! Statements that stay prepared although diesel keeps none of their kind: each UPDATE, and each INSERT that updates on conflict.
-//! To parse one takes longer than to run it, and on PostgreSQL a round trip more.
+//! Keeps statements prepared that diesel would not keep: each UPDATE, and each INSERT that updates on conflict. Parsing
+//! one takes longer than running it, and on PostgreSQL one more round trip.
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};

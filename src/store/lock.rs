@@ -1,9 +1,9 @@
-//! One `serve` for each database. The other subcommands run beside it.
+//! One `serve` for each database. The other subcommands can run next to it.
 //!
-//! SQLite: the lock is a file beside the database, and the database itself. Both are held by `flock`, which has nothing to do
-//! with SQLite's own locks; but closing any descriptor of the database drops those of the whole process, so that one is
-//! never closed while the database is open. Whoever removes the lock's file then lets nobody in, and whoever puts another file
-//! in the database's place is noticed, before much is written to where nobody will look for it.
+//! SQLite: the lock is a file next to the database, and the database itself. Both are held by `flock`, which has
+//! nothing to do with SQLite's own locks; but closing any descriptor of the database drops those of the whole process,
+//! so the lock's descriptor is never closed while the database is open. Removing the lock's file then lets no second
+//! server in, and a replaced database is noticed before much is written to the old file.
 
 use crate::store::checkpoint::beside;
 use crate::store::connection::with_time_outs;

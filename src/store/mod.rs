@@ -1,8 +1,8 @@
 //! SQL: the only user of diesel. A [`Database`] runs closures on its own threads, never on an actor's or an HTTP
-//! worker's; inside a write the closure has a [`Tx`], which also records the durable events the change causes.
+//! worker's; inside a write the closure has a [`Tx`], which also records the durable events that the change causes.
 //!
-//! One set of queries (`queries/`, a file for each table) is compiled for SQLite and for PostgreSQL; [`sql!`]
-//! picks the one that the connection is of.
+//! One set of queries (`queries/`, a file for each table) is compiled for SQLite and for PostgreSQL; [`sql!`] picks the
+//! set for the connection's database.
 
 mod amounts;
 mod audit_rows;

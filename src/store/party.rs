@@ -1,5 +1,5 @@
-//! On whose behalf the database is asked: by it waiting work is taken in turn, so that one party's crowd does not hold up the others.
-//! It is known to whatever runs within a request's or a session's future, without being handed on.
+//! The party on whose behalf the database is asked. Parties take turns, so that one party's crowd does not hold up the
+//! others. All code that runs within a request's or a session's future knows it, without being handed it.
 
 use crate::domain::ids::AccountId;
 use std::cell::Cell;

@@ -1,4 +1,4 @@
-//! Rows as far as they are about money: in which currency a job's amounts are, how it is paid, and what payment services told of it.
+//! The rows about money: the currency of a job's amounts, its payment, and the notices of payment services.
 
 use crate::domain::currency::Currency;
 use crate::domain::ids::JobId;

@@ -1,4 +1,4 @@
-//! What a change writes of a driver, a customer and their accounts. A field that is `None` leaves its column as it is.
+//! Changes to the rows of drivers, customers and their accounts. A field that is `None` leaves its column unchanged.
 
 use crate::store::schema::{accounts, customers, drivers};
 use chrono::NaiveDateTime;

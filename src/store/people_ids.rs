@@ -1,4 +1,4 @@
-//! What other systems call the people of a job, read together with it.
+//! The external ids of a job's people, read together with it.
 
 use crate::domain::ids::JobId;
 use crate::store::connection::Conn;

@@ -1,5 +1,5 @@
-//! What people are looked for by, as patterns that `LIKE` compares: a part of the name, of the telephone number, of the
-//! plate or of the external id, whatever the case.
+//! Search terms for people, as `LIKE` patterns: a part of the name, of the telephone number, of the plate or of the
+//! external id, ignoring case.
 
 /// What a part may be between.
 const ANYTHING: char = '%';

@@ -1,7 +1,7 @@
-//! Everything that is held of a person, table by table: where it is found, what an export shows of it, and what becomes of it when
-//! the person is erased. A column of the schema that this file does not name fails a test, so that nobody adds one without deciding.
+//! All data about a person, table by table: where it is found, what an export shows of it, and what an erasure does to
+//! it. A column of the schema that this file does not name fails a test, so that nobody adds one without deciding.
 //!
-//! Statements are made of these texts and of ids of ours alone, so they are the same for both databases.
+//! Statements are made only of these texts and of our ids, so they are the same for both databases.
 
 use crate::domain::ids::JobId;
 use crate::domain::job::JobStatus;

@@ -1,9 +1,9 @@
-//! Whether the database does what a decision needs: it answers a question, and commits a row to the disk, through the very
-//! thread that decides. Nothing is asked where nobody wants to know, and at most once a second where many do: they share
-//! one answer.
+//! Probes whether the database can do what a decision needs: it answers a query and commits a row to disk, through the
+//! very thread that decides. The probe runs only on request, and at most once a second: concurrent requests share one
+//! answer.
 //!
-//! After something has failed the row is as long as all that a decision writes. A disk that is full to the last page may take a
-//! short one, and would be called well between the decisions that it refuses.
+//! After a failure the row is as long as all that a decision writes. A disk that is full to the last page might accept
+//! a short one, and would be reported healthy between the decisions that it refuses.
 
 use crate::store::connection::Conn;
 use crate::store::error::{Chain, StoreError};

@@ -1,6 +1,6 @@
 //! A bounded queue of work for database threads, with two urgencies. Within each the parties take turns.
 //!
-//! Invariants: no party has all the threads, where there are several, nor all the places.
+//! Invariants: no party has all the threads, if there are several, nor all the places.
 
 use crate::store::connection::Conn;
 use crate::store::decision::Decision;

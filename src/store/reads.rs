@@ -1,4 +1,5 @@
-//! Plain reads for the REST side: what a list or a page shows, put together from the queries. They decide nothing.
+//! Plain reads for REST, actors and operations: the content of a list or a page, assembled from the queries. They
+//! decide nothing.
 
 use crate::domain::contact::Contact;
 use crate::domain::ids::{CustomerId, DriverId, JobId, SearchId};

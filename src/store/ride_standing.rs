@@ -1,4 +1,4 @@
-//! A ride with the people who take part in it, as it is read.
+//! A ride with its participants, as it is read.
 
 use crate::domain::contact::Contact;
 use crate::domain::ids::DriverId;

@@ -1,7 +1,7 @@
 //! The rows of the tables, as queries return them and take them. Times are UTC, money is in minor units.
 //!
-//! What is inserted says `treat_none_as_default_value = false`: otherwise diesel leaves out what is `None`, and keeps no statement
-//! prepared whose columns may differ. No column that may be NULL has a default.
+//! Rows to be inserted say `treat_none_as_default_value = false`: otherwise diesel leaves out fields that are `None`,
+//! and keeps no statement prepared whose columns may differ. No nullable column has a default.
 
 use crate::domain::candidate::PassedOver;
 use crate::domain::driver::{DriverStatus, Wants};

@@ -1,4 +1,4 @@
-//! The tables, as diesel has them. Written once for both databases; a test holds each to it.
+//! The tables, as diesel sees them. Written once for both databases; a test compares each with it.
 
 diesel::table! {
     accounts (id) {

@@ -1,4 +1,5 @@
-//! A transaction of a decision: its connection, its time, the installation's rules, and the durable events it will record.
+//! A transaction of a decision: its connection, its time, the installation's rules, and the durable events it will
+//! record.
 
 use crate::domain::announcement::{Announcement, Committed};
 use crate::domain::audit::Subject;

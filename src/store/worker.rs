@@ -1,4 +1,4 @@
-//! What database threads do: take what waits, with a connection, and survive it.
+//! The loop of a database thread: it takes waiting work, runs it on a connection, and survives its panics.
 
 use crate::config::Durability;
 use crate::store::checkpoint;

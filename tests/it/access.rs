@@ -1,4 +1,4 @@
-//! Who is let in, and who no longer: operators, programs, sessions, passwords.
+//! Access is granted and revoked: operators, programs, sessions, passwords.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Who did what to whom: the rows that operators, programs and the command line leave, and who may read them.
+//! The audit: the rows that operators, programs and the command line leave, and who may read them.
 
 use serde_json::{Value, json};
 

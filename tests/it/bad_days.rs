@@ -1,5 +1,5 @@
-//! Bad days: disks that are full, files that vanish, logs that nobody reads. The server says so where somebody looks, in few
-//! words, and is well again by itself.
+//! Bad days: disks that are full, files that vanish, logs that nobody reads. The server reports it where somebody
+//! looks, in few words, and recovers by itself.
 
 use std::fs::File;
 use std::process::Stdio;

@@ -1,4 +1,5 @@
-//! The life of a booking: who may do what with it, who hears of each move, and what a technician is free for meanwhile.
+//! The life of a booking: who may do what with it, who hears of each move, and which other work its technician may have
+//! meanwhile.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! Rounds at random moments: an order is assigned while its driver's connection is being cut. `ROUNDS` says how many.
+//! Rounds at random moments: an order is assigned while its driver's connection is being cut. `ROUNDS` sets their
+//! number.
 
 use std::time::Duration;
 

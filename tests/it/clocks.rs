@@ -1,4 +1,5 @@
-//! Phones whose clocks are wrong, and queues of phones that were offline: where drivers are all the same, and what is stored.
+//! Phones whose clocks are wrong, and queues of phones that were offline: drivers are still found where they are, and
+//! the right times are stored.
 
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! Whom to call: the driver who has a job hears the name and the number of the person whom it is for, nobody else does, and
-//! neither do they once it has ended or is not theirs any more.
+//! Contacts: the driver who has a job gets the name and the number of its customer or passenger. Nobody else does, and
+//! neither does that driver once the job has ended or is no longer theirs.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! Amounts and their currencies: rounded on the way in, whole where the currency has no minor unit, and never without their
-//! currency; and what becomes of amounts that were written down before they had one.
+//! Amounts and their currencies: incoming amounts are rounded, whole if the currency has no minor unit, and never
+//! without their currency; and the upgrade of amounts that were stored before they had one.
 
 use serde_json::{Value, json};
 

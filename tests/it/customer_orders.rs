@@ -1,4 +1,4 @@
-//! Customers and the orders that they asked for: seen, followed and called off.
+//! Customers see, follow and cancel the orders that they requested.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Who gets in, who is shown out, and with which close code: authentication, one session for each driver, idleness,
+//! Who is let in, who is turned away, and with which close code: authentication, one session for each driver, idleness,
 //! expiry and the limits of handshakes.
 
 use std::time::Duration;

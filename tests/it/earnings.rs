@@ -1,4 +1,4 @@
-//! What drivers earned.
+//! Drivers' earnings.
 
 use chrono::Utc;
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! One person: exported whole, and taken out of everything. After it every table and column is searched for what they were known
-//! by, and on SQLite the bytes of the files.
+//! One person is exported completely, and erased from everything. Afterwards every table and column, and on SQLite the
+//! bytes of the files, are searched for anything by which the person was known.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! The ids of other systems: given with a creation, unique for each kind, found by, said beside ours, and taken in its place.
+//! The ids of other systems: given at creation, unique for each kind, searchable, shown next to our ids, and accepted
+//! instead of them.
 
 use serde_json::{Value, json};
 

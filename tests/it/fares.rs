@@ -1,4 +1,4 @@
-//! Whose word a ride's fare is.
+//! Who decides a ride's fare.
 
 use serde_json::json;
 

@@ -1,5 +1,5 @@
-//! A disk that is full, read-only, failing or slow, under SQLite: the server says that it can't decide, loses nothing that it has
-//! answered, and is well again by itself. What PostgreSQL's disk does is seen in `bad_days` and `links`.
+//! A disk that is full, read-only, failing or slow, under SQLite: the server reports that it can't decide, loses
+//! nothing that it has answered, and recovers by itself. Faults of PostgreSQL's disk are in `bad_days` and `links`.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What is not a proper message: frames that end the connection with their code, and texts that only get an error.
+//! Improper messages: frames that end the connection with their code, and texts that only get an error.
 
 use serde_json::json;
 

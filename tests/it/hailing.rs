@@ -1,4 +1,4 @@
-//! The hailing apps' socket: passengers, drivers and operators who follow rides, come to work, and talk.
+//! The hailing apps' socket: passengers, drivers and operators follow rides, go online, and talk.
 
 use serde_json::{Value, json};
 

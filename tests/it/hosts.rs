@@ -1,4 +1,4 @@
-//! Under which names a server answers, and what browsers are told about it.
+//! The host names that a server answers to, and what it tells browsers about TLS.
 
 use crate::support::Server;
 use crate::support::raw_http::RawHttp;

@@ -1,4 +1,4 @@
-//! HTTP as clients and proxies speak it: HEAD, compressed bodies, upgrades that are none, and connections that are kept
+//! HTTP as clients and proxies use it: HEAD, compressed bodies, failed upgrades, and connections that are kept open
 //! between requests.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a request that is sent twice is carried out once, also when the server was killed in between.
+//! `Idempotency-Key`: a request that is sent twice is carried out once, even if the server was killed in between.
 
 use serde_json::json;
 

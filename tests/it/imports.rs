@@ -1,4 +1,4 @@
-//! `fleetwire import`: people from a file, beside a running server.
+//! `fleetwire import`: people from a file, while a server runs.
 
 use serde_json::{Value, json};
 

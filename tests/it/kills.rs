@@ -1,5 +1,6 @@
-//! The server is killed, or its machine loses power, at random moments under load, and afterwards the books are compared: what
-//! was acknowledged, what the database has, and what reached the drivers. `KILLS` and `POWER_CUTS` say how often.
+//! The server is killed, or its machine loses power, at random moments under load, and afterwards the books are
+//! compared: the acknowledged changes, the database, and the events that reached the drivers. `KILLS` and `POWER_CUTS`
+//! say how often.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};

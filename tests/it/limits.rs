@@ -1,4 +1,5 @@
-//! One user takes everything, and what keeps them from it: of each limit what happens at it, and that others are not hurt.
+//! One user tries to take everything, and the limits prevent it: each limit has its reaction, and others are not
+//! affected.
 
 use futures_util::future::join_all;
 use serde_json::json;

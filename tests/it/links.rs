@@ -1,6 +1,6 @@
-//! A network between the server and PostgreSQL that is cut, silent or slow, or that loses the answer to a COMMIT: the server says
-//! that it can't decide, loses nothing that it has answered, does nothing twice, and is well again by itself. SQLite has
-//! no such network.
+//! A network between the server and PostgreSQL that is cut, silent or slow, or that loses the answer to a COMMIT: the
+//! server reports that it can't decide, loses nothing that it has answered, does nothing twice, and recovers by itself.
+//! SQLite has no such network.
 
 use std::time::Duration;
 

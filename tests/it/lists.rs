@@ -1,6 +1,6 @@
-//! Every list is one walk of an index that ends with its page: `admin/orders`, `rides` and `bookings` without a status read
-//! every row there ever was, and four consoles that asked for them took the server down. Shown by the plans of the statements
-//! that the routes' reads send, on each database.
+//! Every list is one walk of an index that ends with its page: `admin/orders`, `rides` and `bookings` without a status
+//! used to read every row in the table, and four consoles that requested them took the server down. The plans of the
+//! statements that the routes' reads send show it, on each database.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;

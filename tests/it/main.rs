@@ -1,6 +1,6 @@
 //! Scenarios over real sockets against the real binary: one server process, one database and one directory for each
-//! test. The same scenarios run on SQLite (nothing set) and on PostgreSQL (`FLEETWIRE_TEST_POSTGRES`).
-//! Names read as sentences; what a scenario relies on stands in `support`.
+//! test. The same scenarios run on SQLite (nothing set) and on PostgreSQL (`FLEETWIRE_TEST_POSTGRES`). Names read as
+//! sentences; `support` has everything that a scenario relies on.
 
 // The product takes its time and its chance from outside; a test about real time has only the real clock.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]

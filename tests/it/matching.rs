@@ -1,4 +1,4 @@
-//! Who is near: out of memory, and in line with the store.
+//! Nearby drivers: answered from memory, and consistent with the store.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The life of an order between operators and drivers, and every move that it does not have.
+//! The life of an order between operators and drivers, and every move that is not allowed.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! How jobs are paid: as operators say, as a driver with cash in hand says, and as a payment service tells.
+//! Payments of jobs: set by operators, by a driver with cash in hand, and by a payment service.
 
 use chrono::Utc;
 use futures_util::future::join_all;

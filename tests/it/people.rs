@@ -1,5 +1,4 @@
-//! People's names and telephone numbers in their many spellings, what operators see and change of people, and how they find
-//! them.
+//! People's names and telephone numbers in their many spellings, and how operators see, change and find people.
 
 use reqwest::Method;
 use serde_json::{Value, json};

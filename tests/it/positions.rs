@@ -1,4 +1,4 @@
-//! Positions: what is stored, with which time, and what is refused.
+//! Positions: which are stored, with which time, and which are refused.
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! What is shown of people for a time, or in part: a driver's number after the ride, a ride that is only offered, and who is
-//! near. Who sees what at all is in `who_sees_what`.
+//! Personal data that is shown for a time, or in part: a driver's number after the ride, a ride that is only offered,
+//! and nearby drivers. `who_sees_what` tests who sees what at all.
 
 use serde_json::{Value, json};
 

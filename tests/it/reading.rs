@@ -1,5 +1,5 @@
-//! What apps send in their own way: numbers, words, texts and paths that are not as the contract writes them, and say all the
-//! same what is meant.
+//! Input in the apps' own ways: numbers, words, texts and paths that differ from the contract's form but have a clear
+//! meaning.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Nothing is lost and nothing comes twice: what an app was not seen to receive is sent again, what it confirmed is not.
+//! Nothing is lost and nothing comes twice: unconfirmed events are sent again, confirmed ones are not.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What goes when it has been kept long enough, and what has to stay true all the same.
+//! Which data is removed when it has been kept long enough, and what must stay true all the same.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A ride of the matching app: asked for, searched for, driven, called off, and found again after whatever happens.
+//! A ride of the matching app: requested, matched, driven, cancelled, and found again after any interruption.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Who comes in by the matching door, and who does not.
+//! Who is let in by the matching door, and who is not.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What the matching app's passenger says to the driver, and of the ride.
+//! The matching app's passenger writes to the driver and rates the ride.
 
 use serde_json::{Value, json};
 

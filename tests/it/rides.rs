@@ -1,4 +1,4 @@
-//! The life of a ride over REST, every move that it does not have, and one winner whatever races.
+//! The life of a ride over REST, every move that is not allowed, and one winner in every race.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Rooms: where a ride's driver is, told to everybody who follows, for as long as it is their business.
+//! Rooms: everybody who follows a ride hears where its driver is, for as long as it concerns them.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Looking for a ride's driver: who is asked, when, in what order, and what is heard of it. Over REST and drivers' sockets.
+//! The search for a ride's driver: which drivers are asked, when, in what order, and what they hear of it. Over REST
+//! and drivers' sockets.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
-//! The server's own clock is set while it works, an hour back or forward: searches and offers last as long as they were meant to,
-//! drivers are found where they are, who is away is away, and nobody is logged out.
+//! The server's own clock is set while it works, an hour back or forward: searches and offers last as long as intended,
+//! drivers are found where they are, absent people stay absent, and nobody is logged out.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};

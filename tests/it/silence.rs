@@ -1,4 +1,4 @@
-//! Drivers who are not heard of any more, and the nearest one for an order.
+//! Drivers who are no longer heard from, and the nearest one for an order.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What the log tells of a ride, an order and a booking, by which an operator follows one of them.
+//! The stories in the log by which an operator follows a ride, an order or a booking.
 
 use serde_json::json;
 

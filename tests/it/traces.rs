@@ -1,4 +1,4 @@
-//! Why this driver and not that one, and how each event found its way: for operators.
+//! Explanations for operators: why this driver and not that one, and how each event was delivered.
 
 use serde_json::{Value, json};
 

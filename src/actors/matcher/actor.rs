@@ -1,10 +1,10 @@
-//! The actor around the core: its mailbox, its timers, what it reads, and the carrying out. It tells the core what sessions
-//! tell and what the store says, does what the core wants done, and answers look-ups.
+//! The actor around the core: its mailbox, its timers, its reads, and its tasks. It passes the messages of sessions and
+//! the rows of the store to the core, carries out the core's tasks, and answers look-ups.
 //!
-//! Positions are judged where they come in (`actors::positions`), and what is new is fetched from there a few times a second
-//! and before each search: a position costs no message. Changes in the store are announced after their commit; those that another
-//! process made, and announcements that got lost, are found by a look every 2 s. One timer serves all searches. They run by the
-//! steady clock.
+//! Positions are judged where they arrive (`actors::positions`), and new ones are fetched from there a few times a
+//! second and before each search: a position costs no message. Changes in the store are announced after their commit;
+//! changes by another process, and lost announcements, are found by a look every 2 s. One timer serves all searches.
+//! They run by the steady clock.
 
 use crate::actors::foundation::Foundation;
 use crate::actors::matcher::carry_out::{carry_out, note};
@@ -122,7 +122,7 @@ impl Handler<Changed> for Matcher {
         let applied = reading.into_actor(self).map(|rows, matcher, ctx| match rows {
             Ok(rows) => {
                 rows.iter().for_each(|row| matcher.look.read(row.driver.id));
-                // Who told where they are and then went online is found there.
+                // A driver who sent a position and then went online is found there.
                 matcher.take_moves(ctx);
                 matcher.take_over(rows, ctx);
             }
@@ -135,7 +135,7 @@ impl Handler<Changed> for Matcher {
     }
 }
 
-/// What was committed of searches.
+/// Committed changes of searches.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct News(pub Vec<SearchNews>);
@@ -236,7 +236,7 @@ impl Handler<Choose> for Matcher {
     }
 }
 
-/// What is known of one driver.
+/// Everything known about one driver.
 #[derive(Message)]
 #[rtype(result = "Known")]
 pub struct Explain(pub DriverId);
@@ -289,7 +289,7 @@ impl Matcher {
     fn carry_out(&self, job: JobId, work: Work, seen_at: Option<Position>, ctx: &mut Context<Self>) {
         let work = work_by_wall(work, self.clock.moment());
         let (database, matcher) = (self.database.clone(), ctx.address());
-        // Beside the actor's context, which asks each of its futures at every message. One for each search at most.
+        // Outside the actor's context, which polls each of its futures at every message. At most one for each search.
         actix::spawn(async move {
             let done = carry_out(database, job, work, seen_at).await;
             matcher.do_send(WorkDone { job, done });
@@ -350,7 +350,7 @@ impl Matcher {
         self.tell(Happened::Opened(searches.into_iter().map(|search| by_steady(search, now)).collect()), ctx);
     }
 
-    /// What another process has changed, what was announced to nobody, and which rides are due.
+    /// Finds changes by another process, lost announcements, and rides that are due.
     fn look_at_store(&mut self, ctx: &mut Context<Self>) {
         let Some(looked_at) = self.look.begin() else { return };
         let (now, since) = (self.clock.now(), looked_at - TRANSACTION_MAX);

@@ -1,4 +1,4 @@
-//! Makes durable what searches want, one piece of work at a time.
+//! Makes the decisions of searches durable, one piece of work at a time.
 
 use crate::domain::candidate::Look;
 use crate::domain::ids::JobId;
@@ -33,7 +33,7 @@ pub async fn carry_out(database: Database, job: JobId, work: Work, seen_at: Opti
     }
 }
 
-/// A claim of which nothing is known is lost, too: should the driver have the ride, the next claim finds that out.
+/// A claim with an unknown outcome also counts as lost: if the driver has the ride, the next claim finds that out.
 fn lost_or(other: Done, work: &Work) -> Done {
     match work {
         Work::Claim(driver) => Done::ClaimLost(*driver),

@@ -1,4 +1,4 @@
-//! What others hold of the matcher: receipts cost it no message each.
+//! The matcher's handle, which other actors hold: a receipt does not cost the matcher a message.
 
 use crate::actors::matcher::actor::{Changed, Explain, Known, Matcher, News, Seen};
 use crate::actors::matcher::receipts::Receipts;
@@ -23,7 +23,7 @@ pub struct Nearest {
     pub vehicle_type: Option<String>,
 }
 
-/// The drivers to whom an order would be given, first to last, and those who would be passed over. Answered from memory.
+/// The drivers who would be given an order, first to last, and those who would be passed over. Answered from memory.
 #[derive(Message)]
 #[rtype(result = "Vec<Considered>")]
 pub struct Choose {
@@ -63,7 +63,7 @@ impl MatcherHandle {
         self.receipts.awaits(account, event, job, self.clock.moment().steady_until(until));
     }
 
-    /// Something was committed of searches. What is committed is bounded by the database's queue, so the mailbox is, too.
+    /// Searches were changed by a commit. The database's queue bounds the commits, and thereby the mailbox.
     pub fn searches(&self, news: Vec<SearchNews>) {
         self.matcher.do_send(News(news));
     }
@@ -78,12 +78,12 @@ impl MatcherHandle {
         self.matcher.send(search).await
     }
 
-    /// The drivers to whom an order would be given.
+    /// The drivers who would be given an order.
     pub async fn choose(&self, choose: Choose) -> Result<Vec<Considered>, MailboxError> {
         self.matcher.send(choose).await
     }
 
-    /// What is known of one driver.
+    /// Everything known about one driver.
     pub async fn explain(&self, driver: DriverId) -> Result<Known, MailboxError> {
         self.matcher.send(Explain(driver)).await
     }

@@ -1,5 +1,5 @@
-//! The matcher's actor: what changed in the store, time, and the carrying out. What it decides by is `matching`, which is
-//! pure.
+//! The matcher's actor: changes in the store, time, and the carrying out. Its decisions are made by `matching`, which
+//! is pure.
 //!
 //! | file | owns |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! What the store has of drivers and searches, read as the fleet and the searches in memory have it.
+//! Reads drivers and searches from the store in the form that the fleet and the searches in memory use.
 
 use crate::clock::Moment;
 use crate::domain::candidate::PassedOver;

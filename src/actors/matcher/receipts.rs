@@ -1,5 +1,5 @@
-//! Offers of which a device's confirmation is awaited. Sessions ask for each event that a driver's device has confirmed, and
-//! nearly always nothing is awaited: then it costs one load.
+//! Offers that wait for a device's confirmation. Sessions ask here for each event that a driver's device has confirmed;
+//! nearly always no offer waits, and the question costs one load.
 
 use crate::domain::ids::{AccountId, EventId, JobId};
 use chrono::{DateTime, Utc};
@@ -39,7 +39,7 @@ impl Receipts {
         taken.map(|taken| taken.job)
     }
 
-    /// Lets go of what nobody asks for any more.
+    /// Drops offers that nobody asks for any longer.
     pub fn let_go(&self, now: DateTime<Utc>) {
         if self.count.load(Ordering::Acquire) == 0 {
             return;

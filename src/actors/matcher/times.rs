@@ -1,5 +1,5 @@
-//! Searches run by the steady clock, and their rows are by the time of day: here the two are translated. So a search and its
-//! offers last as long as they were meant to, whatever the clock is set to while they are open. Pure.
+//! Translates between the steady clock, by which searches run, and the time of day in their rows. So a search and its
+//! offers last as long as intended, whatever the clock is set to while they are open. Pure.
 
 use crate::clock::Moment;
 use crate::domain::candidate::Look;
@@ -7,8 +7,8 @@ use crate::domain::open_search::OpenSearch;
 use crate::matching::work::Work;
 use chrono::{DateTime, Utc};
 
-/// A search as rows have it, by the steady clock. What began later than now began before the clock was set, and nobody knows when:
-/// it is given all its time from now on, and is over then.
+/// A search from its row, by the steady clock. One that began later than now began before the clock was set, at an
+/// unknown time: it gets its whole time again from now.
 pub fn by_steady(mut search: OpenSearch, now: Moment) -> OpenSearch {
     let began = |wall: DateTime<Utc>| match now.distrusts(wall) {
         true => now.steady,

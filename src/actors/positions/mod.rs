@@ -1,5 +1,5 @@
-//! The one door through which a position reaches the index, the rooms and the recorder, whichever way it came. Here alone
-//! it is judged (by `matching::plausible`), so that nobody is shown what searches do not believe.
+//! The one door through which every position, from sockets and REST, reaches the index, the rooms and the recorder. It
+//! is judged only here (by `matching::plausible`), so that nobody is shown a position that searches do not believe.
 //!
 //! | file | owns |
 //! | --- | --- |
@@ -22,7 +22,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use tracks::Judged;
 
-/// What sessions and REST hold. Clones are the same door.
+/// The handle that sessions and REST hold. Clones are the same door.
 #[derive(Clone)]
 pub struct Positions {
     tracks: Arc<Tracks>,

@@ -1,15 +1,14 @@
-//! What is known of a phone's clock, and so how old a position was when it came. Phones are hours slow, or write local time
-//! as if it was UTC; and a phone that was without a network sends what it measured meanwhile. Both look the same in one
-//! position. Pure: the times come with each question.
+//! Estimates a phone's clock error, and so how old a position was when it arrived. Phones are hours slow, or write
+//! local time as if it were UTC, and a phone that was without a network sends what it measured meanwhile. Both look the
+//! same in a single position. Pure: the times come with each question.
 //!
-//! A position takes as long as it takes and its phone's clock is off by what it is off: the *lag* is the two together. The
-//! smallest lag is the clock's, as far as anybody can know, and whatever is above it is age. A clock that may be right is
-//! taken for right: within a minute nobody is too old to be matched. Where an old queue comes first from a phone of which
-//! nothing is known yet, its positions are younger than they are until the first live one, each of them no older than the
-//! one before.
+//! The *lag* of a position is its time on the way plus its phone's clock error. The smallest lag is the best estimate
+//! of the clock error, and any excess over it is age. A clock that may be right is taken to be right: within a minute
+//! nobody is too old to be matched. If the first positions from an unknown phone are an old queue, they count as too
+//! young until the first live one, each of them no older than the one before.
 //!
-//! A clock that is set back while we know it makes all that comes late from then on. Such positions keep pace with the time
-//! in which they come; what was queued comes faster than it was measured. Two that keep pace are believed.
+//! A clock that is set back while we know it makes all later positions look late. Such positions keep pace with the
+//! time of their arrival, while queued ones arrive faster than they were measured. Two that keep pace are believed.
 
 /// Positions that come closer than this say nothing about the pace.
 const PACE_MIN_MS: i64 = 1_000;
@@ -54,7 +53,8 @@ impl PhoneClock {
         }
     }
 
-    /// What comes without a time of its own tells nothing of a clock that is known, and of one that is not that it may be right.
+    /// A position without a time of its own says nothing about a known clock; an unknown clock is then assumed to be
+    /// right.
     pub fn assume(&mut self, right_ms: i64) {
         self.smallest_ms.get_or_insert(right_ms);
     }
@@ -145,7 +145,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the clock is off by and however long the ways are: nothing counts as older than it can be.
+        /// Whatever the clock's error and the time on the way, no position counts as older than it can be.
         #[test]
         fn ages_are_what_the_ways_can_make_of_them(
             ways in prop::collection::vec((0i64..5_000, 0i64..60_000), 1..60),

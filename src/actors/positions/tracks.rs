@@ -1,8 +1,8 @@
-//! What is known of every driver's device, and what becomes of each position: how old it is, whether it is believed, and
-//! whether it may have been sent before. Every thread that hears of positions asks here, under one short lock for a
-//! sixteenth of the drivers; the matcher fetches a few times a second what is new.
+//! What is known about every driver's device, and the judgement of each position: how old it is, whether it is
+//! believed, and whether it may have been sent before. Every thread that receives positions asks here, under one short
+//! lock for a sixteenth of the drivers; the matcher fetches new positions a few times a second.
 //!
-//! All times in here are steady ones, which are never set, so a clock that steps moves nobody.
+//! All times here are steady ones, which are never set, so a clock that steps moves nobody.
 
 use crate::actors::positions::phone_clock::PhoneClock;
 use crate::clock::Moment;
@@ -23,7 +23,7 @@ const AHEAD_MAX: TimeDelta = TimeDelta::seconds(60);
 /// Positions of one second that are told apart without a look into the store: drivers' apps tell five in a second at most.
 const PLACES: usize = 6;
 
-/// What has become of a position.
+/// The judgement of a position.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {
     pub verdict: Verdict,
@@ -44,7 +44,7 @@ struct Track {
     newest: Newest,
     /// The last of those without a time of their own: no two are of the same moment.
     untimed_ms: i64,
-    /// What the matcher has not fetched.
+    /// The newest position that the matcher has not fetched.
     seen: Option<DatedFix>,
     is_news: bool,
 }
@@ -68,7 +68,7 @@ struct Shard {
 pub struct Tracks {
     shards: [Mutex<Shard>; SHARDS],
     limits: Limits,
-    /// Whatever was measured later was not stored by the server that ran before.
+    /// A position measured later than this was not stored by the server that ran before.
     new_since_ms: i64,
 }
 
@@ -112,7 +112,7 @@ impl Tracks {
         track.judge(fix, now, &self.limits, self.new_since_ms)
     }
 
-    /// What is new since the last time, by driver: not by which thread was the first.
+    /// The news since the last call, ordered by driver, not by which thread came first.
     pub fn take_news(&self) -> Vec<(DriverId, News)> {
         let mut all = Vec::new();
         for shard in &self.shards {
@@ -128,7 +128,7 @@ impl Tracks {
         all
     }
 
-    /// An operator has said where the driver is. Where the device has seen itself before is nothing to measure by any more.
+    /// An operator has set the driver's position. The device's earlier positions are no longer a basis for judging.
     pub fn begin_anew(&self, driver: DriverId) {
         if let Some(track) = self.shard(driver).tracks.get_mut(&driver) {
             (track.trail, track.doubt, track.seen) = (Trail::default(), None, None);
@@ -201,7 +201,7 @@ impl Track {
         let verdict = self.trail.judge(dated, limits);
         match self.trail.believed() {
             _ if verdict.enters() => (self.seen, self.doubt) = (Some(dated), None),
-            // What merely arrives late says nothing of the newest.
+            // A late arrival says nothing about the newest position.
             Some(believed) if dated.at_ms < believed.at_ms => {}
             _ => self.doubt = Some(verdict),
         }

@@ -1,5 +1,5 @@
-//! What becomes of positions: of phones whose clocks are right, slow, fast or set, live, queued and sent again, while our own
-//! clock steps.
+//! How positions are judged: live, queued and repeated ones, from phones whose clocks are right, slow, fast or set,
+//! while our own clock steps.
 
 use super::*;
 use crate::clock::{Clock, Manual};
@@ -46,7 +46,7 @@ impl World {
 
     /// A position that was measured so many seconds ago, as the phone writes it.
     fn measured(&self, latitude: f64, secs_ago: i64) -> Fix {
-        // What the phone's clock shows has nothing to do with ours being set.
+        // Setting our clock does not affect the judgement of the phone's.
         fix(latitude, self.clock.steady() - secs(secs_ago) - WAY + self.off)
     }
 
@@ -164,7 +164,7 @@ fn a_doubt_lasts_until_a_position_is_believed() {
     world.clock.advance(secs(10));
     world.tell(&Fix { measured_at: world.clock.now(), ..vague });
     assert_eq!(world.doubt(), inaccurate);
-    // What comes late does not mend it, nor would it be one.
+    // A late position does not correct it, and would not count as one.
     world.tell(&world.measured(HERE, 12));
     assert_eq!(world.doubt(), inaccurate);
     world.tell_live(HERE);

@@ -1,4 +1,4 @@
-//! The push actor: its loops, and the handle by which others reach them.
+//! The push actor: its loops, and the handle through which others reach them.
 
 use crate::actors::foundation::Foundation;
 use crate::actors::push::lane::{self, Lane};
@@ -14,8 +14,8 @@ use crate::domain::push::PushService;
 use crate::operations;
 use crate::operations::audit::{self, Call};
 use crate::operations::push::{
-    Decided, Direct, DirectRow, Receipted, Verdict, decide, next_decision, next_receipt_due, queue_direct,
-    receipts_due, release, release_ahead, release_all, settle, settle_receipts,
+    Decided, Direct, DirectRow, Receipted, Verdict, decide, move_back, next_decision, next_receipt_due,
+    queue_direct, receipts_due, release, release_all, settle, settle_receipts,
 };
 use crate::providers::{Notification, Provider, Receipt, Receipts, fits};
 use crate::store::{Chain, ReceiptDue, StoreError, Tx};
@@ -39,7 +39,7 @@ const RECEIPT_LEASE: TimeDelta = TimeDelta::seconds(120);
 const PANIC_PAUSE: Duration = Duration::from_secs(1);
 const DRAIN_POLL: Duration = Duration::from_millis(10);
 
-/// What others hold of push.
+/// The handle of push that others hold.
 #[derive(Clone)]
 pub struct PushHandle {
     shared: Arc<Shared>,
@@ -105,7 +105,8 @@ fn keep<F: Future<Output = ()> + 'static>(
     });
 }
 
-/// What a server that is gone had under way is due again. Nobody else works on this database: the server's lock says so.
+/// Makes the notifications due again that an earlier server had in flight. Nobody else works on this database: the
+/// server's lock guarantees it.
 async fn take_over(shared: &Shared) {
     loop {
         match shared.database.write(release_all).await {
@@ -131,17 +132,19 @@ async fn take_over(shared: &Shared) {
 
 /// The one-channel rule: each event that is due and that no device confirmed is queued.
 async fn decisions(shared: Arc<Shared>) {
-    let (mut is_set_back, mut last) = (false, shared.clock.moment());
+    let (mut set_back, mut last) = (None, shared.clock.moment());
     while !shared.is_stopping() {
         let is_time = shared.deciding.wait(&shared.clock, LOOK).await;
         if shared.is_stopping() {
             return;
         }
         let now = shared.clock.moment();
-        is_set_back |= now.was_set_back_since(last);
+        if let Some(by) = now.set_back_since(last) {
+            set_back = Some(SetBack { by: set_back.map_or(by, |open: SetBack| open.by + by), after: 0 });
+        }
         last = now;
-        if is_set_back {
-            is_set_back = !release_what_is_ahead(&shared).await;
+        if let Some(open) = set_back {
+            set_back = move_back_with_the_clock(&shared, open).await;
         }
         let outcome = if is_time { decide_some(&shared).await } else { look(&shared).await };
         match outcome {
@@ -158,18 +161,29 @@ async fn decisions(shared: Arc<Shared>) {
     }
 }
 
-/// Whether it could be done.
-async fn release_what_is_ahead(shared: &Shared) -> bool {
-    let released: Result<usize, StoreError> = shared.database.write(release_ahead).await;
-    match &released {
-        Ok(0) => {}
-        Ok(rows) => {
-            log::warn!("the clock was set back; waiting notifications are due now count={rows}");
-            shared.wake_lanes();
+/// The clock was set back, and notifications up to this id wait as long as they were meant to.
+#[derive(Clone, Copy)]
+struct SetBack {
+    by: TimeDelta,
+    after: i64,
+}
+
+/// Returns the part that is still to be done if the database could not be asked.
+async fn move_back_with_the_clock(shared: &Shared, SetBack { by, mut after }: SetBack) -> Option<SetBack> {
+    log::warn!("the clock was set back; what waits is moved with it secs={}", by.num_seconds());
+    loop {
+        let moved: Result<_, StoreError> = shared.database.write(move |tx| move_back(tx, by, after)).await;
+        match moved {
+            Ok(Some(last)) => after = last,
+            Ok(None) => break,
+            Err(error) => {
+                log::warn!("what waits was not moved with the clock: {}", Chain(&error));
+                return Some(SetBack { by, after });
+            }
         }
-        Err(error) => log::warn!("can't check notifications for a clock that was set back: {}", Chain(error)),
     }
-    released.is_ok()
+    shared.wake_lanes();
+    None
 }
 
 /// Only says when something is due.
@@ -331,8 +345,9 @@ impl PushHandle {
         })
     }
 
-    /// Sends a customer what an operator wrote, by every token, and waits at most `patience` for the outcomes. What is not
-    /// decided by then goes on and reads pending. `call` is recorded with what is queued.
+    /// Sends an operator's text to a customer, by every token, and waits at most `patience` for the outcomes. A
+    /// notification that is undecided by then continues and is reported as pending. `call` is recorded with the queued
+    /// rows.
     pub async fn send(
         &self,
         customer: CustomerId,
@@ -377,7 +392,8 @@ impl PushHandle {
         }
     }
 
-    /// For the server's end: begins nothing more, lets what is under way end until `deadline`, and gives back the rest.
+    /// For the server's end: begins nothing more, lets notifications in flight end until `deadline`, and releases the
+    /// rest.
     pub async fn drain(&self, deadline: Instant) {
         let shared = &self.shared;
         shared.stop();

@@ -1,5 +1,5 @@
-//! A loop's alarm clock: set from any thread for a time, and gone off once at that time. Setting it costs a short lock and
-//! no message, so nothing queues however often it is set.
+//! A loop's alarm clock: any thread sets it, and it goes off once at the set time. Setting it costs a short lock and no
+//! message, so nothing queues however often it is set.
 
 use crate::clock::SharedClock;
 use chrono::{DateTime, Utc};

@@ -1,5 +1,5 @@
-//! When a push service is left alone: after several failures in a row nothing goes to it for a while, then one message
-//! tries. Beside it, whether a service is to be believed when it calls tokens dead. Both are pure.
+//! Decides when a push service is left alone: after several failures in a row nothing is sent to it for a while, then
+//! one message tries. Also decides whether a service is believed when it calls tokens dead. Both are pure.
 
 use crate::actors::push::verdict::MISCONFIGURED_PAUSE;
 use crate::providers::{Answer, Scope};
@@ -18,7 +18,7 @@ const NAMED_PAUSE_MAX: Duration = Duration::from_secs(300);
 
 /// Answers that are looked back on …
 const REMEMBERED: usize = 100;
-/// … of which so many are needed before a service is doubted.
+/// … and this many are needed before a service is doubted.
 const DOUBT_AFTER: usize = 20;
 
 /// How much may be sent.
@@ -61,7 +61,7 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// What may be sent now. Whoever is allowed one has to report what it came to.
+    /// How much may be sent now. A caller who is allowed one message has to report its outcome.
     pub fn allowance(&mut self, now: Instant) -> Allowance {
         match self.state {
             State::Flowing { .. } => Allowance::All,
@@ -117,7 +117,7 @@ impl Breaker {
     fn failed(&mut self, after: Option<Duration>, now: Instant) {
         let named = after.map(|after| after.min(NAMED_PAUSE_MAX));
         match self.state {
-            // Others that were under way when it was noticed say nothing new.
+            // Other messages that were in flight at that moment give no new information.
             State::Paused { .. } => {}
             State::Trying { pause } => {
                 self.pause(named.unwrap_or_default().max((pause * 2).min(PAUSE_MAX)), now);
@@ -175,8 +175,8 @@ impl Outage {
     }
 }
 
-/// What a service said of tokens lately. One that calls most of them dead is more likely to be asked the wrong way (the
-/// sandbox's tokens at the real service, another project's key) than to be right.
+/// A service's recent verdicts on tokens. A service that calls most of them dead is more likely called wrongly (the
+/// sandbox's tokens at the real service, another project's key) than right.
 #[derive(Debug, Default)]
 pub struct Credibility {
     dead: VecDeque<bool>,
@@ -227,7 +227,7 @@ mod tests {
             breaker.heard(&down(None), now);
         }
         assert_eq!(breaker.allowance(now), Allowance::NothingUntil(now + SECOND));
-        // Those under way meanwhile do not lengthen it.
+        // Failures of messages in flight meanwhile do not lengthen it.
         breaker.heard(&down(None), now);
         assert_eq!(breaker.allowance(now + SECOND), Allowance::One);
         breaker.heard(&down(None), now + SECOND);

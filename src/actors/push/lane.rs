@@ -24,8 +24,8 @@ use uuid::Uuid;
 
 /// Rows claimed in one transaction.
 const CLAIM_ROWS_MAX: usize = 250;
-/// How much longer than any call an attempt keeps its row from others. A server that starts frees what its predecessor had
-/// under way, so this matters only where an attempt got lost in a running one.
+/// How much longer than any call an attempt keeps its row from others. A starting server frees the rows that its
+/// predecessor had in flight, so this matters only if an attempt was lost in a running one.
 const LEASE_MARGIN: Duration = Duration::from_secs(60);
 /// The queue is looked at so often even though nobody says that something is in it: another program may have written.
 const LOOK: Duration = Duration::from_secs(5);
@@ -35,7 +35,7 @@ const DATABASE_PAUSE: TimeDelta = TimeDelta::milliseconds(500);
 pub struct Lane {
     provider: Arc<dyn Provider>,
     pub alarm: Alarm,
-    /// One for each row that is under way.
+    /// One for each row in flight.
     places: Arc<Semaphore>,
     places_max: usize,
     state: Mutex<LaneState>,

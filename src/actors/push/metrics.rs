@@ -1,4 +1,4 @@
-//! What is counted of each push service.
+//! The counters of each push service.
 
 use crate::domain::push::PushService;
 use crate::providers::Answer;

@@ -1,8 +1,8 @@
-//! Push: customers who are not there hear of it all the same, once. The actor's loops decide which events are pushed, send
-//! what the queue has through each service, write what came of it, and ask for receipts. What decides is pure and stands
-//! apart (`verdict`, `breaker`); what must not be forgotten is a row.
+//! Push reaches customers who are not connected, once. The actor's loops decide which events are pushed, send the
+//! queue's notifications through each service, write the outcomes, and ask for receipts. The deciding code is pure and
+//! separate (`verdict`, `breaker`); everything that must not be forgotten is a row.
 //!
-//! Invariants: nothing is sent that is not in the queue first; nothing is claimed before confirmations under way are
+//! Invariants: nothing is sent that is not in the queue first; nothing is claimed before pending confirmations are
 //! written; each service has a lane of its own, so that one that is down delays no other.
 
 mod actor;

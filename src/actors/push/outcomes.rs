@@ -1,5 +1,5 @@
-//! Who waits for what becomes of a notification: an operator who sent one by hand. The ids of what they sent differ in the
-//! last byte alone, so who waits is known before anything is queued, and no outcome is missed.
+//! Those who wait for a notification's outcome: operators who sent one by hand. The ids of one sending differ only in
+//! the last byte, so the waiting operator is known before anything is queued, and no outcome is missed.
 
 use crate::domain::notification::NotificationStatus;
 use parking_lot::Mutex;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use uuid::Uuid;
 
-/// What became of one.
+/// The outcome of one notification.
 pub type Outcome = (Uuid, NotificationStatus);
 
 #[derive(Clone, Default)]
@@ -43,7 +43,7 @@ impl Outcomes {
     /// A notification has an outcome.
     pub fn tell(&self, notification: Uuid, status: NotificationStatus) {
         if let Some(waiting) = self.waiting.lock().get(&group_of(notification)) {
-            // Who has stopped waiting is on the way out.
+            // A caller who has stopped waiting is about to remove itself.
             let _ = waiting.send((notification, status));
         }
     }

@@ -1,5 +1,6 @@
-//! Who is to hear of notifications: devices and preferences of the customers that were asked for lately. A customer whose
-//! devices or preferences change is forgotten right after the commit, so what is found is what was committed last.
+//! The recipients of notifications: a cache of the devices and preferences of customers who were needed recently. A
+//! customer whose devices or preferences change is forgotten right after the commit, so a hit is always the last
+//! committed state.
 
 use crate::domain::ids::CustomerId;
 use crate::operations::push::{Recipient, recipients};

@@ -1,4 +1,4 @@
-//! What the loops of the push actor share, and what others hold of it.
+//! The state that the loops of the push actor share, and the handle that others hold.
 
 use crate::actors::foundation::Foundation;
 use crate::actors::push::alarm::Alarm;
@@ -27,7 +27,7 @@ pub struct PushOptions {
     pub retrying: Retrying,
     /// When receipts of accepted notifications are asked for.
     pub receipt_after: TimeDelta,
-    /// Where clocks hang of which nobody says otherwise.
+    /// Time zone for customers who have not set one.
     pub zone: Tz,
     /// Development: what can't be sent is said in the log.
     pub log_unsent: bool,
@@ -53,8 +53,8 @@ pub struct Shared {
     stopping: AtomicBool,
 }
 
-/// What attempts came to, on its way to the database. Each keeps its place in the lane until it is written, which bounds
-/// how many there are.
+/// Outcomes of attempts on their way to the database. Each keeps its place in the lane until it is written, which
+/// bounds their number.
 #[derive(Default)]
 pub struct Settlements {
     queue: Mutex<Vec<Settling>>,

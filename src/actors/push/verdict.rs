@@ -1,5 +1,5 @@
-//! What becomes of a notification: before an attempt (is it wanted, is it timely, is there a way), and for what a push
-//! service answered. Pure: everything that decides is handed in.
+//! Decides the fate of a notification: before an attempt (is it wanted, is it timely, is there a token), and after a
+//! push service's answer. Pure: all facts are handed in.
 
 use crate::domain::device::DeviceId;
 use crate::domain::notification::NotificationStatus;
@@ -11,7 +11,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use std::time::Duration;
 
-/// A service that is not well for so long after the first attempt will not carry this notification any more.
+/// How long after the first attempt a notification is retried: a service that is still failing then gets no further
+/// attempt.
 const RETRIED_FOR: TimeDelta = TimeDelta::minutes(60);
 /// How soon it is looked whether an operator has mended what was misconfigured.
 pub const MISCONFIGURED_PAUSE: Duration = Duration::from_secs(60);
@@ -39,14 +40,14 @@ impl Retrying {
     }
 }
 
-/// What is done with a notification that is due.
+/// The decision on a notification that is due.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Admission {
     Send(PushToken),
     Not(Instead),
 }
 
-/// What is done where it is not sent.
+/// The action if it is not sent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Instead {
     /// Quiet hours: not before then.
@@ -70,7 +71,7 @@ pub fn admit(
     let end = |reason: &str| ended(NotificationStatus::NotSent, reason.to_owned());
     let Some(recipient) = recipient else { return end("the customer is gone") };
     if row.deadline <= now.naive_utc() {
-        // What was tried and is given up has failed, and says why.
+        // A notification that was tried and is given up has failed, and says why.
         return match row.attempts {
             ..=1 => end("not timely any more"),
             _ => ended(NotificationStatus::Failed, given_up(row.reason.as_deref())),
@@ -130,7 +131,7 @@ pub fn without_sending(row: &NotificationRow, service: PushService, instead: Ins
     Verdict { settled, event: row.event(), dead: None }
 }
 
-/// An attempt under way.
+/// An attempt in flight.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
     pub row: &'a NotificationRow,
@@ -138,7 +139,7 @@ pub struct Attempt<'a> {
     pub began_at: DateTime<Utc>,
 }
 
-/// What else decides about an answer.
+/// The other facts that decide about an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances {
     pub now: DateTime<Utc>,
@@ -151,7 +152,7 @@ pub struct Circumstances {
     pub chance: f64,
 }
 
-/// What becomes of a notification for this answer.
+/// The fate of a notification after this answer.
 pub fn verdict(attempt: Attempt<'_>, answer: &Answer, around: Circumstances) -> Verdict {
     let Attempt { row, service, began_at } = attempt;
     let mut settled = open(row, service);
@@ -184,7 +185,7 @@ pub fn verdict(attempt: Attempt<'_>, answer: &Answer, around: Circumstances) -> 
         }
         Answer::Misconfigured { reason, scope } => {
             let reason = misconfigured(reason);
-            // Whoever sent it by hand waits for an answer, and an event may wait for an operator.
+            // The sender of a notification by hand waits for an answer, while an event may wait for an operator.
             match row.event().is_some() && *scope == Scope::Service {
                 true => again(&mut settled, row, around.now, MISCONFIGURED_PAUSE, reason),
                 false => (settled.status, settled.reason) = (NotificationStatus::Failed, Some(reason)),
@@ -231,7 +232,7 @@ fn again(settled: &mut Settled, row: &NotificationRow, now: DateTime<Utc>, pause
     (settled.due_at, settled.reason) = (Some(due_at), Some(reason));
 }
 
-/// What a receipt says of an accepted notification; `None` is one that could not be fetched.
+/// A receipt's verdict on an accepted notification; `None` is a receipt that could not be fetched.
 pub fn receipted(due: &ReceiptDue, receipt: &Receipt, now: DateTime<Utc>, believes: bool) -> Receipted {
     let again = (now + RECEIPT_AGAIN).naive_utc();
     let is_kept = again < due.sent_at + RECEIPTS_KEPT_FOR;

@@ -1,4 +1,4 @@
-//! What becomes of notifications before an attempt and for what services answer, with properties over all answers.
+//! Verdicts on notifications before an attempt and after services' answers, with properties over all answers.
 
 use super::*;
 use crate::domain::device::{Device, Platform};
@@ -222,7 +222,8 @@ fn any_answer() -> impl Strategy<Value = Answer> {
 }
 
 proptest! {
-    /// Whatever is answered: it ends, or it is due again, later than now and before its deadline, and never both.
+    /// After any answer a notification ends, or it is due again, later than now and before its deadline, and never
+    /// both.
     #[test]
     fn a_notification_ends_or_comes_again_in_time(
         answer in any_answer(),
@@ -257,7 +258,7 @@ proptest! {
         prop_assert_eq!(verdict.event.is_some(), is_event);
     }
 
-    /// What a service names is a floor, and chance never makes a pause longer than the bound of the attempt.
+    /// A time that a service names is a floor, and chance never makes a pause longer than the attempt's bound.
     #[test]
     fn a_pause_is_within_its_bounds(attempts in 1i64..100, chance in 0.0f64..1.0, after_secs in 0u64..3000) {
         let retrying = around(0.0).retrying;

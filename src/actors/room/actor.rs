@@ -1,8 +1,8 @@
-//! One room: reads who drives the ride, and tells its followers where the driver is, and admins what happens.
+//! One room: reads the ride's driver from the store, tells its followers where the driver is, and admins what happens.
 //!
-//! Who drives is the store's to say. What was committed only makes the room read again, with nobody driving meanwhile: a
-//! driver who gave the ride back is no longer seen from the moment it is announced, and announcements that come out of
-//! turn or not at all can't leave a wrong one behind.
+//! Only the store says who drives. A commit merely makes the room read again, and it has no driver meanwhile: a driver
+//! who gave the ride back is no longer shown from the moment of the announcement, and announcements that are lost or
+//! out of order can't leave a wrong driver behind.
 
 use super::registry::{Follower, Handle, Member, Seen};
 use super::whereabouts::{HeardFix, Look, Moved, RideDriver, Whereabouts};
@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 /// When a reading that failed is tried again.
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// What rooms work with.
+/// The services and settings that rooms use.
 pub(super) struct RoomContext {
     pub rooms: Handle,
     pub database: Database,
@@ -35,7 +35,7 @@ pub(super) struct RoomContext {
     pub metrics: Arc<Metrics>,
 }
 
-/// What the room has read of its ride.
+/// The room's knowledge of its ride, from the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Knowledge {
     /// Nothing yet, or something happened since.
@@ -57,7 +57,7 @@ pub struct Room {
     ride: RideId,
     // state
     members: Vec<(u64, Member)>,
-    /// Who entered and waits to be told what they find.
+    /// Followers who entered and wait for the room's state.
     entering: Vec<Enter>,
     knowledge: Knowledge,
     reading: Reading,
@@ -283,7 +283,7 @@ impl Room {
         self.send_away(|driver, theirs| theirs == account && bound != Some(driver));
     }
 
-    /// Drivers who have nothing to do with the ride any more do not see it any more.
+    /// Drivers who no longer have a part in the ride no longer see it.
     fn send_away(&mut self, is_to_go: impl Fn(DriverId, AccountId) -> bool) {
         let is_to_go = |member: &Member| match member.follower {
             Follower::Driver(driver, account) => is_to_go(driver, account),
@@ -320,7 +320,7 @@ impl Room {
             }
             Knowledge::Outdated => Seen::default(),
         };
-        // Whoever does not wait for it any more leaves at once.
+        // A follower who no longer waits for it leaves at once.
         let _ = enter.answer.send(seen);
         self.members.push((enter.id, enter.member));
     }

@@ -1,4 +1,4 @@
-//! Rooms: the live side of a job. Who follows a ride, and where its driver is now.
+//! Rooms: the live side of a job. A room knows who follows a ride, and where its driver is now.
 //!
 //! A room begins with its first follower and ends when nobody is left; it holds nothing that a restart would miss, since
 //! followers rejoin by reconnecting and everything else is read from the store.

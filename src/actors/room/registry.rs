@@ -1,12 +1,14 @@
-//! Every room by its job, who is in it, and every driver's newest position: what sessions and REST hold. Rooms are begun
-//! and ended here, under one short lock, so that nobody enters a room that is just being left by its last follower.
+//! The registry of rooms, which sessions and REST hold: every room by its job, its followers, and every driver's newest
+//! position. Rooms are started and ended here, under one short lock, so that nobody enters a room whose last follower
+//! is just leaving.
 //!
-//! A position costs a look into two maps; only where its driver's ride is followed does it wake a room, and at most one
-//! wake-up waits in a room's mailbox however fast a driver sends. A follower leaves by job *and* membership, so that a late
+//! A position costs two map look-ups. It wakes a room only if its driver's ride is followed, and at most one wake-up
+//! waits in a room's mailbox however fast a driver sends. A follower leaves by job *and* membership, so that a late
 //! goodbye can't remove one who came back.
 //!
-//! Mailboxes here have no bound of their own (`do_send`). What bounds them: each session waits for the answer to an entry
-//! and leaves what it entered, committed events are bounded by the database's queue, and wake-ups are one.
+//! Mailboxes here have no bound of their own (`do_send`). They are bounded all the same: each session waits for the
+//! answer to an entry and leaves what it entered, committed events are bounded by the database's queue, and there is at
+//! most one wake-up.
 
 use super::actor::{Declined, End, Enter, Happened, Learn, Leave, Room, RoomContext, Wake};
 use super::whereabouts::HeardFix;
@@ -37,7 +39,7 @@ const TOLD_MIN: usize = 1024;
 pub struct RoomOptions {
     /// Followers of one room; one more is refused.
     pub members_max: usize,
-    /// How long no position may come of a ride under way before its followers are told.
+    /// How long a ride in progress may be without a position before its followers are told.
     pub stale_after: TimeDelta,
 }
 
@@ -68,7 +70,7 @@ struct Open {
 struct Door {
     room: Addr<Room>,
     memberships: Vec<u64>,
-    /// Who takes part, as far as the room has read it.
+    /// The participants, as far as the room has read them.
     accounts: Vec<AccountId>,
     /// A wake-up is on its way.
     is_woken: bool,
@@ -78,7 +80,7 @@ struct Door {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follower {
     Passenger,
-    /// Its driver, or one to whom it is offered.
+    /// Its driver, or a driver who is offered it.
     Driver(DriverId, AccountId),
     /// Gets the ride's events here, since no account of theirs does.
     Admin,
@@ -95,7 +97,7 @@ pub struct Member {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// What somebody finds who enters a room.
+/// The state that a follower finds on entering a room.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Seen {
     /// The driver's UUID and where they are.
@@ -203,7 +205,7 @@ impl Rooms {
         for event in &committed.events {
             let Some(job) = event.job else { continue };
             let is_copy = |other: &&Event| other.job == event.job && other.body == event.body;
-            // Whose offer it was makes the difference.
+            // The offer's driver makes the difference.
             let is_personal = matches!(event.body, EventBody::RideUnavailable { .. });
             if heard.iter().any(is_copy) && !is_personal {
                 continue;
@@ -229,7 +231,7 @@ impl Rooms {
     }
 }
 
-/// What a room holds of them all: it keeps none of it alive.
+/// A room's reference to all rooms: it keeps none of them alive.
 #[derive(Clone)]
 pub(super) struct Handle(Weak<Inner>);
 

@@ -41,14 +41,14 @@ impl HeardFix {
     }
 }
 
-/// Who drives, as the room names them.
+/// The ride's driver, as the room names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RideDriver {
     pub id: DriverId,
     pub public_id: Uuid,
 }
 
-/// What a position changes.
+/// The change that a position makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
     /// It is not news.
@@ -58,7 +58,7 @@ pub enum Moved {
     OnAgain,
 }
 
-/// What a look at the clock shows.
+/// The result of a look at the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     /// Nobody drives, or the silence was told already.
@@ -109,7 +109,7 @@ impl Whereabouts {
         true
     }
 
-    /// Nobody drives: not yet, or not any more.
+    /// The ride has no driver: not yet, or no longer.
     pub fn driven_by_nobody(&mut self) {
         self.driven = None;
     }
@@ -178,7 +178,7 @@ impl Driven {
         self.measured().map_or(self.since, |told| told.heard_at.max(self.since))
     }
 
-    /// Of what they told last; of the silence where they never told anything.
+    /// The age of the driver's last position, or of the silence if they never sent one.
     fn age_secs(&self, now: DateTime<Utc>) -> u64 {
         age_secs(self.measured().map_or(self.since, |told| told.at), now)
     }

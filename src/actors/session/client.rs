@@ -1,5 +1,5 @@
-//! What is said on a client's socket: commands in, events out. One kind of conversation for all contracts; what differs by
-//! contract is its [`Part`]. Everything it decides by itself is in `domain::delivery` and in the contract.
+//! The conversation on a client's socket: commands in, events out. It is the same for all contracts; each contract's
+//! differences are its [`Part`]. Its decisions are in `domain::delivery` and in the contract.
 //!
 //! | file | owns |
 //! | --- | --- |
@@ -58,7 +58,7 @@ use uuid::Uuid;
 /// A socket is told so often at most of what can't be read of its positions.
 const ADJUSTED_EVERY: Duration = Duration::from_secs(60);
 
-/// What all clients share.
+/// The services and settings that all clients share.
 pub struct ClientContext {
     pub database: Database,
     pub dispatcher: Addr<Dispatcher>,
@@ -73,7 +73,7 @@ pub struct ClientContext {
     pub offer_detail: OfferDetail,
     /// Whether the final fare is made of the way that was driven.
     pub fare_is_of_the_track: bool,
-    /// Of what is unconfirmed, at most so many of the newest are replayed …
+    /// At most this many of the newest unconfirmed events are replayed …
     pub replay_events_max: u32,
     /// … that are not older than this.
     pub replay_age_max: TimeDelta,
@@ -91,7 +91,7 @@ impl ClientContext {
         Sight { viewer, at: Some(self.clock.now()), detail: self.offer_detail }
     }
 
-    /// Where an account's events stand. Marks must have been flushed.
+    /// The state of an account's events. Marks must have been flushed.
     fn standing(
         &self,
         conn: &mut Conn<'_>,
@@ -118,11 +118,11 @@ impl ClientContext {
     }
 }
 
-/// Whose events a conversation delivers.
+/// The account whose events a conversation delivers.
 #[derive(Clone, Debug)]
 pub struct Recipient {
     pub account: AccountId,
-    /// What their token says; `None` for a guest, who has none.
+    /// The token's claims; `None` for a guest, who has no token.
     pub claims: Option<VerifiedClaims>,
 }
 
@@ -284,7 +284,7 @@ impl<P: Part> Client<P> {
         link.wait(self.part.owner(&self.context), |client, found, link| match found {
             Ok(Some(owner)) => client.bound(owner, Past::Kept, link),
             Ok(None) => {
-                // Whatever the app remembers is no longer there.
+                // The history that the app remembers is gone.
                 if let Some(last) = client.last_event_id.take() {
                     client.resume(last, link);
                 }
@@ -345,7 +345,8 @@ impl<P: Part> Client<P> {
         }
     }
 
-    /// A fresh token keeps the session open; one that is no good changes nothing. Who came without one has no use for it.
+    /// A fresh token keeps the session open; an invalid one changes nothing. A client that came without a token has no
+    /// use for one.
     fn authenticate(&mut self, token: String, link: &mut Link<'_, Self>) {
         let context = self.context.clone();
         let checking = async move {
@@ -400,12 +401,12 @@ impl<P: Part> Client<P> {
 
     fn send(&mut self, text: impl Into<ByteString>, link: &mut Link<'_, Self>) {
         match link.send_text(text.into()) {
-            // Whatever was not sent is unconfirmed, and comes again on the next connection.
+            // Events that were not sent are unconfirmed, and are replayed on the next connection.
             Sent::Queued | Sent::Shed | Sent::Overflowed | Sent::Gone => {}
         }
     }
 
-    /// What the client has missed can't be read now; it comes back and tries again.
+    /// The client's missed events can't be read now; it reconnects and tries again.
     fn give_up(&mut self, error: &operations::Error, link: &mut Link<'_, Self>) {
         log::warn!("session given up {self}: {}", Chain(error));
         link.close(CloseCode::GoingAway, "temporarily unavailable");

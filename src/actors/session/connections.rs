@@ -1,6 +1,6 @@
-//! Connections that carry no session: REST, and between two requests nothing. Load balancers, pools and phones keep theirs
-//! open for a minute, so they are many; the framework bounds neither their number by itself nor the time that the head of a
-//! second request may take. One task of the server looks at them once a second, from outside.
+//! Connections that carry no session: they serve REST requests and are idle in between. Load balancers, pools and
+//! phones keep theirs open for a minute, so there are many; the framework itself bounds neither their number nor the
+//! time that the head of a second request may take. One task of the server checks them once a second, from outside.
 //!
 //! The invariant: what is listed here is a connection that is open and was not upgraded. It enters when it is accepted and
 //! leaves when it ends, is upgraded or is closed from here, by id.
@@ -75,7 +75,7 @@ impl Drop for Place {
     }
 }
 
-/// While it lives, a request is under way on its connection.
+/// While it lives, its connection has a request in progress.
 pub struct InUse(Arc<Connection>);
 
 impl Drop for InUse {

@@ -1,7 +1,8 @@
-//! What is said on one socket, and what a conversation sees of its socket. The transport carries both out; a test gathers what
-//! would be said.
+//! The interface between a conversation and its socket: what the conversation reacts to, and what it can do. The
+//! transport carries it out; a test gathers what would be sent.
 //!
-//! Invariant: a conversation is spoken to in order, never concurrently, and never hears of a future that its end has dropped.
+//! Invariant: a conversation is called in order, never concurrently, and never hears of a future that was dropped at
+//! its end.
 
 use std::{future::Future, pin::Pin};
 
@@ -15,9 +16,9 @@ use super::{
 use crate::contracts::close_codes::CloseCode;
 use crate::store::Party;
 
-/// What is said on one socket; knows no socket. Called in order, never concurrently.
+/// The conversation on one socket, without knowledge of the socket. Called in order, never concurrently.
 pub trait Conversation: Sized + Unpin + 'static {
-    /// What other actors say to it, through [`SessionHandle::send`].
+    /// The messages of other actors, through [`SessionHandle::send`].
     type Message: Send + 'static;
 
     /// First of all.
@@ -32,13 +33,13 @@ pub trait Conversation: Sized + Unpin + 'static {
     fn closed(&mut self, ended: Ended);
 }
 
-/// What a conversation goes on with once a future of its has ended.
+/// The continuation of a conversation once one of its futures has ended.
 pub(super) type Then<C> = Box<dyn FnOnce(&mut C, &mut Link<'_, C>)>;
 
 /// A future, and what follows it.
 pub(super) type Work<C> = Pin<Box<dyn Future<Output = Then<C>>>>;
 
-/// What carries a conversation. See [`Link`] for what each of these means.
+/// The carrier of a conversation. See [`Link`] for the meaning of each method.
 pub(super) trait Carrier<C: Conversation> {
     fn send_text(&mut self, text: ByteString) -> Sent;
     fn ping(&mut self, payload: &[u8]);
@@ -67,7 +68,8 @@ impl<C: Conversation> Link<'_, C> {
         self.0.ping(payload);
     }
 
-    /// Closes after what has been sent. What other threads have queued is dropped. `reason` is cut at 123 bytes.
+    /// Closes after the messages already sent. Messages queued by other threads are dropped. `reason` is cut at 123
+    /// bytes.
     pub fn close(&mut self, code: CloseCode, reason: &str) {
         self.0.close(code, reason);
     }
@@ -85,7 +87,7 @@ impl<C: Conversation> Link<'_, C> {
         self.0.session_id()
     }
 
-    /// What the conversation asks of the database from now on is on behalf of this one.
+    /// From now on the conversation uses the database on behalf of this party.
     pub fn act_for(&mut self, party: Party) {
         *self.0.party() = Some(party);
     }
@@ -95,7 +97,8 @@ impl<C: Conversation> Link<'_, C> {
         self.0.is_open()
     }
 
-    /// Runs a future beside the session; other messages are handled meanwhile. It is dropped with the session.
+    /// Runs a future concurrently with the session, which handles other messages meanwhile. It is dropped with the
+    /// session.
     pub fn spawn<F, T>(&mut self, future: F, then: T)
     where
         F: Future + 'static,

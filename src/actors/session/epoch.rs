@@ -1,4 +1,4 @@
-//! The transport's own time, by which it tells how long ago something was.
+//! The transport's own time, which measures how long ago something happened.
 //!
 //! Invariant: monotonic, and not the time of day; it never leaves the transport.
 

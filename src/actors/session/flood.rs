@@ -1,19 +1,20 @@
-//! The pace at which a client is read from. Pure: the time comes with each question.
+//! The pace at which one client is read. Pure: the time comes with each question.
 
 use super::epoch::instant;
 use crate::rate_limit::{Rate, TokenBucket};
 use std::cell::Cell;
 
-/// Who is not held back for so long has paused.
+/// A client that is not held back for this long has paused.
 const PAUSE_MS: u64 = 1000;
 
-/// The time for a tenth of a second's tokens, at least one: a client that is held back is woken ten times a second, not for each.
+/// The time for a tenth of a second's tokens, at least one: a client that is held back is woken ten times a second, not
+/// for each.
 fn portion_ms(rate: Rate) -> u64 {
     let interval_ms = rate.interval().as_micros().div_ceil(1000) as u64;
     interval_ms.max(100)
 }
 
-/// What a counted message does to the pace of its client.
+/// The effect of a counted message on its client's pace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Paced {
     /// The next one may come at once.
@@ -75,7 +76,7 @@ impl Pace {
         None
     }
 
-    /// Nothing is held up any more.
+    /// Releases the client: nothing is held back any longer.
     pub fn let_go(&self) {
         self.free_at_ms.set(0);
     }

@@ -1,13 +1,13 @@
-//! Bytes to frames: a stream over the request's payload. What is wrong with a frame is seen from its header, before its
-//! payload is kept, so no client makes this buffer larger than one permitted frame and what the kernel gave with it.
+//! Bytes to frames: a stream over the request's payload. A faulty frame is recognised by its header, before its payload
+//! is kept, so no client makes this buffer larger than one permitted frame plus what the kernel delivered with it.
 //!
-//! (The ready-made stream of the web framework waits for a frame to be complete before it looks at its size, and gives the
-//! end of the connection and bad UTF-8 as the same error.)
+//! (The web framework's own stream waits for a complete frame before it checks the size, and reports the end of the
+//! connection and bad UTF-8 as the same error.)
 //!
-//! A client that sends too fast is not polled for a while: what it sends stays in the kernel's buffers, and then in its own.
+//! A client that sends too fast is not polled for a while: its data stays in the kernel's buffers, and then in its own.
 //!
-//! After a fault it goes on frame by frame without looking inside, only for the peer's Close: input must be read on, or
-//! the kernel answers what is unread with a reset, and a reset destroys our own Close frame on its way.
+//! After a fault the stream continues frame by frame without looking inside, only to find the peer's Close: input must
+//! still be read, or the kernel answers unread data with a reset, which destroys our own Close frame on its way.
 
 use std::{
     future::Future,
@@ -108,7 +108,7 @@ impl FrameBuffer {
     }
 }
 
-/// What the first bytes of a frame say.
+/// The content of a frame's first bytes.
 struct Header {
     last: bool,
     reserved: bool,

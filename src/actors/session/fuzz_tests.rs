@@ -1,4 +1,4 @@
-//! Any bytes on the wire: however they are cut on their way, the same frames and messages come of them, and no panic.
+//! Any bytes on the wire: however they are split on their way, they give the same frames and messages, and no panic.
 
 use super::frames::FrameBuffer;
 use super::handshake;
@@ -10,7 +10,7 @@ use actix_web::test::TestRequest;
 const FRAME_BYTES_MAX: usize = 600;
 const LIMITS: MessageLimits = MessageLimits { bytes_max: 700, fragments_max: 8 };
 
-/// What comes of bytes that arrive in pieces of this size.
+/// The result of bytes that arrive in pieces of this size.
 fn heard(bytes: &[u8], piece: usize) -> Vec<String> {
     let (mut buffer, mut messages) = (FrameBuffer::new(FRAME_BYTES_MAX), Reassembly::default());
     let mut heard = Vec::new();

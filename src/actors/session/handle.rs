@@ -1,9 +1,10 @@
 //! The side of a session that other threads hold: the registry and the rooms send through it, the reaper watches it.
-//! They know what may be said here ([`SessionHandle`]'s type), not the conversation that hears it.
+//! They know which messages a session accepts ([`SessionHandle`]'s type), not the conversation that receives them.
 //!
-//! Everything asked of a session waits here, under one short lock, and at most one wake-up waits in the actor's mailbox:
-//! mailboxes have no bound in bytes and can't be emptied from outside, and a slow consumer's memory must be free at once,
-//! although its actor is not polled. The invariant: nothing here keeps the actor, the conversation or the socket alive.
+//! All messages to a session wait here, under one short lock, and at most one wake-up waits in the actor's mailbox:
+//! mailboxes have no bound in bytes and can't be emptied from outside, and a slow consumer's memory must be free at
+//! once, although its actor is not polled. The invariant: nothing here keeps the actor, the conversation or the socket
+//! alive.
 
 use std::{
     fmt,
@@ -68,7 +69,7 @@ pub(super) enum KillReason {
     Asked,
 }
 
-/// What a session's actor should do next.
+/// The next task of a session's actor.
 pub(super) enum Task<M> {
     Message(M),
     Ping,
@@ -76,7 +77,7 @@ pub(super) enum Task<M> {
     Stop,
 }
 
-/// What time has to be compared with; milliseconds since the transport's epoch.
+/// The times that the reaper compares; milliseconds since the transport's epoch.
 #[derive(Debug)]
 pub(super) struct Vitals {
     /// The last frame of any kind.
@@ -97,7 +98,7 @@ struct Closing {
     said: bool,
 }
 
-/// What waits for the actor.
+/// Everything that waits for the actor.
 struct Desk<M> {
     outbox: Outbox<M>,
     /// Whether a wake-up is on its way or being served.
@@ -211,8 +212,8 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
         self.desk.lock().outbox.written();
     }
 
-    /// The actor closes by itself, now: what other threads queued is not sent any more.
-    /// False when a Close is already on its way.
+    /// The actor closes by itself, now: messages queued by other threads are no longer sent. False if a Close is
+    /// already on its way.
     pub fn close_now(&self, code: CloseCode, reason: &str) -> bool {
         let deadline_ms = self.close_deadline_ms(code);
         let mut desk = self.desk.lock();
@@ -235,7 +236,7 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
         self.desk.lock().killed
     }
 
-    /// The actor has ended; whoever still holds a handle holds nothing else.
+    /// The actor has ended; remaining handles keep nothing else alive.
     pub fn ended(&self) {
         let dropped = self.desk.lock().outbox.shut();
         drop(dropped);
@@ -285,7 +286,7 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
     }
 }
 
-/// What the reaper sees of a session.
+/// The reaper's view of a session.
 pub(super) trait Watched: Send + Sync {
     fn vitals(&self) -> &Vitals;
     fn limits(&self) -> &TransportLimits;
@@ -396,7 +397,7 @@ impl<M: Send> SessionHandle<M> {
         self.0.request_ping();
     }
 
-    /// The client is not there any more: the same as when heartbeats stay unanswered.
+    /// The client is gone: the same as unanswered heartbeats.
     pub fn give_up(&self) {
         self.0.kill(KillReason::Vanished);
     }

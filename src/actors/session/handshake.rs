@@ -1,4 +1,4 @@
-//! What is checked before the upgrade, and where a client may put its token.
+//! The checks before the upgrade, and the places where a client may put its token.
 //!
 //! The checks are those that the web framework's own handshake leaves out. A token is a secret: its type can't be printed,
 //! and nothing here logs a request's address or headers.
@@ -66,7 +66,7 @@ fn token_of_protocol(req: &HttpRequest) -> Option<BearerToken> {
     (offered.next()? == BEARER_PROTOCOL).then(|| BearerToken::new(offered.next()?))?
 }
 
-/// What is wrong with an upgrade request.
+/// A fault of an upgrade request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadHandshake {
     #[error("HTTP/1.0 has no upgrade; a proxy in between must speak HTTP/1.1 to this server")]
@@ -114,7 +114,7 @@ pub(super) fn check(req: &HttpRequest) -> Result<(), BadHandshake> {
     }
 }
 
-/// Sixteen bytes in base64 are 22 digits, the last of which carries two bits, and two signs of padding.
+/// Sixteen bytes in base64 are 22 digits, with two bits in the last, and two padding characters.
 fn is_key(key: &[u8]) -> bool {
     let digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     key.len() == 24

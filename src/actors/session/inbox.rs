@@ -1,4 +1,5 @@
-//! What others may say to a client's session: whoever speaks to one knows these messages, and not the conversation.
+//! The messages that other actors may send to a client's session: senders know these messages, and not the
+//! conversation.
 
 use bytestring::ByteString;
 
@@ -13,7 +14,7 @@ pub enum ToClient {
     Event(Box<Event>, ByteString),
     /// Events up to this id exist.
     HeardOf(EventId),
-    /// What a room says.
+    /// A message from a room.
     Text(ByteString),
     /// A room lets the session go, by its membership.
     SentAway(RideId, u64),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::rate_limit::Rate;
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
-/// What counts as activity for the idle time-out.
+/// The frames that count as activity for the idle time-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
     /// A text message or a ping from the client; its pongs only show that its TCP stack lives.
@@ -25,8 +25,8 @@ pub struct TransportLimits {
     pub message_bytes_max: usize,
     /// Frames of one fragmented message (empty ones cost no bytes, but time). More: closed with 1008.
     pub message_fragments_max: usize,
-    /// Messages and pings that a client may send in the long run, and at once after a pause. More: it is held back, read from at
-    /// this pace.
+    /// Messages and pings that a client may send in the long run, and at once after a pause. More: it is held back, read
+    /// from at this pace.
     pub messages: Rate,
     /// How long it may have to be held back, without a second's pause. Longer: closed with 1008.
     pub held_back_max: Duration,

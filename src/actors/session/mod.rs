@@ -2,7 +2,7 @@
 //!
 //! The transport (this folder's `transport`, and the parts that it is made of) carries text in order between a socket
 //! and a [`Conversation`], and keeps a hostile, slow or vanished peer from costing more than its share. It knows no
-//! contract and no account; what is said is the conversation's business.
+//! contract and no account; the content is up to the conversation.
 //!
 //! | file | owns |
 //! | --- | --- |

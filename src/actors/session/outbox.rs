@@ -1,8 +1,10 @@
-//! What waits to be sent on one session: two lanes and one count of bytes. Pure; the lock around it is `handle`'s.
+//! The messages that wait to be sent on one session: two lanes and one count of bytes. Pure; `handle` has the lock
+//! around it.
 //!
-//! Senders on any thread put in, the session's actor takes out, durable first. An actor whose client does not read is not
-//! polled any more, so this is where a slow consumer shows: by bytes, at the sender. The invariant: nothing is queued that
-//! would take the count above `bytes_max`, and nothing at all once the outbox has overflowed or was shut.
+//! Senders on any thread put messages in, the session's actor takes them out, durable ones first. An actor whose client
+//! does not read is no longer polled, so a slow consumer is noticed here: by bytes, at the sender. The invariant:
+//! nothing is queued that would take the count above `bytes_max`, and nothing at all once the outbox has overflowed or
+//! was shut.
 
 use std::collections::VecDeque;
 
@@ -18,7 +20,7 @@ pub enum Lane {
     Position { subject: u64 },
 }
 
-/// What became of a message that was given to a session.
+/// The result of giving a message to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Sent {
@@ -42,7 +44,7 @@ struct Entry<M> {
     cost: usize,
 }
 
-/// What waits, in its order.
+/// The waiting messages, in order.
 struct Queues<M> {
     durable: VecDeque<Entry<M>>,
     positions: VecDeque<(u64, Entry<M>)>,
@@ -64,7 +66,7 @@ pub(super) struct Outbox<M> {
     shut: bool,
 }
 
-/// What was queued, for the caller to drop after it has let go of its lock.
+/// The queued messages, for the caller to drop after releasing its lock.
 pub(super) struct Dropped<M> {
     _queues: Option<Box<Queues<M>>>,
 }
@@ -132,9 +134,9 @@ impl<M> Outbox<M> {
         Some(entry.message)
     }
 
-    /// Counts bytes handed to the connection; false when one turn of the actor made more than a client may have waiting.
-    /// What is queued beside it is judged at the next push: counted here, too, it would make a sender that is faster than
-    /// the actor look like a client that does not read.
+    /// Counts bytes handed to the connection; false when one turn of the actor made more than a client may have
+    /// waiting. Messages queued meanwhile are judged at the next push: if they were counted here, too, a sender that is
+    /// faster than the actor would look like a client that does not read.
     pub fn writing(&mut self, limits: OutboxLimits, bytes: usize) -> bool {
         self.writing_bytes = self.writing_bytes.saturating_add(bytes);
         self.writing_bytes <= limits.bytes_max

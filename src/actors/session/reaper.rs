@@ -1,7 +1,7 @@
 //! Time, for all sessions at once: one task that looks at them from outside their actors, because the actor of a client
 //! that does not read is frozen, timers included. It also knows every session there is, so it drains them at shutdown.
 //!
-//! Sessions enter when their actor starts and leave when it ends, by id; what is kept here keeps no actor alive.
+//! Sessions enter when their actor starts and leave when it ends, by id; the entries here keep no actor alive.
 
 use std::{
     collections::HashMap,
@@ -39,7 +39,7 @@ struct Inner {
     metrics: Arc<TransportMetrics>,
 }
 
-/// What became of a drain.
+/// The result of a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained {
     /// Sessions that were told to go.
@@ -82,7 +82,7 @@ impl Reaper {
         self.len() == 0
     }
 
-    /// Whether [`Reaper::close_all`] has begun: nobody is let in any more.
+    /// Whether [`Reaper::close_all`] has begun: no more sessions are let in.
     pub fn is_draining(&self) -> bool {
         self.0.draining.load(Relaxed)
     }
@@ -165,7 +165,7 @@ impl Inner {
     }
 }
 
-/// What a session shows of itself at one moment.
+/// A session's state at one moment.
 #[derive(Clone, Copy, Debug)]
 struct Signs {
     heard_ms: u64,

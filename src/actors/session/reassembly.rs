@@ -1,7 +1,7 @@
 //! Frames to messages: fragments are put together under two caps (bytes, frames), and text is checked to be UTF-8 as it
 //! arrives. Pure.
 //!
-//! The frame codec beneath does none of this: it hands fragments through one by one, without limit and unchecked.
+//! The frame codec below does none of this: it passes fragments on one by one, unlimited and unchecked.
 
 use actix_http::ws::OpCode;
 use bytes::{Bytes, BytesMut};
@@ -9,7 +9,7 @@ use bytestring::ByteString;
 
 use crate::contracts::close_codes::CloseCode;
 
-/// What a client did wrong on the wire; each ends the session with its close code.
+/// A client's fault on the wire; each ends the session with its close code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
     #[error("{0}")]

@@ -1,8 +1,8 @@
 //! The TCP connection under a session or a request: its options, and a switch that ends it from outside.
 //!
 //! The switch exists because a session's actor can't always end itself: while its client does not read, the server does
-//! not poll it. It works on a duplicate of the descriptor, owned by the connection's extensions, so it lives exactly as
-//! long as the connection; sessions hold it weakly and can't keep a dead connection's socket open.
+//! not poll it. It works on a duplicate of the descriptor, owned by the connection's extensions, and so lives exactly
+//! as long as the connection; sessions hold it weakly and can't keep a dead connection's socket open.
 
 use std::{
     any::Any,
@@ -29,7 +29,7 @@ pub(super) struct Connection {
     pub usage: Usage,
 }
 
-/// What a connection is doing.
+/// The state of a connection.
 #[derive(Debug)]
 pub(super) struct Usage {
     /// Under way.
@@ -43,7 +43,7 @@ impl Usage {
         Self { requests: 0.into(), idle_since_ms: now_ms().into() }
     }
 
-    /// None while a request is under way.
+    /// None while a request is in progress.
     pub fn idle_since_ms(&self) -> Option<u64> {
         (self.requests.load(Relaxed) == 0).then(|| self.idle_since_ms.load(Relaxed))
     }
@@ -77,7 +77,7 @@ impl Connection {
 
     /// Ends the connection now, in both directions; whatever the server waits for on it fails.
     pub fn kill(&self) {
-        // An error means that it is not connected any more, which is what was wanted.
+        // An error means that it is no longer connected, which was the purpose.
         let _ = self.switch.shutdown(Shutdown::Both);
     }
 

@@ -1,10 +1,10 @@
-//! The session actor: carries text in order between a socket and a [`Conversation`], answers what RFC 6455 says to answer,
-//! and ends. Built on `actix-web-actors`, of which only the writing half and the actor's context are used; another
-//! WebSocket crate would be exchanged here and in `upgrade`.
+//! The session actor: carries text in order between a socket and a [`Conversation`], gives the answers that RFC 6455
+//! requires, and ends. It uses only the writing half and the actor's context of `actix-web-actors`; another WebSocket
+//! crate would be swapped in here and in `upgrade`.
 //!
 //! The life of a session: `Open`; `Closing` once our Close is out (nothing but pongs and the peer's Close is heard);
-//! `Done`. Whatever ended it, the conversation hears `closed` exactly once. A panic in a conversation ends its session
-//! alone.
+//! `Done`. However it ended, the conversation hears `closed` exactly once. A panic in a conversation ends only its
+//! session.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -38,11 +38,11 @@ use crate::store::Party;
 
 /// The payload of the transport's own pings. Their pongs are not passed on; a conversation's pings carry anything else.
 const HEARTBEAT: &[u8] = b"hb";
-/// RFC 6455 5.5: a control frame's payload has 125 bytes, two of which are a Close's code.
+/// RFC 6455 5.5: a control frame's payload has 125 bytes; a Close's code takes two of them.
 const CLOSE_REASON_BYTES_MAX: usize = 123;
 const PING_BYTES_MAX: usize = 125;
 
-/// What carries a conversation over its socket.
+/// The carrier of a conversation over its socket.
 struct Socket<'a, C: Conversation> {
     line: &'a mut Line<C>,
     ctx: &'a mut WebsocketContext<Session<C>>,
@@ -123,10 +123,10 @@ enum Phase {
 struct Line<C: Conversation> {
     shared: Arc<SharedOf<C>>,
     reaper: Reaper,
-    /// Whose the conversation is, once that is known.
+    /// The party to which the conversation belongs, once known.
     party: Option<Party>,
     phase: Phase,
-    /// Set where the end was decided; what is left open is told apart by `Line::verdict`.
+    /// Set where the end was decided; otherwise `Line::verdict` determines it.
     ended: Option<Ended>,
     /// Futures that hold everything else up.
     waits: u32,
@@ -243,7 +243,7 @@ fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
 
-/// The code of a peer's Close. RFC 6455 7.4 says which may stand on the wire.
+/// The code of a peer's Close. RFC 6455 7.4 says which may appear on the wire.
 fn peer_code(payload: &[u8]) -> Result<Option<u16>, Fault> {
     match payload {
         [] => Ok(None),
@@ -256,7 +256,7 @@ fn peer_code(payload: &[u8]) -> Result<Option<u16>, Fault> {
     }
 }
 
-/// What a session shares with those who hold its handle, who know its messages and not its conversation.
+/// The state that a session shares with the holders of its handle, who know its messages and not its conversation.
 pub(super) type SharedOf<C> = Shared<<C as Conversation>::Message, OnceLock<Addr<Session<C>>>>;
 
 /// The actor.

@@ -1,5 +1,5 @@
-//! The transport over real sockets: what a well-behaved, a broken, a slow and a vanished client get, byte by byte where it
-//! matters.
+//! The transport over real sockets: the treatment of well-behaved, broken, slow and vanished clients, byte by byte
+//! where it matters.
 
 use std::{
     net::SocketAddr,
@@ -27,7 +27,7 @@ use crate::rate_limit::Rate;
 
 /// Long enough for a busy machine; nothing waits for it unless it fails.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// The server's disconnect time-out. What must be prompt is awaited for less than half of it.
+/// The server's disconnect time-out. Prompt events are awaited for less than half of it.
 const DISCONNECT: Duration = Duration::from_secs(8);
 const PROMPT: Duration = Duration::from_secs(3);
 
@@ -45,7 +45,7 @@ const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocke
 
 // ---- the server under test
 
-/// What a conversation tells its test.
+/// A conversation's reports to its test.
 #[derive(Debug)]
 enum Told {
     Opened(SessionHandle<Counted>),
@@ -875,8 +875,8 @@ async fn a_drain_tells_everybody_and_kills_who_does_not_go() {
     server.stop().await;
 }
 
-/// The setting that makes a WebSocket's end prompt must not take away a REST client's answer: whoever is refused while
-/// still sending reads the refusal only if the server goes on reading.
+/// The setting that makes a WebSocket's end prompt must not take away a REST client's answer: a client that is refused
+/// while still sending reads the refusal only if the server continues reading.
 #[actix_web::test]
 async fn a_refused_body_can_still_read_its_refusal() {
     let server = Server::start().await;

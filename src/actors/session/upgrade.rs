@@ -34,8 +34,8 @@ use crate::contracts::close_codes::CloseCode;
 ///
 /// # Errors
 ///
-/// What the framework has against the handshake (400, 405), and 500 where `on_connect` is not installed on the server.
-/// A bad key or version, a full or a draining server are answered, not errors.
+/// The framework's objections to the handshake (400, 405), and 500 if `on_connect` is not installed on the server. A
+/// bad key or version, a full or a draining server are answered, not errors.
 pub fn upgrade<C: Conversation>(
     req: &HttpRequest,
     payload: web::Payload,

@@ -1,28 +1,28 @@
-//! `admin/audit`: who changed or read what of whom, for admins.
+//! `admin/audit`: for admins, who changed or read which data about whom.
 
 use crate::api::Context;
 use crate::api::answer::{Answered, json, page, page_limit};
+use crate::api::description::Description;
 use crate::api::extract::Caller;
-use crate::api::fields::{Fields, Object};
-use crate::api::input::Query;
-use crate::api::problem::Problem;
-use crate::api::rules;
-use crate::contracts::operators::AuditItem;
+use crate::api::fields::{Fields, describe};
+use crate::api::request::{Asked, Described};
+use crate::api::rules::{self, Rule};
+use crate::contracts::operators::{AuditItem, Page};
 use crate::domain::audit::{Actor, Subject};
 use crate::domain::ids::AccountId;
 use crate::operations::audit;
 use crate::store::{AuditFilter, AuditRow, Conn};
 use actix_web::web;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use serde_json::Value;
+use serde_json::json;
 use std::collections::HashMap;
 
 /// Another process's clock may run ahead of ours by less.
 const AHEAD: TimeDelta = TimeDelta::minutes(2);
 
-/// What is asked for.
+/// What `GET admin/audit` takes.
 #[derive(Debug, PartialEq)]
-struct Asked {
+pub struct AuditAsked {
     /// A user name, or as rows have it.
     actor: Option<String>,
     subject: Option<Subject>,
@@ -32,8 +32,10 @@ struct Asked {
 }
 
 /// `GET admin/audit?actor&subject&from&to&limit&cursor`: the newest first.
-pub async fn list(ctx: web::Data<Context>, _: Caller, query: Query) -> Answered {
-    let Asked { actor, subject, from, before, limit } = asked(&query.0, ctx.clock.now())?;
+pub async fn list(ctx: web::Data<Context>, _: Caller, query: Asked<AuditAsked>) -> Answered<Page<AuditItem>> {
+    let now = ctx.clock.now();
+    let asked = query.read_with(|fields| AuditAsked::read(fields, now))?;
+    let AuditAsked { actor, subject, from, before, limit } = asked;
     let reading = move |conn: &mut Conn<'_>| {
         let actor = match &actor {
             Some(text) => match audit::actor_named(conn, text)? {
@@ -49,25 +51,39 @@ pub async fn list(ctx: web::Data<Context>, _: Caller, query: Query) -> Answered 
     Ok(json(&page(rows, limit, cursor_after, |row| item(row, &names))))
 }
 
-fn asked(query: &Object, now: DateTime<Utc>) -> Result<Asked, Problem> {
-    let mut fields = Fields::of(query);
-    let actor = fields.optional("actor", rules::name);
-    let subject = fields.optional("subject", |value| {
-        let subject = value.as_str().and_then(Subject::parse);
-        subject.ok_or_else(|| {
-            "must be a kind and an id such as customer:7, driver:7, job:7, account:7".to_owned()
-        })
-    });
-    let from = fields.optional("from", rules::instant).unwrap_or(DateTime::UNIX_EPOCH);
-    let to = fields.optional("to", rules::instant).unwrap_or(now + AHEAD);
-    if from > to {
-        fields.refuse("from", "must not be after to");
+impl AuditAsked {
+    fn read(fields: &mut Fields<'_>, now: DateTime<Utc>) -> Option<Self> {
+        let actor = fields.optional("actor", rules::name());
+        let subject = fields.optional("subject", subject());
+        let from = fields.optional("from", rules::instant()).unwrap_or(DateTime::UNIX_EPOCH);
+        let to = fields.optional("to", rules::instant()).unwrap_or(now + AHEAD);
+        if from > to {
+            fields.refuse("from", "must not be after to");
+        }
+        let (cursor, limit) = (fields.optional("cursor", rules::cursor(place_of)), page_limit(fields));
+        // No row is outside of these, and both databases compare what is within.
+        let bounded = |time: DateTime<Utc>| time.clamp(DateTime::UNIX_EPOCH, now + AHEAD).naive_utc();
+        let before = cursor.unwrap_or((bounded(to), i64::MAX));
+        Some(Self { actor, subject, from: bounded(from), before, limit })
     }
-    let (cursor, limit) = (fields.optional("cursor", cursor), page_limit(&mut fields));
-    // No row is outside of these, and both databases compare what is within.
-    let bounded = |time: DateTime<Utc>| time.clamp(DateTime::UNIX_EPOCH, now + AHEAD).naive_utc();
-    let before = cursor.unwrap_or((bounded(to), i64::MAX));
-    fields.finish(|| Some(Asked { actor, subject, from: bounded(from), before, limit }))
+}
+
+impl Described for AuditAsked {
+    fn description() -> Description {
+        describe(|fields| Self::read(fields, DateTime::UNIX_EPOCH).is_some())
+    }
+}
+
+fn subject() -> impl Rule<Subject> {
+    rules::rule(
+        || json!({"type": "string", "format": "kind:id"}),
+        |value| {
+            let subject = value.as_str().and_then(Subject::parse);
+            subject.ok_or_else(|| {
+                "must be a kind and an id such as customer:7, driver:7, job:7, account:7".to_owned()
+            })
+        },
+    )
 }
 
 /// Microseconds and row id of the last row of the page before.
@@ -75,14 +91,11 @@ fn cursor_after(row: &AuditRow) -> String {
     format!("{}.{}", row.at.and_utc().timestamp_micros(), row.id)
 }
 
-fn cursor(value: &Value) -> Result<(NaiveDateTime, i64), String> {
-    let read = || {
-        let (micros, id) = value.as_str()?.split_once('.')?;
-        // The time of a row, so not before the epoch and not in another age.
-        let micros: i64 = micros.parse().ok().filter(|micros| (0..1 << 53).contains(micros))?;
-        Some((DateTime::from_timestamp_micros(micros)?.naive_utc(), id.parse().ok()?))
-    };
-    read().ok_or_else(|| "must be the next_cursor of the previous page".to_owned())
+fn place_of(cursor: &str) -> Option<(NaiveDateTime, i64)> {
+    let (micros, id) = cursor.split_once('.')?;
+    // The time of a row, so not before the epoch and not in another age.
+    let micros: i64 = micros.parse().ok().filter(|micros| (0..1 << 53).contains(micros))?;
+    Some((DateTime::from_timestamp_micros(micros)?.naive_utc(), id.parse().ok()?))
 }
 
 fn item(row: AuditRow, names: &HashMap<AccountId, String>) -> AuditItem {
@@ -106,12 +119,14 @@ fn item(row: AuditRow, names: &HashMap<AccountId, String>) -> AuditItem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::api::request::read_with;
+    use serde_json::Value;
 
-    fn read(query: Value) -> Result<Asked, u16> {
+    fn read(query: Value) -> Result<AuditAsked, u16> {
         let Value::Object(query) = query else { panic!("an object") };
         let now = DateTime::from_timestamp(1_800_000_000, 0).expect("a time");
-        asked(&query, now).map_err(|problem| problem.code().status())
+        let read = read_with(&query, |fields| AuditAsked::read(fields, now));
+        read.map_err(|problem| problem.code().status())
     }
 
     #[test]

@@ -1,13 +1,14 @@
-//! `admin/customers`: who asks for jobs, and what an operator changes of them.
+//! `admin/customers`: the people who request jobs, and an operator's changes to them.
 
-use super::{NewPerson, Wanted, account_patch, id_cursor, new_person, wanted};
-use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
+use super::{NewPerson, PeopleAsked, Wanted, account_patch, new_person};
+use crate::api::answer::{Answered, CREATED, OK, decide, json, page};
 use crate::api::extract::Caller;
-use crate::api::fields::{Fields, Object};
-use crate::api::input::{Body, Once, Query};
+use crate::api::fields::Fields;
+use crate::api::input::Once;
 use crate::api::problem::Problem;
+use crate::api::request::{Asked, Request, Sent};
 use crate::api::{Context, rules};
-use crate::contracts::operators::{CustomerCreated, CustomerItem};
+use crate::contracts::operators::{CustomerCreated, CustomerItem, Page};
 use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::CustomerId;
 use crate::operations::accounts::{self, Created, CustomerDetails, Person};
@@ -17,29 +18,28 @@ use crate::store::reads::{self, CustomerStanding, Found};
 use crate::store::{Conn, StoreError};
 use actix_web::web;
 
-/// What `POST admin/customers` and `POST auth/register` take.
+/// The input of `POST admin/customers` and `POST auth/register`.
 pub struct NewCustomer {
     pub person: Person,
     pub password: Password,
     pub details: CustomerDetails,
 }
 
-pub fn new_customer(object: &Object) -> Result<NewCustomer, Problem> {
-    let mut fields = Fields::of(object);
-    let new = new_person(&mut fields);
-    let details = details(&mut fields);
-    fields.finish(|| {
+impl Request for NewCustomer {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let new = new_person(fields);
+        let details = details(fields);
         let NewPerson { person, password } = new?;
-        Some(NewCustomer { person, password, details })
-    })
+        Some(Self { person, password, details })
+    }
 }
 
 /// The fields that only customers have.
 pub(in crate::api) fn details(fields: &mut Fields<'_>) -> CustomerDetails {
     fields.refuse_ours(&["customer_id", "user_id"]);
     CustomerDetails {
-        time_zone: fields.optional("time_zone", rules::unless_empty(rules::time_zone)).flatten(),
-        external_id: fields.optional("external_id", rules::unless_empty(rules::external_id)).flatten(),
+        time_zone: fields.optional("time_zone", rules::unless_empty(rules::time_zone())).flatten(),
+        external_id: fields.optional("external_id", rules::unless_empty(rules::external_id())).flatten(),
     }
 }
 
@@ -49,8 +49,13 @@ pub fn created(made: Created<CustomerId>, details: &CustomerDetails) -> Customer
 }
 
 /// `POST admin/customers`.
-pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once, body: Body) -> Answered {
-    let NewCustomer { mut person, password, details } = new_customer(&body.object()?)?;
+pub async fn create(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    once: Once,
+    body: Sent<NewCustomer>,
+) -> Answered<CustomerCreated, 201> {
+    let NewCustomer { mut person, password, details } = body.read()?;
     person.password_hash = Some(ctx.passwords.hash(password).await?);
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, CREATED, move |tx| {
@@ -65,9 +70,9 @@ pub async fn change(
     Caller(caller): Caller,
     id: web::Path<CustomerId>,
     once: Once,
-    body: Body,
-) -> Answered {
-    let (mut patch, password) = patch(&body.object()?)?;
+    body: Sent<CustomerChange>,
+) -> Answered<CustomerItem> {
+    let CustomerChange { mut patch, password } = body.read()?;
     if let Some(password) = password {
         patch.account.password_hash = Some(ctx.passwords.hash(password).await?);
     }
@@ -76,29 +81,38 @@ pub async fn change(
     decide(&ctx, key, OK, move |tx| Ok(item(customers::patch(tx, id, &patch)?))).await
 }
 
-fn patch(object: &Object) -> Result<(CustomerPatch, Option<Password>), Problem> {
-    let mut fields = Fields::of(object);
-    let changes = changes(&mut fields);
-    fields.finish(|| Some(changes))
+/// What `PATCH admin/customers/{id}` takes.
+pub struct CustomerChange {
+    patch: CustomerPatch,
+    password: Option<Password>,
 }
 
-/// What is changed, and the new password to hash.
+impl Request for CustomerChange {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let (patch, password) = changes(fields);
+        Some(Self { patch, password })
+    }
+}
+
+/// The changes, and the new password to hash.
 pub(in crate::api) fn changes(fields: &mut Fields<'_>) -> (CustomerPatch, Option<Password>) {
     let (account, password) = account_patch(fields);
     let patch = CustomerPatch {
         account,
-        time_zone: fields.optional("time_zone", rules::unless_empty(rules::time_zone)),
-        external_id: fields.optional("external_id", rules::unless_empty(rules::external_id)),
+        time_zone: fields.optional("time_zone", rules::unless_empty(rules::time_zone())),
+        external_id: fields.optional("external_id", rules::unless_empty(rules::external_id())),
     };
     (patch, password)
 }
 
 /// `GET admin/customers`: by id, ascending.
-pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
-    let mut fields = Fields::of(&query.0);
-    let (after, limit, wanted) =
-        (id_cursor(&mut fields), page_limit(&mut fields), wanted(&mut fields, caller.role));
-    let after = fields.finish(|| Some(after.unwrap_or(CustomerId(0))))?;
+pub async fn list(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    query: Asked<PeopleAsked<CustomerId>>,
+) -> Answered<Page<CustomerItem>> {
+    let PeopleAsked { after, limit, search } = query.read()?;
+    let wanted = search.by(caller.role);
     let more = limit as i64 + 1;
     let (rows, looked_up_to) = ctx.read(move |conn| listed(conn, &wanted, after, more)).await?;
     let mut page = page(
@@ -129,7 +143,11 @@ fn listed(
 }
 
 /// `GET admin/customers/{id}`.
-pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<CustomerId>) -> Answered {
+pub async fn show(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    id: web::Path<CustomerId>,
+) -> Answered<CustomerItem> {
     let id = id.into_inner();
     let found = ctx.read(move |conn| reads::customer(conn, id)).await?;
     Ok(json(&item(found.ok_or_else(|| Problem::not_found("customer"))?).as_seen_by(caller.role)))
@@ -151,6 +169,7 @@ fn item((customer, account): CustomerStanding) -> CustomerItem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::request::read;
     use serde_json::json;
 
     #[test]
@@ -158,14 +177,14 @@ mod tests {
         let body = json!({"username": "anna", "password": "long enough", "name": "Anna", "phone_number": "+4915112345678",
             "customer_id": 4711});
         let problem =
-            new_customer(body.as_object().expect("an object")).map(drop).expect_err("an id of ours");
+            read::<NewCustomer>(body.as_object().expect("an object")).map(drop).expect_err("an id of ours");
         assert!(format!("{problem:?}").contains("external_id"), "{problem:?}");
     }
 
     #[test]
     fn a_patch_changes_what_it_names_and_takes_away_what_is_empty() {
         let body = json!({"name": "Anna", "time_zone": "", "external_id": 4711});
-        let (patch, password) = patch(body.as_object().expect("an object")).expect("a patch");
+        let CustomerChange { patch, password } = read(body.as_object().expect("an object")).expect("a patch");
         assert_eq!((patch.time_zone, patch.account.suspended), (Some(None), None));
         assert_eq!(patch.external_id.flatten().map(ExternalId::into_string).as_deref(), Some("4711"));
         assert!(password.is_none() && patch.account.phone_number.is_none());

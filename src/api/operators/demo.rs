@@ -1,9 +1,8 @@
-//! `admin/demo/restore`: the demo data as it was, in development only.
+//! `admin/demo/restore`: restores the demo data, in development only.
 
 use crate::api::Context;
 use crate::api::answer::{Answered, json};
 use crate::api::extract::Caller;
-use crate::api::problem::Problem;
 use crate::contracts::operators::DemoRestored;
 use crate::operations::passwords::Password;
 use crate::operations::seed;
@@ -15,7 +14,7 @@ use uuid::Uuid;
 const ACCOUNTS_MAX: i64 = 20;
 
 /// `POST admin/demo/restore`: what `fleetwire seed` does beside a server. Asked for twice, it does the same twice.
-pub async fn restore(ctx: web::Data<Context>, _: Caller) -> Answered {
+pub async fn restore(ctx: web::Data<Context>, _: Caller) -> Answered<DemoRestored> {
     let hash = ctx.passwords.hash(Password::claimed(seed::DEMO_PASSWORD)).await?;
     // Needed only where the demo operator is gone, and others than this machine may be able to connect.
     let admin_hash = match ctx.settings.listen.is_loopback_only() {
@@ -25,5 +24,5 @@ pub async fn restore(ctx: web::Data<Context>, _: Caller) -> Answered {
     ctx.write(move |tx| seed::seed(tx, &hash, &admin_hash)).await?;
     let accounts = ctx.read(|conn| reads::demo_accounts(conn, ACCOUNTS_MAX)).await?;
     let accounts = accounts.into_iter().map(|account| account.username).collect();
-    Ok::<_, Problem>(json(&DemoRestored { accounts }))
+    Ok(json(&DemoRestored { accounts }))
 }

@@ -1,15 +1,16 @@
-//! `admin/drivers`: who drives, and what an operator changes of them.
+//! `admin/drivers`: the drivers, and an operator's changes to them.
 
 use crate::actors::presence::Presence;
-use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
+use crate::api::answer::{Answered, CREATED, OK, decide, json, page};
 use crate::api::extract::Caller;
-use crate::api::fields::{Fields, Object};
-use crate::api::input::{Body, Once, Query};
-use crate::api::operators::{NewPerson, Wanted, account_patch, id_cursor, new_person, wanted};
+use crate::api::fields::Fields;
+use crate::api::input::Once;
+use crate::api::operators::{NewPerson, PeopleAsked, Wanted, account_patch, new_person};
 use crate::api::problem::Problem;
+use crate::api::request::{Asked, Request, Sent};
 use crate::api::{Context, rules};
 use crate::clock;
-use crate::contracts::operators::{DriverCreated, DriverItem};
+use crate::contracts::operators::{DriverCreated, DriverItem, Page};
 use crate::domain::driver::Wants;
 use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::DriverId;
@@ -28,8 +29,13 @@ pub use super::locations::locations;
 const RATING_AT_FIRST: f64 = 5.0;
 
 /// `POST admin/drivers`.
-pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once, body: Body) -> Answered {
-    let (NewPerson { mut person, password }, details) = new_driver(&body.object()?)?;
+pub async fn create(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    once: Once,
+    body: Sent<NewDriver>,
+) -> Answered<DriverCreated, 201> {
+    let NewDriver { person: NewPerson { mut person, password }, details } = body.read()?;
     person.password_hash = Some(ctx.passwords.hash(password).await?);
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, CREATED, move |tx| {
@@ -40,25 +46,32 @@ pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once,
     .await
 }
 
-fn new_driver(object: &Object) -> Result<(NewPerson, DriverDetails), Problem> {
-    let mut fields = Fields::of(object);
-    let new = new_person(&mut fields);
-    let details = details(&mut fields);
-    fields.finish(|| Some((new?, details?)))
+/// What `POST admin/drivers` takes.
+pub struct NewDriver {
+    person: NewPerson,
+    details: DriverDetails,
+}
+
+impl Request for NewDriver {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let person = new_person(fields);
+        let details = details(fields);
+        Some(Self { person: person?, details: details? })
+    }
 }
 
 /// The fields that only drivers have.
 pub(in crate::api) fn details(fields: &mut Fields<'_>) -> Option<DriverDetails> {
     fields.refuse_ours(&["driver_id", "user_id"]);
-    let vehicle_type = fields.required("vehicle_type", rules::name);
-    let license_number = fields.optional("license_number", rules::unless_empty(rules::name)).flatten();
+    let vehicle_type = fields.required("vehicle_type", rules::name());
+    let license_number = fields.optional("license_number", rules::unless_empty(rules::name())).flatten();
     let vehicle_registration =
-        fields.optional("vehicle_registration", rules::unless_empty(rules::name)).flatten();
-    let vehicle_color = fields.optional("vehicle_color", rules::unless_empty(rules::name)).flatten();
-    let is_verified = fields.optional("is_verified", rules::flag).unwrap_or(false);
+        fields.optional("vehicle_registration", rules::unless_empty(rules::name())).flatten();
+    let vehicle_color = fields.optional("vehicle_color", rules::unless_empty(rules::name())).flatten();
+    let is_verified = fields.optional("is_verified", rules::flag()).unwrap_or(false);
     let position = fields.position("latitude", "longitude");
-    let wants = fields.optional("status", rules::wants).unwrap_or(Wants::Offline);
-    let external_id = fields.optional("external_id", rules::unless_empty(rules::external_id)).flatten();
+    let wants = fields.optional("status", rules::wants()).unwrap_or(Wants::Offline);
+    let external_id = fields.optional("external_id", rules::unless_empty(rules::external_id())).flatten();
     Some(DriverDetails {
         vehicle_type: vehicle_type?,
         license_number,
@@ -78,9 +91,9 @@ pub async fn change(
     Caller(caller): Caller,
     id: web::Path<DriverId>,
     once: Once,
-    body: Body,
-) -> Answered {
-    let (mut patch, password) = patch(&body.object()?)?;
+    body: Sent<DriverChange>,
+) -> Answered<DriverItem> {
+    let DriverChange { mut patch, password } = body.read()?;
     if let Some(password) = password {
         patch.account.password_hash = Some(ctx.passwords.hash(password).await?);
     }
@@ -100,36 +113,45 @@ fn changed(tx: &mut Tx<'_>, id: DriverId, presence: &Presence) -> Result<DriverI
     Ok(item(standing, presence, now))
 }
 
-fn patch(object: &Object) -> Result<(DriverPatch, Option<Password>), Problem> {
-    let mut fields = Fields::of(object);
-    let changes = changes(&mut fields);
-    fields.finish(|| Some(changes))
+/// What `PATCH admin/drivers/{id}` takes.
+pub struct DriverChange {
+    patch: DriverPatch,
+    password: Option<Password>,
 }
 
-/// What is changed, and the new password to hash.
+impl Request for DriverChange {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let (patch, password) = changes(fields);
+        Some(Self { patch, password })
+    }
+}
+
+/// The changes, and the new password to hash.
 pub(in crate::api) fn changes(fields: &mut Fields<'_>) -> (DriverPatch, Option<Password>) {
     let (account, password) = account_patch(fields);
     let patch = DriverPatch {
         account,
-        vehicle_type: fields.optional("vehicle_type", rules::name),
-        license_number: fields.optional("license_number", rules::unless_empty(rules::name)),
-        vehicle_registration: fields.optional("vehicle_registration", rules::unless_empty(rules::name)),
-        vehicle_color: fields.optional("vehicle_color", rules::unless_empty(rules::name)),
-        is_verified: fields.optional("is_verified", rules::flag),
-        wants: fields.optional("status", rules::wants),
+        vehicle_type: fields.optional("vehicle_type", rules::name()),
+        license_number: fields.optional("license_number", rules::unless_empty(rules::name())),
+        vehicle_registration: fields.optional("vehicle_registration", rules::unless_empty(rules::name())),
+        vehicle_color: fields.optional("vehicle_color", rules::unless_empty(rules::name())),
+        is_verified: fields.optional("is_verified", rules::flag()),
+        wants: fields.optional("status", rules::wants()),
         position: fields.position("latitude", "longitude"),
-        rating: fields.optional("rating", rules::rating),
-        external_id: fields.optional("external_id", rules::unless_empty(rules::external_id)),
+        rating: fields.optional("rating", rules::rating()),
+        external_id: fields.optional("external_id", rules::unless_empty(rules::external_id())),
     };
     (patch, password)
 }
 
 /// `GET admin/drivers`: by id, ascending.
-pub async fn list(ctx: web::Data<Context>, Caller(caller): Caller, query: Query) -> Answered {
-    let mut fields = Fields::of(&query.0);
-    let (after, limit, wanted) =
-        (id_cursor(&mut fields), page_limit(&mut fields), wanted(&mut fields, caller.role));
-    let after = fields.finish(|| Some(after.unwrap_or(DriverId(0))))?;
+pub async fn list(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    query: Asked<PeopleAsked<DriverId>>,
+) -> Answered<Page<DriverItem>> {
+    let PeopleAsked { after, limit, search } = query.read()?;
+    let wanted = search.by(caller.role);
     let more = limit as i64 + 1;
     let (rows, looked_up_to) = ctx.read(move |conn| listed(conn, &wanted, after, more)).await?;
     let now = ctx.clock.now();
@@ -158,7 +180,11 @@ fn listed(
 }
 
 /// `GET admin/drivers/{id}`.
-pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path<DriverId>) -> Answered {
+pub async fn show(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    id: web::Path<DriverId>,
+) -> Answered<DriverItem> {
     let id = id.into_inner();
     let found = ctx.read(move |conn| reads::driver(conn, id)).await?;
     let standing = found.ok_or_else(|| Problem::not_found("driver"))?;
@@ -166,7 +192,7 @@ pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path
 }
 
 fn item((driver, account, jobs): DriverStanding, presence: &Presence, now: DateTime<Utc>) -> DriverItem {
-    // What an operator or the demo data put there does not age.
+    // A position that an operator or the demo data set does not age.
     let measured_at = driver.position_at.filter(|_| driver.position_measured);
     let age_secs = measured_at.map(|at| clock::age(at.and_utc(), now).num_seconds());
     DriverItem {
@@ -195,6 +221,8 @@ fn item((driver, account, jobs): DriverStanding, presence: &Presence, now: DateT
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::fields::Object;
+    use crate::api::request::read;
     use serde_json::{Value, json};
 
     fn object(value: Value) -> Object {
@@ -206,7 +234,7 @@ mod tests {
     fn a_driver_is_offline_and_not_verified_unless_said_otherwise() {
         let least = json!({"username": "new", "password": "long enough", "name": "New", "vehicle_type": "moto",
             "phone_number": "+4915112345678", "is_verified": null, "license_number": null});
-        let (new, details) = new_driver(&object(least)).unwrap();
+        let NewDriver { person: new, details } = read(&object(least)).unwrap();
         assert_eq!((details.wants, details.is_verified, details.position), (Wants::Offline, false, None));
         assert!(new.person.password_hash.is_none() && !new.person.is_demo);
     }
@@ -215,7 +243,7 @@ mod tests {
     fn everything_that_is_wrong_with_a_driver_is_said_at_once_and_nothing_of_the_password() {
         let wrong = json!({"username": "a b", "password": "short", "phone_number": "110", "latitude": 91,
             "longitude": 0, "status": "asleep", "is_verified": "yes"});
-        let problem = new_driver(&object(wrong)).map(drop).unwrap_err();
+        let problem = read::<NewDriver>(&object(wrong)).map(drop).unwrap_err();
         let text = format!("{problem:?}");
         for field in [
             "username",
@@ -234,10 +262,10 @@ mod tests {
 
     #[test]
     fn a_patch_changes_what_it_names() {
-        let (patch, password) =
-            patch(&object(json!({"suspended": true, "password": "another one"}))).unwrap();
+        let DriverChange { patch, password } =
+            read(&object(json!({"suspended": true, "password": "another one"}))).unwrap();
         assert_eq!((patch.account.suspended, patch.is_verified, patch.wants), (Some(true), None, None));
         assert!(password.is_some());
-        assert!(super::patch(&object(json!({"latitude": 1}))).is_err());
+        assert!(read::<DriverChange>(&object(json!({"latitude": 1}))).is_err());
     }
 }

@@ -1,13 +1,15 @@
-//! `GET admin/drivers/{id}/locations`: where a driver was, as JSON pages, GeoJSON or GPX. Each answer is bounded; where more
-//! follows, JSON has a cursor, and all formats have a `Link` to the next part.
+//! `GET admin/drivers/{id}/locations`: where a driver was, as JSON pages, GeoJSON or GPX. Each answer is bounded; if
+//! more follows, JSON has a cursor, and all formats have a `Link` to the next part.
 
 use crate::api::Context;
-use crate::api::answer::{Answered, json, page};
+use crate::api::answer::{Answer, Answered, json, page};
+use crate::api::description::Description;
 use crate::api::extract::Caller;
-use crate::api::fields::{Fields, Object};
-use crate::api::input::Query;
+use crate::api::fields::{Fields, Object, describe};
 use crate::api::problem::Problem;
+use crate::api::request::{Asked, Described};
 use crate::api::rules;
+use crate::contracts::operators::Page;
 use crate::contracts::tracks::{TrackPoint, geojson, gpx};
 use crate::domain::ids::DriverId;
 use crate::domain::position::per_cent;
@@ -34,7 +36,7 @@ enum Format {
 
 /// Which part of a track.
 #[derive(Debug, PartialEq)]
-struct Part {
+pub struct TrackAsked {
     /// A time, and the row after which the part begins.
     from: (NaiveDateTime, i64),
     to: NaiveDateTime,
@@ -46,47 +48,57 @@ pub async fn locations(
     ctx: web::Data<Context>,
     _: Caller,
     id: web::Path<DriverId>,
-    query: Query,
+    query: Asked<TrackAsked>,
     req: HttpRequest,
-) -> Answered {
-    let Part { from, to, format, limit } = part(&query.0, ctx.clock.now())?;
+) -> Answered<Page<TrackPoint>> {
+    let now = ctx.clock.now();
+    let TrackAsked { from, to, format, limit } = query.read_with(|fields| TrackAsked::read(fields, now))?;
     let driver = id.into_inner();
     let read = ctx.read(move |conn| reads::track(conn, driver, from, to, limit as i64 + 1)).await?;
     let rows = read.ok_or_else(|| Problem::not_found("driver"))?;
     let points = page(rows, limit, cursor_after, point);
-    let mut response = match format {
+    let answer = match format {
         Format::Json => json(&points),
-        Format::GeoJson => HttpResponse::Ok()
-            .content_type("application/geo+json")
-            .body(geojson(driver, &points.items).to_string()),
+        Format::GeoJson => {
+            let track = geojson(driver, &points.items).to_string();
+            Answer::of(HttpResponse::Ok().content_type("application/geo+json").body(track))
+        }
         Format::Gpx => {
-            HttpResponse::Ok().content_type("application/gpx+xml").body(gpx(driver, &points.items))
+            let track = gpx(driver, &points.items);
+            Answer::of(HttpResponse::Ok().content_type("application/gpx+xml").body(track))
         }
     };
     let next = points.next_cursor.and_then(|cursor| next_part(&req, &query.0, to, &cursor).parse().ok());
-    if let Some(link) = next {
-        response.headers_mut().insert(LINK, link);
-    }
-    Ok(response)
+    Ok(match next {
+        Some(link) => answer.with_header(LINK, link),
+        None => answer,
+    })
 }
 
-fn part(query: &Object, now: DateTime<Utc>) -> Result<Part, Problem> {
-    let mut fields = Fields::of(query);
-    let from = fields.optional("from", rules::instant);
-    let to = fields.optional("to", rules::instant).unwrap_or(now + AHEAD);
-    let format = [("json", Format::Json), ("geojson", Format::GeoJson), ("gpx", Format::Gpx)];
-    let format = fields.optional("format", rules::word(&format)).unwrap_or(Format::Json);
-    let default_limit = if format == Format::Json { POINTS } else { POINTS_MAX };
-    let limit = fields.optional("limit", rules::number_in(1..=POINTS_MAX)).unwrap_or(default_limit);
-    let cursor = fields.optional("cursor", cursor);
-    let from = from.unwrap_or(to - LATELY);
-    if from > to {
-        fields.refuse("from", "must not be after to");
+impl TrackAsked {
+    fn read(fields: &mut Fields<'_>, now: DateTime<Utc>) -> Option<Self> {
+        let from = fields.optional("from", rules::instant());
+        let to = fields.optional("to", rules::instant()).unwrap_or(now + AHEAD);
+        let format = [("json", Format::Json), ("geojson", Format::GeoJson), ("gpx", Format::Gpx)];
+        let format = fields.optional("format", rules::word(format)).unwrap_or(Format::Json);
+        let default_limit = if format == Format::Json { POINTS } else { POINTS_MAX };
+        let limit = fields.optional("limit", rules::number_in(1..=POINTS_MAX)).unwrap_or(default_limit);
+        let cursor = fields.optional("cursor", rules::cursor(place_of));
+        let from = from.unwrap_or(to - LATELY);
+        if from > to {
+            fields.refuse("from", "must not be after to");
+        }
+        // No row is outside of these, and both databases compare what is within.
+        let bounded = |time: DateTime<Utc>| time.clamp(DateTime::UNIX_EPOCH, now + AHEAD).naive_utc();
+        let from = cursor.unwrap_or((bounded(from), 0));
+        Some(Self { from, to: bounded(to), format, limit })
     }
-    // No row is outside of these, and both databases compare what is within.
-    let bounded = |time: DateTime<Utc>| time.clamp(DateTime::UNIX_EPOCH, now + AHEAD).naive_utc();
-    let from = cursor.unwrap_or((bounded(from), 0));
-    fields.finish(|| Some(Part { from, to: bounded(to), format, limit }))
+}
+
+impl Described for TrackAsked {
+    fn description() -> Description {
+        describe(|fields| Self::read(fields, DateTime::UNIX_EPOCH).is_some())
+    }
 }
 
 /// Seconds, nanoseconds and row id of the last point of the page before.
@@ -95,16 +107,13 @@ fn cursor_after(row: &Location) -> String {
     format!("{}.{}.{}", time.timestamp(), time.timestamp_subsec_nanos(), row.id)
 }
 
-fn cursor(value: &Value) -> Result<(NaiveDateTime, i64), String> {
-    let read = || {
-        let mut parts = value.as_str()?.split('.');
-        let (secs, nanos, id) = (parts.next()?, parts.next()?, parts.next()?);
-        // The time of a row, so not before the epoch and not in another age.
-        let secs = secs.parse().ok().filter(|secs| (0..1 << 36).contains(secs))?;
-        let time = DateTime::from_timestamp(secs, nanos.parse().ok()?)?;
-        Some((time.naive_utc(), id.parse().ok()?))
-    };
-    read().ok_or_else(|| "must be the next_cursor of the previous page".to_owned())
+fn place_of(cursor: &str) -> Option<(NaiveDateTime, i64)> {
+    let mut parts = cursor.split('.');
+    let (secs, nanos, id) = (parts.next()?, parts.next()?, parts.next()?);
+    // The time of a row, so not before the epoch and not in another age.
+    let secs = secs.parse().ok().filter(|secs| (0..1 << 36).contains(secs))?;
+    let time = DateTime::from_timestamp(secs, nanos.parse().ok()?)?;
+    Some((time.naive_utc(), id.parse().ok()?))
 }
 
 /// A `Link` to what follows, with the end that this part was read to.
@@ -130,15 +139,16 @@ fn point(row: Location) -> TrackPoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::request::read_with;
     use serde_json::json;
 
     fn now() -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000, 0).unwrap()
     }
 
-    fn asked(query: Value) -> Result<Part, u16> {
+    fn asked(query: Value) -> Result<TrackAsked, u16> {
         let Value::Object(query) = query else { panic!("an object") };
-        part(&query, now()).map_err(|problem| problem.code().status())
+        read_with(&query, |fields| TrackAsked::read(fields, now())).map_err(|problem| problem.code().status())
     }
 
     #[test]

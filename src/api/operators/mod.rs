@@ -11,16 +11,18 @@ pub mod people;
 pub mod staff;
 pub mod traces;
 
+use crate::api::answer::page_limit;
+use crate::api::description::Needs;
 use crate::api::fields::Fields;
+use crate::api::request::Request;
 use crate::api::rules;
 use crate::domain::external_id::ExternalId;
 use crate::domain::role::Role;
 use crate::operations::accounts::{AccountPatch, Person};
 use crate::operations::passwords::Password;
 use crate::store::PeopleSearch;
-use serde_json::Value;
 
-/// Who is to have an account, and the password to hash: that is done away from the worker's thread.
+/// The person to get an account, and the password, which is hashed off the worker's thread.
 struct NewPerson {
     person: Person,
     password: Password,
@@ -29,15 +31,15 @@ struct NewPerson {
 /// The fields that drivers and customers have in common.
 fn new_person(fields: &mut Fields<'_>) -> Option<NewPerson> {
     let person = person(fields);
-    let password = fields.required("password", rules::password);
+    let password = fields.required("password", rules::password());
     Some(NewPerson { person: person?, password: password? })
 }
 
 /// The same without the password.
 pub(super) fn person(fields: &mut Fields<'_>) -> Option<Person> {
-    let username = fields.required("username", rules::username);
-    let name = fields.required("name", rules::name);
-    let phone_number = fields.required("phone_number", rules::phone_number);
+    let username = fields.required("username", rules::username());
+    let name = fields.required("name", rules::name());
+    let phone_number = fields.required("phone_number", rules::phone_number());
     Some(Person {
         username: username?.into_string(),
         name: name?,
@@ -47,18 +49,44 @@ pub(super) fn person(fields: &mut Fields<'_>) -> Option<Person> {
     })
 }
 
-/// What an operator changes of an account, and the new password to hash.
+/// An operator's changes to an account, and the new password to hash.
 fn account_patch(fields: &mut Fields<'_>) -> (AccountPatch, Option<Password>) {
     let patch = AccountPatch {
-        name: fields.optional("name", rules::name),
-        phone_number: fields.optional("phone_number", rules::phone_number),
-        suspended: fields.optional("suspended", rules::flag),
+        name: fields.optional("name", rules::name()),
+        phone_number: fields.optional("phone_number", rules::phone_number()),
+        suspended: fields.optional("suspended", rules::flag()),
         password_hash: None,
     };
-    (patch, fields.optional("password", rules::password))
+    (patch, fields.optional("password", rules::password()))
 }
 
-/// Whom a list of people is of.
+/// What the lists of drivers and of customers take.
+pub struct PeopleAsked<Id> {
+    after: Id,
+    limit: usize,
+    search: Search,
+}
+
+impl<Id: From<i64>> Request for PeopleAsked<Id> {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let (after, limit) = (id_cursor(fields), page_limit(fields));
+        let text = fields.optional("search", rules::name());
+        let known = fields.optional("external_id", rules::external_id());
+        fields.group(Needs::AtMostOne, &["search", "external_id"]);
+        if text.is_some() && known.is_some() {
+            fields.refuse("search", "is sent beside external_id; send one of them");
+        }
+        Some(Self { after: after.unwrap_or(Id::from(0)), limit, search: Search { text, known } })
+    }
+}
+
+/// Whom somebody looks for; nobody in particular where both are absent.
+struct Search {
+    text: Option<String>,
+    known: Option<ExternalId>,
+}
+
+/// The people that a list wants.
 enum Wanted {
     Everybody,
     /// One of them, or nobody.
@@ -66,26 +94,20 @@ enum Wanted {
     Found(PeopleSearch),
 }
 
-/// A role that is shown no numbers finds nobody by one either: it could try the digits one by one.
-fn wanted(fields: &mut Fields<'_>, role: Role) -> Wanted {
-    let search = fields.optional("search", rules::name);
-    let known = fields.optional("external_id", rules::external_id);
-    if search.is_some() && known.is_some() {
-        fields.refuse("search", "can't be combined with external_id; send one of them");
-    }
-    match (known, search) {
-        (Some(id), _) => Wanted::Known(id),
-        (None, Some(text)) if role.sees_contacts() => Wanted::Found(PeopleSearch::of(&text)),
-        (None, Some(text)) => Wanted::Found(PeopleSearch::of(&text).without_number()),
-        (None, None) => Wanted::Everybody,
+impl Search {
+    /// A role that is shown no numbers finds nobody by one either: it could try the digits one by one.
+    fn by(self, role: Role) -> Wanted {
+        match (self.known, self.text) {
+            (Some(id), _) => Wanted::Known(id),
+            (None, Some(text)) if role.sees_contacts() => Wanted::Found(PeopleSearch::of(&text)),
+            (None, Some(text)) => Wanted::Found(PeopleSearch::of(&text).without_number()),
+            (None, None) => Wanted::Everybody,
+        }
     }
 }
 
 /// Where a list by id goes on. `None` where there is no cursor.
 pub(super) fn id_cursor<Id: From<i64>>(fields: &mut Fields<'_>) -> Option<Id> {
-    let rule = |value: &Value| {
-        let id = value.as_str().and_then(|text| text.parse().ok()).filter(|id| *id > 0);
-        id.map(Id::from).ok_or_else(|| "must be the next_cursor of the previous page".to_owned())
-    };
-    fields.optional("cursor", rule)
+    let read = |text: &str| text.parse().ok().filter(|id| *id > 0).map(Id::from);
+    fields.optional("cursor", rules::cursor(read))
 }

@@ -1,21 +1,24 @@
-//! `admin/orders`: made, assigned, taken back, cancelled. Also for programs of the operator's.
+//! `admin/orders`: orders are made, assigned, taken back and cancelled. Also for the operator's programs.
 
 use crate::actors::matcher::Choose;
 use crate::actors::words;
 use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
+use crate::api::description::Needs;
 use crate::api::extract::Caller;
-use crate::api::fields::{Fields, Object};
-use crate::api::input::{Body, Once, Query};
+use crate::api::fields::Fields;
+use crate::api::input::{Body, Once};
 use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
+use crate::api::request::{Asked, Request, Sent};
 use crate::api::{Context, payments, rules};
 use crate::config::AutoAssign;
 use crate::contracts::driver_rest::{ORDER_STATUSES, order_word};
 use crate::contracts::error_codes::ErrorCode;
-use crate::contracts::operators::{Batch, OrderItem};
+use crate::contracts::operators::{Batch, OrderItem, Page};
 use crate::domain::candidate::Considered;
 use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::{DriverId, JobId};
+use crate::domain::job::JobStatus;
 use crate::operations::accounts;
 use crate::operations::auto_assign::{self, Search};
 use crate::operations::orders::{self, CancelledBy, NewOrder};
@@ -26,7 +29,7 @@ use actix_web::web;
 use std::sync::Arc;
 
 /// By which a driver is named with another system's id.
-pub(in crate::api) const DRIVER_NAMES: [&str; 2] = ["driver_external_id", "external_id"];
+const DRIVER_NAMES: [&str; 2] = ["driver_external_id", "external_id"];
 
 const CANCELLED_BY: [(&str, CancelledBy); 3] = [
     ("customer", CancelledBy::Customer),
@@ -35,8 +38,13 @@ const CANCELLED_BY: [(&str, CancelledBy); 3] = [
 ];
 
 /// `POST admin/orders`.
-pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once, body: Body) -> Answered {
-    let new = new_order(&body.object()?)?;
+pub async fn create(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    once: Once,
+    body: Sent<NewOrder>,
+) -> Answered<OrderItem, 201> {
+    let new = body.read()?;
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, CREATED, move |tx| {
         let job = orders::create(tx, &new)?;
@@ -45,21 +53,20 @@ pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once,
     .await
 }
 
-fn new_order(object: &Object) -> Result<NewOrder, Problem> {
-    let mut fields = Fields::of(object);
-    fields.refuse_ours(&["order_id"]);
-    let restaurant_name = fields.required("restaurant_name", rules::name);
-    let pickup_address = fields.required("pickup_address", rules::name);
-    let delivery_address = fields.required("delivery_address", rules::name);
-    let earnings = fields.required("earnings", rules::money);
-    let distance_km = fields.required("distance_km", rules::distance_km);
-    let customer = fields.named("customer_id", &["customer_external_id"]);
-    let external_id = fields.optional("external_id", rules::unless_empty(rules::external_id)).flatten();
-    let pickup = fields.position("pickup_latitude", "pickup_longitude");
-    let delivery = fields.position("delivery_latitude", "delivery_longitude");
-    let terms = payments::terms(&mut fields);
-    fields.finish(|| {
-        Some(NewOrder {
+impl Request for NewOrder {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.refuse_ours(&["order_id"]);
+        let restaurant_name = fields.required("restaurant_name", rules::name());
+        let pickup_address = fields.required("pickup_address", rules::name());
+        let delivery_address = fields.required("delivery_address", rules::name());
+        let earnings = fields.required("earnings", rules::money());
+        let distance_km = fields.required("distance_km", rules::distance_km());
+        let customer = fields.named("customer_id", &["customer_external_id"]);
+        let external_id = fields.optional("external_id", rules::unless_empty(rules::external_id())).flatten();
+        let pickup = fields.position("pickup_latitude", "pickup_longitude");
+        let delivery = fields.position("delivery_latitude", "delivery_longitude");
+        let terms = payments::terms(fields);
+        Some(Self {
             restaurant_name: restaurant_name?,
             pickup_address: pickup_address?,
             pickup,
@@ -72,7 +79,25 @@ fn new_order(object: &Object) -> Result<NewOrder, Problem> {
             external_id,
             is_demo: false,
         })
-    })
+    }
+}
+
+/// The driver who is to have a job.
+pub struct DriverNamed(pub Named<DriverId>);
+
+impl Request for DriverNamed {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.required_named("driver_id", &DRIVER_NAMES).map(Self)
+    }
+}
+
+/// Why a job is taken away or ends.
+pub struct RequiredReason(pub String);
+
+impl Request for RequiredReason {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.required("reason", rules::reason()).map(Self)
+    }
 }
 
 /// `POST admin/orders/{id}/assign`.
@@ -81,12 +106,9 @@ pub async fn assign(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body,
-) -> Answered {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let driver = fields.required_named("driver_id", &DRIVER_NAMES);
-    let driver = fields.finish(|| driver)?;
+    body: Sent<DriverNamed>,
+) -> Answered<OrderItem> {
+    let DriverNamed(driver) = body.read()?;
     let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
@@ -98,18 +120,28 @@ pub async fn assign(
     .await
 }
 
+/// What `POST admin/orders/batches` takes.
+pub struct NewBatch {
+    driver: Named<DriverId>,
+    orders: Vec<Named<JobId>>,
+}
+
+impl Request for NewBatch {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let driver = fields.required_named("driver_id", &DRIVER_NAMES);
+        let orders = orders_named(fields);
+        Some(Self { driver: driver?, orders: orders? })
+    }
+}
+
 /// `POST admin/orders/batches`: all of them or none.
 pub async fn assign_batch(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     once: Once,
-    body: Body,
-) -> Answered {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let driver = fields.required_named("driver_id", &DRIVER_NAMES);
-    let orders = orders_named(&mut fields);
-    let (driver, orders) = fields.finish(|| Some((driver?, orders?)))?;
+    body: Sent<NewBatch>,
+) -> Answered<Batch, 201> {
+    let NewBatch { driver, orders } = body.read()?;
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, CREATED, move |tx| {
         let driver_id = meant(tx, &driver)?;
@@ -123,18 +155,22 @@ pub async fn assign_batch(
 }
 
 fn orders_named(fields: &mut Fields<'_>) -> Option<Vec<Named<JobId>>> {
-    if !fields.has("order_external_ids") {
-        let ids = fields.required("order_ids", rules::ids::<JobId>)?;
-        return Some(ids.into_iter().map(Named::Ours).collect());
+    fields.group(Needs::ExactlyOne, &["order_ids", "order_external_ids"]);
+    let (has_ours, has_theirs) = (fields.has("order_ids"), fields.has("order_external_ids"));
+    if !has_ours && !has_theirs {
+        fields.refuse("order_ids", "is missing");
     }
-    if fields.has("order_ids") {
+    if has_ours && has_theirs {
         fields.refuse(
             "order_external_ids",
             "names the orders a second time; send either order_ids or order_external_ids",
         );
     }
-    let ids = fields.optional("order_external_ids", rules::external_ids)?;
-    Some(ids.into_iter().map(Named::Theirs).collect())
+    // Of two lists the first is not looked at.
+    let ours = fields.optional_unless(has_theirs, "order_ids", rules::ids::<JobId>());
+    let theirs = fields.optional("order_external_ids", rules::external_ids());
+    let theirs = theirs.map(|ids| ids.into_iter().map(Named::Theirs).collect());
+    ours.map(|ids| ids.into_iter().map(Named::Ours).collect()).or(theirs)
 }
 
 /// The driver who is to have an order.
@@ -149,7 +185,7 @@ pub async fn auto_assign(
     id: web::Path<JobId>,
     once: Once,
     body: Body,
-) -> Answered {
+) -> Answered<OrderItem> {
     let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     let considered: Arc<[Considered]> = match ctx.read(move |conn| auto_assign::search_for(conn, id)).await? {
@@ -178,12 +214,9 @@ pub async fn unassign(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body,
-) -> Answered {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let reason = fields.required("reason", rules::reason);
-    let reason = fields.finish(|| reason)?;
+    body: Sent<RequiredReason>,
+) -> Answered<OrderItem> {
+    let RequiredReason(reason) = body.read()?;
     let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
@@ -193,19 +226,29 @@ pub async fn unassign(
     .await
 }
 
+/// What `POST admin/orders/{id}/cancel` takes.
+pub struct Cancellation {
+    reason: String,
+    by: CancelledBy,
+}
+
+impl Request for Cancellation {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let reason = fields.required("reason", rules::reason());
+        let by = fields.optional("cancelled_by", rules::word(CANCELLED_BY)).unwrap_or(CancelledBy::Admin);
+        Some(Self { reason: reason?, by })
+    }
+}
+
 /// `POST admin/orders/{id}/cancel`.
 pub async fn cancel(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body,
-) -> Answered {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let reason = fields.required("reason", rules::reason);
-    let by = fields.optional("cancelled_by", rules::word(&CANCELLED_BY)).unwrap_or(CancelledBy::Admin);
-    let reason = fields.finish(|| reason)?;
+    body: Sent<Cancellation>,
+) -> Answered<OrderItem> {
+    let Cancellation { reason, by } = body.read()?;
     let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, OK, move |tx| {
@@ -215,13 +258,32 @@ pub async fn cancel(
     .await
 }
 
+/// What the lists of orders take.
+pub struct OrdersAsked {
+    pub status: Option<JobStatus>,
+    pub external_id: Option<ExternalId>,
+    pub before: JobId,
+    pub limit: usize,
+}
+
+impl Request for OrdersAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self {
+            status: fields.optional("status", rules::word(ORDER_STATUSES)),
+            external_id: fields.optional("external_id", rules::external_id()),
+            before: id_cursor(fields).unwrap_or(JobId(i64::MAX)),
+            limit: page_limit(fields),
+        })
+    }
+}
+
 /// `GET admin/orders`: newest first.
-pub async fn list(ctx: web::Data<Context>, _: Caller, query: Query) -> Answered {
-    let mut fields = Fields::of(&query.0);
-    let status = fields.optional("status", rules::word(&ORDER_STATUSES));
-    let external_id = fields.optional("external_id", rules::external_id);
-    let (before, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
-    let before = fields.finish(|| Some(before.unwrap_or(JobId(i64::MAX))))?;
+pub async fn list(
+    ctx: web::Data<Context>,
+    _: Caller,
+    query: Asked<OrdersAsked>,
+) -> Answered<Page<OrderItem>> {
+    let OrdersAsked { status, external_id, before, limit } = query.read()?;
     let reading = move |conn: &mut Conn<'_>| {
         let external_id = external_id.as_ref().map(ExternalId::as_str);
         reads::orders(conn, status, external_id, before, limit as i64 + 1)
@@ -231,7 +293,7 @@ pub async fn list(ctx: web::Data<Context>, _: Caller, query: Query) -> Answered 
 }
 
 /// `GET admin/orders/{id}`.
-pub async fn show(ctx: web::Data<Context>, _: Caller, id: web::Path<JobId>) -> Answered {
+pub async fn show(ctx: web::Data<Context>, _: Caller, id: web::Path<JobId>) -> Answered<OrderItem> {
     let id = id.into_inner();
     let reading = move |conn: &mut Conn<'_>| match reads::order(conn, id)? {
         Some(job) => reads::operators_order(conn, job).map(Some),
@@ -291,7 +353,7 @@ mod tests {
 
     fn read(value: Value) -> Result<NewOrder, String> {
         let Value::Object(object) = value else { panic!("an object") };
-        new_order(&object).map_err(|problem| format!("{problem:?}"))
+        crate::api::request::read::<NewOrder>(&object).map_err(|problem| format!("{problem:?}"))
     }
 
     #[test]

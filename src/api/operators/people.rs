@@ -1,11 +1,11 @@
-//! `admin/customers/{id}/export|erase` and the same of drivers: everything that is held of one person, and the person taken out of it.
+//! `admin/customers/{id}/export|erase` and the same for drivers: exports all data about one person, and erases it.
 
 use crate::api::Context;
-use crate::api::answer::{Answered, json};
+use crate::api::answer::{Answer, Answered, json};
 use crate::api::extract::Caller;
 use crate::api::problem::Problem;
 use crate::contracts::error_codes::ErrorCode;
-use crate::contracts::operators::PersonErased;
+use crate::contracts::operators::{PersonErased, PersonExport};
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::operations::people::{self, Erasing, Export, Person};
 use crate::operations::{self};
@@ -22,26 +22,35 @@ use tokio::sync::mpsc;
 const PARTS_MAX: usize = 2;
 
 /// `GET admin/customers/{id}/export`.
-pub async fn export_customer(ctx: web::Data<Context>, _: Caller, id: web::Path<CustomerId>) -> Answered {
+pub async fn export_customer(
+    ctx: web::Data<Context>,
+    _: Caller,
+    id: web::Path<CustomerId>,
+) -> Answered<PersonExport> {
     export(ctx, Person::Customer(id.into_inner())).await
 }
 
 /// `GET admin/drivers/{id}/export`.
-pub async fn export_driver(ctx: web::Data<Context>, _: Caller, id: web::Path<DriverId>) -> Answered {
+pub async fn export_driver(
+    ctx: web::Data<Context>,
+    _: Caller,
+    id: web::Path<DriverId>,
+) -> Answered<PersonExport> {
     export(ctx, Person::Driver(id.into_inner())).await
 }
 
-async fn export(ctx: web::Data<Context>, person: Person) -> Answered {
+async fn export(ctx: web::Data<Context>, person: Person) -> Answered<PersonExport> {
     let at = ctx.clock.now();
     let export = ctx.database.read(move |conn| Export::of(conn, person, at)).await?;
     let (parts, body) = mpsc::channel(PARTS_MAX);
-    // Ends with the last part, or once nobody reads any more.
+    // Ends with the last part, or once the reader is gone.
     actix_web::rt::spawn(send_parts(ctx, export, parts));
     let name = person.subject().to_string().replace(':', "-");
-    Ok(HttpResponse::Ok()
+    let response = HttpResponse::Ok()
         .content_type("application/json")
         .insert_header(("Content-Disposition", format!("attachment; filename=\"{name}.json\"")))
-        .streaming(Parts(body)))
+        .streaming(Parts(body));
+    Ok(Answer::of(response))
 }
 
 async fn send_parts(ctx: web::Data<Context>, mut export: Export, parts: mpsc::Sender<io::Result<Bytes>>) {
@@ -78,17 +87,25 @@ impl Stream for Parts {
 }
 
 /// `POST admin/customers/{id}/erase`.
-pub async fn erase_customer(ctx: web::Data<Context>, _: Caller, id: web::Path<CustomerId>) -> Answered {
+pub async fn erase_customer(
+    ctx: web::Data<Context>,
+    _: Caller,
+    id: web::Path<CustomerId>,
+) -> Answered<PersonErased> {
     erase(&ctx, Person::Customer(id.into_inner())).await
 }
 
 /// `POST admin/drivers/{id}/erase`.
-pub async fn erase_driver(ctx: web::Data<Context>, _: Caller, id: web::Path<DriverId>) -> Answered {
+pub async fn erase_driver(
+    ctx: web::Data<Context>,
+    _: Caller,
+    id: web::Path<DriverId>,
+) -> Answered<PersonErased> {
     erase(&ctx, Person::Driver(id.into_inner())).await
 }
 
 /// In steps, each of which may be done again: whatever breaks it off, the same request ends it.
-async fn erase(ctx: &Context, person: Person) -> Answered {
+async fn erase(ctx: &Context, person: Person) -> Answered<PersonErased> {
     goes_on(ctx.write(move |tx| people::begin(tx, person)).await?)?;
     // What their app sent before its sockets were closed is on its way into the table, and what it confirmed.
     ctx.recorder.flush_positions().await;

@@ -1,18 +1,22 @@
-//! `admin/operators` and `admin/programs`: who administers, and which programs may ask. An operator is made with a password, a
-//! program with tokens.
+//! `admin/operators` and `admin/programs`: the people and programs that run the fleet. An operator is made with a
+//! password, a program with tokens.
 
 use super::account_patch;
-use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit, secret};
+use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
 use crate::api::extract::Caller;
-use crate::api::fields::{Fields, Object};
-use crate::api::input::{Body, Once, Query};
+use crate::api::fields::Fields;
+use crate::api::input::Once;
 use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
+use crate::api::request::{Asked, Request, Sent};
+use crate::api::rules::Rule;
 use crate::api::{Context, rules};
 use crate::contracts::access::{OperatorItem, ProgramItem, TokenMade};
+use crate::contracts::operators::Page;
 use crate::contracts::time::WireTime;
 use crate::domain::ids::AccountId;
 use crate::domain::role::Role;
+use crate::domain::username::Username;
 use crate::operations::accounts::{self, AccountPatch, Person};
 use crate::operations::authentication::principal_of;
 use crate::operations::passwords::Password;
@@ -20,9 +24,8 @@ use crate::operations::staff::{self, Staff, StaffPatch};
 use crate::operations::tokens::Subject;
 use crate::operations::{Refusal, grants};
 use crate::store::Account;
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use chrono::TimeDelta;
-use serde_json::Value;
 use uuid::Uuid;
 
 /// A token that nobody said an end for is good for a quarter of a year …
@@ -31,8 +34,13 @@ const TOKEN_TTL_SECS: usize = 90 * 86_400;
 const TOKEN_TTL_SECS_MAX: usize = 3650 * 86_400;
 
 /// `POST admin/operators`.
-pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once, body: Body) -> Answered {
-    let (mut person, password, role) = new_operator(&body.object()?)?;
+pub async fn create(
+    ctx: web::Data<Context>,
+    Caller(caller): Caller,
+    once: Once,
+    body: Sent<NewOperator>,
+) -> Answered<OperatorItem, 201> {
+    let NewOperator { mut person, password, role } = body.read()?;
     person.password_hash = Some(ctx.passwords.hash(password).await?);
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, CREATED, move |tx| {
@@ -44,43 +52,80 @@ pub async fn create(ctx: web::Data<Context>, Caller(caller): Caller, once: Once,
     .await
 }
 
-fn new_operator(object: &Object) -> Result<(Person, Password, Role), Problem> {
-    let mut fields = Fields::of(object);
-    fields.refuse_ours(&["user_id"]);
-    let username = fields.required("username", rules::username);
-    let name = fields.required("name", rules::name);
-    let phone_number = fields.optional("phone_number", rules::unless_empty(rules::phone_number)).flatten();
-    let password = fields.required("password", rules::password);
-    let role = fields.optional("role", operators_role).unwrap_or(Role::Admin);
-    fields.finish(|| {
-        let username = username?.into_string();
-        let person = Person { username, name: name?, phone_number, password_hash: None, is_demo: false };
-        Some((person, password?, role))
-    })
+/// What `POST admin/operators` takes.
+pub struct NewOperator {
+    person: Person,
+    password: Password,
+    role: Role,
 }
 
-fn operators_role(value: &Value) -> Result<Role, String> {
-    role_among(&[Role::Admin, Role::Dispatcher, Role::Viewer], value)
+impl Request for NewOperator {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.refuse_ours(&["user_id"]);
+        let username = fields.required("username", rules::username());
+        let name = fields.required("name", rules::name());
+        let phone_number =
+            fields.optional("phone_number", rules::unless_empty(rules::phone_number())).flatten();
+        let password = fields.required("password", rules::password());
+        let role = fields.optional("role", operators_role()).unwrap_or(Role::Admin);
+        let username = username?.into_string();
+        let person = Person { username, name: name?, phone_number, password_hash: None, is_demo: false };
+        Some(Self { person, password: password?, role })
+    }
+}
+
+fn operators_role() -> impl Rule<Role> {
+    role_among(&[Role::Admin, Role::Dispatcher, Role::Viewer])
 }
 
 /// No program is an admin: nobody would see it log in.
-fn programs_role(value: &Value) -> Result<Role, String> {
-    role_among(&[Role::Service, Role::Dispatcher, Role::Viewer], value)
+fn programs_role() -> impl Rule<Role> {
+    role_among(&[Role::Service, Role::Dispatcher, Role::Viewer])
 }
 
-fn role_among(roles: &[Role], value: &Value) -> Result<Role, String> {
-    let words: Vec<(&str, Role)> = roles.iter().map(|role| (role.as_str(), *role)).collect();
-    rules::word(&words)(value)
+fn role_among(roles: &[Role]) -> impl Rule<Role> + use<> {
+    rules::word(roles.iter().map(|role| (role.as_str(), *role)).collect::<Vec<_>>())
+}
+
+/// What the lists of operators and of programs take.
+pub struct StaffAsked {
+    after: AccountId,
+    limit: usize,
+}
+
+impl Request for StaffAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let (after, limit) = (id_cursor(fields), page_limit(fields));
+        Some(Self { after: after.unwrap_or(AccountId(0)), limit })
+    }
 }
 
 /// `GET admin/operators`: as they were made.
-pub async fn list(ctx: web::Data<Context>, _: Caller, query: Query) -> Answered {
+pub async fn list(
+    ctx: web::Data<Context>,
+    _: Caller,
+    query: Asked<StaffAsked>,
+) -> Answered<Page<OperatorItem>> {
     list_of(&ctx, &query, Staff::Operator, operator).await
 }
 
 /// `GET admin/operators/{user_id}`.
-pub async fn show(ctx: web::Data<Context>, _: Caller, id: web::Path<Uuid>) -> Answered {
+pub async fn show(ctx: web::Data<Context>, _: Caller, id: web::Path<Uuid>) -> Answered<OperatorItem> {
     Ok(json(&operator(found(&ctx, *id, Staff::Operator).await?)))
+}
+
+/// What `PATCH admin/operators/{user_id}` takes.
+pub struct OperatorChange {
+    patch: StaffPatch,
+    password: Option<Password>,
+}
+
+impl Request for OperatorChange {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let (account, password) = account_patch(fields);
+        let patch = StaffPatch { account, role: fields.optional("role", operators_role()) };
+        Some(Self { patch, password })
+    }
 }
 
 /// `PATCH admin/operators/{user_id}`.
@@ -89,13 +134,9 @@ pub async fn change(
     Caller(caller): Caller,
     id: web::Path<Uuid>,
     once: Once,
-    body: Body,
-) -> Answered {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let (account, password) = account_patch(&mut fields);
-    let mut patch = StaffPatch { account, role: fields.optional("role", operators_role) };
-    fields.finish(|| Some(()))?;
+    body: Sent<OperatorChange>,
+) -> Answered<OperatorItem> {
+    let OperatorChange { mut patch, password } = body.read()?;
     if let Some(password) = password {
         patch.account.password_hash = Some(ctx.passwords.hash(password).await?);
     }
@@ -104,18 +145,28 @@ pub async fn change(
         .await
 }
 
+/// What `POST admin/programs` takes.
+pub struct NewProgram {
+    name: Username,
+    role: Role,
+}
+
+impl Request for NewProgram {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let name = fields.required("name", rules::username());
+        let role = fields.optional("role", programs_role()).unwrap_or(Role::Service);
+        Some(Self { name: name?, role })
+    }
+}
+
 /// `POST admin/programs`: a program, or the one of that name.
 pub async fn create_program(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     once: Once,
-    body: Body,
-) -> Answered {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let name = fields.required("name", rules::username);
-    let role = fields.optional("role", programs_role).unwrap_or(Role::Service);
-    let name = fields.finish(|| name)?;
+    body: Sent<NewProgram>,
+) -> Answered<ProgramItem, 201> {
+    let NewProgram { name, role } = body.read()?;
     let key = once.key(&ctx, &caller, &body);
     decide(&ctx, key, CREATED, move |tx| {
         let id = accounts::service(tx, &name, role)?.public_id;
@@ -126,13 +177,31 @@ pub async fn create_program(
 }
 
 /// `GET admin/programs`: as they were made.
-pub async fn list_programs(ctx: web::Data<Context>, _: Caller, query: Query) -> Answered {
+pub async fn list_programs(
+    ctx: web::Data<Context>,
+    _: Caller,
+    query: Asked<StaffAsked>,
+) -> Answered<Page<ProgramItem>> {
     list_of(&ctx, &query, Staff::Program, program).await
 }
 
 /// `GET admin/programs/{user_id}`.
-pub async fn show_program(ctx: web::Data<Context>, _: Caller, id: web::Path<Uuid>) -> Answered {
+pub async fn show_program(ctx: web::Data<Context>, _: Caller, id: web::Path<Uuid>) -> Answered<ProgramItem> {
     Ok(json(&program(found(&ctx, *id, Staff::Program).await?)))
+}
+
+/// What `PATCH admin/programs/{user_id}` takes.
+pub struct ProgramChange(StaffPatch);
+
+impl Request for ProgramChange {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let account = AccountPatch {
+            name: fields.optional("name", rules::name()),
+            suspended: fields.optional("suspended", rules::flag()),
+            ..AccountPatch::default()
+        };
+        Some(Self(StaffPatch { account, role: None }))
+    }
 }
 
 /// `PATCH admin/programs/{user_id}`.
@@ -141,20 +210,27 @@ pub async fn change_program(
     Caller(caller): Caller,
     id: web::Path<Uuid>,
     once: Once,
-    body: Body,
-) -> Answered {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let account = AccountPatch {
-        name: fields.optional("name", rules::name),
-        suspended: fields.optional("suspended", rules::flag),
-        ..AccountPatch::default()
-    };
-    let patch = StaffPatch { account, role: None };
-    fields.finish(|| Some(()))?;
+    body: Sent<ProgramChange>,
+) -> Answered<ProgramItem> {
+    let ProgramChange(patch) = body.read()?;
     let (by, id, key) = (caller.account, *id, once.key(&ctx, &caller, &body));
     decide(&ctx, key, OK, move |tx| Ok(program(staff::patch(tx, Some(by), id, Staff::Program, &patch)?)))
         .await
+}
+
+/// What `POST admin/programs/{user_id}/tokens` takes.
+pub struct NewToken {
+    name: String,
+    lifetime: TimeDelta,
+}
+
+impl Request for NewToken {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let name = fields.required("name", rules::name());
+        let ttl_secs = fields.optional("ttl_secs", rules::whole_in(1..=TOKEN_TTL_SECS_MAX));
+        let lifetime = TimeDelta::seconds(ttl_secs.unwrap_or(TOKEN_TTL_SECS) as i64);
+        Some(Self { name: name?, lifetime })
+    }
 }
 
 /// `POST admin/programs/{user_id}/tokens`: the token is in the answer and nowhere else, so there is no key to ask again with.
@@ -162,14 +238,9 @@ pub async fn make_token(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     program: web::Path<Uuid>,
-    body: Body,
-) -> Answered {
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let name = fields.required("name", rules::name);
-    let ttl_secs = fields.optional("ttl_secs", rules::whole_in(1..=TOKEN_TTL_SECS_MAX));
-    let name = fields.finish(|| name)?;
-    let lifetime = TimeDelta::seconds(ttl_secs.unwrap_or(TOKEN_TTL_SECS) as i64);
+    body: Sent<NewToken>,
+) -> Answered<TokenMade, 201> {
+    let NewToken { name, lifetime } = body.read()?;
     let (program, id, called) = (*program, Uuid::new_v4(), name.clone());
     let (principal, issued_at) = ctx
         .write(move |tx| {
@@ -185,18 +256,16 @@ pub async fn make_token(
     let token = ctx.tokens.issue_until(&subject, issued_at, issued_at + lifetime, id).text;
     log::info!("token made account={} session={id} by={}", principal.account, caller.account);
     let made = TokenMade { session_id: id, name, token, expires_at: WireTime(issued_at + lifetime) };
-    Ok(secret(HttpResponse::Created().json(made)))
+    Ok(json(&made).secret())
 }
 
 async fn list_of<Item: serde::Serialize>(
     ctx: &Context,
-    query: &Query,
+    query: &Asked<StaffAsked>,
     kind: Staff,
     item: impl Fn(Account) -> Item,
-) -> Answered {
-    let mut fields = Fields::of(&query.0);
-    let (after, limit) = (id_cursor(&mut fields), page_limit(&mut fields));
-    let after = fields.finish(|| Some(after.unwrap_or(AccountId(0))))?;
+) -> Answered<Page<Item>> {
+    let StaffAsked { after, limit } = query.read()?;
     let rows = ctx.read(move |conn| staff::page(conn, kind, after, limit as i64 + 1)).await?;
     Ok(json(&page(rows, limit, |account| account.id.to_string(), item)))
 }

@@ -1,4 +1,4 @@
-//! Why: `admin/jobs/{id}/trace` and `admin/drivers/{id}/why`.
+//! Explanations for operators: `admin/jobs/{id}/trace` and `admin/drivers/{id}/why`.
 
 use crate::actors::matcher::Known;
 use crate::api::Context;
@@ -27,11 +27,11 @@ const LOOKS_MAX: i64 = 20;
 /// The event that says that a ride's driver is at the pickup.
 const ARRIVAL: &str = "driver_arrived";
 
-/// What became of the driver to whom auto-assign gave an order.
+/// The outcome for the driver who was given an order by auto-assign.
 const ASSIGNED: &str = End::ASSIGNED;
 
 /// `GET admin/jobs/{id}/trace`.
-pub async fn trace(ctx: web::Data<Context>, _: Caller, id: web::Path<i64>) -> Answered {
+pub async fn trace(ctx: web::Data<Context>, _: Caller, id: web::Path<i64>) -> Answered<JobTrace> {
     let id = JobId(id.into_inner());
     let traced = ctx.read(move |conn| reads::trace(conn, id)).await?;
     Ok(json(&shown(traced.ok_or_else(|| Problem::not_found("job"))?)))
@@ -123,7 +123,7 @@ fn merge(
             trace
         })
         .collect();
-    // Offers of which the look was not noted before the server ended.
+    // Offers whose look was not recorded before the server ended.
     let mut left: Vec<_> = offers.into_values().collect();
     left.sort_by_key(|(search, offer, _)| key(*search, offer.driver_id));
     merged.extend(left.into_iter().map(|(search, offer, seen_at)| offered(search, &offer, seen_at)));
@@ -196,7 +196,7 @@ fn statuses(
     let mut had: Vec<(JobStatus, NaiveDateTime)> = Vec::new();
     let own = own.into_iter().filter_map(|(status, at)| Some((status, at?)));
     for one in own.chain(again).chain(ended).chain(arrivals) {
-        // What happened in one transaction has one time, wherever it is written.
+        // Everything in one transaction has one time, wherever it is written.
         if !had.contains(&one) {
             had.push(one);
         }
@@ -207,7 +207,7 @@ fn statuses(
     had.into_iter().map(|(status, at)| StatusTrace { status: status.as_str(), at: at.into() }).collect()
 }
 
-/// The status that the end of a search gave its ride. Who cancels writes the time into the job.
+/// The status that the end of a search gave its ride. A cancellation writes its time into the job.
 fn led_to(search: &SearchRecord) -> Option<JobStatus> {
     match search.ended_as.as_deref()? {
         End::ASSIGNED => Some(JobStatus::Assigned),
@@ -217,7 +217,7 @@ fn led_to(search: &SearchRecord) -> Option<JobStatus> {
 }
 
 /// `GET admin/drivers/{id}/why`.
-pub async fn why(ctx: web::Data<Context>, _: Caller, id: web::Path<DriverId>) -> Answered {
+pub async fn why(ctx: web::Data<Context>, _: Caller, id: web::Path<DriverId>) -> Answered<DriverWhy> {
     let id = id.into_inner();
     let read = ctx
         .read(move |conn| {
@@ -502,7 +502,7 @@ mod tests {
             completed_at: Some(at(4)),
             ..ride(JobStatus::Completed)
         };
-        // Who starts without having said so has arrived at that time.
+        // A driver who starts without reporting arrival has arrived at that time.
         let had = statuses(&job, Some(at(2)), &[search_that(0, Some(("assigned", 1)))], &[]);
         assert_eq!(words(&had), ["requested", "assigned", "arrived", "in_progress", "completed"]);
     }

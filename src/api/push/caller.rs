@@ -1,4 +1,4 @@
-//! Who calls the push interface: an account with its token, or, on a developer's own machine, anybody.
+//! The caller of the push interface: an account with its token or, on a developer's own machine, anybody.
 
 use crate::api::extract::{Caller, Extracting, LogIn};
 use crate::api::problem::Problem;
@@ -14,21 +14,21 @@ use std::net::IpAddr;
 use std::time::Instant;
 use uuid::Uuid;
 
-/// Who is limited together.
+/// The key under which callers are limited.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CallerKey {
     Account(AccountId),
     Address(IpAddr),
 }
 
-/// Who asks, within the limit of calls.
+/// A caller who is within the limit of calls.
 pub struct PushCaller {
     principal: Option<Principal>,
     session: Option<Uuid>,
 }
 
 impl PushCaller {
-    /// Whose devices and history this may be about: their own, or anybody's for an operator, who says whose.
+    /// The customer whose devices and history this is about: the caller, or anybody whom an operator names.
     pub fn customer(&self, named: Option<CustomerId>) -> Result<CustomerId, Problem> {
         match &self.principal {
             Some(Principal { customer: Some(own), .. }) => match named {
@@ -51,7 +51,7 @@ impl PushCaller {
         }
     }
 
-    /// The customer's own log-in: what they register ends with it. What others register for them does not.
+    /// The customer's own log-in: their registrations end with it. Registrations made by others do not.
     pub fn session(&self) -> Option<Uuid> {
         let is_own = self.principal.as_ref().is_some_and(|principal| principal.customer.is_some());
         self.session.filter(|_| is_own)

@@ -1,15 +1,17 @@
-//! What customers want to hear and have heard, and what operators see of it.
+//! Customers' preferences and notification history, and the operators' view of them.
 
 use super::caller::PushCaller;
-use super::{EXTERNAL_ID, customer_meant, word_of};
+use super::{EXTERNAL_ID, customer_meant, word_rule};
 use crate::api::answer::{Answered, json, page, page_limit};
-use crate::api::fields::{Fields, Object};
-use crate::api::input::{Body, Query};
+use crate::api::fields::Fields;
 use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
+use crate::api::request::{Asked, Request, Sent};
+use crate::api::rules::{Rule, rule};
 use crate::api::{Context, rules};
+use crate::contracts::operators::Page;
 use crate::contracts::push::Preferences as Wire;
-use crate::contracts::push::{DeviceItem, Done, HistoryItem, QuietHours as WireHours, Stats, StatsItem};
+use crate::contracts::push::{DeviceItem, Done, HistoryItem, PushStats, QuietHours as WireHours, StatsItem};
 use crate::contracts::time::WireTime;
 use crate::domain::external_id::Named;
 use crate::domain::ids::CustomerId;
@@ -20,8 +22,8 @@ use crate::store::{CountRow, DeviceRow, NotificationRow};
 use actix_web::web;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// More types than there are.
@@ -29,19 +31,35 @@ const OPT_OUT_MAX: usize = 100;
 const STATS_HOURS: usize = 24;
 const STATS_HOURS_MAX: usize = 168;
 
-/// Whom a query is about, as far as it says so.
+/// The customer that a query names, if it names one.
 fn named(fields: &mut Fields<'_>) -> Option<Named<CustomerId>> {
     fields.named("customerId", &[EXTERNAL_ID])
 }
 
-async fn customer_of(ctx: &Context, caller: &PushCaller, query: &Query) -> Result<CustomerId, Problem> {
-    let mut fields = Fields::of(&query.0);
-    let named = named(&mut fields);
-    customer_meant(ctx, caller, fields.finish(|| Some(named))?).await
+/// Whom a query is about, where it may say so.
+pub struct CustomerAsked(Option<Named<CustomerId>>);
+
+impl Request for CustomerAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self(named(fields)))
+    }
+}
+
+async fn customer_of(
+    ctx: &Context,
+    caller: &PushCaller,
+    query: &Asked<CustomerAsked>,
+) -> Result<CustomerId, Problem> {
+    let CustomerAsked(named) = query.read()?;
+    customer_meant(ctx, caller, named).await
 }
 
 /// `GET preferences`: a customer's own; an operator names whose.
-pub async fn preferences(ctx: web::Data<Context>, caller: PushCaller, query: Query) -> Answered {
+pub async fn preferences(
+    ctx: web::Data<Context>,
+    caller: PushCaller,
+    query: Asked<CustomerAsked>,
+) -> Answered<Wire> {
     let customer = customer_of(&ctx, &caller, &query).await?;
     let zone = ctx.settings.region.time_zone;
     let found = ctx.read(move |conn| push::preferences(conn, customer, zone)).await?;
@@ -53,29 +71,51 @@ pub async fn preferences(ctx: web::Data<Context>, caller: PushCaller, query: Que
 pub async fn set_preferences(
     ctx: web::Data<Context>,
     caller: PushCaller,
-    query: Query,
-    body: Body,
-) -> Answered {
+    query: Asked<CustomerAsked>,
+    body: Sent<PreferencesWanted>,
+) -> Answered<Done<'static>> {
     let customer = customer_of(&ctx, &caller, &query).await?;
-    let new = wanted(&body.object()?)?;
+    let PreferencesWanted(new) = body.read()?;
     ctx.write(move |tx| push::set_preferences(tx, customer, &new)).await?;
     Ok(json(&Done::PREFERENCES_SET))
 }
 
-fn wanted(object: &Object) -> Result<Preferences, Problem> {
-    let mut fields = Fields::of(object);
-    let opt_out = fields.optional("optOut", |value| {
-        let types = value.as_array().filter(|types| types.len() <= OPT_OUT_MAX);
-        let types = types.ok_or_else(|| format!("must be a list of at most {OPT_OUT_MAX} types"))?;
-        types.iter().map(word_of).collect::<Result<Vec<_>, _>>()
-    });
-    let quiet_hours = fields.optional("quietHours", |value| {
-        let time = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
-        QuietHours::parse(time("start"), time("end")).map_err(|error| error.to_string())
-    });
-    let time_zone = fields.optional("timeZone", rules::time_zone);
-    let opt_out = opt_out.unwrap_or_default();
-    fields.finish(|| Some(Preferences { opt_out, quiet_hours, time_zone }))
+/// What `PUT preferences` takes.
+#[derive(Debug)]
+pub struct PreferencesWanted(Preferences);
+
+impl Request for PreferencesWanted {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let opt_out = fields.optional("optOut", types());
+        let quiet_hours = fields.optional("quietHours", quiet_hours());
+        let time_zone = fields.optional("timeZone", rules::time_zone());
+        Some(Self(Preferences { opt_out: opt_out.unwrap_or_default(), quiet_hours, time_zone }))
+    }
+}
+
+/// Types of notifications.
+fn types() -> impl Rule<Vec<String>> {
+    rule(
+        || json!({"type": "array", "items": word_rule().schema(), "maxItems": OPT_OUT_MAX}),
+        |value| {
+            let types = value.as_array().filter(|types| types.len() <= OPT_OUT_MAX);
+            let types = types.ok_or_else(|| format!("must be a list of at most {OPT_OUT_MAX} types"))?;
+            types.iter().map(|one| word_rule().read(one)).collect()
+        },
+    )
+}
+
+fn quiet_hours() -> impl Rule<QuietHours> {
+    rule(
+        || {
+            let time = json!({"type": "string", "pattern": "^[0-9]{2}:[0-9]{2}$"});
+            json!({"type": "object", "properties": {"start": time, "end": time}, "required": ["start", "end"]})
+        },
+        |value| {
+            let time = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
+            QuietHours::parse(time("start"), time("end")).map_err(|error| error.to_string())
+        },
+    )
 }
 
 fn shown(preferences: &Preferences, zone: Tz) -> Wire {
@@ -83,12 +123,28 @@ fn shown(preferences: &Preferences, zone: Tz) -> Wire {
     Wire { opt_out: preferences.opt_out.clone(), quiet_hours: hours, time_zone: zone.name() }
 }
 
+/// What `GET history` takes.
+pub struct HistoryAsked {
+    named: Option<Named<CustomerId>>,
+    before: i64,
+    limit: usize,
+}
+
+impl Request for HistoryAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let named = named(fields);
+        let (before, limit) = (id_cursor(fields), page_limit(fields));
+        Some(Self { named, before: before.unwrap_or(i64::MAX), limit })
+    }
+}
+
 /// `GET history`: the newest first.
-pub async fn history(ctx: web::Data<Context>, caller: PushCaller, query: Query) -> Answered {
-    let mut fields = Fields::of(&query.0);
-    let customer = named(&mut fields);
-    let (before, limit) = (id_cursor::<i64>(&mut fields), page_limit(&mut fields));
-    let (named, before) = fields.finish(|| Some((customer, before.unwrap_or(i64::MAX))))?;
+pub async fn history(
+    ctx: web::Data<Context>,
+    caller: PushCaller,
+    query: Asked<HistoryAsked>,
+) -> Answered<Page<HistoryItem>> {
+    let HistoryAsked { named, before, limit } = query.read()?;
     let customer = customer_meant(&ctx, &caller, named).await?;
     let rows = ctx.read(move |conn| push::history(conn, customer, before, limit as i64 + 1)).await?;
     Ok(json(&page(rows, limit, |row| row.id.to_string(), item)))
@@ -114,30 +170,47 @@ fn empty() -> Box<RawValue> {
     RawValue::from_string("{}".to_owned()).expect("an object")
 }
 
+/// What `POST opened` takes.
+pub struct OpenedBy(Uuid);
+
+impl Request for OpenedBy {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.required("notificationId", rules::notification_id()).map(Self)
+    }
+}
+
 /// `POST opened`: the app was opened by a notification.
-pub async fn opened(ctx: web::Data<Context>, caller: PushCaller, body: Body) -> Answered {
+pub async fn opened(
+    ctx: web::Data<Context>,
+    caller: PushCaller,
+    body: Sent<OpenedBy>,
+) -> Answered<Done<'static>> {
     let own = caller.own()?;
-    let object = body.object()?;
-    let mut fields = Fields::of(&object);
-    let notification = fields.required("notificationId", |value| {
-        let id = value.as_str().and_then(|text| Uuid::parse_str(text).ok());
-        id.ok_or_else(|| "must be the notificationId of a notification's data".to_owned())
-    });
-    let notification = fields.finish(|| notification)?;
+    let OpenedBy(notification) = body.read()?;
     ctx.write(move |tx| push::open(tx, notification, own)).await?;
     Ok(json(&Done::OPENED))
 }
 
+/// What `GET stats` takes.
+pub struct StatsAsked {
+    hours: usize,
+}
+
+impl Request for StatsAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let hours = fields.optional("hours", rules::number_in(1..=STATS_HOURS_MAX));
+        Some(Self { hours: hours.unwrap_or(STATS_HOURS) })
+    }
+}
+
 /// `GET stats`: of the last `hours`.
-pub async fn stats(ctx: web::Data<Context>, _: PushCaller, query: Query) -> Answered {
-    let mut fields = Fields::of(&query.0);
-    let hours = fields.optional("hours", rules::number_in(1..=STATS_HOURS_MAX)).unwrap_or(STATS_HOURS);
-    let hours = fields.finish(|| Some(hours))?;
+pub async fn stats(ctx: web::Data<Context>, _: PushCaller, query: Asked<StatsAsked>) -> Answered<PushStats> {
+    let StatsAsked { hours } = query.read()?;
     let since = ctx.clock.now() - TimeDelta::hours(hours as i64);
     let counts = ctx.read(move |conn| push::counts(conn, since)).await?;
     let pruned = counts.pruned.into_iter().map(|(service, count)| (service.as_str(), count)).collect();
     let items = counts.rows.into_iter().map(counted).collect();
-    Ok(json(&Stats { since: WireTime(since), items, pruned }))
+    Ok(json(&PushStats { since: WireTime(since), items, pruned }))
 }
 
 fn counted(row: CountRow) -> StatsItem {
@@ -156,7 +229,11 @@ fn counted(row: CountRow) -> StatsItem {
 }
 
 /// `GET devices`: which devices a customer has, for the operator's console.
-pub async fn devices(ctx: web::Data<Context>, caller: PushCaller, query: Query) -> Answered {
+pub async fn devices(
+    ctx: web::Data<Context>,
+    caller: PushCaller,
+    query: Asked<CustomerAsked>,
+) -> Answered<Page<DeviceItem>> {
     let customer = customer_of(&ctx, &caller, &query).await?;
     let rows = ctx.read(move |conn| push::devices_shown(conn, customer)).await?;
     Ok(json(&page(rows, usize::MAX, |row| row.id.0.to_string(), device)))
@@ -186,11 +263,11 @@ fn device(row: DeviceRow) -> DeviceItem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::api::request;
 
     fn read(value: Value) -> Result<Preferences, Problem> {
         let Value::Object(object) = value else { panic!("an object") };
-        wanted(&object)
+        request::read(&object).map(|PreferencesWanted(wanted)| wanted)
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The push contract's own shape of a refusal, `{"success":false,"message"}`, made of what everything else is answered with:
-//! so its handlers are like all others, and nothing that goes wrong on the way to them has another shape.
+//! The push contract's own shape of a refusal, `{"success":false,"message"}`, converted from the usual answer: so its
+//! handlers are like all others, and failures on the way to them have the same shape.
 
 use crate::api::problem::Problem;
 use crate::contracts::error_codes::ErrorCode;

@@ -1,12 +1,14 @@
 //! The door of the matching sockets: one for each ride, under an id that the app chose, with a token or without.
 
-use super::{Door, Known, Sockets, last_event_id};
+use super::{Door, Known, SocketAsked, Sockets};
 use crate::actors::entrance::Admission;
 use crate::actors::session::bearer_from_request;
 use crate::actors::session::client::{Arrival, Client, Recipient};
 use crate::api::Context;
-use crate::api::input::Query;
+use crate::api::fields::Fields;
 use crate::api::problem::Problem;
+use crate::api::request::{Asked, Request};
+use crate::api::rules;
 use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
 use crate::contracts::error_codes::ErrorCode;
@@ -15,17 +17,32 @@ use crate::domain::ride_book::{Applicant, Claim, NotAdmitted, RideKey};
 use crate::operations::guests::{self, Passenger};
 use crate::rate_limit::address_key;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::Value;
+
+/// What the socket's address takes besides the path.
+pub struct RideSocketAsked {
+    socket: SocketAsked,
+    /// Of an earlier connection of somebody without an account.
+    ride_key: Option<String>,
+}
+
+impl Request for RideSocketAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let socket = SocketAsked::read(fields)?;
+        let ride_key = fields.optional("ride_key", rules::opaque()).filter(|key| !key.is_empty());
+        Some(Self { socket, ride_key })
+    }
+}
 
 /// `GET /ws/ride/{ride_id}/?ride_key=…&last_event_id=…`, with `token=…` where the passenger has an account.
 pub async fn ride(
     req: HttpRequest,
     payload: web::Payload,
     path: web::Path<String>,
-    query: Query,
+    query: Asked<RideSocketAsked>,
     context: web::Data<Context>,
     sockets: web::Data<Sockets>,
 ) -> Result<HttpResponse, actix_web::Error> {
+    let RideSocketAsked { socket, ride_key } = query.read()?;
     let ride = RideId::new(path.into_inner()).map_err(|_| Problem::not_found("ride"))?;
     let has_token = bearer_from_request(&req).is_some();
     let door = Door { contract: Contract::RideMatching, req, context, sockets };
@@ -53,7 +70,7 @@ pub async fn ride(
     };
     let applicant = match &account {
         Some((passenger, _)) => Applicant::Account(passenger.account),
-        None => door.stranger(&query),
+        None => door.stranger(ride_key),
     };
     let Some((admission, guest)) = door.enter_ride(&ride, &applicant).await? else {
         drop(place);
@@ -66,7 +83,7 @@ pub async fn ride(
         place,
         admission,
         passenger: account.or(guest),
-        last_event_id: last_event_id(&query),
+        last_event_id: socket.last_event_id,
     };
     let client = Client::ride_matching(arrival, door.sockets.clients.clone());
     door.open(payload, client, &door.sockets.ride_limits)
@@ -74,10 +91,9 @@ pub async fn ride(
 
 impl Door {
     /// Somebody without an account, with the key of an earlier connection or without.
-    fn stranger(&self, query: &Query) -> Applicant {
-        let key = query.0.get("ride_key").and_then(Value::as_str).filter(|key| !key.is_empty());
+    fn stranger(&self, key: Option<String>) -> Applicant {
         Applicant::Anonymous {
-            key: key.map(|key| guests::key(&self.context.tokens, key.to_owned())),
+            key: key.map(|key| guests::key(&self.context.tokens, key)),
             address: address_key(self.address()),
         }
     }
@@ -109,7 +125,7 @@ impl Door {
             }
         };
         if let (true, Some(guest), Some(key)) = (admission.is_key_new, guest, &admission.key) {
-            // Whoever is given a key may rely on it.
+            // A client that is given a key may rely on it.
             let hash = key.hash.clone();
             self.context.write(move |tx| Ok(guests::keep_key(tx, guest.account, &hash)?)).await?;
         }

@@ -1,5 +1,5 @@
-//! A CSV file as spreadsheets write it: a mark at its beginning or none, commas, semicolons or tabs, quotes, any line ends.
-//! Each row is an object of texts under the names of the header, without the cells that are empty.
+//! A CSV file as spreadsheets write it: with or without a byte order mark; commas, semicolons or tabs; quotes; any line
+//! ends. Each row is an object of texts under the header's names, without empty cells.
 
 use crate::api::import::Cells;
 use serde_json::Value;

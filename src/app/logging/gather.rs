@@ -1,8 +1,9 @@
-//! What the log says of a bad day. A line of `warn` or `error` that is repeated is written once, then counted: one line each
-//! minute says how often, one more that it has ended. Without this a full disk wrote 498 lines a second, onto the full disk.
+//! Keeps the log readable on a bad day. A repeated `warn` or `error` line is written once, then counted: one line each
+//! minute says how often, one more says that it has ended. Without this a full disk wrote 498 lines a second, onto the
+//! full disk.
 //!
-//! Lines are of one kind where they come from the same place and say the same but for their fields (`driver=7`) and
-//! numbers; a text's own reason is no field, so that each reason is read once. Pure: lines and times go in, lines come out.
+//! Lines are of one kind if they come from the same place and differ only in their fields (`driver=7`) and numbers; the
+//! reason in a text is not a field, so that each reason is written once. Pure: lines and times go in, lines come out.
 
 use log::Level;
 use std::collections::HashMap;

@@ -1,5 +1,6 @@
-//! Lines on their way to standard error: put into a bounded buffer by whoever logs, and written by one thread. A pipe that
-//! nobody drains then holds up that thread alone; lines that find the buffer full are dropped, counted, and spoken of later.
+//! Lines on their way to standard error: each logging thread puts them into a bounded buffer, and one thread writes
+//! them. A pipe that nobody drains then holds up only that thread; lines that find the buffer full are dropped,
+//! counted, and reported later.
 
 use parking_lot::{Condvar, Mutex};
 use std::fs::File;

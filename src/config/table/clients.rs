@@ -1,4 +1,4 @@
-//! The settings of clients: what one may do, how sessions live, what is replayed.
+//! The settings about clients: their limits, the life of sessions, and replay.
 
 use super::Section::{Delivery, Limits, Sessions};
 use super::{Setting, new};

@@ -1,4 +1,4 @@
-//! The part of the table of settings that is about notifications: who may ask for them, and how they are tried again.
+//! The part of the table of settings that is about notifications: who may send them, and how they are retried.
 
 use super::Section::Notifications;
 use super::{Setting, new};

@@ -1,4 +1,4 @@
-//! The settings of the server itself: where it listens, where its data is, whom it believes.
+//! The settings of the server itself: where it listens, where its data is, and which proxies and issuers it trusts.
 
 use super::Section::{Database, Listening, Profile, Region, Tokens};
 use super::{Setting, new};

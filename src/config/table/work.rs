@@ -1,4 +1,4 @@
-//! The settings of the work: positions, rides, how drivers are found, and how long things are kept.
+//! The settings of the work: positions, rides, matching, and retention.
 
 use super::Section::{Matching, Positions, Retention, Rides};
 use super::{Setting, new};

@@ -1,4 +1,5 @@
-//! Owns nodes that name each other by number. A number is good until it is freed, then it is given to a later node.
+//! Owns nodes that refer to each other by number. A number is valid until it is freed; then it is given to a later
+//! node.
 
 use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};

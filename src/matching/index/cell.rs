@@ -1,6 +1,6 @@
-//! Owns how the earth is halved into cells, by longitude and by latitude in turns, and how far cells are apart. Both
-//! directions are whole numbers here: 2³² steps go around the earth, so the date line is where such numbers wrap anyhow,
-//! and no case of its own.
+//! Owns the division of the earth into cells, halving by longitude and by latitude in turns, and the distances between
+//! cells. Both directions are whole numbers here: 2³² steps go around the earth, so such numbers wrap exactly at the
+//! date line, which needs no special case.
 
 use crate::domain::ids::DriverId;
 use crate::domain::position::Position;

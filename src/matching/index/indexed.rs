@@ -1,4 +1,4 @@
-//! A driver as the index is given them, and gives them back.
+//! A driver as the index receives and returns them.
 
 use super::cell::Key;
 use crate::domain::ids::DriverId;

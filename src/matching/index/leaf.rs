@@ -1,9 +1,9 @@
 //! Owns the leaves: cells with up to 64 drivers in slots. A slot stays the driver's until they leave the cell, so moving
 //! within it is one write, and leaving it moves nobody else.
 //!
-//! A million drivers do not fit a processor's cache, and what costs time is waiting for memory. So what a search reads of
-//! everybody in a leaf lies together, 16 bytes for each, and a move writes into one line of it; ids are read of those only who
-//! are near enough. All of a leaf lies in one or two pages of memory.
+//! A million drivers do not fit a processor's cache, and waiting for memory is the main cost. So the data that a search
+//! reads about everybody in a leaf is together, 16 bytes for each driver, and a move writes into one line of it; ids
+//! are read only for drivers who are near enough. All of a leaf is in one or two pages of memory.
 
 use super::arena::Number;
 use super::cell::{Key, Steps};

@@ -1,5 +1,5 @@
-//! Owns one search: who has been seen, the best of them, and who can still be better. Most of the drivers that are looked at
-//! are judged by the bounds of `reach`; the exact distance is computed of those who are left.
+//! Owns one search: the drivers seen so far, the best of them, and the bound that others must beat. Most drivers are
+//! judged by the bounds of `reach`; the exact distance is computed only for the rest.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

@@ -1,5 +1,6 @@
-//! Owns how the inner nodes of the trie hold what stands below them. An inner node parts a cell into sixteenths. Each of
-//! them has a link, all of them lie in one line of memory, and a leaf that has several of them stands in all of their links.
+//! Owns the inner nodes of the trie and their links to the nodes below. An inner node divides a cell into sixteenths.
+//! Each sixteenth has a link, all links are in one line of memory, and a leaf that covers several sixteenths is in all
+//! of their links.
 
 use super::arena::Number;
 

@@ -1,6 +1,6 @@
-//! Owns the cheap bounds of a distance, from differences of longitude and latitude alone: who may be within one, and who
-//! certainly is. They take no trigonometry, so they can be had for everybody; order and radius are decided by the exact
-//! distance of those who are left. All squares here are of numbers as in [`Apart`].
+//! Owns cheap bounds of a distance, from differences of longitude and latitude alone: which drivers may be within it,
+//! and which certainly are. They need no trigonometry, so they can be computed for everybody; the exact distance of the
+//! rest decides order and radius. All squares here are of numbers as in [`Apart`].
 //!
 //! Let `r` be the arc between `q` and `p`, `n` and `e` their differences of latitude and longitude in radians, and
 //! hav(x) = sin²(x/2). Then hav(r) = hav(n) + cos(lat q) cos(lat p) hav(e), and hav(x) is between (1 - x²/12) x²/4 and x²/4.

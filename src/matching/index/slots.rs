@@ -1,6 +1,6 @@
-//! Owns which slot of which leaf a driver is in. Ids come from a sequence, so they lie close together: a page holds the
-//! slots of 1,024 neighbours, and pages are found by a hash so small that it stays in a processor's cache. With a million
-//! drivers that is 4 MB, where a plain hash map from id to slot would be 35 MB.
+//! Owns which slot of which leaf a driver is in. Ids come from a sequence, so they are close together: a page holds the
+//! slots of 1,024 neighbours, and pages are found by a hash so small that it stays in a processor's cache. With a
+//! million drivers that is 4 MB, where a plain hash map from id to slot would be 35 MB.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

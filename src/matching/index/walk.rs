@@ -1,4 +1,4 @@
-//! Owns the way of a search through the trie: from the place itself outwards, and the nearer cell first.
+//! Owns a search's walk through the trie: from the place itself outwards, the nearer cell first.
 
 use super::Index;
 use super::arena::Number;

@@ -1,5 +1,4 @@
-//! The document with everything that is held of a person, made part by part, so that no part is large and none is of a transaction
-//! that lasts.
+//! The document with all data about a person, made part by part, so that no part is large and no transaction is long.
 
 use super::Person;
 use crate::domain::event::EventBody;

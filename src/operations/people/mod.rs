@@ -1,7 +1,7 @@
-//! One person: everything that is held of them as a document, and the person taken out of it all.
+//! One person: all data about them as a document, and their erasure.
 //!
-//! Invariant: what is erased can be found by nothing that the person is known by. Jobs, times and sums stay, and the ids that join
-//! them, which are nobody's without the rows that are emptied.
+//! Invariant: nothing by which the person is known finds erased data. Jobs, times and sums stay, and so do the ids that
+//! join them, which lead to nobody once the rows are emptied.
 
 mod export;
 mod redaction;

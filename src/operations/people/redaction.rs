@@ -1,5 +1,5 @@
-//! What is left of others' events when a person is erased: that they happened, to which job and when, without what the person is
-//! known by. Ids stay.
+//! Redacts other people's events when a person is erased: the event, its job and its time stay, without anything by
+//! which the person is known. Ids stay.
 
 use crate::domain::event::{DriverCard, EventBody};
 use crate::domain::position::Position;

@@ -1,5 +1,6 @@
-//! Registering a device, and ending that. Its tokens are taken from whoever had them: the newest registration is right. What
-//! was registered with a log-in ends with it: whoever is logged out hears nothing on the phone that they left.
+//! Registers and unregisters devices. A device's tokens are taken from their previous owner: the newest registration is
+//! right. A registration ends with the log-in that made it, so somebody who logged out hears nothing on the phone that
+//! they left.
 
 use crate::domain::announcement::Announcement;
 use crate::domain::audit::Subject;

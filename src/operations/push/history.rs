@@ -1,4 +1,4 @@
-//! What was pushed, and what came of it: for customers their own, for operators in figures.
+//! The notifications and their outcomes: for customers their own, for operators in figures.
 
 use crate::domain::audit::Subject;
 use crate::domain::ids::CustomerId;

@@ -1,8 +1,8 @@
-//! Push as far as the database decides it: whose devices there are, which events are pushed, what was sent to whom. No
-//! network: what a push service answered comes in as a settlement.
+//! The database's part of push: devices and their owners, the decision which events are pushed, and the history. No
+//! network: a push service's answer comes in as a settlement.
 //!
 //! Invariants: a token has one owner; an event is decided once and has one notification for each device; a notification
-//! leaves the queue only by a settlement of the attempt under way, or because the customer has the event.
+//! leaves the queue only by a settlement of the attempt in flight, or because the customer has the event.
 
 mod devices;
 mod history;
@@ -16,6 +16,6 @@ pub use history::{Counts, counts, history, open};
 pub use preferences::{Preferences, preferences, set_preferences};
 pub use queue::{Decided, Direct, DirectRow, Rules, decide, next_decision, queue_direct};
 pub use settle::{
-    Dead, Receipted, Recipient, Verdict, claim, next_due, next_receipt_due, receipts_due, recipients,
-    release, release_ahead, release_all, settle, settle_receipts,
+    Dead, Receipted, Recipient, Verdict, claim, move_back, next_due, next_receipt_due, receipts_due,
+    recipients, release, release_all, settle, settle_receipts,
 };

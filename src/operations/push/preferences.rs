@@ -1,4 +1,4 @@
-//! What a customer wants to hear by push, and when.
+//! A customer's preferences: which notifications they want, and when.
 
 use crate::domain::announcement::Announcement;
 use crate::domain::audit::Subject;

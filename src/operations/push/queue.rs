@@ -1,5 +1,5 @@
-//! The queue's entrance: events that nobody has confirmed, and what operators send. A notification is written before
-//! anything of it is sent.
+//! The queue's entrance: events that nobody has confirmed, and notifications from operators. A notification is written
+//! before it is sent.
 
 use crate::domain::announcement::Announcement;
 use crate::domain::audit::Subject;

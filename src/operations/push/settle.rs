@@ -1,4 +1,4 @@
-//! The queue's exit: notifications claimed for an attempt, and what the attempts came to. Rows are taken in one order:
+//! The queue's exit: notifications claimed for an attempt, and the outcomes of attempts. Rows are locked in one order:
 //! events, devices, notifications.
 
 use crate::clock::DISTRUSTED_AHEAD;
@@ -15,8 +15,8 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use std::collections::HashMap;
 
-/// A released notification is due since so long ago, so that it stays due when the clock is set back once more.
-const DUE_SINCE: TimeDelta = TimeDelta::days(1);
+/// Notifications moved in one transaction after the clock was set back: on SQLite decisions wait for it, and a row takes some 20 µs.
+const MOVED_MAX: i64 = 500;
 
 /// Takes the notifications that are due longest for an attempt through a service, for at most `lease`. What was confirmed while an
 /// earlier attempt was under way ends here. Empty only where nothing is due.
@@ -60,9 +60,9 @@ pub fn next_due(conn: &mut Conn<'_>, service: PushService) -> Result<Option<Date
 
 /// Gives attempts that were not made, or whose outcome nobody will know, back to the queue.
 pub fn release(tx: &mut Tx<'_>, attempts: &[(i64, i64)]) -> Result<(), StoreError> {
-    let due_at = tx.at() - DUE_SINCE;
+    let now = tx.at();
     for (id, attempt) in attempts {
-        sql!(tx, notifications::release(*id, *attempt, due_at))?;
+        sql!(tx, notifications::release(*id, *attempt, now))?;
     }
     Ok(())
 }
@@ -70,16 +70,22 @@ pub fn release(tx: &mut Tx<'_>, attempts: &[(i64, i64)]) -> Result<(), StoreErro
 /// The same of all attempts of a server that is gone: nobody else works on this database, the server's lock says so.
 /// The clock may have been set back meanwhile, too.
 pub fn release_all(tx: &mut Tx<'_>) -> Result<usize, StoreError> {
-    let due_at = tx.at() - DUE_SINCE;
-    let released = sql!(tx, notifications::release_all(due_at))?;
-    Ok(released + release_ahead(tx)?)
+    let (now, ahead) = (tx.at(), (tx.now() + DISTRUSTED_AHEAD).naive_utc());
+    let released = sql!(tx, notifications::release_all(now))?;
+    // It is not known by how much, so what was made before is due now. Quiet hours are checked again at the attempt.
+    Ok(released + sql!(tx, notifications::release_ahead(now, ahead))?)
 }
 
-/// Makes due what waits for a time of the clock from before it was set back: otherwise it would wait for as long as the clock was set
-/// back by. Quiet hours are checked again at the attempt.
-pub fn release_ahead(tx: &mut Tx<'_>) -> Result<usize, StoreError> {
-    let (now, ahead) = (tx.at(), (tx.now() + DISTRUSTED_AHEAD).naive_utc());
-    sql!(tx, notifications::release_ahead(now, ahead, now - DUE_SINCE))
+/// The clock was set back by `by` while the server ran: notifications wait no longer for it than they would have, and an attempt that
+/// is lost is given up as soon. Moves a page of those after an id; `None` once there are no more.
+pub fn move_back(tx: &mut Tx<'_>, by: TimeDelta, after: i64) -> Result<Option<i64>, StoreError> {
+    let now = tx.at();
+    let ahead = sql!(tx, notifications::ahead(now, after, MOVED_MAX))?;
+    for (id, due_at, leased_until) in &ahead {
+        let leased_until = leased_until.map(|until| until - by);
+        sql!(tx, notifications::move_to(*id, *due_at, *due_at - by, leased_until))?;
+    }
+    Ok(ahead.last().map(|(id, ..)| *id).filter(|_| ahead.len() as i64 == MOVED_MAX))
 }
 
 /// Who is to hear of a notification.

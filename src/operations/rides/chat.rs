@@ -1,4 +1,4 @@
-//! What the two participants of a ride say to each other.
+//! The chat between the two participants of a ride.
 
 use super::{Viewer, account_of, lock};
 use crate::domain::event::EventBody;

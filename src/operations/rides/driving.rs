@@ -1,4 +1,4 @@
-//! The driver's side of a ride: taken by one of them, let pass, carried out or given back.
+//! The driver's side of a ride: accepting, declining, carrying out or giving back.
 
 use super::{account_of, card, lock, standing};
 use crate::domain::announcement::{Announcement, SearchNews};

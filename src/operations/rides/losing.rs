@@ -1,4 +1,4 @@
-//! Rides whose driver has vanished after taking them: nothing is heard of them, and they have not come to the pickup.
+//! Rides whose driver has vanished after accepting them: the driver is not heard from and has not come to the pickup.
 
 use super::{account_of, driving};
 use crate::domain::event::EventBody;

@@ -1,5 +1,5 @@
-//! A ride asked for over its own socket, under an id that the app chose. The id names the newest job under it: once that has
-//! ended, the same passenger may ask again, and a new job is made.
+//! A ride requested over its own socket, under an id that the app chose. The id names the newest job under it: once
+//! that has ended, the same passenger may request another, which is a new job.
 
 use super::{Canceller, Request, cancel, lock, make, may_open_one, may_open_one_from};
 use crate::domain::ids::CustomerId;

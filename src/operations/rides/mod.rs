@@ -1,6 +1,6 @@
-//! Rides: asked for, offered to drivers, taken by one of them, carried out, given back, cancelled and rated. Rows are locked
-//! as everywhere: the ride, then the driver. Who takes part hears of each move by a durable event; who does not hears that
-//! there is no such ride.
+//! Rides: requested, offered to drivers, accepted by one of them, carried out, given back, cancelled and rated. Rows
+//! are locked in the usual order: the ride, then the driver. The participants hear of each move by a durable event;
+//! anybody else is told that there is no such ride.
 
 mod chat;
 mod driving;

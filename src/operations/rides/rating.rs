@@ -1,4 +1,4 @@
-//! What a passenger says of a ride, and what that makes of the driver's rating.
+//! A passenger's rating of a ride, and its effect on the driver's rating.
 
 use super::{lock, standing};
 use crate::domain::ids::CustomerId;

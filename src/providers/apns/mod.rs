@@ -1,4 +1,4 @@
-//! Apple's push service, by provider token: HTTP/2 only, one request for each message, over connections that are kept.
+//! Apple's push service, by provider token: HTTP/2 only, one request for each message, over persistent connections.
 
 pub(super) mod payload;
 mod token;

@@ -1,4 +1,4 @@
-//! What Apple is sent for one message: `aps` with the text, and the app's data beside it. Pure.
+//! Apple's form of one message: `aps` with the text, and the app's data next to it. Pure.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 

@@ -1,8 +1,8 @@
-//! The provider token that Apple is called with: signed by us, shared by all requests, and kept for 20 to 55 minutes. Apple
-//! refuses one that is older than an hour, and a sender who renews it more often than each 20 minutes.
+//! The provider token for requests to Apple: signed by us, shared by all requests, and kept for 20 to 55 minutes. Apple
+//! refuses a token that is older than an hour, and a sender who renews it more often than every 20 minutes.
 //!
-//! Its `iat` is put back to the last half hour, so that a process that starts again soon signs the very same token: that is
-//! no renewal. (Signing is deterministic, RFC 6979.)
+//! Its `iat` is put back to the last half hour, so that a process that restarts soon signs the very same token, which
+//! does not count as a renewal. (Signing is deterministic, RFC 6979.)
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What Apple's answers mean: its table of reasons as our classifications. Pure.
+//! The meaning of Apple's answers: its table of reasons as our classifications. Pure.
 
 use std::time::Duration;
 

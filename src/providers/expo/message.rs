@@ -1,4 +1,4 @@
-//! What Expo is sent: a list of messages, each for one token, compressed where that pays. Pure.
+//! Expo's form of messages: a list, each for one token, compressed if that pays off. Pure.
 
 use std::io::Write;
 

@@ -1,4 +1,5 @@
-//! Expo's push service: up to 100 messages in one request, tickets by their place, and receipts that are asked for later.
+//! Expo's push service: up to 100 messages in one request, tickets in the messages' order, and receipts that are
+//! requested later.
 
 pub(super) mod message;
 mod verdict;

@@ -1,4 +1,5 @@
-//! What Expo's answers mean: tickets by their place in the list, receipts by their id, and errors of a whole request. Pure.
+//! The meaning of Expo's answers: tickets by their place in the list, receipts by their id, and errors of a whole
+//! request. Pure.
 
 use std::collections::HashMap;
 use std::time::Duration;

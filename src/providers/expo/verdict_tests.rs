@@ -1,4 +1,4 @@
-//! Expo's answers as they come, and what each has to mean.
+//! Expo's answers as they arrive, and the required reading of each.
 
 use super::*;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! The service account that sends through FCM, from single settings or from the file that Google gives out.
+//! The service account that sends through FCM, from single settings or from the file that Google issues.
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! What FCM is sent for one message: text, string data, and what Android and Apple devices make of it. Pure.
+//! FCM's form of one message: text, string data, and the options for Android and Apple devices. Pure.
 
 use chrono::{DateTime, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};

@@ -1,5 +1,5 @@
-//! The access token that FCM is called with: got for a signed assertion of the service account, kept, and renewed some
-//! minutes early by one request at a time. A refusal is remembered for a while, so that nobody hammers.
+//! The access token for requests to FCM: obtained with a signed assertion of the service account, kept, and renewed
+//! some minutes early by one request at a time. A refusal is remembered for a while, so that Google is not flooded.
 //!
 //! Invariant: neither the key nor a token shows in `Debug`.
 

@@ -1,4 +1,4 @@
-//! What FCM's answers mean: its table of errors as our classifications. Pure.
+//! The meaning of FCM's answers: its table of errors as our classifications. Pure.
 
 use std::time::Duration;
 

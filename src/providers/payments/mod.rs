@@ -1,8 +1,8 @@
-//! Payment services behind one trait: they tell us, by requests to our webhook, how far a payment is. A service reads a request into
-//! a verdict; whether the job's amount agrees and whether it was told before is for others to decide.
+//! Payment services behind one trait: they report the state of a payment by requests to our webhook. A service reads a
+//! request into a verdict; others decide whether the job's amount agrees and whether the notice is a repetition.
 //!
-//! Invariants: nothing of a request is believed before its signature is; what is not needed of it, whatever it may be, is never kept
-//! and never shown. It may be a card's.
+//! Invariants: no part of a request is believed before its signature is checked; data that is not needed is never
+//! stored or shown, since it may be a card's.
 
 mod signed;
 

@@ -1,5 +1,5 @@
-//! A shop's payment service that signs its requests as many do: `Fleetwire-Signature: t=SECONDS,v1=HEX`, where HEX is the
-//! HMAC-SHA256 of `SECONDS.BODY` under a secret that both know.
+//! A shop's payment service that signs its requests as many do: `Fleetwire-Signature: t=SECONDS,v1=HEX`, where HEX is
+//! the HMAC-SHA256 of `SECONDS.BODY` under a shared secret.
 
 use super::{NotTaken, PaymentService, Verdict};
 use crate::domain::currency::Currency;

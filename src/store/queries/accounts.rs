@@ -1,4 +1,4 @@
-//! Accounts: who logs in.
+//! Accounts: the people and programs that log in.
 
 use super::Db;
 use crate::domain::ids::{AccountId, EventId};

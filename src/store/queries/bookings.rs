@@ -1,4 +1,4 @@
-//! Bookings of technicians: jobs with what bookings have beside. They move as all jobs do, by `jobs::advance`.
+//! Bookings of technicians: jobs plus the columns of bookings. They move as all jobs do, by `jobs::advance`.
 
 use super::Db;
 use crate::domain::ids::{CustomerId, DriverId, JobId};

@@ -1,4 +1,4 @@
-//! Customers: who asks for jobs.
+//! Customers: the people who request jobs.
 
 use super::Db;
 use crate::domain::ids::{AccountId, CustomerId};

@@ -1,4 +1,4 @@
-//! Drivers: who carries out jobs.
+//! Drivers: the people who carry out jobs.
 
 use super::Db;
 use crate::domain::ids::{AccountId, DriverId};

@@ -1,4 +1,4 @@
-//! What drivers earned with jobs that are no longer kept, summed up by day and currency.
+//! Drivers' earnings from jobs that are no longer stored, summed up by day and currency.
 
 use super::Db;
 use crate::domain::ids::DriverId;

@@ -1,4 +1,4 @@
-//! Jobs and searches that have ended long ago, and their removal with all that is of them.
+//! Jobs and searches that ended long ago, and their removal with all that belongs to them.
 
 use super::Db;
 use crate::domain::ids::{DriverId, JobId, SearchId};

@@ -1,4 +1,4 @@
-//! Durable events and what became of their delivery.
+//! Durable events and the state of their delivery.
 
 use super::Db;
 use crate::domain::ids::{AccountId, EventId, JobId};

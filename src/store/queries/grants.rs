@@ -1,4 +1,4 @@
-//! Log-ins: what accounts are let in with.
+//! Log-ins: the grants of access to accounts.
 
 use super::Db;
 use crate::domain::ids::AccountId;

@@ -1,4 +1,4 @@
-//! Guests: accounts that were made for one ride, and what opens it again.
+//! Guests: accounts that were made for one ride, and the keys that open it again.
 
 use super::Db;
 use crate::domain::ids::AccountId;

@@ -1,4 +1,4 @@
-//! Jobs. Every change is conditional on the status it was decided for.
+//! Jobs. Every change is conditional on the status for which it was decided.
 
 use super::Db;
 use crate::domain::ids::{CustomerId, DriverId, JobId};

@@ -1,4 +1,4 @@
-//! From where accounts were logged in to, and how often each was unlocked.
+//! The places from which accounts were logged in to, and how often each was unlocked.
 
 use super::Db;
 use crate::domain::ids::AccountId;

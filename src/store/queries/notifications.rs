@@ -1,5 +1,5 @@
-//! Notifications: the queue of what is to be pushed, and its history. A row is claimed by moving its due time behind the
-//! attempt, so that one whose attempt was lost becomes due again by itself.
+//! Notifications: the push queue and its history. A row is claimed by moving its due time past the attempt, so that one
+//! whose attempt was lost becomes due again by itself.
 
 use super::Db;
 use crate::domain::ids::{AccountId, CustomerId, EventId};
@@ -76,27 +76,51 @@ pub fn release(conn: &mut Db, id: i64, attempt: i64, now: NaiveDateTime) -> Quer
 
 /// The same of all that were under way in a server that is gone, whether their lease has run out or not: a clock that is set back
 /// would start it again.
-pub fn release_all(conn: &mut Db, due_at: NaiveDateTime) -> QueryResult<usize> {
+pub fn release_all(conn: &mut Db, now: NaiveDateTime) -> QueryResult<usize> {
     let claimed =
         history::table.filter(history::due_at.is_not_null()).filter(history::leased_until.is_not_null());
     diesel::update(claimed)
-        .set((history::due_at.eq(due_at), history::leased_until.eq(None::<NaiveDateTime>)))
+        .set((history::due_at.eq(now), history::leased_until.eq(None::<NaiveDateTime>)))
         .execute(conn)
 }
 
 /// Makes due what was made later than `ahead`, that is before the clock was set back, unless it has been tried since.
-pub fn release_ahead(
-    conn: &mut Db,
-    now: NaiveDateTime,
-    ahead: NaiveDateTime,
-    due_at: NaiveDateTime,
-) -> QueryResult<usize> {
+pub fn release_ahead(conn: &mut Db, now: NaiveDateTime, ahead: NaiveDateTime) -> QueryResult<usize> {
     let waiting = history::table
         .filter(history::due_at.gt(now))
         .filter(history::created_at.gt(ahead))
         .filter(history::due_at.ge(history::created_at.nullable()))
         .filter(history::leased_until.is_null());
-    diesel::update(waiting).set(history::due_at.eq(due_at)).execute(conn)
+    diesel::update(waiting).set(history::due_at.eq(now)).execute(conn)
+}
+
+/// What is due later than `now`, attempts under way among it: id, when it is due, and until when it is leased. By id, after `after`.
+pub fn ahead(
+    conn: &mut Db,
+    now: NaiveDateTime,
+    after: i64,
+    limit: i64,
+) -> QueryResult<Vec<(i64, NaiveDateTime, Option<NaiveDateTime>)>> {
+    history::table
+        .filter(history::due_at.gt(now))
+        .filter(history::id.gt(after))
+        .order(history::id)
+        .limit(limit)
+        .select((history::id, history::due_at.assume_not_null(), history::leased_until))
+        .load(conn)
+}
+
+/// Makes due at another time what is due at `from`.
+pub fn move_to(
+    conn: &mut Db,
+    id: i64,
+    from: NaiveDateTime,
+    due_at: NaiveDateTime,
+    leased_until: Option<NaiveDateTime>,
+) -> QueryResult<usize> {
+    diesel::update(history::table.find(id).filter(history::due_at.eq(from)))
+        .set((history::due_at.eq(due_at), history::leased_until.eq(leased_until)))
+        .execute(conn)
 }
 
 /// Whether anything is to be sent at all.

@@ -1,4 +1,4 @@
-//! How jobs are paid, what payment services told of it, and the currency of amounts that were written down without one.
+//! Payments of jobs, the notices of payment services, and the currency of amounts that were stored without one.
 
 use super::Db;
 use crate::domain::currency::Currency;

@@ -1,4 +1,4 @@
-//! What customers want to hear by push, and when.
+//! Customers' preferences: which notifications they want, and when.
 
 use super::Db;
 use crate::store::push_rows::PreferencesRow;

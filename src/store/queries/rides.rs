@@ -1,4 +1,4 @@
-//! Rides: jobs with what rides have beside. They move as all jobs do, by `jobs::advance`.
+//! Rides: jobs plus the columns of rides. They move as all jobs do, by `jobs::advance`.
 
 use super::Db;
 use crate::domain::ids::{AccountId, CustomerId, DriverId, JobId};

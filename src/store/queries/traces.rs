@@ -1,4 +1,4 @@
-//! Traces: whom searches looked at, and how events found their way.
+//! Traces: the drivers that searches considered, and the delivery of events.
 
 use super::Db;
 use crate::domain::ids::{DriverId, JobId, SearchId};

@@ -1,4 +1,4 @@
-//! A time as SQLite's columns have it, written by hand: to format one by a pattern takes as long as to insert its row.
+//! Writes a time as SQLite's columns hold it, by hand: formatting one by a pattern takes as long as inserting its row.
 
 use chrono::{Datelike, NaiveDateTime, Timelike};
 use diesel::expression::AsExpression;

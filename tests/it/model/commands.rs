@@ -1,5 +1,6 @@
-//! The commands: what operators, drivers, customers, networks, clocks, push services and the machine do. A command names what it
-//! means by a small number that is read modulo what there is, so that a list with some left out still means something.
+//! The commands: the actions of operators, drivers, customers, networks, clocks, push services and the machine. A
+//! command names its object by a small number that is read modulo the number of objects, so that a list with some
+//! commands left out is still meaningful.
 
 use fleetwire::domain::driver::Wants;
 use rand::Rng;

@@ -1,4 +1,4 @@
-//! What each command does to the world.
+//! The effect of each command on the world.
 
 use chrono::TimeDelta;
 use fleetwire::clock::Clock;
@@ -96,10 +96,10 @@ impl World<'_> {
             Command::SetClock { secs } => {
                 let before = self.clock.moment();
                 self.clock.set(self.now() + TimeDelta::seconds(i64::from(secs)));
-                if self.clock.moment().was_set_back_since(before) {
+                if let Some(by) = self.clock.moment().set_back_since(before) {
                     // The push actor sees that within seconds.
-                    at_once(self.server.database.write(push::release_ahead))
-                        .map_err(|error: StoreError| format!("pushes not released: {error}"))?;
+                    at_once(self.server.database.write(move |tx| push::move_back(tx, by, 0)))
+                        .map_err(|error: StoreError| format!("pushes not moved: {error}"))?;
                 }
             }
             Command::FailNext => self.fails_next = true,

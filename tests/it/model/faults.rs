@@ -1,5 +1,6 @@
-//! Faults that are planted on purpose, to see that the model finds such. Each breaks what the world does for the server, or a
-//! rule of its database, in the way that a mistake in the product would; the product's code has no switch for it.
+//! Faults that are planted on purpose, to check that the model finds them. Each breaks something that the world does
+//! for the server, or a rule of its database, as a mistake in the product would; the product's code has no switch for
+//! it.
 
 /// `MODEL_FAULT` names one for a run by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The matcher: the product's core, with the mailbox, the timer and the work under way taken apart.
+//! The matcher: the product's core, with the mailbox, the timer and the work in flight taken apart.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;

@@ -1,4 +1,4 @@
-//! Where the database is, on the backend that the environment chose, and the people in it. Each run begins with the same rows.
+//! The database, on the backend that the environment chose, and the people in it. Each run begins with the same rows.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Push: the product's queue and verdicts, and services that take, refuse and lose what they are sent.
+//! Push: the product's queue and verdicts, and services that accept, refuse and lose messages.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! The reference: jobs, offers, what everybody hears, what is confirmed and what is pushed, as small as it can be said. Pure,
-//! and written from the protocol, not from the operations: where the two disagree, one of them is wrong.
+//! The reference: jobs, offers, events, confirmations and pushes, as small as possible. Pure, and written from the
+//! protocol, not from the operations: if the two disagree, one of them is wrong.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetwire::domain::driver::Wants;

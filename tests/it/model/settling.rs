@@ -1,5 +1,6 @@
-//! The end of a run, and the books. Everybody connects, what waits is done, and time passes until nothing is promised any more:
-//! then nothing may be open that has no end, nothing unread that nobody was told of, and the database must say what the model says.
+//! The end of a run, and the books. Everybody connects, waiting work is done, and time passes until no promise is left:
+//! then nothing may be open that has no end, nothing may be unread without a report of it, and the database must agree
+//! with the model.
 
 use std::collections::BTreeMap;
 

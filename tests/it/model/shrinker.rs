@@ -1,4 +1,4 @@
-//! Makes a failing list of commands short: leaves out runs of them, long ones first, as long as what is left still fails.
+//! Shortens a failing list of commands: leaves out runs of them, long ones first, as long as the rest still fails.
 
 /// Replays that may be spent on it: a shorter list is nice to have, and the whole one is replayable, too.
 const REPLAYS_MAX: usize = 400;

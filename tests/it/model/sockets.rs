@@ -1,5 +1,5 @@
-//! Sockets: sessions as the server has them, the phones at their other ends, and the wires between. A session's delivery is the
-//! product's; what a phone gets is judged here.
+//! Sockets: sessions as the server has them, the phones at their other ends, and the wires between. A session's
+//! delivery is the product's; the messages that a phone gets are judged here.
 
 use std::collections::{BTreeSet, VecDeque};
 

@@ -1,6 +1,6 @@
-//! The world: a server's memory, taken apart so that each of its threads, tasks and timers moves only when a command says so,
-//! over the product's own operations, store, delivery, searches and push decisions. What would be the network, the clock and
-//! the machine is here. A crash drops the memory and opens the database again.
+//! The world: a server's memory, taken apart so that each of its threads, tasks and timers moves only when a command
+//! says so, over the product's own operations, store, delivery, searches and push decisions. It also plays the network,
+//! the clock and the machine. A crash drops the memory and opens the database again.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! Apple: what arrives, how many streams and provider tokens there are, and each way in which Apple may fail.
+//! Apple: the messages that arrive, the number of streams and provider tokens, and each way in which Apple may fail.
 
 use std::sync::Arc;
 use std::time::Duration;

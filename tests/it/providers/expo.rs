@@ -1,4 +1,4 @@
-//! Expo: batches, tickets by their place, what is split, receipts, and each way in which Expo may fail.
+//! Expo: batches, tickets by their place, splitting, receipts, and each way in which Expo may fail.
 
 use fleetwire::domain::push::PushService::Expo;
 use fleetwire::providers::{Answer, Message, Receipt, Scope, Sent};

@@ -1,4 +1,4 @@
-//! FCM: what arrives, how access tokens are got and renewed, and each way in which Google may fail.
+//! FCM: the messages that arrive, how access tokens are obtained and renewed, and each way in which Google may fail.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The providers against faithful doubles of the push services, and the doubles against what the real services refuse. No
-//! server: what is tested is the library's `providers`.
+//! The providers against faithful doubles of the push services, and the doubles against what the real services refuse.
+//! No server: this tests the library's `providers`.
 
 mod apns;
 mod doubles;

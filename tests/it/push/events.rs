@@ -1,4 +1,4 @@
-//! Events of customers who are not there: what is pushed, on which device, how often, and when nothing is.
+//! Events of customers who are not connected: which are pushed, on which device, how often, and which are not.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Bad days of the push services: every way of failing ends well, and harms nobody else.
+//! Bad days of the push services: every failure ends well, and harms nobody else.
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
-//! The server is killed at random moments while it sends: every notification reaches the service, and those that reach it
-//! twice are ones whose answer was under way, under the same collapse id. `PUSH_KILLS` says how often, `PUSH_CUSTOMERS` how
-//! many notifications there are.
+//! The server is killed at random moments while it sends: every notification reaches the service, and only those whose
+//! answer was in flight reach it twice, under the same collapse id. `PUSH_KILLS` sets how often, `PUSH_CUSTOMERS` the
+//! number of notifications.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

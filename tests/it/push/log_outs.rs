@@ -1,4 +1,4 @@
-//! What becomes of a device's registration when somebody logs out on it.
+//! A device's registration ends when somebody logs out on it.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Push: the interface, events of customers who are not there, bad days of the services, and kills.
+//! Push: the interface, events of customers who are not connected, bad days of the services, and kills.
 
 mod events;
 mod faults;

@@ -1,6 +1,6 @@
 //! The one-channel rule: an event goes to push exactly if no device confirmed it over a socket in time. A third of the
-//! customers is connected, a third is not, a third is connected with sockets that answer nothing; `PUSH_CUSTOMERS` says how many
-//! there are, `PUSH_CONFIRM_MS` how long a device has to confirm.
+//! customers are connected, a third are not, and a third are connected with sockets that answer nothing;
+//! `PUSH_CUSTOMERS` sets their number, `PUSH_CONFIRM_MS` how long a device has to confirm.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

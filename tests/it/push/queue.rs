@@ -1,4 +1,4 @@
-//! A long queue: it is the table, so it costs the server no memory. `PUSH_QUEUED` says how long it is, `PUSH_QUEUED_VIA`
+//! A long queue: it is the table, so it costs the server no memory. `PUSH_QUEUED` sets its length, `PUSH_QUEUED_VIA`
 //! whether all of it is for `fcm` or for `expo`.
 
 use std::time::{Duration, Instant};

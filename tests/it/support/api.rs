@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fleetwire::api::routes::{self, ANY_ROUTES_ERRORS};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -92,11 +93,16 @@ pub async fn send(request: reqwest::RequestBuilder) -> Reply {
 
 /// Sends what may stay without an answer, since the server may be killed meanwhile.
 pub async fn try_send(request: reqwest::RequestBuilder) -> Result<Reply, reqwest::Error> {
-    let response = request.send().await?;
+    let (client, request) = request.build_split();
+    let request = request?;
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = client.execute(request).await?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await?;
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Ok(Reply { status, headers, body, text })
+    let reply = Reply { status, headers, body, text };
+    reply.is_in_its_row(&method, &path);
+    Ok(reply)
 }
 
 impl Reply {
@@ -117,6 +123,16 @@ impl Reply {
         }
         assert_eq!(reply.body["status"], status, "{}", reply.text);
         reply
+    }
+
+    /// Each code that the server answers is one of those that its table of routes names.
+    fn is_in_its_row(&self, method: &Method, path: &str) {
+        let code = self.body["code"].as_str().filter(|_| self.status >= 400);
+        let route = routes::find(method.as_str(), path.trim_end_matches('/'));
+        let (Some(code), Some(route)) = (code, route) else { return };
+        let named: Vec<&str> =
+            route.errors().iter().chain(&ANY_ROUTES_ERRORS).map(|code| code.as_str()).collect();
+        assert!(named.contains(&code), "the row of {route} names no {code}: {}", self.text);
     }
 
     pub fn header(&self, name: &str) -> &str {

@@ -1,5 +1,5 @@
-//! An app: an ordinary WebSocket client that reads all the time and answers pings by itself, as phones do, until the test
-//! freezes it, cuts it or closes it. Which app family's it is, its door says.
+//! An app: an ordinary WebSocket client that reads all the time and answers pings by itself, as phones do, until the
+//! test freezes, cuts or closes it. Its door says to which app family it belongs.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Bookings of technicians over REST: what customers, technicians and operators do with them in the scenarios.
+//! Bookings of technicians over REST: the actions of customers, technicians and operators in the scenarios.
 
 use serde_json::{Value, json};
 

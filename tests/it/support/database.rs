@@ -1,6 +1,6 @@
-//! A database for each test, on the backend that the environment chose, and a direct look into it beside the server.
-//! SQLite unless `FLEETWIRE_TEST_POSTGRES` names a server (`postgres://user@127.0.0.1:PORT`) on which databases may
-//! be made.
+//! A database for each test, on the backend that the environment chose, and direct access to it next to the server.
+//! SQLite unless `FLEETWIRE_TEST_POSTGRES` names a server (`postgres://user@127.0.0.1:PORT`) on which databases may be
+//! made.
 
 use std::path::{Path, PathBuf};
 

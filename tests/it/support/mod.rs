@@ -1,6 +1,6 @@
-//! What the scenarios stand on: a real server process for each test, typed clients, and a direct look into the
-//! database. Scenarios talk to nothing below this module.
-//! Invariant: every wait has a deadline, and whatever a test starts is stopped when its value is dropped.
+//! The base of the scenarios: a real server process for each test, typed clients, and direct access to the database.
+//! Scenarios use nothing below this module. Invariant: every wait has a deadline, and whatever a test starts is stopped
+//! when its value is dropped.
 
 pub mod api;
 pub mod app;

@@ -1,4 +1,4 @@
-//! An operator at the REST interface: one method for each thing that operators do in the scenarios.
+//! An operator at the REST interface: one method for each action of operators in the scenarios.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! A shop's payment service: it signs what it sends as a real one does, and sends it again until it is answered with 2xx.
+//! A shop's payment service: it signs its notices as a real one does, and repeats them until it gets a 2xx.
 
 use reqwest::Method;
 use ring::hmac;

@@ -1,5 +1,5 @@
-//! Which statements a read sends, and how the database would carry them out. For lists: each must end with its page, however
-//! much there is.
+//! The statements that a read sends, and how the database would execute them. Each list must end with its page, however
+//! large the table is.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

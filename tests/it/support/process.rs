@@ -1,5 +1,5 @@
-//! The server's process: how it is started, heard and ended. Its output goes into files, which need no reader and
-//! stay behind as evidence when a test fails.
+//! The server's process: starting it, reading its output and ending it. Its output goes into files, which need no
+//! reader and remain as evidence when a test fails.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};

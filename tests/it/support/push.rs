@@ -1,5 +1,5 @@
-//! Customers' phones as push sees them: servers that push to the doubles, devices registered, events brought about, and
-//! what the history says.
+//! Customers' phones as push sees them: servers that push to the doubles, registered devices, ways to cause events, and
+//! the history.
 
 use serde_json::{Value, json};
 

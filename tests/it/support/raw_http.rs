@@ -1,5 +1,5 @@
-//! An HTTP client made of bytes on one connection, for what a proper client hides: heads as they are, half a request, a
-//! connection that is kept and used again, and its end.
+//! An HTTP client made of bytes on one connection, for things that a proper client hides: unprocessed heads, half a
+//! request, a connection that is kept and reused, and its end.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -1,5 +1,5 @@
-//! A WebSocket client made of bytes, for what a proper client cannot send: broken frames, no pongs, odd fragments. It
-//! answers nothing by itself.
+//! A WebSocket client made of bytes, for things that a proper client cannot do: broken frames, no pongs, odd fragments.
+//! It answers nothing by itself.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

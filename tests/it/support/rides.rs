@@ -1,4 +1,4 @@
-//! Rides over REST: what a passenger's and a driver's app do with them in the scenarios, and servers on which drivers are
+//! Rides over REST: the actions of passengers' and drivers' apps in the scenarios, and servers on which drivers are
 //! asked.
 
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
-//! A server whose clock a test sets while it runs, as a machine's is set after a bad start: the time of day jumps, and what
-//! counts the time that passes goes on. `set_clock.c` is loaded into the server for it, built once by the C compiler that links
-//! Rust programs.
+//! A server whose clock a test sets while it runs, as a machine's is set after a bad start: the time of day jumps,
+//! while the monotonic clock continues. For this `set_clock.c` is loaded into the server, built once by the C compiler
+//! that links Rust programs.
 
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};

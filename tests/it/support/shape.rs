@@ -1,5 +1,5 @@
 //! Compares a message with its vector: the same keys at every level and the same JSON types. Texts in angle brackets
-//! stand for what the server chooses; other values may differ.
+//! stand for values that the server chooses; other values may differ.
 
 use serde_json::Value;
 

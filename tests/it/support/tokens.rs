@@ -1,4 +1,4 @@
-//! Tokens that a test makes itself, with the secret that it gave the server: good ones, and each kind of bad one.
+//! Tokens that a test makes itself, with the secret that it gave the server: valid ones, and each kind of invalid one.
 
 use chrono::Utc;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};

@@ -1,6 +1,6 @@
 //! Who sees whose name, number, plate and position: every route with every role, in a world in which each person's are
-//! unmistakable. [`ROUTES`] says what may be in the answers; whatever else is found there fails, and so does a route
-//! of the server's that has no row.
+//! unmistakable. [`ROUTES`] says what may be in the answers; anything else found there fails the test, and so does a
+//! route of the server without a row.
 
 mod table;
 mod world;

@@ -1,4 +1,4 @@
-//! The table of routes, roles and what is shown, and the marks by which each person's things are known again.
+//! The table of routes, roles and what is shown, and the marks by which each person's data is recognised.
 
 use fleetwire::api::routes::ROUTES as ROUTES_OF_SERVER;
 

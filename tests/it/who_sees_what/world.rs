@@ -1,5 +1,5 @@
-//! The world that is walked: people with unmistakable names, numbers, plates and places, the jobs between them, and what
-//! each of them is told over sockets and by REST.
+//! The world under test: people with unmistakable names, numbers, plates and places, the jobs between them, and the
+//! messages that each of them gets over sockets and by REST.
 
 use std::collections::BTreeMap;
 

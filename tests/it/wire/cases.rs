@@ -1,5 +1,5 @@
-//! The table: what is sent, what is echoed, and how it ends. Unless a case says otherwise it sends a Close of its own with 1000 at
-//! the end, and is answered with the same.
+//! The table of cases: bytes sent, bytes echoed, and the end. Unless a case says otherwise it sends a Close of its own
+//! with 1000 at the end, and is answered with the same.
 
 use super::client::frame;
 

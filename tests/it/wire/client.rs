@@ -1,4 +1,4 @@
-//! A client made of bytes that plays a case: sends what it says, and reads what comes until the end of the connection.
+//! A client made of bytes that plays a case: it sends the case's bytes, and reads until the end of the connection.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

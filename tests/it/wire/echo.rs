@@ -1,4 +1,4 @@
-//! A server whose conversation says what it hears, on the product's sessions.
+//! A server whose conversation echoes its input, on the product's sessions.
 
 use std::convert::Infallible;
 use std::num::NonZeroU32;

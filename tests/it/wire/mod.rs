@@ -1,10 +1,10 @@
-//! The wire below every contract: what RFC 6455 says of frames, fragments, control frames, UTF-8 and closing, on the product's own
-//! session code with a conversation that echoes. The families and their numbers are those of the Autobahn test suite, of which
-//! this is the table in bytes; it needs Python 2.7, which is rarely there.
+//! The wire below every contract: what RFC 6455 says of frames, fragments, control frames, UTF-8 and closing, on the
+//! product's own session code with a conversation that echoes. The families and their numbers are those of the Autobahn
+//! test suite, whose table this is in bytes; the suite itself needs Python 2.7, which is rarely available.
 //!
-//! One thing is otherwise on purpose: no contract has binary messages, so they are refused with 1003 (families 1.2 and 9.2).
+//! One difference is intended: no contract has binary messages, so they are refused with 1003 (families 1.2 and 9.2).
 //!
-//! `ECHO_PORT=9001 cargo test --test it echo_for_other_suites -- --ignored` serves the echo for a suite of one's own.
+//! `ECHO_PORT=9001 cargo test --test it echo_for_other_suites -- --ignored` serves the echo for another suite.
 
 mod cases;
 mod client;

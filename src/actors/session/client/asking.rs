@@ -1,4 +1,4 @@
-//! How much an account may ask for over its sockets: the same limits as by REST, and together with that.
+//! How much an account may request over its sockets: the limits of REST, counted together with it.
 
 use super::Client;
 use super::part::Part;
@@ -9,7 +9,7 @@ use crate::rate_limit::RetryAfter;
 use std::time::Instant;
 
 impl<P: Part> Client<P> {
-    /// Whether the account may ask for this, too, just now. What somebody does who is nobody yet has limits of its own.
+    /// Whether the account may also make this request now. Clients without an account have limits of their own.
     pub(super) fn within_limits(&self, inbound: &Inbound) -> Result<(), RetryAfter> {
         let Some(owner) = self.owner.filter(|_| !inbound.is_light()) else { return Ok(()) };
         let (limits, account, now) = (&self.context.account_limits, owner.account, Instant::now());

@@ -1,5 +1,5 @@
-//! Delivery on one socket, the same for every contract: carries out what `domain::delivery` says, and what the contract's part
-//! wants done beside it.
+//! Delivery on one socket, the same for every contract: carries out the steps of `domain::delivery`, and those that the
+//! contract's part wants besides.
 
 use super::part::{Opened, Out, Part, Place};
 use super::{Client, Owner, Recipient};
@@ -50,7 +50,7 @@ impl<P: Part> Client<P> {
             if context.dispatcher.send(register).await.is_err() {
                 return Err(StoreError::Unavailable("the dispatcher is gone").into());
             }
-            // What the last connection confirmed must not come again.
+            // Events that the last connection confirmed must not be sent again.
             if past == Past::Kept {
                 context.recorder.flush_marks().await;
             }
@@ -87,7 +87,7 @@ impl<P: Part> Client<P> {
         link.wait(reading, move |client, outcome: Result<Opened, StoreError>, link| match outcome {
             Ok(Opened { standing, under_way }) => {
                 let steps = client.delivery.begin(Some(last), standing);
-                // Who is given what they asked for can tell the state from it.
+                // A client that gets the events it asked for can derive the state from them.
                 let fails = steps.contains(&Step::Snapshot);
                 let under_way = under_way.filter(|_| fails);
                 client.part.resumed(under_way, standing.newest, read_of(&steps));
@@ -175,7 +175,7 @@ impl<P: Part> Client<P> {
         });
     }
 
-    /// What the client says meanwhile is handled afterwards, so a replay comes before the answer to what follows it. The
+    /// The client's messages meanwhile are handled afterwards, so a replay comes before the answers to them. The
     /// continuation is not run while the client does not read: a long replay goes at the client's pace.
     fn read(&mut self, read: Read, link: &mut Link<'_, Self>) {
         let Some(Owner { account, .. }) = self.owner else { return };
@@ -215,7 +215,7 @@ impl<P: Part> Client<P> {
     }
 }
 
-/// What is about to be read.
+/// The read that these steps contain.
 fn read_of(steps: &[Step]) -> Option<&Read> {
     steps.iter().find_map(|step| match step {
         Step::Read(read) => Some(read),

@@ -1,5 +1,5 @@
-//! The driver app's part of a conversation: connecting puts the driver to work, and where history fails the app is told
-//! which orders it holds.
+//! The driver app's part of a conversation: connecting puts the driver to work, and if history is incomplete the app is
+//! told which orders it holds.
 
 use super::part::{Opening, Out, Part, Place, Reading};
 use super::{Client, ClientContext, Opened, Recipient};
@@ -67,7 +67,7 @@ impl Part for DriverApp {
     }
 }
 
-/// In one transaction the driver is there, and it is read where their events stand.
+/// One transaction makes the driver present and reads the state of their events.
 async fn open(
     driver: DriverId,
     recipient: Recipient,

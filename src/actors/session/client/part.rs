@@ -1,7 +1,8 @@
-//! What differs by contract. Each has a part of its own in the conversation, whose hooks *return* what is to be done, so that
-//! the conversation itself names no contract, and what a contract decides is tested without a socket.
+//! The differences between contracts. Each contract has its own part in the conversation, whose hooks *return* what is
+//! to be done, so that the conversation itself names no contract, and a contract's decisions are tested without a
+//! socket.
 //!
-//! Invariant: the default of a hook is nothing.
+//! Invariant: a hook's default is to do nothing.
 
 use super::{Client, ClientContext, Recipient};
 use crate::actors::room::{Follower, Membership, Seen};
@@ -23,7 +24,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// What a part wants done, in its order.
+/// The actions that a part wants, in order.
 pub enum Out {
     Text(ByteString),
     /// The connection is to follow this ride, if its room is not full.
@@ -42,15 +43,15 @@ impl Out {
     }
 }
 
-/// A read that is under way.
+/// A read in progress.
 pub type Reading<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>>>;
 
-/// What opening brings, or `None` where the token is no good any more.
+/// The result of opening, or `None` if the token is no longer valid.
 pub type Opening = Pin<Box<dyn Future<Output = Result<Option<Opened>, operations::Error>>>>;
 
-/// What a conversation goes on from.
+/// The state from which a conversation continues.
 pub struct Opened {
-    /// Where the account's events stand.
+    /// The state of the account's events.
     pub standing: Standing,
     /// The ride whose socket it is, if that goes on.
     pub under_way: Option<UnderWay>,
@@ -134,7 +135,7 @@ pub trait Part: Sized + Unpin + 'static {
 
     // delivery
 
-    /// `under_way` goes on; what `read` brings is replayed beside it.
+    /// `under_way` continues; the events of `read` are replayed next to it.
     fn resumed(&mut self, _under_way: Option<UnderWay>, _newest: EventId, _read: Option<&Read>) {}
 
     /// This event is about to be sent.
@@ -163,12 +164,12 @@ pub trait Part: Sized + Unpin + 'static {
     /// The session follows a ride from now on.
     fn entered(&mut self, _: Membership) {}
 
-    /// What the session finds in the room that it entered.
+    /// The state of the room that the session entered.
     fn seen(&self, _: Seen) -> Vec<Out> {
         Vec::new()
     }
 
-    /// A room says that this connection does not belong in it any more.
+    /// A room says that this connection no longer belongs in it.
     fn sent_away(&mut self, _ride: &RideId, _membership: u64, _now: DateTime<Utc>) -> Vec<Out> {
         Vec::new()
     }

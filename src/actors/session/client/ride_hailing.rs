@@ -1,5 +1,5 @@
-//! The hailing apps' part of a conversation: passengers, drivers and admins. Rides are joined and left, drivers come to
-//! work and go, and the two of a ride talk to each other. Connecting changes nobody's status.
+//! The hailing apps' part of a conversation: passengers, drivers and admins. Rides are joined and left, drivers go
+//! online and offline, and the two participants of a ride talk to each other. Connecting changes nobody's status.
 
 use super::part::{Opening, Out, Part, Place, Reading};
 use super::{Client, ClientContext, Opened, Recipient};
@@ -69,7 +69,7 @@ impl RideHailing {
 
 impl Part for RideHailing {
     const CONTRACT: Contract = Contract::RideHailing;
-    /// The account's open rides, and the orders that a driver holds beside.
+    /// The account's open rides, and also the orders that a driver holds.
     type State = State;
 
     fn role(&self) -> Role {
@@ -145,7 +145,7 @@ async fn open(
     Ok(context.database.read(reading).await?)
 }
 
-/// What somebody finds who joins a ride.
+/// The state that a client finds on joining a ride.
 struct Joined {
     membership: Membership,
     seen: Seen,
@@ -170,8 +170,8 @@ impl NotJoined {
     }
 }
 
-/// Enters first and reads afterwards: what is committed from here on is heard of, what was before is read. Who may enter,
-/// and which room, has to be read before that.
+/// Enters first and reads afterwards: later commits are heard, earlier ones are read. Permission and the room have to
+/// be read before that.
 async fn enter(
     context: &Arc<ClientContext>,
     ride: RideId,

@@ -1,7 +1,9 @@
-//! The matching app's part of a conversation: one socket is one ride, under an id that the app chose. Who came without a token
-//! is nobody until the first `find_driver`, which makes them a guest; the other sockets of the ride are told of it then.
+//! The matching app's part of a conversation: one socket serves one ride, under an id that the app chose. A client
+//! without a token has no account until its first `find_driver`, which makes it a guest; the ride's other sockets are
+//! told then.
 //!
-//! Invariant: of the ride's state each part is said once on a connection, by its event or without a number (`domain::recap`).
+//! Invariant: each part of the ride's state is sent once on a connection, as its event or without a number
+//! (`domain::recap`).
 
 use super::delivering::Past;
 use super::part::{Opened, Opening, Out, Part, Place, Reading};
@@ -31,7 +33,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What everybody is told of a ride that its passenger cancels: the app sends no reason.
+/// The reason given when a passenger cancels their ride: the app sends none.
 const CALLED_OFF: &str = "Cancelled by the passenger";
 
 pub struct RideMatching {
@@ -44,7 +46,7 @@ pub struct RideMatching {
     /// None while the ride is nobody's.
     passenger: Option<Passenger>,
     // state
-    /// What the ride's state is, until it was said.
+    /// The ride's state, until it has been sent.
     recap: Option<Box<(Recap, RideStanding)>>,
     /// The app has just been told that its search has begun.
     is_searching_said: bool,
@@ -52,7 +54,7 @@ pub struct RideMatching {
     room: Option<Membership>,
 }
 
-/// Who comes in by the matching door.
+/// A client that the matching door has let in.
 pub struct Arrival {
     pub ride: RideId,
     pub address: IpAddr,
@@ -61,7 +63,7 @@ pub struct Arrival {
     pub admission: Admission,
     /// With a token, or of a ride that is a guest's already.
     pub passenger: Option<(Passenger, Recipient)>,
-    /// What the app named.
+    /// The number that the app named.
     pub last_event_id: Option<EventId>,
 }
 
@@ -83,7 +85,7 @@ impl Client<RideMatching> {
     }
 }
 
-/// What opening reads. The token is looked at again: it may have been revoked since the door did.
+/// Reads the state at opening. It checks the token again, which may have been revoked since the door did.
 async fn open(
     of_ride: Option<(RideId, Passenger)>,
     recipient: Recipient,
@@ -152,7 +154,7 @@ impl Part for RideMatching {
         Box::pin(open(self.of_ride(), recipient, context))
     }
 
-    /// What goes on is to be said beside what is replayed, but for a search of which the app has just been told.
+    /// The current state is sent besides the replay, except for a search of which the app has just been told.
     fn resumed(&mut self, under_way: Option<UnderWay>, newest: EventId, read: Option<&Read>) {
         let is_said = std::mem::take(&mut self.is_searching_said);
         let is_to_say = |under_way: &UnderWay| !is_said || under_way.standing.ride.job.status.is_held();
@@ -169,8 +171,8 @@ impl Part for RideMatching {
         said
     }
 
-    /// The app follows a ride without asking to, as long as it knows of a driver who has it: it is not shown where somebody is of
-    /// whom it has not heard.
+    /// The app follows a ride without asking, as long as it knows the ride's driver: it is not shown the position of a
+    /// driver of whom it has not heard.
     fn sent(&mut self, event: &Event) -> Vec<Out> {
         let Some(job) = event.job else { return Vec::new() };
         let change = match &event.body {

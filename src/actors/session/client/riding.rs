@@ -1,5 +1,5 @@
-//! What is said of a ride on more than one contract's socket: the two of it talk, its driver moves it on, its passenger rates
-//! it. Decided by the operations that REST has for it; what follows is heard as events.
+//! Messages about a ride on more than one contract's socket: its participants talk, its driver moves it on, its
+//! passenger rates it. The same operations as for REST decide them; the results arrive as events.
 
 use super::Client;
 use super::part::Part;
@@ -72,8 +72,8 @@ fn rate<P: Part>(
     });
 }
 
-/// The driver hears their own move as an event, like the passenger; a repeated one changes nothing, and its event comes again
-/// where it was not heard.
+/// The driver hears their own move as an event, like the passenger; a repeated one changes nothing, and its event is
+/// sent again if it was not confirmed.
 fn move_on<P: Part>(client: &mut Client<P>, ride: RideId, step: RideStep, link: &mut Link<'_, Client<P>>) {
     let Some(driver) = client.part.driver() else {
         return forbidden(client, "only a driver can move a ride on", link);

@@ -1,7 +1,7 @@
-//! How often drivers may be looked for over matching sockets. A search may be called off at once and begun again, and each
-//! time drivers' phones hear of it.
+//! How often a search may be started over matching sockets. A search may be cancelled at once and started again, and
+//! each time drivers' phones hear of it.
 //!
-//! Invariant: what is refused counts for neither limit.
+//! Invariant: a refused search counts for neither limit.
 
 use crate::domain::ride::RideId;
 use crate::rate_limit::{KeyedLimiter, Rate, RetryAfter};

@@ -1,5 +1,6 @@
-//! The walks of docs/PROTOCOL.md, without a socket: a phone that hears what its conversation would write, a house with a real
-//! database, and no network, no transport and no matcher that would find anybody. What a session is told waits at a real desk.
+//! The walks of docs/PROTOCOL.md, without a socket: a phone that hears what its conversation would write, a server with
+//! a real database, and no network, no transport and no matcher that would find anybody. Messages to a session wait at
+//! a real desk.
 
 mod driver_app;
 mod ride_hailing;
@@ -215,7 +216,7 @@ impl House {
         found.expect("the demo's driver").0.status
     }
 
-    /// What goes through mailboxes needs its moment.
+    /// Messages through mailboxes take a moment.
     async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
         let waiting = async {
             while !is_so().await {
@@ -272,7 +273,7 @@ impl Waker for Bell {
     }
 }
 
-/// What carries a conversation here: what it says is kept, and its futures are run one after the other.
+/// The carrier of a conversation in tests: it keeps what is sent, and runs futures one after the other.
 struct Paper<P: Part> {
     desk: Arc<Shared<ToClient, Bell>>,
     party: Option<Party>,

@@ -1,5 +1,5 @@
-//! What the doubles have in common: what they took, what they refused and why, which devices they know, and how they were
-//! told to fail.
+//! The common part of the doubles: accepted messages, refused ones with their reasons, known devices, and the ways in
+//! which they were told to fail.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};

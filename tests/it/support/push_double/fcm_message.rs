@@ -1,4 +1,4 @@
-//! What FCM checks of a message: the names and types of its reference, one target, string data without reserved keys, and
+//! FCM's checks on a message: the names and types of its reference, one target, string data without reserved keys, and
 //! the size.
 
 use serde_json::Value;

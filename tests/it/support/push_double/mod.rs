@@ -1,6 +1,6 @@
-//! Doubles of the push services, on loopback: they check what the real ones check, answer as they do, fail in every way that
-//! they are told to, and remember what they took. FCM and Expo over HTTP or HTTPS, Apple's over HTTPS with HTTP/2 only, all
-//! with an authority that lives as long as the test.
+//! Doubles of the push services, on loopback: they check what the real ones check, answer as they do, fail in every way
+//! that a test wants, and remember the messages that they accepted. FCM and Expo over HTTP or HTTPS, Apple's over HTTPS
+//! with HTTP/2 only, all with an authority that lives as long as the test.
 
 // Shared by scenarios, by the tests of the doubles and by the benchmark; each uses its part.
 #![allow(dead_code, unused_imports)]

@@ -1,5 +1,5 @@
-//! Shapes of JSON objects as strict services take them: every name known, every value of its type. Used by the doubles for what
-//! their services document.
+//! Shapes of JSON objects as strict services accept them: every name known, every value of its type. The doubles use
+//! them for the shapes that their services document.
 
 use serde_json::{Map, Value};
 

@@ -1,6 +1,6 @@
-//! What a double does to a connection below HTTP: lowers and raises the number of streams while the connection lives, goes away
-//! without having begun with a request, resets. HTTP/2 libraries have no words for the first two, so they are written as frames
-//! between the library's own, and the answers to them are kept from it.
+//! A double's actions on a connection below HTTP: it lowers and raises the number of streams while the connection
+//! lives, goes away before it has begun a request, and resets. HTTP/2 libraries can't do the first two, so they are
+//! written as frames between the library's own, and the library does not see the answers to them.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};

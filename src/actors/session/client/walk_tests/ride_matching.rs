@@ -20,7 +20,7 @@ fn find_driver() -> Value {
         "dropoff_latitude": 12.99, "dropoff_longitude": 77.62})
 }
 
-/// By the door, as it is in `api`: with the account of a token, or as whoever opened the ride.
+/// Through the door, as in `api`: with a token's account, or as the ride's opener.
 async fn app(
     house: &House,
     account: Option<&'static str>,

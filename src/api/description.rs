@@ -1,0 +1,69 @@
+//! What a request takes, as data: made by the very reading that takes it ([`Fields`](super::fields::Fields)), so that the two say
+//! the same. Lists and documents are walks over it.
+
+use crate::api::rules::Rule;
+use serde_json::Value;
+
+/// What a body or a query string takes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Description {
+    /// An object's fields; a query string is an object of texts.
+    Fields(FieldsDescription),
+    /// JSON of another form, as JSON Schema.
+    Other(Value),
+}
+
+/// In the order in which they are read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FieldsDescription {
+    pub fields: Vec<FieldDescription>,
+    pub groups: Vec<Group>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldDescription {
+    pub name: &'static str,
+    pub is_required: bool,
+    /// JSON Schema.
+    pub schema: Value,
+}
+
+/// Fields of which one says something about the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    pub names: Vec<&'static str>,
+    pub needs: Needs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    ExactlyOne,
+    AtLeastOne,
+    AtMostOne,
+    AllOrNone,
+}
+
+impl FieldsDescription {
+    pub fn field<T>(&mut self, name: &'static str, rule: &impl Rule<T>) {
+        match self.fields.iter_mut().find(|field| field.name == name) {
+            Some(known) => known.schema = rule.schema(),
+            None => self.fields.push(FieldDescription { name, is_required: false, schema: rule.schema() }),
+        }
+    }
+
+    /// Before the field itself, or after it.
+    pub fn require(&mut self, name: &'static str) {
+        match self.fields.iter_mut().find(|field| field.name == name) {
+            Some(known) => known.is_required = true,
+            None => self.fields.push(FieldDescription { name, is_required: true, schema: Value::Null }),
+        }
+    }
+
+    pub fn group(&mut self, needs: Needs, names: &[&'static str]) {
+        self.groups.push(Group { names: names.to_vec(), needs });
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
+}
