@@ -1,5 +1,5 @@
-"""What `deploy/Dockerfile` says, carried out as far as that goes without an engine: what it copies is there and is all that the
-binary was made of, and in a root that has what its last stage has the server starts, is healthy and stops."""
+"""What `deploy/Dockerfile` says, carried out as far as that goes without an engine: what it copies is there and is all
+that the binary was made of, and in a root that has what its last stage has the server starts, is healthy and stops."""
 
 import json
 import os
@@ -169,8 +169,8 @@ class Compose(Case):
 
 @unittest.skipIf(os.geteuid() != 0, "only root may change its root directory")
 class LastStage(Case):
-    """The last stage's root: the binary, the libraries that it asks for, certificates, busybox and the state's directory, each in
-    the place that the file names, and as the user that it names."""
+    """The last stage's root: the binary, the libraries that it asks for, certificates, busybox and the state's
+    directory, each in the place that the file names, and as the user that it names."""
 
     def setUp(self):
         self.file = Dockerfile()

@@ -1,5 +1,5 @@
-"""Alerts and dashboard ask for metrics that the server has, by labels that it has; each alert fires at what it is for, and is
-spoken of in the documents; and a real Prometheus reads a real server with these files."""
+"""Alerts and dashboard ask for metrics that the server has, by labels that it has; each alert fires at what it is for,
+and is spoken of in the documents; and a real Prometheus reads a real server with these files."""
 
 import asyncio
 import json
