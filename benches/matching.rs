@@ -24,7 +24,7 @@ mod server;
 
 use server::{Failure, Socket, command, connect, next, start};
 
-/// Limits that protect a server from strangers, of which these passengers have the looks: all from one address.
+/// Limits that protect a server from strangers. These passengers look like them, since they come from one address.
 const SETTINGS: &[(&str, &str)] = &[
     ("MATCH_MODE", "auto"),
     ("HANDSHAKES_PER_MINUTE_PER_ADDRESS", "1000000"),
@@ -116,8 +116,8 @@ async fn measure_in(options: &Options, directory: &Path) -> Result<bool, Failure
     Ok(is_whole)
 }
 
-/// What the kernel has counted of all processors. A virtual machine has to share its own with others: where they take more than a
-/// hundredth, the slowest answers tell of them.
+/// The kernel's counts for all processors. A virtual machine shares its processors with others: if they take more than
+/// a hundredth, they show in the slowest answers.
 struct ProcessorTime {
     stolen: f64,
     all: f64,

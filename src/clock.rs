@@ -37,8 +37,8 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// What the steady clock showed at a time of day, by what the two show now. A little ahead of us is now; what is far
-    /// ahead was written before the clock was set, and nobody knows when.
+    /// The steady clock's reading at a time of day, derived from the present difference of the two. A time a little
+    /// ahead of us is now; one far ahead was written before the clock was set, at an unknown time.
     pub fn steady_of(self, wall: DateTime<Utc>) -> DateTime<Utc> {
         self.steady - age(wall, self.wall)
     }
@@ -59,7 +59,7 @@ impl Moment {
         (by > DISTRUSTED_AHEAD).then_some(by)
     }
 
-    /// What the steady clock will show when so much time has passed as is left until a time of day: when something ends.
+    /// The steady clock's reading after the time that is left until a time of day: when something ends.
     pub fn steady_until(self, wall: DateTime<Utc>) -> DateTime<Utc> {
         self.steady.checked_add_signed(wall - self.wall).unwrap_or(wall)
     }

@@ -13,7 +13,7 @@ const BENDS_MAX: usize = 6;
 /// Longer than any field may be, and short enough that a parser is busy with what matters.
 const BYTES_MAX: usize = 4096;
 
-/// What has a meaning somewhere, or looks as if it had.
+/// Pieces that have a meaning somewhere, or look as if they had.
 const PIECES: [&[u8]; 56] = [
     b"",
     b" ",

@@ -81,7 +81,7 @@ metrics! {
     rooms_full: Counter = counter, describe_counter, "fleetwire_rooms_full_total";
     /// Drivers who can be matched.
     drivers_matchable: Gauge = gauge, describe_gauge, "fleetwire_drivers_matchable";
-    /// Rides whose driver was not heard of any more before the pickup.
+    /// Rides whose driver was no longer heard from before the pickup.
     drivers_lost: Counter = counter, describe_counter, "fleetwire_drivers_lost_total";
     /// Searches for a ride's driver that go on.
     searches_open: Gauge = gauge, describe_gauge, "fleetwire_searches_open";
@@ -113,7 +113,7 @@ metrics! {
     push_queued: Counter = counter, describe_counter, "fleetwire_push_queued_total";
     /// Calls of the push interface refused by a rate limit.
     push_limited: Counter = counter, describe_counter, "fleetwire_push_limited_total";
-    /// What operators read, on its way into the audit.
+    /// Reads of operators on their way into the audit.
     audit_waiting: Gauge = gauge, describe_gauge, "fleetwire_audit_waiting";
     /// Reads of operators refused because they could not have been recorded.
     audit_refused: Counter = counter, describe_counter, "fleetwire_audit_refused_total";

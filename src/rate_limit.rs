@@ -39,7 +39,7 @@ pub struct KeyedLimiter<K> {
 }
 
 impl<K: Hash + Eq> KeyedLimiter<K> {
-    /// `keys_max` bounds the memory: a key and its bucket take about 48 bytes beside what the key itself points to.
+    /// `keys_max` bounds the memory: a key and its bucket take about 48 bytes, plus what the key itself points to.
     pub fn new(rate: Rate, keys_max: usize) -> Self {
         KeyedLimiter { rate, buckets: Mutex::new(Recent::new(rate.refill(), keys_max)) }
     }
@@ -72,8 +72,8 @@ impl<K: Hash + Eq> KeyedLimiter<K> {
     }
 }
 
-/// What an address counts as: an IPv4 address itself, however it is written; an IPv6 address its /64, since one
-/// subscriber has all of that and could otherwise appear as a new address each time.
+/// The key of an address: an IPv4 address counts as itself, however it is written; an IPv6 address counts as its /64,
+/// since one subscriber has all of that and could otherwise appear as a new address each time.
 pub fn address_key(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -162,7 +162,7 @@ mod tests {
         for key in 0..100 {
             assert_eq!(limiter.check(key, start), Ok(()));
             assert!(limiter.keys() <= 10);
-            // Whoever keeps asking is not forgotten.
+            // A client that keeps asking is not forgotten.
             assert!(limiter.check(u32::MAX, start).is_err());
         }
         assert!(limiter.forgotten() > 0);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the traffic: a limiter with room for all keys decides as one bucket for each key would.
+        /// For any traffic, a limiter with room for all keys decides as one bucket for each key would.
         #[test]
         fn dropping_keys_never_changes_a_decision(asks in prop::collection::vec((0u8..8, 0u64..40), 1..300)) {
             let rate = Rate::per_minute(count(3));

@@ -12,7 +12,7 @@ const LEAVES: [&str; 6] = ["clock", "config", "current_request", "fuzzing", "met
 /// No I/O, no clock, no settings: these use only what the table says.
 const PURE: [&str; 3] = ["domain", "matching", "contracts"];
 
-/// Each other module at the top of `src`, and what it may use beside the leaves.
+/// Each other module at the top of `src`, and what it may use besides the leaves.
 const MAY_USE: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("matching", &["domain"]),
@@ -44,8 +44,8 @@ const EVERYTHING: [&str; 10] = [
 const ONLY_IN: [(&str, &[&str]); 2] =
     [("diesel", &["store"]), ("actix_web", &["api", "actors/session", "app"])];
 
-/// What decides who is matched gives the same work for the same inputs, so it names nothing that waits, tells the time, throws
-/// dice or is asked for from outside.
+/// The code that decides on matches gives the same work for the same inputs, so it names nothing that waits, tells the
+/// time, throws dice or does I/O.
 const PURE_WING: &str = "matching";
 const IMPURE: [&str; 14] = [
     "actix",
@@ -79,7 +79,7 @@ impl Source {
         self.path.split('/').next().unwrap_or(&self.path)
     }
 
-    /// What is compiled into the product: without comments, and without the tests at the end of the file.
+    /// The lines compiled into the product: without comments, and without the tests at the end of the file.
     fn code(&self) -> Vec<&str> {
         let begins = |head| self.text.find(head).unwrap_or(self.text.len());
         let tests = begins("#[cfg(test)]\nmod ").min(begins("#[cfg(test)]\n#[path"));
@@ -257,7 +257,7 @@ fn files_and_functions_stay_readable() {
     for directory in ["src", "tests", "benches"] {
         for source in sources(directory) {
             let path = format!("{directory}/{}", source.path);
-            // The tests of a file do not count towards it, in it or beside it.
+            // The tests of a file do not count towards it, in it or next to it.
             let beside = if source.path.ends_with("_tests") { 0 } else { source.text.len() };
             let tests = source.text.find("#[cfg(test)]\nmod ").unwrap_or(beside);
             let lines = source.text[..tests].lines().count();

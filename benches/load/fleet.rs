@@ -26,7 +26,7 @@ type Socket = WebSocketStream<TcpStream>;
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 const HANDSHAKES_AT_ONCE: usize = 64;
 
-/// What the apps are to do; none before the load begins.
+/// The apps' task; none before the load begins.
 #[derive(Clone, Copy, PartialEq)]
 enum Phase {
     Connected,

@@ -29,7 +29,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long the memory is left to settle after the last connection.
 const SETTLE: Duration = Duration::from_secs(2);
-/// What is still under way at the end must have arrived by then.
+/// Messages in flight at the end must have arrived by then.
 const ARRIVAL_MAX: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(50);
 
@@ -57,11 +57,11 @@ struct Options {
     /// The database of the tool's own server, or of the one at `--url` (for counting its rows).
     #[arg(long)]
     database_url: Option<String>,
-    /// The server at `--url` is another one on a database that Fleetwire has made and seeded. It has no metrics: a row in
-    /// the table stands for a position accepted and stored.
+    /// The server at `--url` is another one on a database that Fleetwire has made and seeded. It has no metrics: a row
+    /// in the table counts as a position accepted and stored.
     #[arg(long, requires_all = ["url", "database_url"])]
     peer: bool,
-    /// The first process of a database server, whose CPU time is reported beside the server's.
+    /// The first process of a database server, whose CPU time is reported next to the server's.
     #[arg(long)]
     database_pid: Option<u32>,
     /// Passed by `cargo bench`, and without a meaning here.

@@ -19,7 +19,7 @@ const REPLY_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 /// The fields of the CPU time of a process's children that have ended and of theirs, user and system.
 const ENDED: Range<usize> = 13..15;
-/// Limits that protect a server from strangers, of which this fleet has the looks: all from one address.
+/// Limits that protect a server from strangers. This fleet looks like them, since it comes from one address.
 const LIMITS_OUT_OF_THE_WAY: [(&str, &str); 7] = [
     ("HANDSHAKES_PER_MINUTE_PER_ADDRESS", "1000000"),
     ("REQUESTS_PER_MINUTE_PER_ACCOUNT", "1000000"),
@@ -59,7 +59,7 @@ pub struct Counters {
     pub accepted: u64,
     pub stored: u64,
     pub dropped: u64,
-    /// What the table really holds, where the database is known.
+    /// The rows in the table, if the database is known.
     pub rows: Option<u64>,
 }
 
@@ -151,7 +151,7 @@ impl Target {
     }
 }
 
-/// What `/proc` says of a process.
+/// The figures of a process in `/proc`.
 struct Process {
     parent: u32,
     own_us: u64,

@@ -44,7 +44,7 @@ pub struct Registered {
     pub expires_at: Option<DateTime<Utc>>,
     /// Of the account's sessions, this one among them.
     pub sessions_max: usize,
-    /// What its token says.
+    /// The claims of its token.
     pub claims: Option<Box<VerifiedClaims>>,
 }
 
@@ -52,7 +52,7 @@ pub struct Registered {
 pub(super) struct Listener {
     pub handle: SessionHandle<ToClient>,
     pub contract: Contract,
-    /// What its token says.
+    /// The claims of its token.
     pub claims: Option<Box<VerifiedClaims>>,
 }
 

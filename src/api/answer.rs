@@ -15,10 +15,10 @@ use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
 use std::marker::PhantomData;
 
-/// What a handler returns: a `T` as JSON under this status, or a problem. The route's description is made of it.
+/// The result of a handler: a `T` as JSON under this status, or a problem. The route's description is made from it.
 pub type Answered<T, const STATUS: u16 = 200> = Result<Answer<T, STATUS>, Problem>;
 
-/// An answer of which it is known what it says.
+/// An answer whose content has a known type.
 pub struct Answer<T, const STATUS: u16 = 200> {
     response: HttpResponse,
     of: PhantomData<fn() -> T>,

@@ -57,7 +57,7 @@ impl Request for Credentials {
     }
 }
 
-/// What `POST auth/refresh` takes.
+/// The input of `POST auth/refresh`.
 pub struct RefreshToken(String);
 
 impl Request for RefreshToken {
@@ -66,7 +66,7 @@ impl Request for RefreshToken {
     }
 }
 
-/// What `POST auth/logout` takes: the log-in that ends, and the device that is not to be notified any more.
+/// The input of `POST auth/logout`: the log-in that ends, and the device that is no longer to be notified.
 pub struct LogOut {
     refresh_token: String,
     device: NamedDevice,
@@ -167,7 +167,7 @@ pub async fn refresh(
     }
 }
 
-/// `POST auth/logout`. A token that is no good any more is as good as revoked.
+/// `POST auth/logout`. A token that is no longer valid counts as revoked.
 pub async fn logout(ctx: web::Data<Context>, body: Sent<LogOut>) -> Answered<(), 204> {
     let LogOut { refresh_token, device } = body.read()?;
     if let Ok(claims) = ctx.tokens.verify(&refresh_token, Use::Refresh, ctx.clock.now()) {
@@ -205,7 +205,7 @@ fn device_of(req: &HttpRequest) -> String {
     if name.trim().is_empty() { grants::UNNAMED.to_owned() } else { name }
 }
 
-/// What a refusal says of a number without its country, whether an account from before there was one form has it or not.
+/// The refusal of a number without its country, whether or not an account from before numbers had one form has it.
 fn expected_number(login: &Login) -> Option<Problem> {
     let Login::PhoneNumber(text) = login else { return None };
     let message = PhoneNumber::parse(text).err()?.to_string();
@@ -222,7 +222,7 @@ fn refresh_lifetime(ctx: &Context) -> TimeDelta {
     TimeDelta::from_std(ctx.settings.tokens.refresh_ttl).unwrap_or(TimeDelta::MAX)
 }
 
-/// The refresh token is signed with what its row says, so whoever asks again after a lost reply gets the very same one.
+/// The refresh token is signed from its row, so a client that asks again after a lost reply gets the very same one.
 fn logged_in(ctx: &Context, issue: Issue, recovery_codes: Vec<String>) -> Answer<driver_rest::LoggedIn> {
     let Issue { id, session, issued_at, principal } = issue;
     let subject = Subject { session, ..principal.subject() };

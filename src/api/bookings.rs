@@ -60,7 +60,7 @@ pub async fn create(
     .await
 }
 
-/// What `POST bookings` takes.
+/// The input of `POST bookings`.
 #[derive(Debug)]
 pub struct NewBooking {
     customer: Named<CustomerId>,
@@ -105,7 +105,7 @@ impl NewBooking {
     fn by(self, party: Party) -> Result<Self, Problem> {
         match party {
             Party::Customer(own) if self.customer != Named::Ours(own) => {
-                Err(Problem::new(ErrorCode::Forbidden, "A customer books for nobody else."))
+                Err(Problem::new(ErrorCode::Forbidden, "A customer can book only for themself."))
             }
             _ => Ok(self),
         }
@@ -142,7 +142,7 @@ pub async fn list_all(
     list_of(&ctx, BookingsOf::Everybody, &query).await
 }
 
-/// What the lists of bookings take.
+/// The query of the lists of bookings.
 pub struct BookingsAsked {
     status: Option<JobStatus>,
     external_id: Option<ExternalId>,
@@ -225,7 +225,7 @@ pub async fn assign(
     .await
 }
 
-/// What `PUT bookings/{id}/status` takes.
+/// The input of `PUT bookings/{id}/status`.
 pub struct BookingStatusWanted {
     status: BookingStatus,
     reason: Option<String>,
@@ -242,7 +242,7 @@ impl BookingStatusWanted {
     }
 }
 
-/// The same for whoever may move a booking on.
+/// The same for those who may move a booking on.
 impl Described for BookingStatusWanted {
     fn description() -> Description {
         describe(|fields| Self::read(fields, Party::Operator).is_some())
@@ -323,7 +323,7 @@ fn shown_with((standing, contact): (BookingStanding, Option<Contact>), party: Pa
     Booking { customer: contact.map(Into::into), ..shown(standing, party) }
 }
 
-/// What an operator's other systems call the two people is for operators alone.
+/// The external ids of the two people are for operators alone.
 fn shown(standing: BookingStanding, party: Party) -> Booking {
     let BookingStanding { booking, technician, people } = standing;
     let job = booking.job;

@@ -4,7 +4,7 @@
 use crate::api::rules::Rule;
 use serde_json::Value;
 
-/// What a body or a query string takes.
+/// The description of a body or a query string.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Description {
     /// An object's fields; a query string is an object of texts.
@@ -28,7 +28,7 @@ pub struct FieldDescription {
     pub schema: Value,
 }
 
-/// Fields of which one says something about the others.
+/// Fields with a rule between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     pub names: Vec<&'static str>,

@@ -53,7 +53,7 @@ pub async fn profile(ctx: web::Data<Context>, caller: DriverCaller) -> Answered<
     }))
 }
 
-/// What `PUT driver/status` takes.
+/// The input of `PUT driver/status`.
 pub struct StatusWanted(Wants);
 
 impl Request for StatusWanted {
@@ -79,7 +79,7 @@ pub async fn assigned_orders(ctx: web::Data<Context>, caller: DriverCaller) -> A
     Ok(json(&words::orders_held(held)))
 }
 
-/// What `PUT orders/{id}/status` takes.
+/// The input of `PUT orders/{id}/status`.
 pub struct OrderStatusWanted {
     step: DriverStep,
     /// The driver has got the price in cash.
@@ -91,7 +91,7 @@ impl Request for OrderStatusWanted {
         let step = fields.required("status", rules::word(STEPS));
         let is_paid = fields.optional("payment_status", rules::paid()).is_some();
         if is_paid && step.is_some_and(|step| step != DriverStep::Deliver) {
-            fields.refuse("payment_status", "is said together with delivered");
+            fields.refuse("payment_status", "can be sent only together with delivered");
         }
         Some(Self { step: step?, is_paid })
     }
@@ -162,7 +162,7 @@ pub async fn earnings_history(
     Ok(json(&EarningsHistory { days, next_cursor }))
 }
 
-/// What `GET earnings/history` takes.
+/// The input of `GET earnings/history`.
 #[derive(Debug, PartialEq)]
 pub struct HistoryAsked {
     from: NaiveDate,

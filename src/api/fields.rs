@@ -29,7 +29,7 @@ pub const GIVEN_HERE: &str = "is assigned by the server; send an id of your own 
 /// The message for a column that no rule reads.
 pub const UNKNOWN: &str = "is not a field of this request";
 
-/// What a reading takes: it is run on nothing, and what it asks for is written down. What it comes to does not matter.
+/// Describes a reading: it is run on nothing, and the fields that it asks for are noted. Its result does not matter.
 pub fn describe(read: impl FnOnce(&mut Fields<'_>) -> bool) -> Description {
     let nothing = Object::new();
     let mut fields = Fields { description: Some(FieldsDescription::default()), ..Fields::of(&nothing) };
@@ -189,7 +189,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// What was read, or all the problems. `None` is required and not there, so it is among them.
+    /// The value that was read, or all the problems. `None` means that a required field is missing, which is among
+    /// them.
     pub fn finish<T>(self, read: Option<T>) -> Result<T, Problem> {
         if !self.problems.is_empty() {
             return Err(Problem::fields(self.problems));
@@ -219,7 +220,7 @@ fn with(ours: &'static str, theirs: &[&'static str]) -> Vec<&'static str> {
     [&[ours], theirs].concat()
 }
 
-/// What a cell says beside its text. A decimal comma is one that is alone.
+/// The value of a cell besides its text. A decimal comma is a single comma.
 fn scalar(cell: &Value) -> Option<Value> {
     let text = cell.as_str()?;
     match text.to_ascii_lowercase().as_str() {

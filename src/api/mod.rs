@@ -120,7 +120,7 @@ pub struct Context {
 impl Context {
     /// The drivers who would be given an order, and those who would be passed over.
     async fn choose(&self, choose: Choose) -> Result<Vec<Considered>, Problem> {
-        let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not there.");
+        let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not running.");
         self.matcher.choose(choose).await.map_err(gone)
     }
 

@@ -30,7 +30,7 @@ const ROUNDING_M: f64 = 80.0;
 /// Of so many who are nearest those are chosen who are shown to be nearest. Those in the places next to each other are fewer.
 const ROUNDED_MAX: usize = 1_000;
 
-/// What `GET drivers/nearby` takes.
+/// The input of `GET drivers/nearby`.
 pub struct NearbyAsked {
     at: Position,
     radius_m: f64,

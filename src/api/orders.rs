@@ -54,7 +54,7 @@ pub async fn show(
     Ok(json(&shown(found.ok_or_else(|| Problem::not_found("order"))?, now)))
 }
 
-/// What `POST orders/{id}/cancel` takes.
+/// The input of `POST orders/{id}/cancel`.
 pub struct CallOff {
     reason: String,
 }

@@ -20,7 +20,7 @@ use actix_web::{HttpRequest, web};
 use chrono::{DateTime, NaiveDateTime};
 use uuid::Uuid;
 
-/// What `POST auth/password` takes.
+/// The input of `POST auth/password`.
 pub struct PasswordChange {
     old: Password,
     new: Password,

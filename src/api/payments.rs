@@ -41,7 +41,7 @@ pub async fn show(ctx: web::Data<Context>, _: Caller, id: web::Path<JobId>) -> A
     Ok(json(&PaymentHistory { payment: shown(standing), notices }))
 }
 
-/// What `PATCH admin/jobs/{id}/payment` takes.
+/// The input of `PATCH admin/jobs/{id}/payment`.
 pub struct PaymentChange(Terms);
 
 impl Request for PaymentChange {
@@ -64,7 +64,7 @@ pub async fn change(
     decide(&ctx, key, OK, move |tx| Ok(shown(payments::change(tx, id, &terms)?))).await
 }
 
-/// What `POST payments/webhook` takes: JSON in the form of the payment service that is set up, which alone can read it.
+/// The input of `POST payments/webhook`: JSON in the form of the payment service that is set up, which alone can read it.
 pub struct PaymentNoticeSent;
 
 impl Described for PaymentNoticeSent {
@@ -73,7 +73,7 @@ impl Described for PaymentNoticeSent {
     }
 }
 
-/// `POST payments/webhook`: a payment service tells how far a payment is. Who signs for it may do no more than that.
+/// `POST payments/webhook`: a payment service reports the state of a payment. Its signature permits nothing else.
 pub async fn webhook(
     ctx: web::Data<Context>,
     req: HttpRequest,

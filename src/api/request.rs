@@ -21,8 +21,8 @@ pub trait Request: Sized {
     fn read(fields: &mut Fields<'_>) -> Option<Self>;
 }
 
-/// What can be told of a body or a query string before there is one. Each [`Request`] is; one that is read with
-/// something else, such as the time, says with what it is described.
+/// A body or a query string that can be described before there is one. Each [`Request`] can; one that is read with
+/// something else, such as the time, says with which value it is described.
 pub trait Described {
     const MAY_BE_EMPTY: bool = false;
 

@@ -60,7 +60,7 @@ pub async fn create(
     decide(&ctx, key, CREATED, create).await
 }
 
-/// What `POST rides` takes.
+/// The input of `POST rides`.
 #[derive(Debug)]
 pub struct NewRide(NewJob);
 
@@ -128,7 +128,7 @@ pub async fn list_all(
     list_of(&ctx, RidesOf::Everybody, &query, item).await
 }
 
-/// What the lists of rides take.
+/// The query of the lists of rides.
 pub struct RidesAsked {
     statuses: Option<&'static [JobStatus]>,
     external_id: Option<ExternalId>,
@@ -272,7 +272,7 @@ async fn step(
     decide_and_add(ctx, key, OK, step, move |conn| passenger(conn, &theirs, driver)).await
 }
 
-/// What `POST rides/{ride_id}/complete` takes.
+/// The input of `POST rides/{ride_id}/complete`.
 pub struct Completion {
     /// The driver has got the price in cash.
     is_paid: bool,
@@ -310,7 +310,7 @@ pub async fn cancel(
     .await
 }
 
-/// What `POST rides/{ride_id}/rate` takes.
+/// The input of `POST rides/{ride_id}/rate`.
 pub struct Rating {
     stars: Stars,
     comment: Option<String>,
@@ -344,7 +344,7 @@ pub async fn rate(
     .await
 }
 
-/// What `PUT driver/location` takes: one position or a list of them.
+/// The input of `PUT driver/location`: one position or a list of them.
 pub struct PositionsSent;
 
 impl Described for PositionsSent {

@@ -69,7 +69,7 @@ pub const ANY_ROUTES_ERRORS: [ErrorCode; 3] =
     [ErrorCode::MisdirectedRequest, ErrorCode::Internal, ErrorCode::Unavailable];
 
 impl Route {
-    /// What it takes and answers.
+    /// Its input and its answers.
     pub fn shape(&self) -> Shape {
         (self.shape)()
     }
@@ -82,8 +82,8 @@ impl Route {
         ErrorCode::ALL.iter().copied().filter(is_one).collect()
     }
 
-    /// Who calls, and how often. A socket answers a stranger by closing, since an app sees no code on a refused
-    /// handshake.
+    /// The errors about the caller and the rate of calls. A socket answers an unknown caller by closing, since an app
+    /// sees no code on a refused handshake.
     fn access_errors(&self, shape: &Shape) -> &'static [ErrorCode] {
         use ErrorCode::{BadRequest, Forbidden, TooManyRequests, Unauthorized};
         match self.who {
@@ -122,7 +122,7 @@ pub fn find(method: &str, path: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|row| row.path == matched && row.method == method)
 }
 
-/// Whether a path is one of those that a row's stands for.
+/// Whether a path matches a row's pattern.
 fn matches(pattern: &str, path: &str) -> bool {
     if let Some((root, _)) = pattern.split_once("{path:.*}") {
         return path.starts_with(root);

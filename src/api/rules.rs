@@ -30,7 +30,7 @@ const REASON_CHARS_MAX: usize = 500;
 /// Far above what a driver may hold.
 const BATCH_ORDERS_MAX: usize = 100;
 
-/// What a field may be.
+/// A rule for a field.
 pub trait Rule<T> {
     /// The value, or what is expected instead, to follow the field's name in a sentence.
     fn read(&self, value: &Value) -> Result<T, String>;
@@ -354,7 +354,7 @@ pub fn time_zone() -> impl Rule<Tz> {
     )
 }
 
-/// What a driver wants, in the words of `driver/status`.
+/// A driver's wish, in the words of `driver/status`.
 pub fn wants() -> impl Rule<Wants> {
     rule(
         || json!({"type": "string", "enum": ["online", "available", "busy", "offline"]}),

@@ -28,7 +28,7 @@ pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller) -> Answered<F
     }))
 }
 
-/// What `POST auth/totp` takes.
+/// The input of `POST auth/totp`.
 pub struct EnrolmentAsked {
     password: Password,
     code: Option<String>,
@@ -42,7 +42,7 @@ impl Request for EnrolmentAsked {
     }
 }
 
-/// What `POST auth/totp/confirm` takes: a code of the new secret.
+/// The input of `POST auth/totp/confirm`: a code of the new secret.
 pub struct NewFactorsCode(String);
 
 impl Request for NewFactorsCode {
@@ -51,8 +51,9 @@ impl Request for NewFactorsCode {
     }
 }
 
-/// `POST auth/totp`: the secret for an authenticator app, which `auth/totp/confirm` puts in force. Whoever finds a console open must
-/// not be able to take it over, so the password is asked for, and a code where there is a second factor already.
+/// `POST auth/totp`: the secret for an authenticator app, which `auth/totp/confirm` activates. Somebody who finds a
+/// console open must not be able to take it over, so the password is required, and a code if there is a second factor
+/// already.
 pub async fn enrol(
     ctx: web::Data<Context>,
     req: HttpRequest,

@@ -228,7 +228,7 @@ impl Door {
     }
 }
 
-/// What a socket's address takes besides the path.
+/// The parameters of a socket's address besides the path.
 pub(super) struct SocketAsked {
     /// After which event the client goes on.
     last_event_id: Option<EventId>,
@@ -236,13 +236,13 @@ pub(super) struct SocketAsked {
 
 impl Request for SocketAsked {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        // It may stand in a header, too: [`bearer_from_request`] reads it.
+        // It may also be in a header: [`bearer_from_request`] reads it.
         fields.optional("token", rules::opaque());
         Some(Self { last_event_id: fields.optional("last_event_id", event_id()) })
     }
 }
 
-/// What is no number names no event of ours: the client is told that it can't resume from there.
+/// Anything but a number names no event of ours: the client is told that it can't resume from there.
 fn event_id() -> impl Rule<EventId> {
     rules::rule(
         || json!({"type": "integer", "minimum": 0}),

@@ -17,7 +17,7 @@ use std::error::Error;
 use std::io::{BufRead, IsTerminal};
 use uuid::Uuid;
 
-/// Sessions that are listed. Whoever has more revokes all.
+/// Maximum number of sessions listed. An account with more can revoke all.
 const LISTED_MAX: i64 = 1000;
 
 pub async fn admin(settings: &Settings, command: Admin) -> Outcome {
@@ -94,7 +94,7 @@ async fn set_password(database: &Database, name: &str, password: Option<Password
     let reset = move |tx: &mut Tx<'_>| staff::reset_password(tx, None, id, &hash, is_one_time);
     let account = change(database, "admin password", reset).await?;
     match one_time {
-        // Alone on its line, for whoever passes it on.
+        // Alone on its line, so that it can be copied or piped.
         Some(password) => say(&password),
         None => say(&format!("{} has another password; all sessions have ended.", account.username)),
     }

@@ -3,7 +3,7 @@
 
 use crate::config::Settings;
 
-/// Database, log, listeners and what else is open beside the connections.
+/// Database, log, listeners and other files that are open besides the connections.
 const OTHER_FILES: u64 = 200;
 /// The connection itself, and the switch that ends it from outside.
 const FILES_PER_CONNECTION: u64 = 2;
@@ -19,8 +19,8 @@ pub struct Capacity {
     pub http_max: usize,
 }
 
-/// Raises the limit of open files as far as it may be, and says so where that is not enough. What a shell allows by default would
-/// end a fleet of five hundred.
+/// Raises the limit of open files as far as allowed, and warns if that is not enough. A shell's default limit would
+/// stop a fleet of five hundred.
 pub fn capacity(settings: &Settings) -> Capacity {
     let (sockets, http) = (settings.limits.connections_max.get(), settings.limits.http_connections_max.get());
     let workers = settings.listen.workers.get();

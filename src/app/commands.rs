@@ -141,7 +141,7 @@ async fn tokens(
     Ok(tokens)
 }
 
-/// Who the tokens are for; an error where one of them is not there.
+/// The accounts that the tokens are for; an error if one of them does not exist.
 async fn principals(database: &Database, options: &Token) -> Result<Vec<Principal>, Box<dyn Error>> {
     if let Some(range) = options.driver {
         return found(

@@ -5,7 +5,7 @@ use crate::config::{DatabaseUrl, Settings};
 use crate::store;
 use std::path::Path;
 
-/// Beside a server, or without one.
+/// Works whether or not a server runs.
 pub fn back_up(settings: &Settings, copy: &Path) -> Outcome {
     let database = file(settings, "pg_dump")?;
     store::back_up(database, copy)?;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How the process ends for whoever starts it again.
+/// The exit code that tells the supervisor to start the process again.
 pub const EXIT_CODE: i32 = 70;
-/// So long a server that has lost its database says so to whoever asks whether it is ready.
+/// How long a server that has lost its database still reports that it is not ready.
 const SAID_FOR: Duration = Duration::from_secs(1);
 /// One that has lost its lock decides on meanwhile: nothing is lost, and nobody else is let in by the database itself. Longer
 /// than a server that starts waits for it, so that this one is not followed by a stranger unseen.

@@ -92,7 +92,7 @@ fn rows(people: People, sheet: Sheet) -> Result<Vec<Row>, Vec<Wrong>> {
     if wrong.is_empty() { Ok(rows) } else { Err(wrong) }
 }
 
-/// What two rows of the file have that only one may.
+/// Values that two rows of the file share although only one may have them.
 fn twice(rows: &[Row]) -> Vec<Wrong> {
     let mut seen: HashMap<(&'static str, &str), u64> = HashMap::new();
     let mut wrong = Vec::new();
@@ -113,7 +113,7 @@ fn twice(rows: &[Row]) -> Vec<Wrong> {
     wrong
 }
 
-/// Who is here already, or all that stands in the way.
+/// The people who exist already, or everything that prevents the import.
 async fn known(database: &Database, rows: &[Row]) -> Result<Vec<Known>, Box<dyn std::error::Error>> {
     let (mut known, mut wrong) = (Vec::with_capacity(rows.len()), Vec::new());
     for batch in rows.chunks(BATCH) {

@@ -19,9 +19,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use writer::{Lines, Writer};
 
-/// What is shown without `RUST_LOG`.
+/// The filter without `RUST_LOG`.
 const SHOWN: &str = "warn,fleetwire=info";
-/// What the last lines may take at the process's end.
+/// How long the last lines may take at the process's end.
 const FLUSH: Duration = Duration::from_millis(500);
 
 static LOGGER: OnceLock<Logger> = OnceLock::new();
@@ -32,7 +32,7 @@ struct Logger {
     shown: RwLock<Shown>,
 }
 
-/// What the settings choose to be shown, and who writes it so.
+/// The filter that the settings choose, and its writer.
 struct Shown {
     setting: String,
     lines: env_logger::Logger,
@@ -173,7 +173,7 @@ fn dropped_line(count: u64) -> String {
     format!("{time} WARN  [app::logging] lines of the log were dropped: nobody read them count={count}\n")
 }
 
-/// The standard library's own would write past the queue, and wait for whoever reads.
+/// The standard library's own hook would write past the queue, and wait for the reader.
 fn log_panic(info: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let thread = thread.name().unwrap_or("without a name").to_owned();
@@ -187,7 +187,7 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     log::error!(target: "panic", "thread '{thread}' panicked at {place}: {said}{stack}");
 }
 
-/// Whatever it says, a line is a line: libpq's messages have several, and what others sent must not look like lines of ours.
+/// Puts any text on one line: libpq's messages have several, and other people's input must not look like lines of ours.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);

@@ -112,7 +112,7 @@ impl Foundation {
     }
 }
 
-/// Who calls the program, for the audit: the user of this machine that the process runs as.
+/// The caller of the program, for the audit: the user of this machine that the process runs as.
 fn local_user() -> String {
     use std::os::unix::fs::MetadataExt;
     let Ok(own) = std::fs::metadata("/proc/self") else { return "unknown".to_owned() };
@@ -142,7 +142,7 @@ fn settle_currency(settings: &Settings) -> Result<usize, store::StoreError> {
     )
 }
 
-/// What signs and verifies tokens. Makes the secret where development has none yet.
+/// The keys that sign and verify tokens. Makes the secret if development has none yet.
 fn token_keys(settings: &Settings, outside: Option<OutsideKey>) -> Result<TokenKeys, SecretError> {
     let secret = settings.tokens.secret.obtain()?;
     let lifetimes =

@@ -72,7 +72,7 @@ impl Parts {
             rooms: rooms.clone(),
             push: push.clone(),
         };
-        // Who comes and goes, and what nobody hears of.
+        // Arrivals and departures, and lost announcements.
         let arbiter = Arbiter::new().handle();
         let announcer = announcer::start(&foundation, hearers, &arbiter);
         let (options, here) = (silence_options(settings), presence.clone());

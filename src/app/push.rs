@@ -13,7 +13,7 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What push needs that may be wrong, found out before anything is started.
+/// The parts of push that may be misconfigured, checked before anything is started.
 pub struct Prepared {
     providers: Vec<Arc<dyn Provider>>,
     texts: Texts,

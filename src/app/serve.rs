@@ -34,15 +34,15 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longer than the keep-alive by this, a connection has begun a request and does not end it: the framework itself gives up
 /// [`DISCONNECT_TIMEOUT`] after the keep-alive.
 const OVERDUE: Duration = Duration::from_secs(5);
-/// What requests under way may take once the sessions are closed.
+/// How long requests in progress may take once the sessions are closed.
 const REQUESTS_TIMEOUT_SECS: u64 = 2;
-/// What notifications under way may take for their answers.
+/// How long notifications in flight may wait for their answers.
 const PUSH_TIMEOUT: Duration = Duration::from_secs(3);
-/// What the recorder may take for what is left.
+/// How long the recorder may take for the rest of its buffer.
 const RECORDER_TIMEOUT: Duration = Duration::from_secs(2);
-/// Who stops us may kill us after 10 s.
+/// The supervisor that stops us may kill us after 10 s.
 const STOP_TIMEOUT: Duration = Duration::from_secs(9);
-/// What the database may take at least for what is queued, whatever the rest took.
+/// The least time that the database gets for its queue, however long the rest took.
 const DATABASE_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 
 /// How clients come in.
@@ -68,7 +68,7 @@ pub async fn serve(settings: Settings) -> Outcome {
     let log_ins = start_up::prepare(&settings, &foundation).await?;
     let tokens = Arc::new(token_keys(&settings, outside)?);
     let database = foundation.database.clone();
-    // By now the database's connections are open, and with them the files that SQLite keeps beside it.
+    // By now the database's connections are open, and with them the files that SQLite keeps next to it.
     let guard = Guard::start(lock, database.clone());
     let outcome = run(settings, foundation, prepared, tokens, prometheus, log_ins, entry).await;
     let stopping_since = outcome.as_ref().map_or_else(|_| Instant::now(), |since| *since);
@@ -125,7 +125,7 @@ fn payments(settings: &Settings) -> Option<Arc<dyn PaymentService>> {
     (!secrets.is_empty()).then(|| Arc::new(service) as Arc<dyn PaymentService>)
 }
 
-/// What requests work with.
+/// The context of requests.
 fn context(
     parts: &Parts,
     tokens: Arc<TokenKeys>,

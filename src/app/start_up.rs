@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// What the start-up message says about log-ins.
+/// The start-up message's part about log-ins.
 pub enum LogIns {
     /// Nothing of ours to say.
     None,
@@ -26,13 +26,13 @@ pub enum LogIns {
     DemoWithAdmin(String),
 }
 
-/// What the files that settings name come to.
+/// The contents of the files that settings name.
 pub struct KeyFiles {
     pub tls: Option<Arc<Tls>>,
     pub outside: Option<OutsideKey>,
 }
 
-/// What is in the files that settings name, or all that is wrong with them. Looked at before the database is touched.
+/// Reads the files that settings name, or returns all problems with them. Called before the database is touched.
 pub fn key_files(settings: &Settings) -> Result<KeyFiles, Box<dyn Error>> {
     let tls = settings.listen.tls.as_ref().map(Tls::read).transpose();
     let tls = tls.map_err(|error| format!("TLS_CERT_FILE, TLS_KEY_FILE: {error}"));
@@ -87,8 +87,8 @@ async fn without_demo(database: &Database) -> Result<LogIns, Box<dyn Error>> {
     Ok(if operator?.is_some() { LogIns::None } else { LogIns::NoOperator })
 }
 
-/// An earlier start, with others able to connect, may have left a password that nobody knows any more. Where it is the demo one,
-/// nothing is changed: that would revoke the operator's tokens.
+/// An earlier start, with others able to connect, may have left a password that nobody knows any longer. If it is the
+/// demo password, nothing is changed: that would revoke the operator's tokens.
 async fn restore_admin_password(database: &Database) -> Result<(), Box<dyn Error>> {
     let stored = database.read(seed::admin_hash).await?;
     let demo = Password::new(seed::DEMO_PASSWORD)?;
@@ -105,7 +105,7 @@ async fn set_admin_password(database: &Database, password: &str) -> Result<bool,
     Ok(changed?)
 }
 
-/// What lets in who has no account, said in the log, where it is found long after the start.
+/// Warns in the log, where it is found long after the start, of settings that let in people without an account.
 pub fn warn_of_what_is_open(settings: &Settings) {
     let listen = &settings.listen;
     if listen.trusted_proxies.is_empty() && listen.client_address_header != ClientAddressHeader::XForwardedFor

@@ -27,7 +27,7 @@ pub struct Tls {
     read: Mutex<Stamp>,
 }
 
-/// By what it is seen that a file is another one, or has been written to: links are followed, for whoever renews by turning one.
+/// A stamp that shows whether a file was replaced or written to. Links are followed, since some renewals switch a link.
 type Stamp = [Option<(u64, u64, u64, i64, i64)>; 2];
 
 impl Tls {

@@ -17,7 +17,7 @@ pub struct AllowedHosts {
     single_words: bool,
     /// In lower case, without a dot at the end.
     names: Vec<String>,
-    /// Domains of which every name below is allowed, each with a dot before it.
+    /// Domains below which every name is allowed, each with a leading dot.
     domains: Vec<String>,
 }
 

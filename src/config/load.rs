@@ -79,7 +79,7 @@ impl Settings {
         if reader.problems.is_empty() { Ok(settings) } else { Err(SettingsProblems(reader.problems)) }
     }
 
-    /// What is right by itself and wrong together.
+    /// Checks values that are valid alone but not together.
     fn check_together(&self, reader: &mut Reader<'_>) {
         if self.delivery.replay_age_max > self.retention.events {
             let given = reader.given("REPLAY_HOURS_MAX").unwrap_or_default();

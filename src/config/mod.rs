@@ -69,7 +69,7 @@ pub struct Settings {
     pub retention: RetentionSettings,
 }
 
-/// Where and to whom the server listens.
+/// Where the server listens, and whom it trusts there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenSettings {
     /// At least one, none twice.
@@ -109,7 +109,7 @@ pub struct TlsFiles {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseSettings {
     pub url: DatabaseUrl,
-    /// SQLite: that read, beside the one that writes. PostgreSQL: all.
+    /// SQLite: those that read, besides the one that writes. PostgreSQL: all.
     pub connections: NonZeroU32,
     /// Waiting decisions.
     pub queue_max: NonZeroUsize,
@@ -121,7 +121,7 @@ pub struct DatabaseSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenSettings {
     pub secret: SecretSource,
-    /// What was signed with it before is still good.
+    /// Tokens signed with it before are still valid.
     pub previous_secret: Option<JwtSecret>,
     pub outside: Option<OutsideIssuer>,
     pub access_ttl: Duration,
@@ -136,7 +136,7 @@ pub struct OutsideIssuer {
     pub public_key_file: PathBuf,
     pub issuer: Option<String>,
     pub audience: Option<String>,
-    /// Whom its tokens may let in.
+    /// The roles whose accounts its tokens may let in.
     pub roles: Roles,
 }
 
@@ -146,7 +146,7 @@ pub struct RegionSettings {
     pub currency: Currency,
 }
 
-/// What one client, account or address may do.
+/// The limits of one client, account or address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitSettings {
     pub connections_max: NonZeroUsize,
@@ -213,12 +213,12 @@ pub struct RecorderSettings {
     pub queue_max: NonZeroUsize,
     pub flush_interval: Duration,
     pub live_position_interval: Duration,
-    /// Of a driver to whom a job may be matched.
+    /// The greatest age of a position with which a driver may be matched.
     pub position_age_max: Duration,
     pub driver_offline_after: Duration,
 }
 
-/// What rides cost, how long drivers need, and who follows.
+/// Fares, travel times and followers of rides.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RideSettings {
     pub tariff: Tariff,
@@ -236,10 +236,10 @@ pub struct RideSettings {
     pub offers_lost_rides_again: bool,
 }
 
-/// What a ride costs when it is completed.
+/// The cost of a completed ride.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FinalFare {
-    /// What was said before it began.
+    /// The estimate from before it began.
     Estimated,
     /// The tariff for the way that was recorded, where enough of it was.
     Track,
@@ -270,7 +270,7 @@ pub struct AutoAssign {
     pub tries: NonZeroUsize,
 }
 
-/// Who has come near since the last look hears of a ride within this.
+/// A driver who has come near since the last look is asked within this time.
 const LOOK_EVERY: TimeDelta = TimeDelta::seconds(3);
 
 impl MatchSettings {
@@ -305,7 +305,7 @@ impl Settings {
     }
 }
 
-/// Who may have a ride without an account, and enter it again.
+/// Rules for rides without an account, and for entering them again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnonymousRideSettings {
     pub allowed: bool,
@@ -319,7 +319,7 @@ pub struct RetentionSettings {
     pub events: Duration,
     pub locations: Duration,
     pub audit: Duration,
-    /// Whom searches looked at, and why they were not asked.
+    /// The drivers that searches considered, and why they were not asked.
     pub traces: Duration,
     /// Ended ones; none for ever.
     pub jobs: Option<Duration>,
@@ -364,8 +364,8 @@ pub fn from_environment() -> Result<Settings, SettingsProblems> {
     }
 }
 
-/// What the log is to show, where somebody chose it: `RUST_LOG`, which settings know nothing of. It may change in `.env` while
-/// the process runs.
+/// The log's filter, if somebody chose one: `RUST_LOG`, which is not a setting. It may change in `.env` while the
+/// process runs.
 pub fn log_setting() -> Option<String> {
     const NAME: &str = "RUST_LOG";
     let chosen = match std::env::var_os(NAME) {

@@ -7,7 +7,7 @@ use super::secret::SECRET_BYTES_MIN;
 /// A secret is replaced by having both for a while.
 const SECRETS_MAX: usize = 2;
 
-/// Who may tell us that a job is paid.
+/// The service that may report payments to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentSettings {
     /// Either of them is good; none: nobody may.

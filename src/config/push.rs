@@ -11,13 +11,13 @@ use reqwest::Url;
 
 use super::reader::{Reader, count_usize, millis, path, text};
 
-/// What is needed to send push notifications.
+/// The settings needed to send push notifications.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushSettings {
     pub fcm: Option<FcmSettings>,
     pub apns: Option<ApnsSettings>,
     pub expo: Option<ExpoSettings>,
-    /// PEM, trusted beside the system's.
+    /// PEM, trusted besides the system's.
     pub ca_file: Option<PathBuf>,
     /// Of one request.
     pub timeout: Duration,
@@ -42,7 +42,7 @@ pub enum FcmCredentials {
         client_email: String,
         private_key: SecretText,
     },
-    /// The JSON file that Google gives out; the project may be named beside it.
+    /// The JSON file that Google issues; the project may be set separately.
     File {
         path: PathBuf,
         project_id: Option<String>,
@@ -248,7 +248,7 @@ fn ec_key(text: &str) -> Result<SecretText, String> {
     Ok(SecretText(pem))
 }
 
-/// What can stand in a header.
+/// A text that is valid in a header.
 fn header_text(text: &str) -> Result<SecretText, String> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {

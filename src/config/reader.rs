@@ -15,9 +15,9 @@ use super::values::without_password;
 pub struct Problem {
     /// The variable, or the place in `.env`.
     pub name: String,
-    /// What was given, as it may be shown; none if nothing was.
+    /// The given value, in a form that may be shown; none if there was none.
     pub given: Option<String>,
-    /// What is expected, or what to do.
+    /// The expected value, or the remedy.
     pub expected: String,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
         Reader { lookup, defaults: Defaults::Development, problems: Vec::new() }
     }
 
-    /// What the operator wrote; empty is as good as nothing. The name must be in the table.
+    /// The operator's value; an empty one counts as none. The name must be in the table.
     pub(super) fn given(&self, name: &'static str) -> Option<String> {
         let setting = setting(name);
         let value = (self.lookup)(name)?;
@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A setting with a default, which also stands in for one that can't be parsed, so that reading goes on.
+    /// A setting with a default, which also replaces one that can't be parsed, so that reading continues.
     pub(super) fn value<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> T {
         self.optional(name, &parse).unwrap_or_else(|| {
             parse(self.default_of(setting(name))).expect("defaults in the table are valid")

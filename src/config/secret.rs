@@ -108,7 +108,7 @@ fn random_text() -> Result<String, SecretError> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Writes the file aside and links it to its name, which fails if there is one: a name never stands for half a secret.
+/// Writes the file aside and links it to its name, which fails if there is one: a name never refers to half a secret.
 fn create(path: &Path, text: &str) -> io::Result<()> {
     let aside = aside(path);
     let written = write_new(&aside, text).and_then(|()| match fs::hard_link(&aside, path) {

@@ -11,7 +11,7 @@ mod work;
 
 use std::sync::LazyLock;
 
-/// Part of `.env.example` that a setting stands in.
+/// The part of `.env.example` to which a setting belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
     Profile,
@@ -64,10 +64,10 @@ pub struct Setting {
     pub production: Option<&'static str>,
     /// In development when listening beyond this machine, where it differs.
     pub exposed: Option<&'static str>,
-    /// What happens where there is no default.
+    /// The effect if there is no default.
     pub otherwise: &'static str,
     pub unit: &'static str,
-    /// What it means, and why it is what it is.
+    /// Its meaning, and the reason for its value.
     pub meaning: &'static str,
     /// Never shown.
     pub secret: bool,

@@ -8,7 +8,7 @@ use crate::domain::words::words;
 use ipnet::IpNet;
 
 words! {
-    /// How much comfort the server offers to whoever starts it.
+    /// How much convenience the server offers at start.
     Profile {
         /// Starts with no settings, with demo data and a secret of its own making.
         Development = "development",
@@ -26,7 +26,8 @@ pub enum DatabaseUrl {
     Postgres(String),
 }
 
-/// Whether libpq will find the host where we do. What it can't read it quotes in its message, and that may be a password.
+/// Whether libpq will find the host where we do. It quotes unreadable parts in its message, and they may contain a
+/// password.
 fn is_encoded(url: &str) -> bool {
     let (_, rest) = url.split_once("://").unwrap_or(("", url));
     let before_query = rest.split('?').next().unwrap_or(rest);
@@ -79,7 +80,7 @@ impl DatabaseUrl {
         matches!(sslmode, "require" | "verify-ca" | "verify-full").then_some(sslmode)
     }
 
-    /// Where development keeps the secret it made: beside the database.
+    /// Where development keeps the secret it made: next to the database.
     pub fn secret_path(&self) -> PathBuf {
         match self {
             DatabaseUrl::Sqlite(path) => {
@@ -107,7 +108,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// A URL for people to read; `None` if it is none, since then nobody knows where in it a password stands.
+/// A URL for people to read; `None` if it is none, since then the place of a password in it is unknown.
 ///
 /// A password may itself contain `@` and `/`, if somebody forgot to encode it: everything up to the last `@` is hidden.
 pub(super) fn without_password(url: &str) -> Option<String> {
@@ -168,7 +169,7 @@ impl TrustedProxies {
 /// The one header in which trusted proxies say whose request it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientAddressHeader {
-    /// A list to which each proxy adds the address that it got the request from.
+    /// A list to which each proxy appends the address from which it got the request.
     XForwardedFor,
     /// The same as RFC 7239 has it.
     Forwarded,
@@ -240,7 +241,7 @@ impl AllowedOrigins {
 impl OriginPattern {
     fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
-        // The colons of an IPv6 address stand in brackets.
+        // The colons of an IPv6 address are in brackets.
         let host_end = rest.rfind(']').map_or(0, |bracket| bracket + 1);
         let (host, port) = match rest[host_end..].find(':') {
             Some(colon) => (&rest[..host_end + colon], Some(&rest[host_end + colon + 1..])),

@@ -26,7 +26,7 @@ pub struct ProgramItem {
     pub suspended: bool,
 }
 
-/// What somebody is let in with: a log-in, or a token that was made for a program or an operator.
+/// A session: a log-in, or a token that was made for a program or an operator.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SessionItem {
     pub session_id: String,
@@ -85,7 +85,7 @@ pub struct FactorShown {
     pub recovery_codes: i64,
 }
 
-/// What an authenticator app takes. Told to whom it is made for.
+/// The input of an authenticator app. Shown only to its owner.
 #[derive(Clone, Serialize, JsonSchema)]
 pub struct ToEnrol {
     pub secret: String,

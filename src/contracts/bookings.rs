@@ -9,13 +9,13 @@ use crate::domain::ids::{CustomerId, DriverId, JobId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A booking. What was not said is `""` or null, and so is what has not happened.
+/// A booking. Unknown values and times of steps that have not happened are `""` or null.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Booking {
     pub booking_id: JobId,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
-    /// What customer and technician call it.
+    /// Its name for customer and technician.
     pub track_id: String,
     pub customer_id: Option<CustomerId>,
     pub driver_id: Option<DriverId>,
@@ -43,7 +43,7 @@ pub struct Booking {
     pub cancelled_by: Option<String>,
     /// Why it was cancelled.
     pub reason: Option<String>,
-    /// Whom to call: for the technician who has it, while they have it.
+    /// The customer's contact, for the technician who has it, while they have it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerContact>,
     #[serde(flatten)]

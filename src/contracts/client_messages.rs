@@ -100,14 +100,14 @@ pub struct SendChat {
     pub text: String,
 }
 
-/// What the passenger gives a ride that is over.
+/// The passenger's rating of a completed ride.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RateRide {
     /// The ride's id.
     pub ride_id: RideId,
     /// From 1 to 5.
     pub rating: u8,
-    /// What is said with it; 500 characters of it are kept.
+    /// A comment, of which 500 characters are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
 }

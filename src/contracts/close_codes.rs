@@ -1,7 +1,7 @@
 //! The close codes: one table of every code that a Fleetwire socket is closed with, its reason text, and what a
 //! client should do next. All contracts share it; `actors::session` puts it on the wire, documents print it.
 
-/// What a client should do after it was closed.
+/// A client's next step after it was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reconnect {
     /// Connecting again would end the same way, or is not wanted.
@@ -14,7 +14,7 @@ pub enum Reconnect {
     WithFreshToken,
 }
 
-/// Why this server closes a socket. The number is what stands in the Close frame.
+/// Why this server closes a socket. The number is that in the Close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u16)]
 pub enum CloseCode {

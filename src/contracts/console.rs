@@ -11,7 +11,7 @@ use std::net::IpAddr;
 #[schemars(extend("contentMediaType" = "*/*"))]
 pub struct ConsoleFile(pub String);
 
-/// What `console/config.json` answers.
+/// The answer of `console/config.json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ConsoleConfig {
     pub profile: &'static str,

@@ -7,7 +7,7 @@ use crate::domain::ids::JobId;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// An order of the customer's own. What the driver earns by it is not theirs to see.
+/// A customer's own order, without the driver's earnings.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CustomerOrder {
     pub order_id: JobId,
@@ -27,7 +27,7 @@ pub struct CustomerOrder {
     pub pickup_longitude: Option<f64>,
     pub delivery_latitude: Option<f64>,
     pub delivery_longitude: Option<f64>,
-    /// Who brings it, or brought it; null before somebody has it, and once it is cancelled.
+    /// The driver who brings it, or brought it; null before somebody has it, and once it is cancelled.
     pub driver: Option<OrderDriver>,
     pub requested_at: WireTime,
     pub assigned_at: Option<WireTime>,

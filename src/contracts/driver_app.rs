@@ -19,7 +19,7 @@ use uuid::Uuid;
 /// The name under which confirmations are kept.
 pub const NAME: &str = "driver_app";
 
-/// What a driver's app says, in its regular form.
+/// A message from a driver's app, in its regular form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientMessage {
@@ -43,7 +43,7 @@ pub enum ClientMessage {
     RideCompleted(OfRide),
 }
 
-/// What a driver's app is told.
+/// A message to a driver's app.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage<'a> {
@@ -64,7 +64,7 @@ pub enum ServerMessage<'a> {
     Event(EventMessage<'a>),
 }
 
-/// Who is connected.
+/// The connected driver and session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Connected {
     /// The driver's number.

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use std::fmt;
 use uuid::Uuid;
 
-/// What `auth/login` and `auth/refresh` answer.
+/// The answer of `auth/login` and `auth/refresh`.
 #[derive(Clone, Serialize, JsonSchema)]
 pub struct LoggedIn {
     pub access_token: String,
@@ -39,7 +39,7 @@ impl fmt::Debug for LoggedIn {
     }
 }
 
-/// Who logged in.
+/// The account that logged in.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct User {
     pub user_id: Uuid,
@@ -54,7 +54,7 @@ pub struct User {
     pub external_id: Option<String>,
 }
 
-/// What `driver/profile` answers.
+/// The answer of `driver/profile`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Profile {
     pub driver_id: DriverId,
@@ -70,7 +70,7 @@ pub struct Profile {
     pub is_verified: bool,
 }
 
-/// What `driver/status` answers.
+/// The answer of `driver/status`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct StatusAnswer {
     pub status: &'static str,
@@ -81,14 +81,14 @@ pub struct StatusAnswer {
 pub struct DriverOrder {
     #[serde(flatten)]
     pub order: OrderSummary,
-    /// What another system calls the order.
+    /// The order's id in another system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
     /// A word of [`order_word`], or `rejected` for one that the driver has given back.
     pub status: Cow<'static, str>,
     /// When the driver got it.
     pub assigned_at: Option<WireTime>,
-    /// Whom to call, while they have it.
+    /// The customer's contact, while the driver has the order.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerContact>,
     #[serde(flatten)]
@@ -113,7 +113,7 @@ impl DriverOrder {
     }
 }
 
-/// What `orders/assigned` answers.
+/// The answer of `orders/assigned`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AssignedOrders {
     /// Those that the driver holds.
@@ -134,7 +134,8 @@ pub struct EarningsDay {
     pub other_currencies: Vec<EarningsAccount>,
 }
 
-/// What was earned in one currency, what of it the driver has in hand, and what is owed to them: by them, where it is negative.
+/// The earnings in one currency, the cash that the driver has in hand, and the amount owed to them (by them if
+/// negative).
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct EarningsAccount {
     pub currency: Currency,
@@ -143,7 +144,7 @@ pub struct EarningsAccount {
     pub owed: Money,
 }
 
-/// What `earnings/history` answers: newest first, days without work left out.
+/// The answer of `earnings/history`: newest first, without days without work.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct EarningsHistory {
     pub days: Vec<EarningsDay>,
@@ -165,7 +166,7 @@ pub const fn order_word(status: JobStatus) -> &'static str {
     }
 }
 
-/// The words that an order's status may be, and what they stand for: a delivery has no other statuses.
+/// The words for an order's status, and their meanings: a delivery has no other statuses.
 pub const ORDER_STATUSES: [(&str, JobStatus); 6] = [
     ("pending", JobStatus::Requested),
     ("assigned", JobStatus::Assigned),

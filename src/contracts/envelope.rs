@@ -16,7 +16,7 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "{D}Message")]
 pub struct Envelope<D> {
-    /// What is said.
+    /// The content of the message.
     pub data: D,
     /// When the server said it.
     pub timestamp: WireTime,
@@ -35,7 +35,7 @@ pub struct EventEnvelope<'a, D> {
     /// The event's number for this account: 1, 2, 3 … with no gap. Absent for an admin who watches a ride.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<EventId>,
-    /// What has happened.
+    /// The content of the event.
     pub data: EventData<'a, D>,
     /// When it happened, also when it is sent again.
     pub timestamp: WireTime,
@@ -44,13 +44,13 @@ pub struct EventEnvelope<'a, D> {
     pub pushed: bool,
 }
 
-/// What has happened, and next to our id of the job the one that another system has for it.
+/// The content of the event, and next to our id of the job its id in another system.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct EventData<'a, D> {
     #[serde(flatten)]
     pub event: D,
-    /// What another system calls the job.
+    /// The job's id in another system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<Cow<'a, str>>,
 }

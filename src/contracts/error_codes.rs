@@ -30,7 +30,7 @@ macro_rules! error_codes {
                 match self { $(Self::$code => $word),+ }
             }
 
-            /// The HTTP status. What only sockets say has the one that REST would answer.
+            /// The HTTP status. A code of sockets alone has the status that REST would answer.
             pub const fn status(self) -> u16 {
                 match self { $(Self::$code => $status),+ }
             }
@@ -39,7 +39,7 @@ macro_rules! error_codes {
                 match self { $(Self::$code => Retry::$retry),+ }
             }
 
-            /// The same text for every occurrence; what is particular to one stands in `detail`.
+            /// The same text for every occurrence; `detail` has the particulars of one.
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$code => $title),+ }
             }
@@ -67,7 +67,7 @@ error_codes! {
     RateLimited, "rate_limited", 429, Later, "Too many messages in a short time";
     Busy, "busy", 503, Later, "The server can't accept it right now";
 
-    // Who asks.
+    // The caller.
     Unauthorized, "unauthorized", 401, No, "An access token is missing, wrong or expired";
     WrongCredentials, "wrong_credentials", 401, No, "User name, phone number or password is wrong";
     InvalidRefreshToken, "invalid_refresh_token", 401, No, "The refresh token is not valid";
@@ -82,7 +82,7 @@ error_codes! {
     TooManyRequests, "too_many_requests", 429, Later, "Too many attempts";
     TooManyOpenJobs, "too_many_open_jobs", 429, Later, "The limit of open jobs is reached";
 
-    // What is asked for.
+    // The object of the request.
     NotFound, "not_found", 404, No, "There is no such resource";
     MethodNotAllowed, "method_not_allowed", 405, No, "The method is not allowed here";
     OrderState, "order_state", 409, No, "The order's state does not allow it";
@@ -159,7 +159,7 @@ mod tests {
         }
     }
 
-    /// One line of the documents' table: its codes, its status, and whether to come again.
+    /// One line of the documents' table: its codes, its status, and whether to try again.
     fn documented(line: &str) -> Option<(Vec<&str>, &str, &str)> {
         let cells: Vec<&str> = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
         let &[codes, status, again, meaning] = &cells[..] else { panic!("four cells: {line}") };

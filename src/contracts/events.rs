@@ -40,7 +40,7 @@ pub enum EventMessage<'a> {
     RideAccepted(EventEnvelope<'a, RideAccepted<'a>>),
     /// The driver is at the pickup.
     DriverArrived(EventEnvelope<'a, DriverArrived<'a>>),
-    /// The ride is under way.
+    /// The ride is in progress.
     RideStarted(EventEnvelope<'a, RideStarted<'a>>),
     /// The ride ended at its goal.
     RideCompleted(EventEnvelope<'a, RideCompleted<'a>>),
@@ -48,7 +48,7 @@ pub enum EventMessage<'a> {
     RideCancelled(EventEnvelope<'a, RideCancelled<'a>>),
     /// The driver gave the ride back; the search goes on.
     DriverCancelled(EventEnvelope<'a, DriverCancelled<'a>>),
-    /// Nothing is heard of the driver any more, and they have not come to the pickup.
+    /// The driver is no longer heard from, and has not come to the pickup.
     DriverUnreachable(EventEnvelope<'a, DriverUnreachable<'a>>),
     /// The other participant of a ride wrote something.
     ChatMessage(EventEnvelope<'a, ChatMessage<'a>>),
@@ -107,9 +107,9 @@ pub struct OfferEnvelope<'a> {
     /// The event's number for this account: 1, 2, 3 … with no gap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<EventId>,
-    /// What is offered.
+    /// The offered ride.
     pub data: EventData<'a, RideRequested<'a>>,
-    /// What the offer is about.
+    /// The id of the offered ride.
     pub metadata: OfferMetadata<'a>,
     /// When it was offered, also when it is sent again.
     pub timestamp: WireTime,
@@ -157,7 +157,7 @@ pub struct RideAccepted<'a> {
     pub driver_rating: f64,
     /// Whole minutes until the driver is at the pickup; 0 where it is not known.
     pub estimated_arrival: u32,
-    /// Whom to call: for the driver who has the ride, while they have it.
+    /// The passenger's contact, for the driver who has the ride, while they have it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub passenger: Option<PassengerContact>,
 }
@@ -195,7 +195,7 @@ pub struct RideCompleted<'a> {
 pub struct RideCancelled<'a> {
     /// The ride that has ended.
     pub ride_id: Cow<'a, RideId>,
-    /// Who ended it; a search that found nobody is the system's.
+    /// The party that ended it; `system` if a search found nobody.
     pub cancelled_by: CancelledBy,
     /// As it was said, word for word.
     pub reason: Cow<'a, str>,
@@ -266,7 +266,7 @@ impl<'a> EventMessage<'a> {
     }
 }
 
-/// What all events have on the wire.
+/// The common part of all events on the wire.
 #[derive(Clone, Copy)]
 struct Frame<'a> {
     event: &'a Event,

@@ -13,7 +13,7 @@ pub struct PlainText(pub String);
 pub struct Readiness {
     pub ready: bool,
     pub database: &'static str,
-    /// What keeps the database from deciding, in words.
+    /// The reason why the database can't decide, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     pub draining: bool,

@@ -35,7 +35,7 @@ pub enum Inbound {
         ride_id: Option<RideId>,
         text: String,
     },
-    /// What a passenger gives a ride that is over; the one whose socket this is where none is named.
+    /// A passenger's rating of a completed ride; of the socket's own ride if none is named.
     Rate {
         ride_id: Option<RideId>,
         stars: Stars,
@@ -53,7 +53,7 @@ pub enum Inbound {
 }
 
 impl Inbound {
-    /// What costs the server no more than its reading, and comes all the time.
+    /// Whether the message costs the server no more than its reading, and comes all the time.
     pub fn is_light(&self) -> bool {
         matches!(self, Inbound::Position(_) | Inbound::Ping { .. } | Inbound::Ack(_))
     }
@@ -67,7 +67,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// What the client may be told of it, which is no refusal.
+    /// The note that the client may get about it, which is not a refusal.
     pub fn adjusted(&self) -> Option<BadMessage> {
         let flaws = self.flaws.join(", ");
         let message = format!("the position was accepted without the fields that can't be read: {flaws}");
@@ -75,7 +75,7 @@ impl Reading {
     }
 }
 
-/// What the matching app asks for. What it did not say is computed, or stays unknown.
+/// The matching app's request. Absent values are computed, or stay unknown.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FindDriver {
     pub pickup: Position,

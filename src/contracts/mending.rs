@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-/// What stands where half of a character was: U+FFFD.
+/// The replacement for half of a character: U+FFFD.
 const REPLACEMENT: &[u8; 6] = b"\\ufffd";
 
 /// Puts U+FFFD where an escape is half of a character. Apps cut texts in the middle of an emoji (`"Pizza \ud83c"`), and the
@@ -51,7 +51,7 @@ fn unit(bytes: &[u8]) -> Option<u16> {
     u16::from_str_radix(digits, 16).ok()
 }
 
-/// Puts null where a number stands that JSON doesn't have: `NaN`, `Infinity`, `1e999`. `None` where there is none, so that a
+/// Replaces numbers that JSON doesn't have (`NaN`, `Infinity`, `1e999`) with null. `None` if there are none, so that a
 /// text that is bad for another reason is not read twice.
 pub fn finite(json: &str) -> Option<String> {
     let mut mended = String::new();

@@ -82,7 +82,7 @@ impl Contract {
         }
     }
 
-    /// Text to command. `now` is the server's time. What no JSON parser takes is mended, where it is clear what is meant.
+    /// Text to command. `now` is the server's time. Invalid JSON is mended if its meaning is clear.
     pub fn parse(self, text: &str, now: DateTime<Utc>) -> Result<Inbound, BadMessage> {
         let text = mending::whole_characters_in(text);
         self.read(&text, now).or_else(|bad| match mending::finite(&text) {
@@ -172,7 +172,7 @@ impl Contract {
         }
     }
 
-    /// Positions come again.
+    /// Positions are arriving again.
     pub fn location_fresh(self, ride: &RideId, driver: Uuid, now: DateTime<Utc>) -> Option<String> {
         match self {
             Contract::RideHailing => Some(ride_hailing::driver_location_fresh(ride, driver, now)),

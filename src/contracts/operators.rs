@@ -157,7 +157,7 @@ pub struct OrderItem {
 #[derive(Clone, Debug, JsonSchema)]
 pub struct PersonExport(pub Map<String, Value>);
 
-/// Nothing is left of whom this was.
+/// The person has been erased.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PersonErased {
     /// `customer:7` or `driver:7`, which is nobody now.
@@ -165,7 +165,7 @@ pub struct PersonErased {
     pub erased: bool,
 }
 
-/// Who did or read what, of whom.
+/// A row of the audit: who did or read what, and about whom.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AuditItem {
     pub id: i64,
@@ -183,7 +183,7 @@ pub struct AuditItem {
     pub request_id: Option<String>,
 }
 
-/// What a batch answers, in the order of the request.
+/// The answer to a batch, in the order of the request.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Batch {
     pub driver_id: DriverId,

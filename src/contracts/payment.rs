@@ -8,14 +8,14 @@ use crate::domain::payment::{JobName, PaymentMethod, PaymentStatus};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Beside the other fields of an order or a booking, which has its `currency` itself.
+/// The payment fields of an order or a booking, which has the `currency` itself.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentFields {
     /// How the customer pays; null where nobody has said it.
     pub payment_method: Option<PaymentMethod>,
     /// How far the payment is.
     pub payment_status: PaymentStatus,
-    /// What the customer pays, in major units; null where nobody has said it.
+    /// The customer's payment, in major units; null if unknown.
     pub amount: Option<f64>,
 }
 
@@ -25,7 +25,7 @@ impl PaymentFields {
     }
 }
 
-/// What `admin/jobs/{id}/payment` answers to a change.
+/// The answer of `admin/jobs/{id}/payment` to a change.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Payment {
     pub job_id: JobId,
@@ -61,7 +61,7 @@ pub struct NoticeItem {
     pub received_at: WireTime,
 }
 
-/// What a payment service is answered.
+/// The answer to a payment service.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Received {
     pub received: bool,

@@ -39,7 +39,7 @@ pub struct SentToCustomer {
 }
 
 impl SentToCustomer {
-    /// Of what became of each token's notification.
+    /// From the outcome of each token's notification.
     pub fn of(outcomes: &[(PushService, NotificationStatus)]) -> Self {
         let result = |service| {
             let of = outcomes.iter().filter(|(by, _)| *by == service).map(|(_, status)| *status);

@@ -44,7 +44,7 @@ fn quantity(value: &Value, units: &[(&[&str], f64)]) -> Option<f64> {
     }
 }
 
-/// What stands in several units one after the other.
+/// The sum of values in several units, one after the other.
 fn sum(text: &str, units: &[(&[&str], f64)]) -> Option<f64> {
     let text = text.trim().trim_end_matches('.').to_lowercase();
     let mut rest = text.as_str();

@@ -54,7 +54,7 @@ impl<'a> Message<'a> {
         Ok(message)
     }
 
-    /// What every contract understands.
+    /// The messages that every contract understands.
     pub fn common(self) -> Result<Inbound, BadMessage> {
         match &*self.kind {
             "ack" => event_number(self.event_id, "event_id").map(Inbound::Ack),
@@ -104,7 +104,7 @@ impl<'a> Message<'a> {
         self.text(CHAT_CHARS_MAX).map(|text| Inbound::Chat { ride_id, text })
     }
 
-    /// What a passenger gives a ride; of what they say with it as much as is kept.
+    /// A passenger's rating of a ride; its comment is cut to the length that is kept.
     pub fn rating(&self, ride_id: Option<RideId>) -> Result<Inbound, BadMessage> {
         let stars = self.rating.as_ref().and_then(integer_or_text).and_then(Stars::new);
         let stars = stars.ok_or_else(|| invalid("rating must be a whole number from 1 to 5"))?;
@@ -118,7 +118,7 @@ impl<'a> Message<'a> {
         self.ride_id().map(|ride_id| Inbound::Step { ride_id, step })
     }
 
-    /// What is to be said to somebody.
+    /// The text of a chat message.
     pub fn text(&self, chars_max: usize) -> Result<String, BadMessage> {
         let text = self.text.as_ref().and_then(Value::as_str).unwrap_or_default();
         match !text.trim().is_empty() && is_shown(text, chars_max) {
@@ -152,7 +152,7 @@ pub fn invalid(message: impl Into<String>) -> BadMessage {
 /// In words of our own: the parser's name types of ours.
 fn unreadable(text: &str, error: &serde_json::Error) -> BadMessage {
     if text.contains("location_update") {
-        // Whoever sends what is no JSON has a position in mind.
+        // The sender of a text that is not JSON meant a position.
         return off_earth("the position can't be read: the message is not JSON");
     }
     match error.is_data() {

@@ -26,7 +26,7 @@ use uuid::Uuid;
 /// The name under which confirmations are kept.
 pub const NAME: &str = "ride_hailing";
 
-/// What a passenger's, a driver's or an operator's app says, in its regular form.
+/// A message from a passenger's, a driver's or an operator's app, in its regular form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientMessage {
@@ -44,7 +44,7 @@ pub enum ClientMessage {
     LocationUpdate(LocationUpdate),
     /// Words for the other participant of a ride.
     ChatMessage(SendChat),
-    /// What the passenger gives a ride that is over.
+    /// The passenger's rating of a completed ride.
     RateRide(RateRide),
     /// The driver is at the pickup.
     DriverArrived(OfRide),
@@ -68,7 +68,7 @@ pub struct Ping {
     pub timestamp: Option<Value>,
 }
 
-/// What a hailing app is told.
+/// A message to a hailing app.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage<'a> {
@@ -78,7 +78,7 @@ pub enum ServerMessage<'a> {
     Pong(Envelope<Pong<'a>>),
     /// The answer to `join_ride`: the ride as it is now, so that nobody has to guess what was missed.
     RideJoined(Box<Envelope<RideJoined<'a>>>),
-    /// The answer to `leave_ride`, and for a driver who has no part in the ride any more.
+    /// The answer to `leave_ride`, and sent to a driver who no longer has a part in the ride.
     RideLeft(Envelope<RideLeft<'a>>),
     /// The answer to `driver_online` and `driver_offline`.
     DriverStatus(Envelope<DriverStatus>),
@@ -88,7 +88,7 @@ pub enum ServerMessage<'a> {
     DriverLocationUpdate(Envelope<DriverLocation<'a>>),
     /// No position has come for a while, and the ride goes on.
     DriverLocationStale(Envelope<DriverLocationStale<'a>>),
-    /// Positions come again.
+    /// Positions are arriving again.
     DriverLocationFresh(Envelope<DriverLocationFresh<'a>>),
     /// After `resume_failed`: the current state, where history can't tell it.
     Rides(Envelope<Rides<'a>>),
@@ -105,7 +105,7 @@ pub enum ServerMessage<'a> {
     Event(EventMessage<'a>),
 }
 
-/// Who is connected.
+/// The connected account and session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Connected<'a> {
     /// The account.
@@ -154,7 +154,7 @@ pub struct RideLeft<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DriverStatus {
-    /// What follows from the wish and from what the driver holds.
+    /// The status that follows from the driver's wish and the jobs they hold.
     pub status: driver::DriverStatus,
 }
 

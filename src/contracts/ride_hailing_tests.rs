@@ -32,7 +32,7 @@ fn json_of(text: &str) -> Value {
     serde_json::from_str(text).expect("a message is JSON")
 }
 
-/// What each message of the apps means.
+/// The meaning of each message of the apps.
 fn meaning(name: &str) -> Inbound {
     match name {
         "ping" => Inbound::Ping { timestamp: Some(json!("2025-12-19T03:00:00Z")) },

@@ -24,13 +24,13 @@ use uuid::Uuid;
 /// Positions in one request: what a phone gathers in a quarter of an hour.
 pub const POSITIONS_MAX: usize = 100;
 
-/// A ride. What was not said is `""` or 0; what has not happened is null, and so is a place that is not known. People are named
-/// by their account's UUID.
+/// A ride. Absent values are `""` or 0; times of steps that have not happened are null, and so are unknown places.
+/// People are named by their account's UUID.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ride {
     /// The id by which apps know the ride.
     pub ride_id: RideId,
-    /// What another system calls it.
+    /// Its id in another system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
     /// `requested`, `accepted`, `arrived`, `started`, `completed`, `cancelled` or `no_drivers`: a word of
@@ -68,11 +68,11 @@ pub struct Ride {
     pub payment_method: Option<PaymentMethod>,
     /// How far the payment is.
     pub payment_status: PaymentStatus,
-    /// What the passenger pays, in major units.
+    /// The passenger's payment, in major units.
     pub amount: JsNumber,
     /// Null until a driver has the ride.
     pub driver: Option<RideDriver>,
-    /// Whom to call: for the driver who has the ride, while they have it.
+    /// The passenger's contact, for the driver who has the ride, while they have it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub passenger: Option<PassengerContact>,
     /// For operators.
@@ -105,7 +105,7 @@ impl Ride {
     }
 }
 
-/// What another system calls the passenger and the driver of a ride; null where it has no name for them.
+/// The ids of a ride's passenger and driver in another system; null if they have none there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RidePeople {
     /// Another system's id of the passenger.
@@ -116,7 +116,7 @@ pub struct RidePeople {
     pub driver_external_id: Option<String>,
 }
 
-/// The driver of a ride, with where they were seen last; null where that is not known or nobody's business any more.
+/// The driver of a ride, with their last position; null if it is unknown, or once the ride has ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RideDriver {
     /// The driver's account.
@@ -155,17 +155,17 @@ impl From<DriverCard> for RideDriver {
     }
 }
 
-/// What `GET ws/stats` answers.
+/// The answer of `GET ws/stats`.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Stats {
     pub total_connections: u64,
-    /// Who are not offline, connected or not.
+    /// Drivers who are not offline, connected or not.
     pub online_drivers: u64,
     /// From the acceptance to the end.
     pub active_rides: u64,
 }
 
-/// What `PUT driver/location` answers.
+/// The answer of `PUT driver/location`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PositionsTaken {
     pub accepted: usize,

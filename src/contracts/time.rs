@@ -87,8 +87,8 @@ pub fn instant_of(number: f64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_micros((number * micros).round() as i64)
 }
 
-/// What RFC 3339 does not allow and phones write: no offset, `+02`, `+0200`, a space for the `T`, a comma in the seconds. The plus
-/// sign of an offset in a query string arrives as a space unless it was escaped.
+/// Reads times that phones write although RFC 3339 does not allow them: no offset, `+02`, `+0200`, a space for the `T`,
+/// a comma in the seconds. The plus sign of an offset in a query string arrives as a space unless it was escaped.
 fn loose_instant(text: &str) -> Option<DateTime<Utc>> {
     let (date, rest) = text.split_at_checked(10)?;
     let rest = rest.strip_prefix(['T', 't', ' '])?;

@@ -44,8 +44,9 @@ pub struct CandidateTrace {
     pub distance_m: Option<f64>,
     /// Null where no app measured the position, too.
     pub position_age_secs: Option<i64>,
-    /// What became of the offer, `offered` while it is open, `assigned` for the driver to whom auto-assign gave an order,
-    /// `not_bound` where somebody was to be bound and could not, or why the driver was not asked: a word of [`crate::domain::candidate::PassedOver`].
+    /// The outcome of the offer: `offered` while it is open, `assigned` for the driver whom auto-assign gave an order,
+    /// `not_bound` if the driver was to be bound but could not, or the reason why the driver was not asked: a word of
+    /// [`crate::domain::candidate::PassedOver`].
     pub outcome: &'static str,
     pub offered_at: Option<WireTime>,
     /// When the driver's device confirmed the offer.
@@ -63,7 +64,7 @@ pub struct StatusTrace {
 /// An event's way to the device.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct EventTrace {
-    /// Whose event it is: the account's UUID.
+    /// The owner of the event: the account's UUID.
     pub user_id: String,
     pub event_id: EventId,
     pub name: String,
@@ -86,10 +87,10 @@ pub struct DriverWhy {
     pub external_id: Option<String>,
     /// Whether a search nearby would ask them now.
     pub can_be_offered_rides: bool,
-    /// All that stands against it.
+    /// All reasons against it.
     pub reasons: Vec<Reason>,
     pub status: &'static str,
-    /// What the driver asked for last: `online`, `paused` or `offline`.
+    /// The driver's latest wish: `online`, `paused` or `offline`.
     pub wants: &'static str,
     pub is_verified: bool,
     pub suspended: bool,

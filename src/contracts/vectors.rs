@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub struct Vector {
     pub name: String,
     pub message: Value,
-    /// What the project adds to what the apps fixed, such as `data.expires_at`.
+    /// The project's additions to the fields that the apps fixed, such as `data.expires_at`.
     #[serde(default)]
     added_fields: Vec<String>,
 }
@@ -36,8 +36,8 @@ pub fn vectors(file: &str, direction: &str) -> Vec<Vector> {
 
 impl Vector {
     /// Fails unless the text is the vector: the same fields at every level and the same values, a whole number where it
-    /// has one and a decimal point where it has one. What stands in angle brackets is the server's choice; what is added
-    /// is there and not null.
+    /// has one and a decimal point where it has one. A value in angle brackets is the server's choice; added fields are
+    /// present and not null.
     pub fn assert_is(&self, text: &str) {
         let mut actual: Value = serde_json::from_str(text).expect("a message is JSON");
         let mut found = Vec::new();

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Who speaks.
+/// The sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Direction {
     FromTheApp,
@@ -96,7 +96,7 @@ fn collect(path: &str, schema: &Value, is_choice: bool, fields: &mut BTreeMap<St
     }
 }
 
-/// What is in a field: an object, null or an object, a list of them.
+/// Collects the fields below one that is an object, null or an object, or a list of objects.
 fn collect_below(path: &str, property: &Value, fields: &mut BTreeMap<String, Field>) {
     if let Some(items) = property.get("items") {
         return collect_below(&format!("{path}[]"), items, fields);
@@ -148,7 +148,7 @@ fn words(schema: &Value) -> Option<Vec<String>> {
     schema["oneOf"].as_array()?.iter().map(words).collect::<Option<Vec<_>>>().map(|words| words.concat())
 }
 
-/// What the doc comment says, on one line.
+/// The doc comment, on one line.
 fn meaning(schema: &Value) -> String {
     schema["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What a transaction has committed, as the server has it that committed it.
+/// The result of a committed transaction, on the server that committed it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Committed {
     /// In the order in which they were made.
@@ -29,7 +29,7 @@ impl Committed {
     }
 }
 
-/// What others must hear after a commit.
+/// A fact that others must hear after a commit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Announcement {
@@ -39,7 +39,7 @@ pub enum Announcement {
     AccessRevoked { account: AccountId, but: Option<Uuid> },
     /// One log-in of an account was revoked, and its sessions end.
     GrantRevoked { account: AccountId, log_in: Uuid },
-    /// What decides whether a driver can be matched has changed.
+    /// The facts that decide whether a driver can be matched have changed.
     DriverChanged(DriverId),
     /// A search for a ride's driver has begun, or something has happened to it.
     Search(SearchNews),
@@ -51,7 +51,7 @@ pub enum Announcement {
     DevicesChanged(CustomerId),
 }
 
-/// What has happened to a search.
+/// A change of a search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SearchNews {

@@ -45,7 +45,7 @@ pub enum Subject {
     Named(String),
 }
 
-/// What has a row with a number.
+/// The kinds of subjects that have a row with a number.
 const KINDS: [&str; 4] = ["account", "driver", "customer", "job"];
 
 impl Subject {
@@ -80,8 +80,8 @@ impl Subject {
         is_sane.then(|| Self::Named(text.to_owned()))
     }
 
-    /// Whom or what a path is about: what is before its placeholder, and what is in its place. All kinds of jobs have one row of
-    /// numbers.
+    /// The subject of a path: its kind from the part before the placeholder, and its id. All kinds of jobs have one row
+    /// of numbers.
     pub fn of_path(path: &str, id: &str) -> Option<Self> {
         let (before, _) = path.split_once("/{")?;
         let kind = match before.rsplit('/').next()? {

@@ -6,7 +6,7 @@ use crate::domain::job::{JobStatus, Move};
 use crate::domain::words::words;
 
 words! {
-    /// How a booking stands, as the service apps say it.
+    /// A booking's status, in the service apps' words.
     BookingStatus {
         /// Nobody is bound to it.
         Pending = "Pending",
@@ -36,7 +36,7 @@ impl BookingStatus {
         }
     }
 
-    /// The job's status that reads so. What was never searched for is never unmatched.
+    /// The job's status behind this word. A booking is never searched for, so it is never unmatched.
     pub const fn job_status(self) -> JobStatus {
         match self {
             BookingStatus::Pending => JobStatus::Requested,
@@ -64,7 +64,7 @@ impl From<JobStatus> for BookingStatus {
     }
 }
 
-/// What customer and technician call a booking.
+/// The name of a booking for its customer and technician.
 pub fn track_id(id: JobId) -> String {
     format!("BID{id}")
 }

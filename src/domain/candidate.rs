@@ -14,7 +14,7 @@ words! {
         Suspended = "suspended",
         /// Their app has not told where they are for too long.
         PositionTooOld = "position_too_old",
-        /// What their device says of where they are is not believed.
+        /// The position that their device reports is not believed.
         PositionNotBelieved = "position_not_believed",
         OtherVehicle = "other_vehicle",
         HoldsDeliveries = "holds_deliveries",

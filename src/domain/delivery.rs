@@ -20,7 +20,7 @@ const AWAITED_MAX: usize = 4096;
 pub enum Selection {
     /// All of it: the client named a last event id, or a gap is closed.
     Everything,
-    /// What no device confirmed and is not older than this, or belongs to an open job.
+    /// Events that no device confirmed and that are not older than this, or belong to an open job.
     Unconfirmed { not_before: DateTime<Utc> },
 }
 
@@ -42,7 +42,7 @@ pub struct Page {
     pub complete: bool,
 }
 
-/// Where an account's history stands.
+/// The state of an account's history.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Standing {
     /// The oldest id still kept; `newest + 1` where none is.
@@ -68,7 +68,7 @@ impl Standing {
     }
 }
 
-/// What the session does next.
+/// The session's next step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     Send(Event),
@@ -104,7 +104,7 @@ enum Phase {
 /// Which of an account's events a session sends, where that is not all of them.
 struct Choice {
     is_wanted: Box<dyn Fn(&Event) -> bool>,
-    /// What was sent on this connection, ascending, the newest `AWAITED_MAX` of it.
+    /// The events sent on this connection, ascending, at most the newest `AWAITED_MAX`.
     sent: VecDeque<EventId>,
 }
 
@@ -151,7 +151,7 @@ impl Delivery {
         Self { choice, ..Self::default() }
     }
 
-    /// The store was asked where the account stands. Also for `resume`, in the middle of a conversation.
+    /// The account's standing has been read from the store. Also for `resume`, in the middle of a conversation.
     pub fn begin(&mut self, last_event_id: Option<EventId>, standing: Standing) -> Vec<Step> {
         self.heard = self.heard.max(standing.newest);
         let newest = standing.newest;
@@ -190,7 +190,7 @@ impl Delivery {
         self.heard_of(id)
     }
 
-    /// Events up to this id exist, whoever says so (the repair look, a publication out of turn).
+    /// Events up to this id exist, according to the repair look or to a publication out of turn.
     pub fn heard_of(&mut self, newest: EventId) -> Vec<Step> {
         self.heard = self.heard.max(newest);
         match self.phase {
@@ -309,7 +309,7 @@ impl Delivery {
     }
 }
 
-/// Appends to what is kept, of which the oldest falls out.
+/// Appends to the kept events; the oldest drops out.
 fn push_newest<T>(kept: &mut VecDeque<T>, newest: T) {
     if kept.len() == AWAITED_MAX {
         kept.pop_front();

@@ -202,11 +202,11 @@ fn nobody_has_missed_anything_and_can_not_resume_from_what_never_was() {
     assert_eq!(sent_ids(&delivery.published(event(1))), [1], "an account came");
 }
 
-/// What the world does to an account with one device, in any order.
+/// The things that can happen to an account with one device, in any order.
 #[derive(Clone, Copy, Debug)]
 enum Happening {
     Commit,
-    /// Publishes the oldest announcement that is under way, or a later one first.
+    /// Publishes the oldest pending announcement, or a later one first.
     Publish {
         skip: usize,
     },
@@ -241,7 +241,7 @@ struct World {
     delivery: Delivery,
     pending: Option<Read>,
     pings: Vec<i64>,
-    /// What the device received, connection by connection.
+    /// The events that the device received, connection by connection.
     received: Vec<Vec<i64>>,
     confirmed_at_connect: Vec<i64>,
 }

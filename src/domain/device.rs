@@ -9,12 +9,12 @@ use crate::domain::words::words;
 pub struct DeviceId(pub i64);
 
 impl DeviceId {
-    /// Of what has no device.
+    /// The id for notifications without a device.
     pub const NONE: DeviceId = DeviceId(0);
 }
 
 words! {
-    /// What a device runs.
+    /// A device's operating system.
     Platform {
         Android = "android",
         Ios = "ios",
@@ -49,7 +49,7 @@ pub enum NoWay {
     NoToken,
     /// This server has no credentials of the service.
     NoCredentials(PushService),
-    /// What the app registered is no token of Expo's.
+    /// The app registered something that is not an Expo token.
     NotExpos,
 }
 

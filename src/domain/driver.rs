@@ -3,7 +3,7 @@
 use crate::domain::words::words;
 
 words! {
-    /// What the driver asked for last.
+    /// The driver's latest wish.
     Wants {
         Online = "online",
         Paused = "paused",
@@ -12,7 +12,7 @@ words! {
 }
 
 words! {
-    /// What follows, as the apps call it.
+    /// The resulting status, in the apps' words.
     DriverStatus {
         /// Work may come.
         Available = "available",

@@ -21,14 +21,14 @@ pub struct Event {
     pub created_at: DateTime<Utc>,
     /// A push service has it for the customer: what is replayed is for the app's state, not to be shown again.
     pub pushed: bool,
-    /// What another system calls the job that it is of.
+    /// The job's id in another system.
     pub external_id: Option<String>,
     pub body: EventBody,
     /// With a ride's acceptance, for the driver who has it and while they have it: whom to call. Not in the row.
     pub contact: Option<Box<Contact>>,
 }
 
-/// What happened, in the words of the domain; kept as JSON. A contract translates it. Fields may be added with a
+/// The event itself, in the words of the domain; stored as JSON. A contract translates it. Fields may be added with a
 /// default; none is renamed, since rows outlive versions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -49,7 +49,7 @@ pub enum EventBody {
     RideAccepted(Box<RideAssignment>),
     /// The driver is at the pickup.
     DriverArrived { ride_id: RideId, driver: Uuid },
-    /// The ride is under way, since this event's time.
+    /// The ride is in progress, since this event's time.
     RideStarted { ride_id: RideId },
     /// The ride ended at its goal, at this event's time.
     RideCompleted {
@@ -67,17 +67,17 @@ pub enum EventBody {
     },
     /// The driver gave the ride back; the search goes on.
     DriverCancelled { ride_id: RideId, driver: Uuid, reason: String },
-    /// Nothing is heard of the driver any more, and they have not come to the pickup.
+    /// The driver is no longer heard from, and has not come to the pickup.
     DriverUnreachable { ride_id: RideId, driver: Uuid, heard_of_at: Option<DateTime<Utc>> },
     /// The other participant of a ride wrote something.
     ChatMessage { ride_id: RideId, from: Uuid, text: String },
-    /// A booking of a technician stands otherwise than before; to whom it was taken from, it is pending.
+    /// The booking's state changed. The technician it was taken from sees it as pending.
     BookingUpdated(BookingUpdate),
     /// How a job is paid, or how far that is, has changed.
     PaymentUpdated(PaymentUpdate),
 }
 
-/// What a driver must know of an order, as it was when it was assigned.
+/// The details of an order that its driver needs, as they were when it was assigned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderSummary {
     /// The order's number.
@@ -88,7 +88,7 @@ pub struct OrderSummary {
     pub pickup_address: String,
     /// The customer's address.
     pub delivery_address: String,
-    /// What the driver earns with it.
+    /// The driver's earnings from it.
     #[serde(flatten, with = "money::earnings")]
     #[schemars(with = "money::earnings::Fields")]
     pub earnings: Money,
@@ -110,7 +110,7 @@ pub struct PaymentUpdate {
     pub amount: Option<Money>,
 }
 
-/// How a booking stands.
+/// The state of a booking.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BookingUpdate {
     pub booking_id: JobId,
@@ -123,7 +123,7 @@ pub struct BookingUpdate {
     pub reason: Option<String>,
 }
 
-/// What a driver must know of a ride to take it or leave it. People are named by their account's UUID.
+/// The details of a ride that a driver needs to accept or decline it. People are named by their account's UUID.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RideOffer {
     pub ride_id: RideId,
@@ -141,7 +141,7 @@ pub struct RideOffer {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Who comes for a ride, and how soon.
+/// A ride's driver, and their arrival time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RideAssignment {
     pub ride_id: RideId,
@@ -216,8 +216,8 @@ impl EventBody {
         }
     }
 
-    /// What is replayed of an offer that is no longer open: a driver who comes back must not be shown a ride that they
-    /// can't have. Any other event is as it was.
+    /// The replay of an offer that is no longer open: a driver who comes back must not be shown a ride that they can't
+    /// have. Any other event stays unchanged.
     pub fn with_offer_closed(self, reason: Unavailable) -> Self {
         match self {
             EventBody::RideRequested(offer) => EventBody::RideUnavailable { ride_id: offer.ride_id, reason },
@@ -348,8 +348,8 @@ mod tests {
         }
     }
 
-    /// Each event of a ride, beside the row as it was first written. Rows outlive versions: what is here once is read
-    /// for ever, so a case is added and never changed.
+    /// Each event of a ride, next to the row as it was first written. Rows outlive versions: a row once written is read
+    /// for ever, so cases are added and never changed.
     fn rows() -> Vec<(EventBody, Value)> {
         let mut rows = rows_of_the_match();
         rows.extend(rows_of_the_ride());

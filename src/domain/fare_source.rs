@@ -4,11 +4,11 @@ use super::money::Money;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FareSource {
-    /// What the app names, whatever it is; the tariff where it names nothing.
+    /// The fare that the app names, whatever it is; the tariff if it names none.
     App,
     /// The tariff for the way as the server estimates it, whatever the app names of either.
     Server,
-    /// What the app names, if it differs from the server's fare by no more than this; otherwise the server's. The ride is made
+    /// The app's fare, if it differs from the server's by no more than this; otherwise the server's. The ride is made
     /// either way: an app that does not know of the band shows its passenger the fare of the answer, as always.
     AppWithin { percent: u32 },
 }

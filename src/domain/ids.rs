@@ -62,7 +62,7 @@ id! {
     SearchId
 }
 id! {
-    /// The number of a durable event within one account: 1, 2, 3 … with no gap. 0 stands before the first.
+    /// The number of a durable event within one account: 1, 2, 3 … with no gap. 0 is the number before the first.
     EventId
 }
 

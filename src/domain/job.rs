@@ -4,7 +4,7 @@
 use crate::domain::words::words;
 
 words! {
-    /// What sort of work it is.
+    /// The kind of work.
     JobKind {
         /// An order of the driver app.
         Delivery = "delivery",
@@ -29,7 +29,7 @@ words! {
     }
 }
 
-/// What can be done to a job. Who may do it is asked before; whether the job can be moved so is asked here.
+/// An action on a job. Permission is checked before; here it is decided whether the job's status allows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Move {
     /// Bind a driver.
@@ -48,7 +48,7 @@ pub enum Move {
     GiveUp,
 }
 
-/// What a move leads to.
+/// The result of a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Moves(JobStatus),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is done to a job in whatever order: a repeated move changes nothing, and only a claim binds a driver.
+        /// For all actions in any order, a repeated move changes nothing, and only a claim binds a driver.
         #[test]
         fn any_sequence_of_moves_keeps_the_rules(steps in prop::collection::vec(0usize..MOVES.len(), 0..40)) {
             let mut status = JobStatus::Requested;

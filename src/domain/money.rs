@@ -9,7 +9,8 @@ use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
 
-/// So many minor units of a currency. Its serde form is the wire's: a number in major units, which needs its currency beside it.
+/// A number of minor units of a currency. Its serde form is the wire's: a number in major units, which needs its
+/// currency next to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Money {
     minor: i64,
@@ -29,8 +30,8 @@ pub struct InvalidAmount;
 /// Far above any fare, far below where an `f64` stops telling ten-thousandths apart.
 const MAJOR_MAX: f64 = 1e9;
 
-/// As many significant digits as an `f64` keeps of any decimal number. What comes after them is noise of the binary form, and of
-/// sums: a half that was meant (1.005, or a 2.6749999999999994 that was computed) is a half again without it.
+/// The number of significant digits that an `f64` keeps of any decimal number. Further digits are noise of the binary
+/// form and of sums: without them an intended half (1.005, or a computed 2.6749999999999994) is a half again.
 const SIGNIFICANT_DIGITS: usize = 15;
 
 impl Amount {
@@ -169,7 +170,7 @@ pub mod amount {
     /// The amount, and its currency next to it.
     #[derive(Serialize, Deserialize, JsonSchema)]
     pub struct Fields {
-        /// What the customer pays, in major units of the currency; null where it is not known.
+        /// The customer's payment, in major units of the currency; null if unknown.
         amount: Option<f64>,
         /// ISO 4217; null where the amount is.
         currency: Option<Currency>,

@@ -17,18 +17,18 @@ pub const TITLE_CHARS_MAX: usize = 200;
 pub const BODY_CHARS_MAX: usize = 4000;
 
 words! {
-    /// What became of a notification so far.
+    /// The state of a notification.
     NotificationStatus {
         Pending = "pending",
         /// A push service has accepted it.
         Sent = "sent",
         Failed = "failed",
-        /// It was not to be sent: no credentials, no device, not wanted, not needed any more.
+        /// It was not to be sent: no credentials, no device, not wanted, or no longer needed.
         NotSent = "not_sent",
     }
 }
 
-/// What a customer is to read.
+/// The text for a customer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Content {
     /// `data.type`, by which customers opt out and statistics count.
@@ -37,13 +37,13 @@ pub struct Content {
     pub body: String,
     pub data: Map<String, Value>,
     pub priority: Priority,
-    /// Quiet hours do not hold it back: it is of a job that is under way.
+    /// Quiet hours do not hold it back: it is about a job in progress.
     pub is_urgent: bool,
     /// From the event on.
     pub timely_for: TimeDelta,
 }
 
-/// What calls for a notification.
+/// The occasion of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Occasion {
     RideAccepted,
@@ -73,7 +73,7 @@ struct Row {
     name: &'static str,
     title: &'static str,
     body: &'static str,
-    /// What stands in braces in its templates.
+    /// The fields in braces in its templates.
     fields: &'static [&'static str],
     priority: Priority,
     is_urgent: bool,
@@ -117,7 +117,7 @@ impl Row {
     }
 }
 
-/// What is in the braces of a booking's texts.
+/// The fields in braces of a booking's texts.
 const BOOKING: &[&str] = &["name", "trackId"];
 
 #[rustfmt::skip]
@@ -158,8 +158,8 @@ const TABLE: &[Row] = &[
 ];
 
 impl Occasion {
-    /// What an event of a customer's is to them, if they are to be told while the app is closed. What is said in a chat is
-    /// not: nobody should read it on a locked screen. Neither is a driver who is not heard of: most come back by themselves.
+    /// The occasion of a customer's event, if it is pushed while the app is closed. Chat messages are not: nobody
+    /// should read them on a locked screen. Neither are drivers who are not heard from: most come back by themselves.
     pub fn of(body: &EventBody) -> Option<Occasion> {
         match body {
             EventBody::RideAccepted(_) => Some(Occasion::RideAccepted),
@@ -203,7 +203,7 @@ impl Occasion {
     }
 }
 
-/// What goes into the braces of a template, and what the app gets beside the text.
+/// The values for a template's braces, and the data that the app gets besides the text.
 struct Facts {
     fields: Vec<(&'static str, String)>,
     data: Map<String, Value>,
@@ -275,8 +275,8 @@ impl Texts {
         Self { own: BTreeMap::new() }
     }
 
-    /// Those of a file: `{"ride_accepted": {"title": "…", "body": "…"}, …}`. What it does not have stays English. All that is
-    /// wrong with it is said at once.
+    /// Those of a file: `{"ride_accepted": {"title": "…", "body": "…"}, …}`. Texts that it does not contain stay
+    /// English. All problems with it are reported at once.
     pub fn from_json(text: &str) -> Result<Self, String> {
         let file: BTreeMap<String, Template> =
             serde_json::from_str(text).map_err(|error| format!("not a file of templates: {error}"))?;
@@ -293,7 +293,7 @@ impl Texts {
         if problems.is_empty() { Ok(Self { own }) } else { Err(problems.join("; ")) }
     }
 
-    /// What a customer is to read of an event, if it is one that is pushed.
+    /// The text of an event for its customer, if the event is pushed.
     pub fn of(&self, body: &EventBody) -> Option<Content> {
         let occasion = Occasion::of(body)?;
         let facts = Facts::of(body);

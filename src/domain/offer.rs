@@ -5,7 +5,7 @@ use crate::domain::ids::DriverId;
 use crate::domain::ride::Unavailable;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// What is kept of an offer.
+/// The stored state of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offer {
     pub driver: DriverId,
@@ -59,9 +59,9 @@ impl Offer {
         self.outcome.is_none() && !has_ended
     }
 
-    /// What the driver hears of it who asks again for what they missed: the reason where they can't have the ride any more, None
-    /// where they may still answer, or have it. `is_given_back` says that they had the ride: they gave it back, or it was taken
-    /// from them.
+    /// How a replay shows the offer to its driver: the reason if they can no longer have the ride, None if they may
+    /// still answer, or have it. `is_given_back` says that they had the ride: they gave it back, or it was taken from
+    /// them.
     pub fn replayed_as(&self, now: DateTime<Utc>, is_given_back: bool) -> Option<Unavailable> {
         match self.outcome {
             Some(Outcome::Accepted) => is_given_back.then_some(Unavailable::Withdrawn),

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OfferDetail {
-    /// What the driver who has it sees, but for whom to call.
+    /// Everything that the ride's own driver sees, except the contact.
     Full,
     /// The drop-off to some 100 m and without its address, and a passenger's id that is good for this ride alone: those who drive
     /// past the same door each morning can't tell whose it is.

@@ -7,7 +7,7 @@ use crate::domain::position::Position;
 use crate::domain::search_policy::Patience;
 use chrono::{DateTime, Utc};
 
-/// What is kept of a search.
+/// The row of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SearchRow {
     pub opened_at: DateTime<Utc>,

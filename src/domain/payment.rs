@@ -34,7 +34,7 @@ words! {
     }
 }
 
-/// What becomes of a payment that is to be in another status.
+/// The result of moving a payment to another status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     Moves,
@@ -43,7 +43,7 @@ pub enum Step {
     Refused,
 }
 
-/// The only table of which status may follow which. What was paid can only be given back, and that is the end of it; what failed
+/// The only table of which status may follow which. A paid job can only be refunded, which is final; a failed payment
 /// can be tried again.
 pub const fn step(from: PaymentStatus, to: PaymentStatus) -> Step {
     use PaymentStatus::{Authorised, Failed, Paid, Pending, Refunded};
@@ -68,12 +68,12 @@ impl PaymentStatus {
     }
 }
 
-/// What is said of the payment when a job is made. What is not said is not known.
+/// The payment terms given when a job is made. Absent ones are unknown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Terms {
     pub method: Option<PaymentMethod>,
     pub status: Option<PaymentStatus>,
-    /// What the customer pays. Of a ride it is the fare unless it was set.
+    /// The customer's payment. For a ride it is the fare unless it was set.
     pub amount: Option<Amount>,
     /// By which others find it: an invoice's number, a payment service's id.
     pub reference: Option<String>,
@@ -109,7 +109,7 @@ pub enum NamedJob {
     Theirs(Option<JobKind>, ExternalId),
 }
 
-/// What a payment service told us, once it is believed.
+/// A payment service's notice, once it is believed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
     /// Which service.
@@ -119,7 +119,7 @@ pub struct Notice {
     pub job: NamedJob,
     pub status: PaymentStatus,
     pub method: Option<PaymentMethod>,
-    /// What it is about, as far as it was said; where money came or is set aside it is.
+    /// The amount, if it was given; it always is for money that was paid or authorised.
     pub amount: Option<Money>,
     pub reference: Option<String>,
 }

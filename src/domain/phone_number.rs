@@ -53,7 +53,8 @@ impl PhoneNumber {
     }
 }
 
-/// What is shown of a number to who may not see it: enough to tell that there is one, and whether two are the same perhaps.
+/// The masked form of a number for those who may not see it: enough to tell that there is one, and whether two may be
+/// the same.
 pub fn masked(number: &str) -> String {
     const SHOWN: usize = 2;
     let hidden = number.chars().count().saturating_sub(SHOWN);
@@ -67,8 +68,8 @@ impl fmt::Debug for PhoneNumber {
     }
 }
 
-/// What stands between the digits and says nothing: blanks, dashes, dots, strokes, and the invisible marks that address books
-/// put around a number in a text that is written from right to left.
+/// Characters between the digits without a meaning: spaces, dashes, dots, slashes, and the invisible marks that address
+/// books put around a number in right-to-left text.
 fn is_between(c: char) -> bool {
     c.is_whitespace()
         || matches!(c, '-' | '.' | '/' | '\u{2010}'..='\u{2015}' | '\u{2212}')

@@ -38,7 +38,7 @@ impl Position {
         self.longitude
     }
 
-    /// To a thousandth of a degree: places some 111 m apart, none further from what it stands for than 78.7 m.
+    /// To a thousandth of a degree: places about 111 m apart, none farther than 78.7 m from the exact position.
     pub fn rounded(self) -> Position {
         let round = |degrees: f64| (degrees * 1e3).round() / 1e3;
         // The ends of both ranges are such places themselves.

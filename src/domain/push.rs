@@ -6,7 +6,7 @@ use crate::domain::words::words;
 use std::fmt;
 
 words! {
-    /// Who carries notifications to devices.
+    /// A service that carries notifications to devices.
     PushService {
         Fcm = "fcm",
         Apns = "apns",
@@ -21,11 +21,11 @@ pub enum Priority {
     High,
 }
 
-/// What Apple's payload has for itself.
+/// The key that Apple's payload reserves.
 pub const APS: &str = "aps";
 
-/// A key of a notification's data that a service keeps for itself: FCM refuses the message, or its library on the phone takes
-/// the key away, and Apple's `aps` is the text. Such data never arrives, so whoever sends it is to hear so at once.
+/// A key of a notification's data that a service reserves: FCM refuses the message, or its library on the phone removes
+/// the key, and Apple's `aps` is the text. Such data never arrives, so its sender should hear that at once.
 pub fn is_reserved_key(key: &str) -> bool {
     ["from", "message_type", "collapse_key", APS].contains(&key)
         || key.starts_with("google.")
@@ -35,7 +35,8 @@ pub fn is_reserved_key(key: &str) -> bool {
 /// The longest token that any service gives out is far shorter; more is somebody's mistake.
 pub const PUSH_TOKEN_BYTES_MAX: usize = 500;
 
-/// Where a service finds one device. Whoever has it can send there, so neither `Debug` nor anything else shows it.
+/// The token by which a service finds one device. Anyone who has it can send there, so neither `Debug` nor anything
+/// else shows it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PushToken(String);
 
@@ -58,7 +59,7 @@ impl PushToken {
         &self.0
     }
 
-    /// What is between the brackets of `ExponentPushToken[…]` or `ExpoPushToken[…]`: Expo takes no other form.
+    /// The part between the brackets of `ExponentPushToken[…]` or `ExpoPushToken[…]`: Expo accepts no other form.
     pub fn is_expo(&self) -> bool {
         let inner = self.0.strip_prefix("ExponentPushToken[").or(self.0.strip_prefix("ExpoPushToken["));
         let inner = inner.and_then(|rest| rest.strip_suffix(']'));

@@ -8,7 +8,7 @@ use crate::domain::ids::{EventId, JobId};
 use crate::domain::job::JobStatus;
 use std::collections::VecDeque;
 
-/// What an app must know of a ride that is under way.
+/// The parts of an ongoing ride's state that an app must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     Searching,
@@ -37,15 +37,15 @@ pub struct Recap {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Pending {
     part: Part,
-    /// What told it first; none where that is no longer kept, or the request itself did.
+    /// The event that first reported it; none if that is no longer stored, or if the request itself was the report.
     told_by: Option<EventId>,
     /// Its event is sent on this connection.
     is_coming: bool,
 }
 
 impl Recap {
-    /// The state of a job after the event `newest`. `told` are the job's events, ascending; `read` is what is about to be sent of
-    /// the account's history, if anything. Whatever is newer than `newest` is sent anyway.
+    /// The state of a job after the event `newest`. `told` are the job's events, ascending; `read` is the part of the
+    /// account's history that is about to be sent, if any. Events newer than `newest` are sent anyway.
     pub fn new(job: JobId, status: JobStatus, told: &[Told], newest: EventId, read: Option<&Read>) -> Self {
         let is_coming = |told: &Told| {
             told.id > newest
@@ -53,7 +53,7 @@ impl Recap {
                     told.id > read.after && (read.selection == Selection::Everything || !told.is_confirmed)
                 })
         };
-        // What was before the last search or the last driver is past.
+        // Events before the last search or the last driver are past.
         let is_turn = |told: &Told| matches!(told.part, Part::Searching | Part::DriverAssigned);
         let turn = told.iter().rposition(is_turn).unwrap_or(0);
         let of = |part: Part| {
@@ -65,7 +65,7 @@ impl Recap {
             JobStatus::Requested => vec![of(Part::Searching)],
             JobStatus::Assigned | JobStatus::EnRoute => vec![of(Part::DriverAssigned)],
             JobStatus::Arrived => vec![of(Part::DriverAssigned), of(Part::DriverArrived)],
-            // Who started without having said so has not been heard to arrive.
+            // A driver who started without reporting arrival has no arrival event.
             JobStatus::InProgress => {
                 let first = [of(Part::DriverAssigned)].into_iter().chain(arrived());
                 first.chain([of(Part::RideStarted)]).collect()
@@ -79,7 +79,7 @@ impl Recap {
         self.newest
     }
 
-    /// What has to be said before this event is sent.
+    /// The parts to be sent before this event.
     pub fn before(&mut self, event: &Event) -> Vec<Part> {
         let is_news = event.id > self.newest;
         let is_of_the_ride = event.job == Some(self.job);
@@ -93,7 +93,7 @@ impl Recap {
         due
     }
 
-    /// What is left when all of the history was sent.
+    /// The parts left after all of the history was sent.
     pub fn rest(self) -> Vec<Part> {
         let newest = self.newest;
         let is_missing = |pending: &Pending| !pending.comes_after(newest);
@@ -151,7 +151,7 @@ mod tests {
         read(0, Selection::Unconfirmed { not_before })
     }
 
-    /// What an app hears: the state's parts in words, events by their numbers.
+    /// The messages to an app: the state's parts in words, events by their numbers.
     fn heard(
         status: JobStatus,
         told: &[Told],

@@ -13,7 +13,7 @@ use std::borrow::{Borrow, Cow};
 use std::fmt;
 use uuid::Uuid;
 
-/// What the driver makes of a ride of theirs.
+/// A driver's step with their ride.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RideStep {
     Arrive,
@@ -21,7 +21,7 @@ pub enum RideStep {
     Complete,
 }
 
-/// What a passenger gives a ride: 1 to 5.
+/// A passenger's rating of a ride: 1 to 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stars(u8);
 
@@ -138,13 +138,13 @@ words! {
         Expired = "expired",
         /// The ride was cancelled.
         Cancelled = "cancelled",
-        /// The driver can't have it any more: they took another ride, or went offline.
+        /// The driver can no longer have it: they accepted another ride, or went offline.
         Withdrawn = "withdrawn",
     }
 }
 
 words! {
-    /// Who ended a ride before its end. A driver does not: they put it back.
+    /// The party that cancelled a ride. A driver never cancels: they give it back.
     CancelledBy {
         Passenger = "passenger",
         Admin = "admin",
@@ -173,7 +173,7 @@ pub struct Sighting {
     pub age_secs: u64,
 }
 
-/// What rides cost, in one currency.
+/// The tariff of rides, in one currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tariff {
     base: Money,
@@ -183,7 +183,7 @@ pub struct Tariff {
 
 /// Digits of a price per kilometre beyond those of the currency.
 const PER_KM_DIGITS_MORE: u32 = 3;
-/// What an amount on the wire may be at most.
+/// The largest amount on the wire.
 const FARE_MAJOR_MAX: i128 = 1_000_000_000;
 
 impl Tariff {
@@ -236,7 +236,7 @@ impl Travel {
         from.distance_m(to) * self.detour_factor
     }
 
-    /// Whole minutes, rounded up. At least 1: on the wire 0 stands for unknown.
+    /// Whole minutes, rounded up. At least 1: on the wire 0 means unknown.
     pub fn minutes(self, from: Position, to: Position) -> u32 {
         let metres_a_minute = self.speed_kmh * 1000.0 / 60.0;
         (self.distance_m(from, to) / metres_a_minute).ceil().max(1.0) as u32

@@ -24,7 +24,7 @@ pub enum RideKeyRule {
     Optional,
 }
 
-/// What is kept of a key. It comes from a keyed hash, so that a database alone opens nothing.
+/// The stored form of a key. It comes from a keyed hash, so that a database alone opens nothing.
 #[derive(Clone)]
 pub struct KeyHash(String);
 
@@ -70,14 +70,14 @@ impl fmt::Debug for RideKey {
     }
 }
 
-/// Who stands at the door.
+/// A client at the door.
 #[derive(Clone, Debug)]
 pub enum Applicant {
     Account(AccountId),
     Anonymous { key: Option<RideKey>, address: IpAddr },
 }
 
-/// To whom the newest job under a ride id belongs, as the store has it.
+/// The owner of the newest job under a ride id, according to the store.
 #[derive(Clone, Debug)]
 pub enum Claim {
     Account(AccountId),
@@ -243,8 +243,9 @@ impl<H: Clone> RideBook<H> {
 }
 
 impl Owner {
-    /// Of a ride that is not held: the store's word counts, and what it does not know belongs to whoever comes first. Beside
-    /// the owner stand the key of who enters, and whether the store has to be told of it.
+    /// Decides about a ride that is not held: the store's answer counts, and a ride that it does not know belongs to
+    /// the first client. Returns, besides the owner, the key of the entering client, and whether the store has to be
+    /// told of it.
     fn of(
         applicant: &Applicant,
         claim: Option<Claim>,
@@ -276,7 +277,7 @@ impl Owner {
         }
     }
 
-    /// The key that whoever enters has from now on.
+    /// The key that the entering client has from now on.
     fn admits(
         &self,
         applicant: &Applicant,

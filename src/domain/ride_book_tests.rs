@@ -206,7 +206,8 @@ fn a_book_full_of_sockets_takes_back_its_own_but_no_further_ride() {
     assert_eq!(door.book.len(), 1);
 }
 
-/// Six hundred handshakes a minute from each of 17 addresses, none of which stayed, shut everybody else out for five minutes.
+/// Six hundred handshakes a minute from each of 17 addresses shut everybody else out for five minutes, although none of
+/// them stayed.
 #[test]
 fn rides_that_nobody_is_at_any_more_fill_no_book() {
     let mut door = Door::new(RideKeyRule::Required, 100);
@@ -245,8 +246,8 @@ fn keys_can_not_be_printed() {
 }
 
 proptest! {
-    /// Whatever comes and goes in whatever order: a ride with a socket open is never forgotten or given to another owner, the
-    /// book never holds more than allowed, and at the end it is empty.
+    /// For clients that come and go in any order, a ride with an open socket is never forgotten or given to another
+    /// owner, the book never holds more than allowed, and at the end it is empty.
     #[test]
     fn any_order_of_coming_and_going_keeps_the_book(
         steps in prop::collection::vec((0u8..4, 0u8..5, 0u8..3, 0u64..400), 1..200),

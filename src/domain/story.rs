@@ -18,7 +18,7 @@ pub struct Happening {
     pub ride: Option<RideId>,
     /// The customer's.
     pub account: Option<AccountId>,
-    /// Who has the job, or had it until now.
+    /// The driver who has the job, or had it until now.
     pub driver: Option<DriverId>,
     /// The request.
     pub since: TimeDelta,
@@ -41,7 +41,7 @@ pub enum What {
         to: JobStatus,
         by: Option<String>,
     },
-    /// Nothing is heard of the driver any more.
+    /// The driver is no longer heard from.
     Unreachable,
     /// The payment has this status.
     Payment(PaymentStatus),
@@ -64,7 +64,7 @@ impl What {
 
 fn moved(kind: JobKind, to: JobStatus) -> &'static str {
     match (to, kind) {
-        // Whoever had it has it no longer.
+        // The previous driver no longer has it.
         (JobStatus::Requested, _) => "given_back",
         (JobStatus::Assigned, JobKind::Ride) => "accepted",
         (JobStatus::Assigned, _) => "assigned",
@@ -88,7 +88,7 @@ impl fmt::Display for Happening {
         }
         write!(f, " job={}", self.job)?;
         let driver = match &self.what {
-            // Each by a field of its own, so that whoever looks for one of them finds it.
+            // Each in a field of its own, so that a search for one of them finds it.
             What::Offered(drivers) => {
                 write!(f, " count={}", drivers.len())?;
                 drivers.iter().try_for_each(|driver| write!(f, " driver={driver}"))?;

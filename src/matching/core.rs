@@ -77,8 +77,8 @@ impl Core {
         &self.searches
     }
 
-    /// Who would be asked for work that is no search's, as an order that an operator gives to the nearest driver, and who would be
-    /// passed over. Nothing is begun.
+    /// The drivers who would be asked for work outside a search, such as an order that an operator gives to the nearest
+    /// driver, and those who would be passed over. Starts nothing.
     pub fn choose(&self, wanted: &Wanted, except: &[DriverId]) -> Vec<Considered> {
         self.searches.choose(wanted, except, &self.fleet).considered(&self.fleet, wanted.at)
     }
@@ -88,7 +88,7 @@ impl Core {
         self.searches.wake_at()
     }
 
-    /// What is to be noted of looks since the last call.
+    /// The looks to be recorded since the last call.
     pub fn take_looks(&mut self) -> Vec<Look> {
         self.searches.take_looks()
     }

@@ -15,7 +15,7 @@ use std::num::NonZeroUsize;
 const DRIVERS: i64 = 12;
 const JOBS: i64 = 16;
 
-/// What is thrown; which work is over is known only when there is some.
+/// A random action; the work that it ends is chosen only when there is some.
 #[derive(Clone, Debug)]
 enum Throw {
     /// Metres north of the middle, which several drivers share.
@@ -134,7 +134,7 @@ fn moved(north_m: i64, at: i64, is_believed: bool) -> News {
     }
 }
 
-/// What a throw tells; `None` where no work is under way.
+/// The input of a throw; `None` if no work is in flight.
 fn told(throw: Throw, at: i64, under_way: &mut Vec<(JobId, Work)>) -> Option<Happened> {
     Some(match throw {
         Throw::Moves { drivers, is_believed } => {

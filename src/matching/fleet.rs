@@ -11,10 +11,10 @@ use crate::matching::vehicle::{VehicleType, VehicleTypes};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use std::collections::{HashMap, HashSet};
 
-/// Who was passed over, as far as one look tells.
+/// The most passed-over drivers that one look reports.
 const PASSED_OVER_MAX: usize = 20;
 
-/// What the store says of a driver.
+/// A driver's data from the store.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standing {
     pub driver: DriverId,
@@ -38,7 +38,7 @@ pub struct KnownFix {
     pub is_measured: bool,
 }
 
-/// What is new of a driver's device.
+/// News from a driver's device.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct News {
     /// The newest that is believed, if there is a newer one.
@@ -61,20 +61,20 @@ struct Known {
 #[derive(Default)]
 pub struct Fleet {
     known: HashMap<DriverId, Known>,
-    /// Who can be matched …
+    /// The drivers who can be matched …
     index: Index,
     /// … and who can't, for what is said of a search afterwards.
     unfit: Index,
-    /// Who holds deliveries.
+    /// The drivers who hold deliveries.
     carrying: HashSet<DriverId>,
-    /// Of whom it is not known where they are by now.
+    /// The drivers whose current position is in doubt.
     doubted: HashSet<DriverId>,
     vehicles: VehicleTypes,
-    /// What the steady clock shows, in milliseconds.
+    /// The steady clock's time, in milliseconds.
     now_ms: i64,
 }
 
-/// What a search asks for.
+/// The requirements of a search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
     pub at: Position,
@@ -88,7 +88,7 @@ pub struct Wanted {
     pub measured_since_ms: i64,
 }
 
-/// What has become of a driver's place among those who can have a ride.
+/// The change of a driver's place among those who can have a ride.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shift {
     Entered,
@@ -126,7 +126,7 @@ impl Known {
 }
 
 impl Fleet {
-    /// What the steady clock shows by now.
+    /// Sets the steady clock's current time.
     pub fn at(&mut self, now: DateTime<Utc>) {
         self.now_ms = now.timestamp_millis();
     }
@@ -199,7 +199,7 @@ impl Fleet {
         self.known.get(&driver).is_some_and(|known| known.changed_at == Some(changed_at))
     }
 
-    /// What drivers' apps have told by now. Drivers who are not known are left out. Returns those who can have a ride since
+    /// Applies the latest news of drivers' apps. Unknown drivers are left out. Returns those who can have a ride since
     /// then, by id.
     pub fn moved(&mut self, news: impl IntoIterator<Item = (DriverId, News)>) -> Vec<DriverId> {
         let (mut free, mut entered) = (Vec::new(), Vec::new());
@@ -273,7 +273,7 @@ impl Fleet {
         self.nearby(wanted, driver).filter(|nearby| nearby.distance_m <= wanted.radius_m)
     }
 
-    /// Why a driver in the index is not what is wanted beside being near.
+    /// Why a driver in the index does not fit, apart from the distance.
     fn unwanted(&self, wanted: &Wanted, vehicle: Vehicle, driver: Entry<'_>) -> Option<PassedOver> {
         if !vehicle.fits(driver.vehicle()) {
             return Some(PassedOver::OtherVehicle);

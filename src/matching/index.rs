@@ -35,8 +35,9 @@ use slots::{Slot, Slots};
 use crate::domain::ids::DriverId;
 use crate::domain::position::Position;
 
-/// A leaf with no more drivers than this joins the one beside it, if both together fill half of one: so who has just split or
-/// joined does not do the opposite a moment later, and who is not nearly empty need not look beside.
+/// A leaf with no more drivers than this joins its neighbour, if both together fill half of one. So a leaf that has
+/// just split or joined does not do the opposite a moment later, and a leaf that is not nearly empty need not look at
+/// its neighbour.
 const JOIN_AT: usize = LEAF_SLOTS / 4;
 
 /// Drivers who are looked up before one of them moves.
@@ -104,7 +105,8 @@ impl Index {
         for some in drivers.chunks(TOGETHER) {
             let slots = some.iter().filter_map(|driver| self.slots.get(driver.driver));
             let depths = slots.map(|slot| self.leaves[slot.leaf()].depth);
-            // What is looked up is not needed, only to be at hand: it may change with each driver who moves.
+            // The looked-up data is not needed yet, only loaded into the cache: it may change with each driver who
+            // moves.
             std::hint::black_box(depths.fold(0, |all, depth| all ^ depth));
             for driver in some {
                 done(driver, self.upsert(*driver));
@@ -112,7 +114,7 @@ impl Index {
         }
     }
 
-    /// What was known of the driver, if anything was.
+    /// The driver's entry, if there was one.
     pub fn remove(&mut self, driver: DriverId) -> Option<Indexed> {
         let slot = self.slots.take(driver)?;
         let known = Indexed::from(self.entry(slot));
@@ -142,7 +144,7 @@ impl Index {
         self.leaves[slot.leaf()].entry(slot.number())
     }
 
-    /// The inner node that a leaf stands in.
+    /// The inner node that contains a leaf.
     fn around(&self, leaf: Number) -> Below {
         let Leaf { parent, depth, .. } = self.leaves[leaf];
         match parent {
@@ -151,7 +153,7 @@ impl Index {
         }
     }
 
-    /// The inner node that another one stands in.
+    /// The inner node that contains another one.
     fn over(&self, below: Below) -> Below {
         match below.inner.and_then(|inner| self.parents[inner.index()]) {
             None => Below::TOP,
@@ -177,7 +179,7 @@ impl Index {
         &mut self.inner[inner].links[begin..begin + width]
     }
 
-    /// What stands beside the cell of `depth` that has the key.
+    /// The neighbour of the cell of `depth` that has the key.
     fn beside(&self, below: Below, key: Key, depth: u8) -> Beside {
         let Some(inner) = below.inner else { return Beside::Others };
         let width = below.width(depth);

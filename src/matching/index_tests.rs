@@ -48,7 +48,7 @@ fn ids(found: &[Found]) -> Vec<i64> {
     found.iter().map(|found| found.indexed.driver.0).collect()
 }
 
-/// What the index must answer, from the drivers alone.
+/// The required answer of the index, computed from the drivers alone.
 fn brute_force<'a>(
     drivers: impl IntoIterator<Item = &'a Indexed>,
     at: Position,
@@ -73,7 +73,7 @@ fn brute_force<'a>(
 /// Walks the whole trie and checks what the head of the file promises.
 fn check(index: &Index) {
     let mut seen = 0;
-    // Links that are a cell together, where they stand, and the bits of the cell's keys.
+    // Links that together form a cell, their places, and the bits of the cell's keys.
     let mut pending = vec![(vec![index.root], Below::TOP, Vec::new())];
     while let Some((links, below, bits)) = pending.pop() {
         let depth = bits.len();
@@ -255,7 +255,7 @@ proptest! {
         }
     }
 
-    /// What is called certain is: neither nearer than the exact distance nor, over short ones, much further.
+    /// Certain bounds are right: neither smaller than the exact distance nor, over short ones, much larger.
     #[test]
     fn a_driver_is_within_the_certain_distance(at in places(), place in places(), radius_m in radii()) {
         let cos_latitude = at.latitude().to_radians().cos() as f32;
@@ -360,7 +360,7 @@ fn at_a_pole_every_longitude_is_near() {
         let at = position(pole, -170.0);
         assert_eq!(index.nearest(at, 1_200.0, 50, |_| true).len(), 37);
         assert_eq!(ids(&index.nearest(at, 1_200.0, 1, |_| true)), [100]);
-        // From just beside the pole, over it.
+        // From just next to the pole, over it.
         let beside = position(latitude, 5.0);
         assert_eq!(index.nearest(beside, 2_300.0, 50, |_| true).len(), 37);
     }

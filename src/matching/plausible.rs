@@ -8,14 +8,14 @@
 use crate::domain::position::Position;
 use std::fmt;
 
-/// What is believed of a driver's device.
+/// The rules by which a device's positions are believed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// A larger radius of uncertainty says nothing about who is near.
     pub accuracy_max_m: f64,
     /// Metres a second along a great circle. No vehicle goes faster.
     pub speed_max_mps: f64,
-    /// What a position may be off without any time having passed: satellites drift, and times come in whole seconds.
+    /// How far a position may move without any time having passed: satellites drift, and times come in whole seconds.
     pub drift_max_m: f64,
     /// The radius of uncertainty of a device that does not say it.
     pub unknown_accuracy_m: f64,
@@ -60,7 +60,7 @@ impl DatedFix {
     }
 }
 
-/// What becomes of a position.
+/// The verdict on a position.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict {
     /// Enters: in reach of the one before, or the first.
@@ -105,8 +105,8 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What is known of one driver's way. Positions that no device measured (seeded, or set by an operator) are no sightings:
-/// a driver begins anew after one.
+/// The track of one driver. Positions that no device measured (seeded, or set by an operator) are not part of it: the
+/// track starts afresh after one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Trail {
     /// The newest that entered.
@@ -170,8 +170,8 @@ impl Limits {
         from.position.distance_m(to.position) <= reach_m
     }
 
-    /// A doubted position after what was doubted before it. What was sent twice says nothing new, and what was measured
-    /// earlier comes too late.
+    /// A doubted position after an earlier doubted one. A repetition gives no new information, and an earlier
+    /// measurement comes too late.
     fn confirm(&self, before: Option<Doubted>, fix: DatedFix) -> Doubted {
         match before {
             Some(before) if fix.at_ms <= before.fix.at_ms => before,
@@ -346,8 +346,8 @@ mod tests {
             }
         }
 
-        /// Whatever is sent: the way from one position that entered to the next could be driven, or three in a row lay
-        /// in reach of each other; and in between nothing that was refused changed what is believed.
+        /// For any input, the way from one accepted position to the next could be driven, or three in a row were within
+        /// reach of each other; and refused positions in between changed nothing.
         #[test]
         fn what_enters_could_be_reached_or_was_confirmed(
             sent in prop::collection::vec((0..4usize, -0.02..0.02f64, -30..300i64, 0.0..1_200.0f64), 1..80),

@@ -24,7 +24,7 @@ pub struct Running {
     pub pickup: Position,
     pub vehicle_type: Option<String>,
     pub wakes_at: Option<DateTime<Utc>>,
-    /// The first one is under way where `is_working`.
+    /// The first one is in flight if `is_working`.
     pub work: VecDeque<Work>,
     pub is_working: bool,
     /// Drivers with an open offer of it.
@@ -32,7 +32,7 @@ pub struct Running {
     /// Not among the open searches of the store when last looked; once more, and it is forgotten.
     pub is_missed: bool,
     pub id: SearchId,
-    /// Whom the trace has.
+    /// The drivers in the trace.
     pub traced: HashSet<DriverId>,
     /// How far the trace has who can't be matched at all.
     pub unfit_within_m: f64,

@@ -31,7 +31,7 @@ pub struct Candidate {
     pub open_offers: usize,
 }
 
-/// What is to be done, in the order given.
+/// The effects to carry out, in the order given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Effect {
     /// Hand the nearest drivers within the radius, for whom [`Search::may_ask`] holds, to [`Search::found`]: `count` of
@@ -129,7 +129,7 @@ impl Search {
         !self.asked.contains(&driver) && !self.lost.contains(&driver)
     }
 
-    /// How far it looks now. Steps are for asking; whoever binds at once begins with the nearest anyway.
+    /// How far it looks now. Steps are for asking; a search that binds at once begins with the nearest anyway.
     pub fn radius_m(&self) -> f64 {
         match self.policy.mode {
             Mode::Auto => self.policy.radii.widest_m(),
@@ -196,7 +196,7 @@ impl Search {
         })
     }
 
-    /// The driver can't have the ride any more: they took another one, or went offline.
+    /// The driver can no longer have the ride: they accepted another one, or went offline.
     pub fn unavailable(&mut self, now: DateTime<Utc>, driver: DriverId) -> Vec<Effect> {
         self.react(now, |search, _, effects| {
             if let Some(offer) = search.open_offer(driver) {
@@ -215,7 +215,7 @@ impl Search {
         })
     }
 
-    /// The ride was bound to a driver, whoever bound it.
+    /// The ride was bound to a driver, by this search or otherwise.
     pub fn accepted(&mut self, now: DateTime<Utc>, driver: DriverId) -> Vec<Effect> {
         if let Some(offer) = self.open_offer(driver) {
             offer.outcome = Some(Outcome::Accepted);
@@ -228,7 +228,8 @@ impl Search {
         self.finish(now, End::Cancelled, Unavailable::Cancelled)
     }
 
-    /// What each input does: first what time has done by now, then its own, then see whether to look.
+    /// The reaction to each input: first to the time that has passed, then to the input itself, then a check whether to
+    /// look.
     fn react(
         &mut self,
         now: DateTime<Utc>,

@@ -294,13 +294,13 @@ fn whoever_waits_for_an_answer_hears_when_nobody_is_left() {
     scene.tick(0);
     assert_eq!(scene.tell(50, |search, now| search.declined(now, DriverId(1))), [Effect::GiveUp]);
 
-    // Who was not seen to have it may yet accept; only the end of the window is the end.
+    // A driver who has not confirmed the offer may yet accept it; only the end of the window ends it.
     let mut scene = Scene::new(waiting.clone(), drivers(1));
     scene.tick(0);
     let effects = scene.run(60_000);
     assert_eq!(effects.last(), Some(&(15_000, Effect::GiveUp)));
 
-    // Who is busy with other offers may yet be asked.
+    // A driver who is busy with other offers may yet be asked.
     let mut fleet = drivers(1);
     fleet[0].open_offers = 3;
     let mut scene = Scene::new(waiting.clone(), fleet);
@@ -382,7 +382,7 @@ fn a_clock_that_was_set_back_gives_no_place_out_twice() {
     assert_eq!(offered_when(&scene.run(4000)), [(4000, 3)]);
 }
 
-/// What may happen to a search; drivers are named by their place among those who were asked, or in the fleet.
+/// An event in a search's life; drivers are named by their place among those who were asked, or in the fleet.
 #[derive(Clone, Copy, Debug)]
 enum Happening {
     Wait(i64),
@@ -458,7 +458,7 @@ fn happen(scene: &mut Scene, at: i64, happening: Happening) -> Vec<Effect> {
     }
 }
 
-/// What must hold at every moment.
+/// The invariants at every moment.
 fn check(scene: &Scene) {
     let search = &scene.search;
     let policy = &search.policy;
@@ -506,7 +506,7 @@ proptest! {
         prop_assert!(end.is_some());
         let given_up = effects.iter().filter(|effect| **effect == Effect::GiveUp).count();
         prop_assert_eq!(given_up, usize::from(end == Some(End::NoDrivers)));
-        // Whoever was offered the ride and did not answer was told what became of it, once.
+        // Every driver who was offered the ride and did not answer was told the outcome, once.
         let untold = scene.search.offers().iter().filter(|offer| matches!(offer.outcome, Some(Outcome::Closed(_))));
         prop_assert_eq!(closed(&effects).len(), untold.count());
     }

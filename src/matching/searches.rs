@@ -30,13 +30,13 @@ pub struct Searches {
     // state
     queue: Queue,
     wakes: BTreeSet<(DateTime<Utc>, JobId)>,
-    /// The searches of which a driver has an open offer.
+    /// The searches from which a driver has an open offer.
     offered: HashMap<DriverId, Vec<JobId>>,
     /// Being bound just now: no other search should try them.
     claimed: HashSet<DriverId>,
     /// Searches that may have work to begin, the first to have it first.
     ready: VecDeque<JobId>,
-    /// Of whom there is something to be noted, as it was last.
+    /// The looks to be recorded, each in its latest state.
     looks: BTreeMap<(SearchId, DriverId), Look>,
 }
 
@@ -81,7 +81,7 @@ impl Searches {
         self.offered.values().map(Vec::len).sum()
     }
 
-    /// The searches of which a driver has an open offer.
+    /// The searches from which a driver has an open offer.
     pub fn offers_of(&self, driver: DriverId) -> &[JobId] {
         self.offered.get(&driver).map_or(&[], Vec::as_slice)
     }
@@ -108,7 +108,7 @@ impl Searches {
         let running = Running::new(opened, policy.clone());
         self.queue.insert(job, running);
         self.with(job, fleet, now, |search| search.tick(now));
-        // Whoever is no longer on duty can't answer an offer from before the restart.
+        // A driver who is no longer on duty can't answer an offer from before the restart.
         let offered = self.queue.get(job).map(|running| running.offered.clone()).unwrap_or_default();
         for driver in offered.into_iter().filter(|driver| !fleet.is_free(*driver)) {
             self.with(job, fleet, now, |search| search.unavailable(now, driver));
@@ -133,7 +133,7 @@ impl Searches {
     pub fn heard(&mut self, now: DateTime<Utc>, news: SearchNews, fleet: &Fleet) {
         match news {
             SearchNews::Opened(opened) => self.open(now, opened.into(), fleet),
-            // Whoever drives this reads it, and opens it then.
+            // The caller reads it from the store, and then opens it.
             SearchNews::Reopened(_) => {}
             SearchNews::Assigned { job, driver } => {
                 self.with(job, fleet, now, |search| search.accepted(now, driver));
@@ -161,8 +161,8 @@ impl Searches {
         }
     }
 
-    /// Who would be asked for work that is no search's, and who would be passed over: those in `except`, and drivers who are
-    /// being bound. Nothing is begun.
+    /// The drivers who would be asked for work outside a search, and those who would be passed over: those in `except`,
+    /// and drivers who are being bound. Starts nothing.
     pub fn choose(&self, wanted: &Wanted, except: &[DriverId], fleet: &Fleet) -> Choice {
         let barred = |driver| match driver {
             _ if except.contains(&driver) => Some(PassedOver::AskedBefore),
@@ -243,7 +243,7 @@ impl Searches {
         None
     }
 
-    /// What is to be noted of looks since the last call, each driver once for each search.
+    /// The looks to be recorded since the last call, each driver once for each search.
     pub fn take_looks(&mut self) -> Vec<Look> {
         std::mem::take(&mut self.looks).into_values().collect()
     }
@@ -338,7 +338,7 @@ impl Searches {
             choice.passed_over.extend(fleet.unfit_near(&wanted, |driver| !running.traced.contains(&driver)));
         }
         for (indexed, reason) in &mut choice.passed_over {
-            // Whatever else they do, they would not be asked again.
+            // In no case would they be asked again.
             if !running.search.may_ask(indexed.driver) {
                 *reason = PassedOver::AskedBefore;
             }

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 pub struct StoreLook {
     looked_at: DateTime<Utc>,
-    /// Of the look that is under way.
+    /// The drivers read since the current look began.
     read_since: Option<HashSet<DriverId>>,
 }
 
@@ -20,7 +20,7 @@ impl StoreLook {
         Self { looked_at, read_since: None }
     }
 
-    /// Begins a look, and says up to when the last one saw; `None` while one is under way.
+    /// Begins a look, and returns the time up to which the last one saw; `None` while one is running.
     pub fn begin(&mut self) -> Option<DateTime<Utc>> {
         if self.read_since.is_some() {
             return None;

@@ -15,18 +15,18 @@ use crate::matching::running::{Age, Queue};
 #[derive(Clone, Copy)]
 pub struct Scene<'a> {
     pub fleet: &'a Fleet,
-    /// The searches that lack a driver, but for the one that is asking.
+    /// The searches that lack a driver, except the one that is asking.
     pub queue: &'a Queue,
 }
 
-/// What somebody asks for.
+/// A request for drivers.
 pub struct Asking<'a> {
     pub wanted: &'a Wanted,
     /// Why this driver must not be asked, if there is a reason.
     pub barred: &'a dyn Fn(DriverId) -> Option<PassedOver>,
 }
 
-/// Who is to be asked, first to last, and who was passed over for them.
+/// The drivers to ask, first to last, and those who were passed over.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Choice {
     pub asked: Vec<Nearby>,
@@ -46,7 +46,7 @@ impl Choice {
 }
 
 pub trait Strategy: Send {
-    /// At most `wanted.count` drivers, none of whom is barred.
+    /// At most `wanted.count` drivers, without barred ones.
     fn choose(&self, scene: Scene<'_>, asking: &Asking<'_>) -> Choice;
 
     /// The search that hears next of a driver who can be matched from now on. The one after which it comes, if there is one, has

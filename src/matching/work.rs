@@ -21,7 +21,7 @@ pub enum Work {
     GiveUp,
 }
 
-/// What became of it.
+/// The outcome of a piece of work.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Done {
     /// Only these were told.

@@ -16,7 +16,7 @@ use crate::store::{AccountChange, Conn, NewAccount, NewDriver, StoreError, Tx, s
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-/// Who is to have an account.
+/// The person to get an account.
 #[derive(Clone, Debug)]
 pub struct Person {
     /// In the one form of [`Username`], or a name that nobody registers.
@@ -28,7 +28,7 @@ pub struct Person {
     pub is_demo: bool,
 }
 
-/// What a driver drives, and where they begin.
+/// A driver's vehicle, and their first position.
 #[derive(Clone, Debug)]
 pub struct DriverDetails {
     pub vehicle_type: String,
@@ -43,14 +43,14 @@ pub struct DriverDetails {
     pub external_id: Option<ExternalId>,
 }
 
-/// What there is to say of a customer beside who they are.
+/// A customer's details besides their account.
 #[derive(Clone, Debug, Default)]
 pub struct CustomerDetails {
     pub time_zone: Option<Tz>,
     pub external_id: Option<ExternalId>,
 }
 
-/// What is changed of an account; `None` leaves it as it is.
+/// Changes to an account; `None` leaves a field unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct AccountPatch {
     pub name: Option<String>,
@@ -169,7 +169,7 @@ fn insert(tx: &mut Tx<'_>, person: &Person, role: Role, is_guest: bool) -> Resul
     Ok((account, public_id))
 }
 
-/// What somebody else has already, by the constraint that says so.
+/// The refusal for a value that somebody else already has, by the violated constraint.
 pub(super) fn taken(error: StoreError) -> Error {
     match error {
         StoreError::Taken { constraint } if constraint.contains("username") => Refusal::UsernameTaken.into(),
@@ -196,7 +196,7 @@ pub(super) fn must_be_free(
 
 /// Changes an account. Suspending it and a new password end its sessions and revoke its tokens for good.
 pub(super) fn change(tx: &mut Tx<'_>, account: AccountId, patch: &AccountPatch) -> Result<(), Error> {
-    // Whoever logs in locks the row, too, so either they are refused or what they begin is revoked here.
+    // A log-in locks the row, too, so it is either refused or revoked here.
     sql!(tx, accounts::lock(account))?;
     if let Some(number) = &patch.phone_number {
         must_be_free(tx, number, Some(account))?;

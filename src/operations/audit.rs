@@ -12,14 +12,14 @@ use chrono::NaiveDateTime;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-/// Who asks for what, from where.
+/// A call: its actor, action and address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     pub actor: Actor,
     pub role: Option<Role>,
     /// The route or the subcommand.
     pub action: String,
-    /// Whom it is about, as far as the call itself says so.
+    /// Its subject, if the call itself names one.
     pub subject: Option<Subject>,
     pub address: Option<IpAddr>,
     pub request_id: Option<String>,
@@ -96,7 +96,7 @@ pub fn page(
     Ok((rows, names))
 }
 
-/// Whose rows are asked for: an actor as rows have them, or a user name.
+/// The actor whose rows are wanted: as in the rows, or by user name.
 pub fn actor_named(conn: &mut Conn<'_>, text: &str) -> Result<Option<Actor>, StoreError> {
     if let Some(actor) = Actor::parse(text) {
         return Ok(Some(actor));

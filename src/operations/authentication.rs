@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// A refresh token used again within this time, while its successor is unused, is a reply that got lost.
 const LOST_REPLY: TimeDelta = TimeDelta::seconds(60);
 
-/// Who is asking. The account's row decides, not the token.
+/// The caller. The account's row decides, not the token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Principal {
     pub account: AccountId,
@@ -26,7 +26,7 @@ pub struct Principal {
     pub phone_number: Option<String>,
     pub driver: Option<DriverId>,
     pub customer: Option<CustomerId>,
-    /// What another system calls the driver or the customer.
+    /// The driver's or customer's id in another system.
     pub external_id: Option<String>,
     /// Tokens issued from now on must not say they were issued before this (Unix seconds).
     pub tokens_valid_from: i64,
@@ -113,8 +113,8 @@ pub fn principal_of(conn: &mut Conn<'_>, account: Account) -> Result<Principal, 
     Ok(Principal { driver: driver_id, customer: customer_id, external_id, ..Principal::without_ids(account) })
 }
 
-/// By user name or by phone number, however they are written. What is spelled exactly as a row has it comes first: there are
-/// rows from before there was one form, and whoever logged in with theirs still does.
+/// Finds an account by user name or by phone number, however they are written. An exact match with a row comes first:
+/// there are rows from before names and numbers had one form, and their owners can still log in with them.
 pub fn find_login(conn: &mut Conn<'_>, login: &Login) -> Result<Option<Account>, StoreError> {
     match login {
         Login::Username(text) => match by_username(conn, text)? {
@@ -184,7 +184,7 @@ pub struct Issue {
 pub struct NewLogIn {
     /// Of its first refresh token, and of itself.
     pub id: Uuid,
-    /// What its refresh tokens are good for.
+    /// How long its refresh tokens are valid.
     pub lifetime: TimeDelta,
     /// The device, as it calls itself.
     pub name: String,
@@ -196,7 +196,7 @@ pub struct NewLogIn {
     pub needs_factor: bool,
 }
 
-/// What logging in with the right password led to. All of it is to be committed.
+/// The result of a log-in with the right password. All of it must be committed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LoggedIn {
     /// With the recovery codes of the second factor that was confirmed with it.
@@ -264,11 +264,11 @@ fn second_factor(
     })
 }
 
-/// What presenting a refresh token led to. Revoking is a change that must be committed, so it is no error.
+/// The result of presenting a refresh token. Revoking is a change that must be committed, so it is not an error.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Refreshed {
     Issued(Box<Issue>),
-    /// It was used before: whoever has it now, nobody goes on with this family.
+    /// It was used before: nobody, owner or thief, can continue with this family.
     Revoked,
     Invalid,
 }
@@ -351,8 +351,8 @@ pub fn log_out(
     let now = tx.at();
     sql!(tx, refresh_tokens::revoke_family(&token.family, now))?;
     push::end_session(tx, &token.family)?;
-    // It is no longer listed. Nothing was taken from anybody, so what is under way may end as its app ends it: a driver's app
-    // says goodbye over the socket, and that is what makes the driver offline.
+    // It is no longer listed. Nothing was taken from anybody, so its open sockets may end as the app ends them: a
+    // driver's app says goodbye over the socket, and that makes the driver offline.
     sql!(tx, grants::delete(&token.family))?;
     let account = AccountId(token.account_id);
     push::end_named(tx, account, device)?;

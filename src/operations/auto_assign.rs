@@ -12,7 +12,7 @@ use crate::operations::jobs::{moves, note};
 use crate::operations::{orders, searches};
 use crate::store::{Conn, Job, StoreError, Tx, sql};
 
-/// What a search for an order's driver has to know: where it begins, and who gave the order back.
+/// The facts that a search for an order's driver needs: where it begins, and who gave the order back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
     pub pickup: Position,
@@ -68,7 +68,8 @@ pub fn note_nobody(tx: &mut Tx<'_>, id: JobId, considered: &[Considered]) -> Res
     trace(tx, id, End::NoDrivers, considered, &[])
 }
 
-/// Of those to whom the order could have been given the trace has the ones up to its driver. `taken` were not free any more.
+/// Of the drivers who could have been given the order, the trace has those up to its driver. The drivers in `taken`
+/// were no longer free.
 fn trace(
     tx: &mut Tx<'_>,
     job: JobId,

@@ -21,7 +21,7 @@ use crate::store::{Booking, Conn, Driver, Job, JobChange, NewBooking, NewJob, St
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// What a customer wants done, and where and when, as far as they said.
+/// A customer's wish: the service and, if given, the place and the time.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub service: String,
@@ -32,7 +32,7 @@ pub struct Request {
     pub external_id: Option<ExternalId>,
 }
 
-/// Who has to do with a booking.
+/// A party of a booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Party {
     /// An operator, or a program of theirs.
@@ -50,7 +50,7 @@ impl Party {
     }
 }
 
-/// What a customer asks for themself, of which they may have only so many open; the same as [`create`] otherwise.
+/// A booking that a customer makes themself, whose number of open ones is limited; otherwise the same as [`create`].
 pub fn ask_for(tx: &mut Tx<'_>, customer: CustomerId, request: &Request) -> Result<BookingStanding, Error> {
     // Or two requests at once would both be the last one.
     sql!(tx, customers::lock(customer))?;
@@ -267,7 +267,7 @@ fn unbind(
     Ok(job)
 }
 
-/// Sets out, arrives, begins or completes. What was passed over has happened by then.
+/// Sets out, arrives, begins or completes. Skipped steps count as done at this time.
 fn move_on(tx: &mut Tx<'_>, booking: &Booking, step: Move) -> Result<(), Error> {
     let job = &booking.job;
     let to = moves(job, step)?;
@@ -293,7 +293,7 @@ fn move_on(tx: &mut Tx<'_>, booking: &Booking, step: Move) -> Result<(), Error> 
     tell(tx, &job, None)
 }
 
-/// Tells the customer, and the technician if there is one, how a booking stands.
+/// Tells the customer, and the technician if there is one, the state of a booking.
 fn tell(tx: &mut Tx<'_>, job: &Job, reason: Option<&str>) -> Result<(), Error> {
     let technician = match job.driver_id {
         Some(driver) => sql!(tx, drivers::find(driver))?.map(|(_, account)| account),
@@ -318,7 +318,7 @@ fn updated(job: &Job, technician_name: String, reason: Option<&str>) -> EventBod
 }
 
 fn lock(tx: &mut Tx<'_>, id: JobId) -> Result<Booking, Error> {
-    // The job's row is what is locked; what bookings have beside does not change.
+    // Only the job's row is locked; the further columns of bookings do not change.
     sql!(tx, jobs::lock(id))?.ok_or(Refusal::NotFound("booking"))?;
     Ok(sql!(tx, bookings::find(id))?.ok_or(Refusal::NotFound("booking"))?)
 }
@@ -327,7 +327,7 @@ fn standing(tx: &mut Tx<'_>, id: JobId) -> Result<BookingStanding, Error> {
     Ok(reads::booking(tx.conn(), id)?.ok_or(Refusal::NotFound("booking"))?)
 }
 
-/// What a technician sees who gave a booking back: nothing of when and by whom it was carried out.
+/// The view of a technician who gave a booking back: without the time and the technician of its execution.
 fn unbound(mut standing: BookingStanding) -> BookingStanding {
     standing.technician = None;
     let Booking { job, arrived_at, .. } = &mut standing.booking;

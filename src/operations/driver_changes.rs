@@ -12,7 +12,7 @@ use crate::operations::error::{Error, Refusal, external_id_taken};
 use crate::operations::{bookings, orders, rides};
 use crate::store::{Account, Driver, DriverChange, Job, StoreError, Tx, sql};
 
-/// What an operator changes; `None` leaves it as it is, `Some(None)` takes it away.
+/// An operator's changes; `None` leaves a field unchanged, `Some(None)` removes it.
 #[derive(Clone, Debug, Default)]
 pub struct DriverPatch {
     pub account: AccountPatch,

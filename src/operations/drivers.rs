@@ -29,8 +29,9 @@ pub fn leave_work(tx: &mut Tx<'_>, driver: DriverId) -> Result<DriverStatus, Err
 }
 
 /// The driver's app has connected: an offline driver becomes available. A pause stays a pause. False, and nothing is
-/// changed, where its token is no good any more: the driver may have been suspended after the door looked at it and before the
-/// session was registered, so that nobody told the session. Suspending locks the same row, so one of the two comes first.
+/// changed, if its token is no longer valid: the driver may have been suspended after the door looked at it and before
+/// the session was registered, so that nobody told the session. Suspending locks the same row, so one of the two comes
+/// first.
 pub fn connected(tx: &mut Tx<'_>, driver: DriverId, claims: &VerifiedClaims) -> Result<bool, Error> {
     let row = lock(tx, driver)?;
     if principal(tx.conn(), claims)?.is_none() {
@@ -44,7 +45,7 @@ pub fn connected(tx: &mut Tx<'_>, driver: DriverId, claims: &VerifiedClaims) -> 
     Ok(true)
 }
 
-/// Drivers who are not offline and of whom no position was measured within `span`.
+/// Drivers who are not offline and have no position measured within `span`.
 pub fn silent_for(
     conn: &mut Conn<'_>,
     now: DateTime<Utc>,
@@ -131,7 +132,7 @@ fn change_of(driver: &Driver, wants: Wants, status: DriverStatus) -> DriverChang
     }
 }
 
-/// Tells the matcher that something beside the driver's own row has changed.
+/// Tells the matcher that something other than the driver's own row has changed.
 pub(super) fn touch(tx: &mut Tx<'_>, driver: DriverId) -> Result<(), StoreError> {
     let at = tx.at();
     sql!(tx, drivers::touch(driver, at))?;
@@ -153,7 +154,7 @@ pub(super) fn lock(tx: &mut Tx<'_>, driver: DriverId) -> Result<Driver, Error> {
     Ok(sql!(tx, drivers::lock(driver))?.ok_or(Refusal::NotFound("driver"))?)
 }
 
-/// What a driver holds. Read it with the driver's row locked.
+/// The jobs that a driver holds. Read it with the driver's row locked.
 pub(super) fn holding(tx: &mut Tx<'_>, driver: DriverId) -> Result<Holding, Error> {
     let mut holding = Holding::default();
     for (_, kind, status) in sql!(tx, jobs::held(driver))? {

@@ -9,11 +9,11 @@ use crate::store::{CompletedJob, Conn, KeptEarnings, StoreError, Tx, sql};
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
-/// What a driver earned, and has in hand, in one currency.
+/// A driver's earnings and cash in hand, in one currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account {
     pub total: Money,
-    /// What customers gave the driver in cash.
+    /// The cash that customers gave the driver.
     pub cash_collected: Money,
 }
 
@@ -29,7 +29,7 @@ pub struct Day {
     pub rides: i64,
 }
 
-/// Whose earnings, by the days of which zone, in which currency.
+/// The driver, the time zone of the days, and the currency of a query.
 #[derive(Clone, Copy, Debug)]
 pub struct Books {
     pub driver: DriverId,
@@ -118,7 +118,7 @@ impl Books {
         Ok(WorkDays { days, are_cut })
     }
 
-    /// The day to which something is added, in the order from the newest on.
+    /// The day to add to; days are in order, newest first.
     fn day<'a>(&self, days: &'a mut Vec<Day>, date: NaiveDate) -> &'a mut Day {
         if days.last().is_none_or(|day| day.date != date) {
             days.push(Day::without_work(date, self.currency));
@@ -164,7 +164,7 @@ struct WorkDays {
 impl WorkDays {
     /// The days of both, at most `limit`, and whether there are more. A day may be in both: its jobs are removed one by one.
     fn together(one: WorkDays, other: WorkDays, limit: usize) -> (Vec<Day>, bool) {
-        // What is older than a part of a day, and that part itself, is for the next page.
+        // A partly read day, and everything older, is for the next page.
         let cut = |days: &WorkDays| days.days.last().filter(|_| days.are_cut).map(|day| day.date);
         let cut = cut(&one).max(cut(&other));
         let mut days = one.days;
@@ -187,7 +187,7 @@ impl Account {
         Self { total: Money::zero(currency), cash_collected: Money::zero(currency) }
     }
 
-    /// What the company owes the driver; where it is negative, what the driver owes the company.
+    /// The amount that the company owes the driver; if negative, the driver owes it to the company.
     pub fn owed(&self) -> Money {
         self.total.minus(self.cash_collected).expect("an account has one currency")
     }

@@ -12,7 +12,7 @@ pub enum Error {
     Store(#[from] StoreError),
 }
 
-/// A decision against it: nothing was changed. What clients see of each stands in `contracts/error_codes.rs`.
+/// A decision against it: nothing was changed. `contracts/error_codes.rs` has the code that clients see for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     #[error("there is no such {0}")]
@@ -24,7 +24,7 @@ pub enum Refusal {
     RideTaken,
     #[error("the offer of the ride has ended")]
     OfferEnded,
-    /// What is to follow can't follow the payment's present state.
+    /// The wanted state can't follow the payment's current state.
     #[error("the payment's state does not allow it")]
     PaymentState(PaymentStatus),
     #[error("the job is not paid in cash")]
@@ -82,7 +82,7 @@ pub enum Refusal {
     LoggedOut,
 }
 
-/// What is to be written has an external id that another of its kind has; anything else is the store's to answer for.
+/// Another object of the kind has the external id to be written; any other error stays the store's.
 pub(super) fn external_id_taken(error: StoreError) -> Error {
     match error {
         StoreError::Taken { constraint } if constraint.contains("external_id") => {

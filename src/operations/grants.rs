@@ -14,7 +14,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// How a log-in is called of which nobody said a name.
+/// The name of a log-in that nobody has named.
 pub const UNNAMED: &str = "unknown";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub fn revoke(tx: &mut Tx<'_>, account: AccountId, id: Uuid) -> Result<(), Error
 /// Nobody goes on with this log-in, nor hears anything by what was registered with it.
 pub(super) fn end(tx: &mut Tx<'_>, account: AccountId, id: &str) -> Result<(), Error> {
     let now = tx.at();
-    // The tokens first: whoever refreshes has locked one of them before the log-in.
+    // The tokens first: a refresh locks one of them before the log-in.
     sql!(tx, refresh_tokens::revoke_family(id, now))?;
     push::end_session(tx, id)?;
     sql!(tx, grants::revoke(id, now))?;

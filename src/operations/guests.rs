@@ -14,14 +14,14 @@ use rand::rand_core::OsError;
 use rand::rngs::OsRng;
 use std::net::IpAddr;
 
-/// What opens a guest's ride again.
+/// The keys that open a guest's ride again.
 #[derive(Clone, Debug)]
 pub struct Opening {
     pub key: KeyHash,
     pub from: IpAddr,
 }
 
-/// Whose a ride is.
+/// The owner of a ride.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passenger {
     pub customer: CustomerId,
@@ -43,7 +43,7 @@ pub fn key(tokens: &TokenKeys, text: String) -> RideKey {
     RideKey { text, hash, previous }
 }
 
-/// To whom the newest job under this id belongs; `None` where there is none, or it is nobody's any more.
+/// The owner of the newest job under this id; `None` if there is none, or it no longer has an owner.
 pub fn claim(conn: &mut Conn<'_>, ride_id: &RideId) -> Result<Option<(Passenger, Claim)>, StoreError> {
     let Some((customer, account)) = passenger(conn, ride_id)? else { return Ok(None) };
     let passenger = Passenger { customer: customer.id, account: account.id };

@@ -28,7 +28,7 @@ impl IdempotencyKey {
     }
 }
 
-/// What the client gets: an HTTP status and a JSON body, kept word for word.
+/// The client's answer: an HTTP status and a JSON body, stored word for word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,

@@ -26,10 +26,10 @@ pub enum Side {
 /// The driver's or customer's id of who is here already.
 pub type Known = Option<i64>;
 
-/// What stands in the way of a row: a field, and what is wrong with it.
+/// An obstacle to a row: a field, and the problem with it.
 pub type Obstacle = (&'static str, &'static str);
 
-/// Who a row is of, and whatever would keep it from being written.
+/// The person of a row, and every obstacle to writing it.
 pub fn look(conn: &mut Conn<'_>, row: &Imported) -> Result<(Known, Vec<Obstacle>), StoreError> {
     let name = sql!(conn, accounts::by_username(&row.person.username))?;
     let numbers = match &row.person.phone_number {
@@ -67,7 +67,7 @@ fn by_external_id(conn: &mut Conn<'_>, row: &Imported) -> Result<Option<(i64, Ac
     })
 }
 
-/// Who has both the name and the number, unless another external id says that it is somebody else.
+/// The person who has both the name and the number, unless another external id shows that it is somebody else.
 fn by_account(
     conn: &mut Conn<'_>,
     row: &Imported,

@@ -74,7 +74,8 @@ pub(super) fn advance<'a>(
     }
 }
 
-/// For the log: the job is as `moved` says. Whoever had it until now is its driver there.
+/// Notes the move for the log, with the job in the state of `moved`. The driver who had it until now counts as its
+/// driver.
 pub(super) fn note_move(
     tx: &mut Tx<'_>,
     subject: Subject<'_>,
@@ -89,7 +90,7 @@ pub(super) fn note_move(
 /// For the log: something happened to a job that is no move.
 pub(super) fn note<'a>(tx: &mut Tx<'_>, subject: impl Into<Subject<'a>>, what: What) -> Result<(), Error> {
     let subject = subject.into();
-    // Who is looked for is nobody yet, whoever had the job before.
+    // A job that is being searched for has no driver yet, whoever had it before.
     let driver = subject.job.driver_id.filter(|_| !matches!(what, What::Searched { .. }));
     write(tx, subject, driver, what)
 }

@@ -41,12 +41,12 @@ pub(super) fn keyed(key: &EncodingKey, prefix: &[u8], text: &[u8]) -> String {
     jsonwebtoken::crypto::sign(&message, key, Algorithm::HS256).expect("HMAC takes any key and any text")
 }
 
-/// The public key of an outside issuer whose tokens are accepted beside ours.
+/// The public key of an outside issuer whose tokens are accepted besides ours.
 pub struct OutsideKey {
     pub(super) key: DecodingKey,
     pub(super) algorithm: Algorithm,
     pub(super) validation: Validation,
-    /// Whom its tokens may let in.
+    /// The roles whose accounts its tokens may let in.
     pub(super) roles: Roles,
 }
 

@@ -17,8 +17,8 @@ const KNOWN_FOR: TimeDelta = TimeDelta::days(90);
 /// A place that is used all the time is written once in so long.
 const WRITTEN_EVERY: TimeDelta = TimeDelta::days(1);
 
-/// Where somebody comes from. What is kept of it is a keyed hash, so that the database alone tells no addresses; with another
-/// JWT_SECRET all places are new.
+/// The place from which somebody logs in. Only a keyed hash of it is stored, so that the database alone reveals no
+/// addresses; with another JWT_SECRET all places are new.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place(String);
 
@@ -75,8 +75,8 @@ pub fn remember(tx: &mut Tx<'_>, account: AccountId, place: &Place) -> Result<()
     Ok(())
 }
 
-/// Guesses that were counted for the account until now hold nobody up any more. For the operator's unlocking, over REST or
-/// beside the server.
+/// Clears the guesses counted for the account until now. For the operator's unlocking, over REST or on the command
+/// line.
 pub fn unlock(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
     sql!(tx, log_ins::unlock(account))?;
     Ok(())

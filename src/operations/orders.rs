@@ -26,9 +26,9 @@ pub struct NewOrder {
     pub pickup: Option<Position>,
     pub delivery_address: String,
     pub delivery: Option<Position>,
-    /// What the driver gets.
+    /// The driver's earnings.
     pub earnings: Amount,
-    /// What the customer pays, and how.
+    /// The customer's payment: amount and method.
     pub terms: Terms,
     pub distance_km: f64,
     pub customer: Option<Named<CustomerId>>,
@@ -37,7 +37,7 @@ pub struct NewOrder {
 }
 
 words! {
-    /// Who cancels, as the operators' REST calls them.
+    /// The canceller, in the words of the operators' REST.
     CancelledBy {
         Customer = "customer",
         Admin = "admin",
@@ -45,7 +45,7 @@ words! {
     }
 }
 
-/// What the driver makes of an order of theirs.
+/// A driver's step with their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DriverStep {
     Accept,
@@ -187,7 +187,7 @@ fn end(tx: &mut Tx<'_>, job: Job, reason: &str, by: CancelledBy) -> Result<Job, 
     Ok(job)
 }
 
-/// What a step of the driver's led to.
+/// The result of a driver's step.
 #[derive(Clone, Debug)]
 pub enum Stepped {
     Order(Job),
@@ -204,7 +204,7 @@ pub fn step(tx: &mut Tx<'_>, id: JobId, driver: DriverId, step: DriverStep) -> R
             _ => Err(Refusal::NotFound("order").into()),
         };
     }
-    // What the customer hears of it.
+    // The customer's event.
     let told = match step {
         DriverStep::PickUp => Some(EventBody::OrderPickedUp { order_id: id }),
         DriverStep::Deliver => Some(EventBody::OrderDelivered { order_id: id }),
@@ -269,7 +269,7 @@ fn claim(tx: &mut Tx<'_>, job: &Job, driver: &Driver) -> Result<Job, Error> {
     let change = JobChange {
         driver_id: Some(Some(driver.id.0)),
         assigned_at: Some(Some(tx.at())),
-        // Whoever rejected it may still ask whether that was heard, also while another has it.
+        // The driver who rejected it may repeat the request, even while another driver has it.
         rejected_by: (job.rejected_by == Some(driver.id)).then_some(None),
         ..JobChange::default()
     };
@@ -313,7 +313,7 @@ fn find(tx: &mut Tx<'_>, id: JobId) -> Result<Job, Error> {
     Ok(sql!(tx, jobs::find(id))?.ok_or(Refusal::NotFound("order"))?)
 }
 
-/// What a driver must know of an order.
+/// The details of an order that its driver needs.
 pub fn summary(job: &Job) -> OrderSummary {
     OrderSummary {
         order_id: job.id,

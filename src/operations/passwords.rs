@@ -50,7 +50,7 @@ impl fmt::Debug for Password {
     }
 }
 
-/// What a new password has to be.
+/// The rules for a new password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordRule {
     #[error("a password must have at least {PASSWORD_BYTES_MIN} bytes")]
@@ -62,7 +62,7 @@ pub enum PasswordRule {
 /// Why no password was hashed or compared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
-    /// Too many at once: 503, and come again.
+    /// Too many at once: 503, try again.
     #[error("too many log-ins at once")]
     Busy,
     #[error("hashing failed: {0}")]
@@ -72,8 +72,8 @@ pub enum PasswordError {
     BrokenOff,
 }
 
-/// Argon2id with the parameters that OWASP recommends first for a server: 19 MiB, two passes, one lane. They stand in
-/// each hash, so that changing them here leaves the old hashes good.
+/// Argon2id with the parameters that OWASP recommends first for a server: 19 MiB, two passes, one lane. They are part
+/// of each hash, so that old hashes stay valid if they are changed here.
 fn argon2id() -> Argon2<'static> {
     Argon2::default()
 }
@@ -116,7 +116,7 @@ fn hashed(password: &Password) -> password_hash::Result<PasswordHash> {
     })
 }
 
-/// With the parameters that stand in the stored hash.
+/// With the parameters in the stored hash.
 fn verified(password: &Password, stored: &str) -> password_hash::Result<bool> {
     let stored = PasswordHash::new(stored)?;
     let (Some(salt), Some(expected)) = (&stored.salt, &stored.hash) else { return Ok(false) };

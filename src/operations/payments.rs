@@ -46,7 +46,7 @@ pub fn view(conn: &mut Conn<'_>, id: JobId) -> Result<Option<(Standing, Vec<Paym
     Ok(Some((standing, sql!(conn, payments::notices_of(id, NOTICES_SHOWN))?)))
 }
 
-/// An operator says how a job is paid. What it says already changes nothing, and nobody is told.
+/// An operator sets how a job is paid. Setting the current values changes nothing and sends no event.
 pub fn change(tx: &mut Tx<'_>, id: JobId, terms: &Terms) -> Result<Standing, Error> {
     let job = sql!(tx, jobs::lock(id))?.ok_or(Refusal::NotFound("job"))?;
     let before = standing(tx.conn(), job)?;
@@ -90,13 +90,13 @@ pub fn take_cash(tx: &mut Tx<'_>, id: JobId, driver: DriverId) -> Result<Job, Er
     Ok(write(tx, before, &change)?.job)
 }
 
-/// What became of a payment service's notice.
+/// The result of a payment service's notice.
 #[derive(Clone, Debug)]
 pub enum Noticed {
     Taken(JobId),
     /// It was taken before.
     Repeated(JobId),
-    /// It was written down and changed nothing else. The same notice may be taken when it comes again.
+    /// It was recorded and changed nothing else. The same notice may be accepted when it is repeated.
     Refused(JobId, Refusal),
 }
 
@@ -145,7 +145,8 @@ const fn outcome(judged: &Result<PaymentChange<'_>, Refusal>) -> &'static str {
     }
 }
 
-/// What a notice changes. An amount that is not the job's marks nothing as paid; where the job has none, it is the notice's.
+/// The change that a notice makes. An amount that is not the job's marks nothing as paid; a job without an amount takes
+/// the notice's.
 fn judge<'a>(
     before: &Standing,
     notice: &'a Notice,
@@ -168,7 +169,7 @@ fn judge<'a>(
         return Ok(PaymentChange::default());
     }
     let method = notice.method.filter(|method| *method != PaymentMethod::Cash);
-    // What a service was paid is in nobody's hand.
+    // Money paid to a service is not cash in hand.
     if method.is_some() || payment.payment_method == Some(PaymentMethod::Cash) {
         change.payment_method = Some(method.map(PaymentMethod::as_str));
     }
@@ -215,7 +216,7 @@ fn write(tx: &mut Tx<'_>, before: Standing, change: &PaymentChange<'_>) -> Resul
         amount: after.amount,
     });
     tell_customer(tx, &after.job, body.clone())?;
-    // A cancelled job stays with the name of whoever had it; its refund is not their business.
+    // A cancelled job keeps its driver's name; its refund does not concern that driver.
     let carries_out = after.job.status.is_held() || after.job.status == JobStatus::Completed;
     if let Some(driver) = after.job.driver_id.filter(|_| carries_out) {
         tell_driver(tx, driver, after.job.id, body)?;

@@ -53,7 +53,7 @@ fn prune_searches(tx: &mut Tx<'_>, before: NaiveDateTime) -> Result<usize, Store
     Ok(removed)
 }
 
-/// Ended jobs of which no event is kept, with all that is of them. What their drivers earned stays as a sum.
+/// Ended jobs without stored events, with all that belongs to them. Their drivers' earnings stay as sums.
 fn prune_jobs(tx: &mut Tx<'_>, before: NaiveDateTime, zone: Tz) -> Result<usize, StoreError> {
     let mut removed = 0;
     for job in sql!(tx, ended::jobs_before(before, STEP_JOBS))? {

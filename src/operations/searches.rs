@@ -29,7 +29,7 @@ const SPAN_OF_OLD: TimeDelta = TimeDelta::seconds(120);
 /// Ids read at a time.
 const PAGE_JOBS: i64 = 1000;
 
-/// What a passenger hears, in whatever language their app has for the code.
+/// The text for the passenger; the app may show its own for the code.
 const NOBODY_FOUND: &str = "No drivers available nearby";
 
 /// Begins to look for the ride's driver, for `span` at most.
@@ -58,7 +58,8 @@ pub(super) fn insert_ended(tx: &mut Tx<'_>, job: JobId, how: End) -> Result<Sear
     Ok(search.id)
 }
 
-/// A ride that was searched for before is read by whoever goes on: the drivers who were asked are any number.
+/// The listener reads a ride that was searched for before from the store, since any number of drivers may have been
+/// asked.
 fn news_of(search: OpenSearch) -> SearchNews {
     let OpenSearch { id, job, row, patience, pickup, vehicle_type, offers, refused } = search;
     if !offers.is_empty() || !refused.is_empty() {
@@ -251,7 +252,7 @@ pub(super) fn end(tx: &mut Tx<'_>, ride: &Ride, how: End) -> Result<(), Error> {
             (Some(SearchNews::Assigned { job, driver }), Unavailable::Taken, Some(driver))
         }
         End::Cancelled => (Some(SearchNews::Cancelled(job)), Unavailable::Cancelled, None),
-        // Whoever gives a search up knows that.
+        // A caller who gives a search up knows that.
         End::NoDrivers => (None, Unavailable::Expired, None),
     };
     sql!(tx, searches::end(job, how.as_str(), at))?;
@@ -321,7 +322,7 @@ fn close(
     Ok(())
 }
 
-/// What a driver is told of a ride to take it or leave it.
+/// The details that a driver gets to accept or decline a ride.
 fn proposal(
     conn: &mut Conn<'_>,
     ride: &Ride,

@@ -12,7 +12,7 @@ use rand::TryRngCore;
 use rand::rngs::OsRng;
 use ring::digest;
 
-/// What authenticator apps show above the code.
+/// The name that authenticator apps show above the code.
 const ISSUER: &str = "Fleetwire";
 const RECOVERY_CODES: usize = 10;
 /// Wrong codes in a row that cost nothing.
@@ -22,7 +22,7 @@ const WAIT: TimeDelta = TimeDelta::seconds(30);
 /// … up to this. Of three good codes in a million nobody finds one so.
 const WAIT_DOUBLINGS_MAX: i64 = 7;
 
-/// A secret that is to be confirmed with a code of it. Shown to whom it is made for, once.
+/// A secret that is to be confirmed with one of its codes. Shown once, to its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enrolment {
     pub secret: String,
@@ -36,7 +36,7 @@ pub struct Factor {
     pub recovery_codes: i64,
 }
 
-/// What came of a code. A wrong one is counted, which must be committed, so it is no error.
+/// The result of a code. A wrong one is counted, which must be committed, so it is not an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checked {
     Good,

@@ -18,7 +18,7 @@ use std::f64::consts::PI;
 
 pub const DEMO_PASSWORD: &str = "password123";
 
-/// What passengers and drivers are told of jobs that seeding ends.
+/// The reason that passengers and drivers hear for jobs that seeding ends.
 const RESTORED: &str = "The demo data was restored";
 
 /// Pending demo orders that are there after seeding.
@@ -106,8 +106,8 @@ pub fn seed(tx: &mut Tx<'_>, password_hash: &str, admin_hash: &str) -> Result<()
             accounts::create_customer(tx, Some(CustomerId(id)), &person, &CustomerDetails::default())?;
         }
     }
-    // An operator's password is for `serve` to choose, which knows who can connect: beside a server that gave it one of its own,
-    // the demo password must not open the door again.
+    // Only `serve` chooses an operator's password, since it knows who can connect: while a server with a password of
+    // its own runs, the demo password must not become valid again.
     let is_in_use = sql!(tx, accounts::by_username("admin"))?.is_some_and(|admin| !admin.is_suspended);
     if !is_in_use && !revive(tx, "admin", None, admin_hash)? {
         accounts::create_account(tx, &person("admin", "Demo operator", None, admin_hash), Role::Admin)?;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// How long a one-time password is good: over a weekend.
 pub const ONE_TIME_FOR: TimeDelta = TimeDelta::hours(72);
 
-/// Who runs the fleet.
+/// The people and programs that run the fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Staff {
     Operator,
@@ -41,11 +41,11 @@ impl Staff {
     }
 }
 
-/// What is changed of an operator or a program; `None` leaves it as it is.
+/// Changes to an operator or a program; `None` leaves a field unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct StaffPatch {
     pub account: AccountPatch,
-    /// Of an operator. What they were let in with says the old one, and ends.
+    /// An operator's new role. Their sessions name the old one, and end.
     pub role: Option<Role>,
 }
 

@@ -23,10 +23,10 @@ use crate::operations::keys::{OwnKey, keyed, signature_only};
 /// How long a token is still good after its `exp`, at the door and while connected: clocks differ by seconds.
 pub const EXPIRY_LEEWAY: TimeDelta = TimeDelta::seconds(5);
 
-/// Ours take about 400 bytes; outside ones carry more. It has to fit into a request line beside the path.
+/// Ours take about 400 bytes; outside ones carry more. It has to fit into a request line next to the path.
 pub const TOKEN_BYTES_MAX: usize = 8192;
 
-/// What a token is good for; its claim `typ`.
+/// The use of a token; its claim `typ`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Use {
@@ -34,7 +34,7 @@ pub enum Use {
     Refresh,
 }
 
-/// Whom a token is about.
+/// The subject of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     pub account_id: Uuid,
@@ -47,7 +47,7 @@ pub struct Subject {
     pub session: Option<Uuid>,
 }
 
-/// What a token of ours says. `iat` and `exp` are seconds since 1970.
+/// The claims of our tokens. `iat` and `exp` are seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     pub sub: Uuid,
@@ -79,14 +79,14 @@ impl fmt::Debug for IssuedToken {
     }
 }
 
-/// Who signed.
+/// The signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Issuer {
     Own,
     Outside,
 }
 
-/// What a good token says.
+/// The content of a valid token.
 ///
 /// A token may leave out `role` and the id that belongs to it; what it does say must not differ from the account, which
 /// the caller compares.
@@ -104,7 +104,7 @@ pub struct VerifiedClaims {
     pub expires_at: DateTime<Utc>,
     /// The log-in that one of ours descends from.
     pub session: Option<Uuid>,
-    /// Whom it may let in: an outside issuer is believed for some roles alone.
+    /// The roles that it may let in: an outside issuer is trusted only for some.
     pub may_be: Roles,
 }
 
@@ -151,7 +151,7 @@ pub struct TokenLifetimes {
 pub struct TokenKeys {
     /// Signs and verifies.
     own: OwnKey,
-    /// What was signed with it before is still good.
+    /// Tokens signed with it before are still valid.
     previous: Option<OwnKey>,
     own_validation: Validation,
     lifetimes: TokenLifetimes,
@@ -170,7 +170,7 @@ impl TokenKeys {
         }
     }
 
-    /// What was signed with the secret before this one stays good.
+    /// Tokens signed with the previous secret stay valid.
     pub fn with_previous(self, secret: &[u8]) -> Self {
         TokenKeys { previous: Some(OwnKey::new(secret)), ..self }
     }
@@ -225,13 +225,14 @@ impl TokenKeys {
             .expect("claims are plain JSON and HMAC takes any key")
     }
 
-    /// What the token says, if it is good for `wanted` at the time `now`.
+    /// The token's claims, if it is valid for `wanted` at the time `now`.
     pub fn verify(&self, token: &str, wanted: Use, now: DateTime<Utc>) -> Result<VerifiedClaims, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::TooLong);
         }
         let header = jsonwebtoken::decode_header(token).map_err(refusal)?;
-        // Whoever marks a header as critical wants those refused that don't understand it; we understand none.
+        // An issuer that marks a header as critical wants it refused by those that don't understand it; we understand
+        // none.
         if header.crit.is_some() {
             return Err(TokenError::Malformed);
         }
@@ -277,7 +278,7 @@ impl fmt::Debug for TokenKeys {
     }
 }
 
-/// What a token says before it is believed: any claim may be missing.
+/// A token's claims before they are believed: any may be missing.
 #[derive(Deserialize)]
 struct SaidClaims {
     sub: Option<Uuid>,
@@ -295,9 +296,9 @@ struct SaidClaims {
     sid: Option<Value>,
 }
 
-/// What an outside issuer's token says, of what we ask. Each claim may have the issuer's own shape: Keycloak's `typ` is
-/// `Bearer`, Supabase's `role` is `authenticated`, others number their tokens. `jti` is not read at all: only a refresh
-/// token is known again by it, and those are never the issuer's.
+/// The claims of an outside issuer's token that we check. Each claim may have the issuer's own shape: Keycloak's `typ`
+/// is `Bearer`, Supabase's `role` is `authenticated`, others number their tokens. `jti` is not read at all: only a
+/// refresh token is known again by it, and those are never the issuer's.
 #[derive(Deserialize)]
 struct OutsideClaims {
     sub: Option<Uuid>,
@@ -316,8 +317,8 @@ struct OutsideClaims {
 }
 
 impl OutsideClaims {
-    /// What is said in our words counts; a role or an id of another kind is the issuer's, and says nothing about an account
-    /// here. `typ` alone must be known: one that is not for access must never pass for it.
+    /// Claims in our words count; a role or an id of another kind is the issuer's, and says nothing about an account
+    /// here. Only `typ` must be known: a token that is not for access must never pass as one.
     fn in_ours(self) -> Result<SaidClaims, TokenError> {
         let typ = match &self.typ {
             Value::Null => None,
@@ -533,7 +534,7 @@ mod tests {
         assert_eq!(keys.verify(&access.text, Use::Refresh, now()), Err(TokenError::WrongUse));
     }
 
-    /// Whoever could make the issuer sign for an operator's id was an operator.
+    /// Anyone who could make the issuer sign for an operator's id was an operator.
     #[test]
     fn a_token_says_whom_it_may_let_in() {
         let roles = Roles::of([Role::Driver]);

@@ -14,7 +14,7 @@ const SKEW_STEPS: i64 = 1;
 /// As long as the hash, which RFC 4226 recommends.
 pub const SECRET_BYTES: usize = 20;
 
-/// What the app and the server share. Never shown but to whom it is made for.
+/// The secret that the app and the server share. Shown only to its owner.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
 
@@ -57,7 +57,7 @@ impl Secret {
         text
     }
 
-    /// What an app reads from a QR code.
+    /// The URI that an app reads from a QR code.
     pub fn uri(&self, issuer: &str, account: &str) -> String {
         let (issuer, account) = (encoded(issuer), encoded(account));
         let secret = self.to_base32();
@@ -100,7 +100,7 @@ impl fmt::Debug for Secret {
 
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// A text as it may stand in a URI.
+/// A text, encoded for a URI.
 fn encoded(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let mut out = String::with_capacity(text.len());

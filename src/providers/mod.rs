@@ -31,14 +31,14 @@ use crate::domain::push::{Priority, PushService, PushToken};
 
 pub use self::problem::{ProviderProblem, ProviderProblems};
 
-/// What is shown on a device. Shared by the messages that carry it to several.
+/// The content shown on a device. Shared by the messages that carry it to several.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notification {
     /// Names it for the app (`notificationId` in the data, which the provider adds) and for Apple (`apns-id`).
     pub id: Uuid,
     pub title: String,
     pub body: String,
-    /// What the app gets beside the text. FCM makes strings of the values.
+    /// The app's data besides the text. FCM makes strings of the values.
     pub data: Map<String, Value>,
     pub priority: Priority,
     /// A later notification under the same one replaces what the device shows or still waits for. The same at each attempt,
@@ -55,7 +55,7 @@ pub struct Message {
     pub token: PushToken,
 }
 
-/// What became of one message: the one classification that all services' answers are brought to.
+/// The outcome of one message: the one classification to which all services' answers are mapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The service has it. FCM's message name, Apple's `apns-id`, Expo's ticket.
@@ -71,7 +71,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// What to write into the history; nothing where there is nothing to explain.
+    /// The reason for the history; empty if there is nothing to explain.
     pub fn reason(&self) -> &str {
         match self {
             Answer::Accepted { .. } => "",
@@ -95,7 +95,7 @@ pub enum Sent {
     Maybe,
 }
 
-/// What an answer says something about.
+/// The scope of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// The service as a whole: the next message would fare the same.
@@ -107,7 +107,7 @@ pub enum Scope {
 /// The answers to a batch, in its order and of its length.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Vec<Answer>> + Send + 'a>>;
 
-/// What became later of messages that were accepted; in the order of the ids.
+/// The later outcomes of accepted messages, in the order of the ids.
 pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Vec<Receipt>, Answer>> + Send + 'a>>;
 
 /// One push service. Shared by all who send; has to be used on one tokio runtime, where its connections live.
@@ -117,7 +117,7 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// The most messages that one call takes: 1 where the service wants a request for each.
     fn batch_max(&self) -> usize;
 
-    /// How many calls may be under way at a time; more only wait.
+    /// How many calls may be in flight at a time; more only wait.
     fn calls_max(&self) -> usize;
 
     /// How long a call takes at the most.
@@ -141,17 +141,17 @@ pub trait Receipts: Send + Sync {
     fn fetch(&self, ids: Vec<String>) -> Fetching<'_>;
 }
 
-/// What a service says later about a message that it had accepted.
+/// A service's later report about a message that it had accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receipt {
-    /// Nothing yet, or nothing any more.
+    /// Nothing yet, or no longer.
     Unknown,
     /// As if it had been said at once: accepted under the same id, or why not.
     Known(Answer),
 }
 
-/// Whether each service would take this notification, if need be with its text shortened. What does not fit is refused when
-/// it is sent; better that the caller hears of it at once.
+/// Whether each service would take this notification, if need be with its text shortened. A larger one is refused when
+/// it is sent; it is better that the caller hears of it at once.
 pub fn fits(notification: &Notification) -> bool {
     // With the longest time to live there is, so that it fits at any other time as well.
     let now = notification.deadline.checked_sub_signed(TimeDelta::weeks(4)).unwrap_or(notification.deadline);

@@ -7,17 +7,17 @@ use chrono::{DateTime, Utc};
 
 use super::{Answer, Notification, wording};
 
-/// What the apps play, on every device.
+/// The sound that the apps play, on every device.
 pub(super) const SOUND: &str = "notificationtone.wav";
 
 /// Under this key of the data an app finds the notification's id, whatever the caller put there.
 pub(super) const NOTIFICATION_ID: &str = "notificationId";
 
-/// What FCM, Apple and Expo take of one notification.
+/// The largest notification that FCM, Apple and Expo accept.
 pub(super) const PAYLOAD_BYTES_MAX: usize = 4096;
 
-/// However much data there is, so much of title and body is shown, or all if they are shorter: a notification of which nobody
-/// can read what it is about is none.
+/// However much data there is, at least this much of title and body is kept, or all if they are shorter: a notification
+/// without a readable text is useless.
 const TEXT_BYTES_MIN: usize = 200;
 
 const ELLIPSIS: &str = "…";
@@ -63,7 +63,7 @@ pub(super) struct Written {
     pub is_shortened: bool,
 }
 
-/// What is left until the deadline, in whole seconds; 0 once it has passed.
+/// The time left until the deadline, in whole seconds; 0 once it has passed.
 pub(super) fn seconds_left(notification: &Notification, now: DateTime<Utc>) -> i64 {
     (notification.deadline - now).num_seconds().max(0)
 }
@@ -97,7 +97,7 @@ fn written_char_len(c: char) -> usize {
     }
 }
 
-/// The text that fits beside `fixed` bytes of everything else: the title goes before the body.
+/// The text that fits next to `fixed` bytes of everything else: the title takes precedence over the body.
 fn fitting(notification: &Notification, fixed: usize) -> Result<Text<'_>, Unsendable> {
     let room = PAYLOAD_BYTES_MAX.checked_sub(fixed).ok_or(Unsendable::TooLarge)?;
     let title_len = written_len(&notification.title);

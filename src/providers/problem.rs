@@ -12,7 +12,7 @@ use super::payload::Written;
 use crate::clock::SharedClock;
 use crate::metrics::Metrics;
 
-/// What every provider works with.
+/// The services and limits that every provider uses.
 #[derive(Clone)]
 pub(super) struct Tools {
     pub clock: SharedClock,
@@ -22,7 +22,7 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    /// What is to be sent, counted if its text had to be shortened.
+    /// The bytes to send; counts the notification if its text had to be shortened.
     pub(super) fn counted(&self, written: Written) -> Vec<u8> {
         if written.is_shortened {
             self.metrics.push_texts_shortened.increment(1);

@@ -48,8 +48,8 @@ fn shared<P: Provider + 'static>(
     made.map(|provider| Arc::new(provider) as _)
 }
 
-/// Whom we believe that they are the services: the system's authorities and those of `PUSH_CA_FILE`. Read once for all
-/// connections, and only if there are any with TLS.
+/// The authorities by which we verify the services: the system's and those of `PUSH_CA_FILE`. Read once for all
+/// connections, and only if any of them uses TLS.
 fn tls(settings: &PushSettings) -> Result<ClientConfig, ProviderProblem> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
@@ -60,7 +60,7 @@ fn tls(settings: &PushSettings) -> Result<ClientConfig, ProviderProblem> {
     }
     let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(extra, provider);
     let verifier = verifier.map_err(ProviderProblem::NoAuthorities)?;
-    // What is dangerous would be to verify less; this is the system's own verification.
+    // Only verifying less would be dangerous; this is the system's own verification.
     let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
     Ok(builder.with_no_client_auth())
 }

@@ -42,7 +42,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Which HTTP is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Http {
-    /// What TLS agrees on; HTTP/1.1 without TLS.
+    /// The version that TLS negotiates; HTTP/1.1 without TLS.
     Agreed,
     /// HTTP/2, whether the other side offers it or not. Kept open and pinged also while nothing is sent: Apple takes much
     /// connecting for an attack.
@@ -85,7 +85,7 @@ impl Way {
     }
 }
 
-/// What a service answered.
+/// A service's answer.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub status: StatusCode,
@@ -146,14 +146,14 @@ struct Connection {
     /// Keeps one connection with HTTP/2, and as many as there are requests without.
     client: Mutex<Client>,
     streams: Semaphore,
-    /// Who holds it tries a cold connection.
+    /// Its holder tries a cold connection.
     opener: Semaphore,
     is_warm: AtomicBool,
     /// Requests that failed while it was cold.
     failures: AtomicU64,
 }
 
-/// A place on a connection. A permit each: bounds, held while a request is under way.
+/// A place on a connection: the permits for its bounds, held while a request is in flight.
 struct Place<'a> {
     connection: &'a Connection,
     _stream: SemaphorePermit<'a>,
@@ -193,8 +193,9 @@ impl Connections {
         outcome
     }
 
-    /// Lets go of all connections: requests under way end on the old ones, further ones open new. Not again for a moment: many
-    /// are told so at the same time, and each would throw away what the other has opened.
+    /// Drops all connections: requests in flight end on the old ones, further ones open new ones. Not again for a
+    /// moment: many requests are told so at the same time, and each would drop the connections that the others have
+    /// opened.
     pub(super) fn reopen(&self) {
         {
             let mut reopened_at = self.reopened_at.lock();
@@ -257,15 +258,15 @@ async fn exchange(request: RequestBuilder) -> Result<Reply, Failure> {
     Ok(Reply { status, headers, body })
 }
 
-/// What to say of a request without an answer. Only the innermost cause is shown: what is around it shows the address, and
-/// Apple's has the token in it.
+/// The failure of a request without an answer. Only the innermost cause is shown: the outer ones show the address, and
+/// Apple's contains the token.
 fn failure(error: &reqwest::Error) -> Failure {
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     let mut is_unprocessed = error.is_connect() || error.is_builder();
     let mut said = String::new();
     while let Some(inner) = cause {
         if let Some(h2) = inner.downcast_ref::<h2::Error>() {
-            // What a server going away did not begin with ends like this; what it began with it still answers.
+            // Requests that a server did not begin before going away end like this; it still answers those it began.
             let is_refused = h2.is_reset() && h2.reason() == Some(h2::Reason::REFUSED_STREAM);
             is_unprocessed |= h2.is_remote() && (h2.is_go_away() || is_refused);
         }

@@ -12,7 +12,7 @@ pub(super) fn status_and(status: StatusCode, code: &str) -> Reason {
     printable(&format!("{} {code}", status.as_u16()))
 }
 
-/// What a service said, without what has no place in a line of text.
+/// A service's text, without characters that don't belong in a line of text.
 pub(super) fn printable(text: &str) -> Reason {
     let words: Vec<&str> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();

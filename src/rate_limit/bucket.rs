@@ -12,7 +12,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `count` a minute, all of which may come at once.
+    /// `count` a minute, which may all come at once.
     pub fn per_minute(count: NonZeroU32) -> Self {
         Rate::new(count, Duration::from_secs(60), count)
     }
@@ -70,7 +70,7 @@ impl TokenBucket {
         TokenBucket { full_at: now }
     }
 
-    /// Takes a token. What is refused takes none, so whoever keeps asking waits no longer for it.
+    /// Takes a token. A refused request takes none, so a client that keeps asking does not wait longer.
     pub fn take(&mut self, rate: Rate, now: Instant) -> Result<(), RetryAfter> {
         self.has_token(rate, now)?;
         self.full_at = self.full_at.max(now) + rate.interval;
@@ -178,7 +178,7 @@ mod tests {
             }
         }
 
-        /// Told when to come again, one is let in then, and not sooner.
+        /// A client that is told when to try again is let in then, and not sooner.
         #[test]
         fn retry_after_tells_the_truth(per_minute in 1u32..1000, early_ns in 1u64..1_000_000) {
             let rate = Rate::per_minute(count(per_minute));

@@ -19,7 +19,7 @@ const DELAY_MAX: Duration = Duration::from_secs(15 * 60);
 /// A name that nobody has guessed at for so long begins anew.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// What has been guessed, of each name `N` and from each address `A`.
+/// The guesses at each name `N` and from each address `A`.
 #[derive(Debug)]
 pub struct Guesses<N, A> {
     by_address: KeyedLimiter<(N, A)>,
@@ -48,7 +48,8 @@ impl Fades for Delay {
     }
 }
 
-/// A guess under way. Unless it is said to be wrong it was none: the password was right, or could not be compared.
+/// A guess in progress. Unless it is reported as wrong it does not count: the password was right, or could not be
+/// compared.
 #[must_use = "a guess that was wrong has to be said to be so"]
 pub struct Guess<'a, N: Hash + Eq + Clone, A: Hash + Eq> {
     guesses: &'a Guesses<N, A>,
@@ -201,7 +202,7 @@ mod tests {
         }
         assert_eq!([1, 1].map(|address| guess_from(&guesses, address, now)), [None, None]);
         assert!(guesses.begin("owner", 1, true, now).is_err(), "the address's own limit holds for anybody");
-        // The one too many is under way, and then was right: there is no delay.
+        // The guess over the limit is in progress, and turns out right: there is no delay.
         let right = guesses.begin("owner", 2, false, now).expect("the name is not delayed yet");
         assert!(guess_from(&guesses, 3, now).is_some(), "many at once are no way around");
         drop(right);

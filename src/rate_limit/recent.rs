@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// Values under keys, in two generations. A key that is used moves to the young one; once in the time that values matter, the old
-/// generation is dropped and the young one becomes old. What is dropped was not used for at least that long, so it says
-/// nothing: no search, no timer. When the young generation is half the keys allowed before that time is over, the generations
-/// turn early and the keys longest unused are forgotten: a flood of new keys is let in rather than allowed to lock out everybody
-/// else, and [`Recent::forgotten`] counts those that still mattered.
+/// Values under keys, in two generations. A key that is used moves to the young one; once in the time that values
+/// matter, the old generation is dropped and the young one becomes old. Dropped values were not used for at least that
+/// long, so they no longer matter: this needs no search and no timer. When the young generation is half the keys
+/// allowed before that time is over, the generations turn early and the keys longest unused are forgotten: a flood of
+/// new keys is let in rather than allowed to lock out everybody else, and [`Recent::forgotten`] counts those that still
+/// mattered.
 #[derive(Debug)]
 pub(super) struct Recent<K, V> {
     young: HashMap<K, V>,
@@ -19,7 +20,7 @@ pub(super) struct Recent<K, V> {
     forgotten: u64,
 }
 
-/// A value that may be worth nothing any more.
+/// A value that may no longer matter.
 pub(super) trait Fades {
     fn matters(&self, now: Instant) -> bool;
 }
@@ -36,7 +37,7 @@ impl<K: Hash + Eq, V: Fades> Recent<K, V> {
         }
     }
 
-    /// What is kept under the key, or `fresh`.
+    /// The value kept under the key, or `fresh`.
     pub fn entry(&mut self, key: K, fresh: impl FnOnce() -> V, now: Instant) -> &mut V {
         self.turn_if_due(now);
         if !self.young.contains_key(&key) {

@@ -33,7 +33,7 @@ impl Limit {
     }
 }
 
-/// What sets the bound.
+/// The origin of the bound.
 #[derive(Clone, Copy, Debug)]
 pub enum Bound {
     Setting(&'static str),

@@ -7,7 +7,7 @@ use crate::store::{StoreError, Tx, sql};
 use chrono::NaiveDateTime;
 use std::collections::HashMap;
 
-/// What became of an event on its way to a device, and over which contract.
+/// The delivery state of an event, and the contract over which it was delivered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mark {
     pub account: AccountId,
@@ -36,7 +36,7 @@ pub fn record(
     live: &[LivePosition],
 ) -> Result<usize, StoreError> {
     if !live.is_empty() {
-        // What is further ahead was written before the clock was set.
+        // A time further ahead was written before the clock was set.
         let trusted_until = (tx.now() + DISTRUSTED_AHEAD).naive_utc();
         sql!(tx, bulk::update_live_positions(live, trusted_until))?;
     }
@@ -53,8 +53,8 @@ pub fn record(
 /// Why a push that was about to be tried is not: as the history says it.
 pub const CONFIRMED: &str = "confirmed over the socket";
 
-/// Marks events as sent, confirmed or processed. Any confirmation counts, so the first one stays; of the times of sending
-/// the last. What of confirmed events waits to be pushed is called off: the customer has it.
+/// Marks events as sent, confirmed or processed. Any confirmation counts, so the first one stays; of the times of
+/// sending the last one stays. Waiting notifications of confirmed events are cancelled: the customer has the event.
 pub fn mark(tx: &mut Tx<'_>, marks: &[Mark]) -> Result<(), StoreError> {
     // A device that is there answers within a flush: both marks are one change of the row.
     let mut sent: HashMap<(AccountId, EventId), NaiveDateTime> = HashMap::new();
@@ -84,7 +84,8 @@ pub fn mark(tx: &mut Tx<'_>, marks: &[Mark]) -> Result<(), StoreError> {
     call_off(tx, &confirmed)
 }
 
-/// Whoever queued an event had its row before the mark did, so what it queued is seen here; mostly nothing waits at all.
+/// A transaction that queued an event had its row before the mark, so its notifications are seen here; mostly none
+/// waits at all.
 fn call_off(tx: &mut Tx<'_>, confirmed: &[(AccountId, EventId)]) -> Result<(), StoreError> {
     if confirmed.is_empty() || !sql!(tx, notifications::any_waiting())? {
         return Ok(());

@@ -59,7 +59,7 @@ pub fn watch(
         }
         if bytes > READY_BYTES {
             log::debug!("the log is to start anew wal_bytes={bytes}");
-            // Of what was written meanwhile, so that next to nothing is left.
+            // Covers the writes made meanwhile, so that next to nothing is left.
             beside_the_writer(connections, PASSIVE);
             to_the_disk(&pages);
             by_the_writer(writes, if bytes > FORCED_BYTES { RESTART } else { PASSIVE }, timeout);
@@ -82,8 +82,8 @@ fn beside_the_writer(connections: &Connections, pragma: &str) {
     warn_of(connections.take().and_then(|mut connection| connection.conn().execute(pragma)));
 }
 
-/// Another connection would wait for the writer in its sleep, and then the writer for it. Whoever reads for long, a backup, say,
-/// must not keep decisions waiting.
+/// Another connection would sleep while it waits for the writer, and then the writer would wait for it. A long read,
+/// such as a backup, must not keep decisions waiting.
 fn by_the_writer(writes: &Queue, pragma: &'static str, timeout: Duration) {
     let busy_timeout = |time: Duration| format!("PRAGMA busy_timeout = {}", time.as_millis());
     let (short, usual) = (busy_timeout(READERS_TIME), busy_timeout(timeout));
@@ -133,7 +133,7 @@ fn log_bytes(path: &Path) -> io::Result<u64> {
     Ok(HEADER_BYTES + ours * frame_bytes)
 }
 
-/// The file beside the database whose name ends so.
+/// The file next to the database with this suffix.
 pub fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut path = database.to_owned().into_os_string();
     path.push(suffix);

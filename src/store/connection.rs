@@ -124,8 +124,8 @@ struct SqlitePragmas {
 
 impl CustomizeConnection<SqliteConnection, ConnectionError> for SqlitePragmas {
     fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), ConnectionError> {
-        // What was in a row that is changed or removed is zeroed in its page, which costs nothing but that.
-        // busy_timeout first: switching to WAL may itself have to wait for another process. Checkpoints are the business of
+        // The old content of a changed or removed row is zeroed in its page, which costs nothing else. busy_timeout
+        // first: switching to WAL may itself have to wait for another process. Checkpoints are the business of
         // `checkpoint`.
         let (busy_ms, log_bytes_max) = (self.busy_timeout.as_millis(), LOG_BYTES_MAX);
         conn.batch_execute(&format!(
@@ -160,8 +160,8 @@ impl CustomizeConnection<PgConnection, ConnectionError> for PostgresSettings {
     }
 }
 
-/// libpq waits for ever by itself: for a host that does not answer when connecting, and for one that vanishes later. What the
-/// URL says itself stays.
+/// libpq waits for ever by itself: for a host that does not answer when connecting, and for one that vanishes later.
+/// Values in the URL take precedence.
 pub(super) fn with_time_outs(url: &str, timeout: Duration) -> String {
     let (secs, ms) = (timeout.as_secs().max(2), timeout.as_millis() * 4);
     let mut url = url.to_owned();

@@ -39,7 +39,7 @@ pub enum CopyError {
     Read { path: PathBuf, source: diesel::result::Error },
 }
 
-/// What became of the database that was in the way.
+/// The fate of the replaced database.
 pub struct Restored {
     /// Where it is now; none where there was none.
     pub kept_as: Option<PathBuf>,
@@ -61,15 +61,15 @@ pub fn back_up(database: &Path, copy: &Path) -> Result<(), CopyError> {
     partial.become_file(copy)
 }
 
-/// Puts a copy in the place of the database, if it is whole and ours and nobody has the database open. The database that was
-/// there is kept beside it, under a name with `stamp`. The copy itself stays as it is.
+/// Replaces the database with a copy, if the copy is complete and ours and nobody has the database open. The old
+/// database is kept next to it, under a name with `stamp`. The copy itself stays unchanged.
 pub fn restore(database: &Path, backup: &Path, stamp: &str) -> Result<Restored, CopyError> {
     let source = fs::metadata(backup).map_err(failed(backup))?;
     let former = fs::metadata(database).ok();
     if former.as_ref().is_some_and(|former| (former.dev(), former.ino()) == (source.dev(), source.ino())) {
         return Err(CopyError::Itself { path: backup.to_owned() });
     }
-    // Makes an empty file where there is none: whoever starts a server now is refused.
+    // Makes an empty file if there is none, so that a server that starts now is refused.
     let lock = ServeLock::take(&Where::Sqlite(database.to_owned())).map_err(|error| match error {
         ServeLockError::Taken => CopyError::Served,
         other => CopyError::Lock(other),
@@ -122,11 +122,11 @@ fn is_ours(conn: &mut SqliteConnection, backup: &Path) -> Result<bool, CopyError
     migrations::is_ours(conn).map_err(|source| CopyError::Version { path, source })
 }
 
-/// Afterwards nobody has the database open, it has another name besides, `kept_as`, and no log beside it that the next one could
-/// take for its own.
+/// Afterwards nobody has the database open, it has another name besides, `kept_as`, and no log next to it that the next
+/// one could take for its own.
 fn set_aside(database: &Path, kept_as: Option<&Path>) -> Result<(), CopyError> {
     let log = beside(database, "-wal");
-    // Whoever opens a damaged database loses its log.
+    // Opening a damaged database loses its log.
     let kept_log = kept_as.filter(|_| log.exists()).map(|kept_as| beside(kept_as, "-wal"));
     if let Some(kept_log) = &kept_log {
         copy_into(&log, &private(kept_log)?)?;
@@ -144,7 +144,7 @@ fn set_aside(database: &Path, kept_as: Option<&Path>) -> Result<(), CopyError> {
     }
 }
 
-/// Takes over what is in the log, which only whoever is alone can do; false for a database that is damaged.
+/// Applies the log to the database, which only an exclusive user can do; false for a damaged database.
 fn made_whole(database: &Path) -> Result<bool, CopyError> {
     let Ok(mut conn) = open(database) else { return Ok(false) };
     match text(&mut conn, "PRAGMA journal_mode = DELETE") {
@@ -188,7 +188,7 @@ fn remove(path: &Path) {
     remove_companions(path);
 }
 
-/// What SQLite keeps beside a database.
+/// Removes the files that SQLite keeps next to a database.
 fn remove_companions(database: &Path) {
     for suffix in ["-wal", "-shm", "-journal"] {
         let _ = fs::remove_file(beside(database, suffix));

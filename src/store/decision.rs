@@ -24,14 +24,14 @@ pub trait Decision: Send {
     fn attempt(&mut self, conn: Conn<'_>) -> Attempted;
     /// Publishes and answers what the attempt came to: it is committed, or has changed nothing.
     fn settle(self: Box<Self>);
-    /// Decides in a transaction of its own, then publishes and answers. Whatever was attempted before is forgotten.
+    /// Decides in a transaction of its own, then publishes and answers. Earlier attempts are forgotten.
     fn alone(self: Box<Self>, conn: Result<Conn<'_>, StoreError>);
 }
 
-/// What an attempt came to within a transaction of several.
+/// The result of an attempt within a transaction of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempted {
-    /// What it changed is to be committed.
+    /// Its changes are to be committed.
     Stands,
     /// It decided against a change; what it wrote is undone, the others' is not.
     Refused,
@@ -51,7 +51,7 @@ pub fn together(
     let committed = set_durability(conn, durability).is_ok()
         && conn.immediate_transaction(|conn| {
             let (first, attempted) = &mut group[0];
-            // Needs no savepoint: where it does not stand there is nothing to keep.
+            // Needs no savepoint: if it is refused there is nothing to keep.
             *attempted = first.attempt(Conn::Sqlite(conn));
             if *attempted != Attempted::Stands {
                 return Err(DieselError::RollbackTransaction);
@@ -66,7 +66,7 @@ pub fn together(
             }
             Ok(())
         }) == Ok(());
-    // Who was refused beside others may have been so because of what is undone now.
+    // A decision that was refused together with others may owe its refusal to changes that are now undone.
     let is_decided = committed || matches!(group[..], [(_, Attempted::Refused)]);
     let group = group.into_iter().map(|(decision, _)| decision);
     if !is_decided {

@@ -71,9 +71,10 @@ impl StoreError {
 }
 
 impl StoreError {
-    /// The error of a statement on PostgreSQL, which speaks its administrator's language, while diesel keeps the code to itself. What
-    /// has neither a kind nor a known text is told by its shape: a mistake of ours points at a place in the statement or at what
-    /// it is about, a deadlock lists who waits for whom, and a time-out, a stop or a lack of something says one sentence.
+    /// The error of a statement on PostgreSQL, which speaks its administrator's language, while diesel keeps the code
+    /// to itself. An error with neither a kind nor a known text is recognised by its shape: a mistake of ours points at
+    /// a place in the statement or at what it is about, a deadlock lists who waits for whom, and a time-out, a stop or
+    /// a lack of something says one sentence.
     pub fn of_postgres(error: impl Into<Self>) -> Self {
         let error = match error.into() {
             StoreError::Database(error) => error,
@@ -149,7 +150,7 @@ mod tests {
     use super::*;
     use diesel::result::DatabaseErrorInformation;
 
-    /// What PostgreSQL sends beside the text.
+    /// The fields that PostgreSQL sends besides the text.
     #[derive(Default)]
     struct Said {
         message: &'static str,

@@ -16,8 +16,8 @@ use std::collections::HashMap;
 /// Events read and sent at a time. About 15 KB on the wire: a slow reader has at most this and its socket's buffers.
 const PAGE_EVENTS: i64 = 50;
 
-/// Where the history of `account` stands. Of the unconfirmed at most the `newest_max` newest not older than `age_max`
-/// are to be replayed, and those of open jobs.
+/// The state of `account`'s history. Of its unconfirmed events at most the `newest_max` newest not older than
+/// `age_max`, and those of open jobs, are to be replayed.
 pub fn standing(
     conn: &mut Conn<'_>,
     account: AccountId,
@@ -31,7 +31,7 @@ pub fn standing(
     if let Some(at) = sql!(conn, events::nth_newest_unconfirmed(account, i64::from(newest_max) - 1))? {
         not_before = not_before.max(at);
     }
-    // What lies before the first one to replay was left out, or was confirmed.
+    // Events before the first one to replay were left out, or were confirmed.
     let first = sql!(conn, events::unconfirmed_page(account, EventId::NONE, newest, not_before, 1))?;
     let unconfirmed_after = first.first().map_or(newest, |row| row.event_id.previous());
     let left_out = sql!(conn, events::any_left_out(account, newest, not_before))?;

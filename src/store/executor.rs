@@ -46,7 +46,7 @@ pub struct Options {
     pub timeout: Duration,
     pub decisions: Durability,
     pub positions: Durability,
-    /// What every decision goes by: see [`Tx::rules`].
+    /// The rules for every decision: see [`Tx::rules`].
     pub rules: JobRules,
 }
 
@@ -54,13 +54,14 @@ pub struct Options {
 #[derive(Clone, Copy)]
 enum Patience {
     TimeOut,
-    /// An operation under way may still be committed after any time-out.
+    /// A running operation may still be committed after any time-out.
     UntilDecided,
 }
 
 type Publish = Box<dyn Fn(Committed) + Send + Sync>;
 
-/// A program beside the server does not know who is connected to it, so it gives everybody the time to confirm.
+/// A program that runs next to the server does not know who is connected to it, so it gives everybody the time to
+/// confirm.
 const UNKNOWN_PRESENCE: TimeDelta = TimeDelta::seconds(5);
 
 /// Clone it freely; the threads end when [`Database::close`] is called.
@@ -78,11 +79,11 @@ struct Inner {
     publish: OnceLock<Publish>,
     push_due: OnceLock<Box<PushDue>>,
     metrics: Arc<Metrics>,
-    /// Where there are no threads: whoever asks does the work with these.
+    /// Without threads, the caller does the work with these.
     on_the_spot: Option<Connections>,
     /// Something was given up since it was last seen to work.
     doubted: AtomicBool,
-    /// Why it is not to be relied on any more.
+    /// Why the database can no longer be relied on.
     lost: OnceLock<&'static str>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// SQLite: dropping it ends the checkpoint thread.
@@ -130,8 +131,9 @@ impl Database {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The same without threads: each call does its work before it returns, on one connection, so that whoever calls decides
-    /// what happens after what. For one caller at a time, and not for a server, whose threads must not wait for SQL.
+    /// The same without threads: each call does its work before it returns, on one connection, so that the caller
+    /// decides the order of everything. For one caller at a time, and not for a server, whose threads must not wait for
+    /// SQL.
     pub fn on_the_spot(at: &Where, options: Options, clock: SharedClock, metrics: Arc<Metrics>) -> Self {
         let (queue, timeout) = (Arc::new(Queue::new(options.queue_max, 1)), options.timeout);
         let connections = match at {
@@ -143,15 +145,16 @@ impl Database {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Who hears of what was committed. Called on a database thread, so it must not block. Once.
+    /// Sets the listener for commits. It is called on a database thread, so it must not block. Set it once.
     pub fn publish_to(&self, publish: impl Fn(Committed) + Send + Sync + 'static) {
         if self.inner.publish.set(Box::new(publish)).is_err() {
             log::error!("the database already has a listener for commits");
         }
     }
 
-    /// Who knows which customers are connected: says of an account when it is to be decided whether what it gets at a time
-    /// is pushed. Called on a database thread within a transaction, so it must not block. Once.
+    /// Sets the source for who is connected: given an account and the time of an event, it returns when to decide
+    /// whether the event is pushed. It is called on a database thread within a transaction, so it must not block. Set
+    /// it once.
     pub fn push_due_by(
         &self,
         due: impl Fn(AccountId, DateTime<Utc>) -> DateTime<Utc> + Send + Sync + 'static,
@@ -174,8 +177,9 @@ impl Database {
         self.decide(&self.inner.writes, Urgency::High, durability, Patience::TimeOut, operation).await
     }
 
-    /// The same for positions: after all decisions, with the durability of positions. Waits until it is known whether they
-    /// were written, however long that takes: whoever gave up earlier and wrote them again would have them twice.
+    /// The same for positions: after all decisions, with the durability of positions. Waits until it is known whether
+    /// they were written, however long that takes: a caller that gave up earlier and wrote them again would store them
+    /// twice.
     pub async fn write_bulk<T, E, F>(&self, operation: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -294,7 +298,7 @@ impl Database {
         self.inner.doubted.store(false, Ordering::Relaxed);
     }
 
-    /// Says this to whoever asks how the database is, for ever.
+    /// From now on reports this as the database's state.
     pub fn call_lost(&self, reason: &'static str) {
         let _ = self.inner.lost.set(reason);
     }
@@ -411,7 +415,7 @@ where
     }
 
     fn attempt(&mut self, conn: Conn<'_>) -> Attempted {
-        // Nobody waits any more and nothing has begun: then nothing begins.
+        // If nobody waits any longer and nothing has begun, nothing begins.
         if self.reply.is_closed() {
             return Attempted::Refused;
         }
@@ -495,7 +499,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(30);
 
     /// Another program held the file for longer than a caller waits. The recorder was told that its positions were not
-    /// written and queued them again, then the statement under way was committed: they were stored twice.
+    /// written and queued them again, then the running statement was committed: they were stored twice.
     #[tokio::test]
     async fn a_bulk_write_that_failed_is_not_committed_behind_its_callers_back() {
         let (path, database, mut other) = held_by_another(TIMEOUT);

@@ -5,8 +5,8 @@ use crate::store::schema::{grants, second_factors};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-/// What an account is let in with: a log-in with a password and all the tokens that descend from it, or one token that was made
-/// for a program or an operator.
+/// A grant of access to an account: a log-in with a password and all the tokens that descend from it, or one token that
+/// was made for a program or an operator.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = grants)]
 pub struct Grant {

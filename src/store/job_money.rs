@@ -4,12 +4,12 @@ use crate::domain::money::Money;
 use crate::store::rows::{Job, Ride};
 
 impl Job {
-    /// What the driver earns with it.
+    /// The driver's earnings from it.
     pub fn earnings(&self) -> Money {
         self.payment.money(self.earnings_minor)
     }
 
-    /// What the customer pays for an order or a booking, where that is known.
+    /// The amount that the customer pays for an order or a booking, if known.
     pub fn payable(&self) -> Option<Money> {
         self.payment.amount_minor.map(|minor| self.payment.money(minor))
     }
@@ -24,7 +24,7 @@ impl Ride {
         self.final_fare_minor.map(|minor| self.job.payment.money(minor))
     }
 
-    /// What the passenger pays: the fare, unless another amount was set.
+    /// The amount that the passenger pays: the fare, unless another amount was set.
     pub fn payable(&self) -> Money {
         self.job.payable().or(self.final_fare()).unwrap_or(self.estimated_fare())
     }

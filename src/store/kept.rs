@@ -9,7 +9,7 @@ use diesel::{QueryResult, RunQueryDsl};
 /// See [`Keep::kept`].
 pub struct Kept<Q>(Q);
 
-/// What can be kept: every statement with RETURNING.
+/// The statements that can be kept: all with RETURNING.
 pub trait Keep: Query + Sized {
     /// Keeps the statement prepared for as long as its connection lives. Only for those that come in few texts; a value is not
     /// part of the text, but which columns are set is.

@@ -5,7 +5,8 @@
 use crate::store::party::Party;
 use std::collections::{HashMap, VecDeque};
 
-/// `T` of a party, or of nobody: that is the server's own, of which each has a turn for itself, as if it were alone.
+/// Work `T` of a party, or of nobody: the latter is the server's own, and each piece of it has a turn to itself, as if
+/// it were a party.
 pub(super) struct Lane<T> {
     turns: VecDeque<Turn<T>>,
     waiting: HashMap<Party, VecDeque<T>>,
@@ -55,7 +56,7 @@ impl<T> Lane<T> {
         Some(popped)
     }
 
-    /// What [`Lane::pop`] gives where nobody is busy.
+    /// The work that [`Lane::pop`] returns if nobody is busy.
     pub fn front(&self) -> Option<&T> {
         match self.turns.front()? {
             Turn::Own(work) => Some(work),
@@ -116,8 +117,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes and goes: nothing is lost, each party's work stays in its order, and whoever waits is served before
-        /// anybody is served twice.
+        /// For any arrivals and departures, nothing is lost, each party's work stays in order, and every waiting party
+        /// is served before any is served twice.
         #[test]
         fn everybody_is_served_in_turn(steps in prop::collection::vec(prop::option::of(0i64..5), 1..200)) {
             let mut lane = Lane::default();

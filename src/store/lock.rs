@@ -224,7 +224,7 @@ mod tests {
         remove(&path);
     }
 
-    /// Whoever tidied up removed the lock, and a second server wrote into the same database.
+    /// A clean-up removed the lock, and a second server wrote into the same database.
     #[test]
     fn without_its_file_the_lock_is_held_all_the_same() {
         let path = std::env::temp_dir().join(format!("fleetwire-lock-{}.db", uuid::Uuid::new_v4()));

@@ -95,7 +95,7 @@ mod tests {
         ("COLLATE BINARY", "COLLATE \"C\""),
     ];
 
-    /// What follows has no equal: PostgreSQL gathers its statistics itself.
+    /// The statements after this mark have no counterpart: PostgreSQL gathers its statistics itself.
     const SQLITE_ALONE: &str = "\n-- Of SQLite alone";
 
     #[test]

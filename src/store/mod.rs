@@ -60,7 +60,7 @@ pub use push_rows::*;
 pub use rows::*;
 pub use tx::Tx;
 
-/// What became of a conditional change.
+/// The result of a conditional change.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Updated<T> {
     Updated(T),

@@ -25,7 +25,7 @@ impl Party {
         CURRENT.scope(Cell::new(party), work).await
     }
 
-    /// What follows in this request or session is on behalf of this one: it has become known.
+    /// From now on this request or session acts on behalf of this party, which has become known.
     pub fn is_known(self) {
         // Outside of both nobody is served.
         let _ = CURRENT.try_with(|current| current.set(Some(self)));

@@ -15,7 +15,7 @@ use diesel::prelude::*;
 pub struct Payment {
     /// Empty only where another program of an older version wrote it since the server's start.
     pub currency: Option<Currency>,
-    /// What was set. What is to be paid is `payable` of the job or the ride.
+    /// The amount that was set. The amount to pay is `payable` of the job or the ride.
     pub amount_minor: Option<i64>,
     pub payment_method: Option<PaymentMethod>,
     pub payment_status: PaymentStatus,
@@ -62,7 +62,7 @@ impl CompletedJob {
         self.payment.money(self.earnings_minor)
     }
 
-    /// What the driver has got for it into their hand.
+    /// The cash that the driver has received for it.
     pub fn cash(&self) -> Option<Money> {
         let Payment { payment_method: method, payment_status: status, amount_minor, .. } = self.payment;
         let payable = amount_minor.or(self.final_fare_minor).or(self.estimated_fare_minor)?;
@@ -71,7 +71,7 @@ impl CompletedJob {
     }
 }
 
-/// What a driver earned on a day with jobs that are no longer kept, in one currency.
+/// A driver's earnings of a day from jobs that are no longer stored, in one currency.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = earnings_kept)]
 pub struct KeptEarnings {
@@ -97,7 +97,7 @@ pub struct NewPayment<'a> {
     pub paid_at: Option<NaiveDateTime>,
 }
 
-/// What is changed of a payment; `None` leaves it as it is.
+/// Changes to a payment; `None` leaves a column unchanged.
 #[derive(Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = jobs)]
 pub struct PaymentChange<'a> {
@@ -108,7 +108,7 @@ pub struct PaymentChange<'a> {
     pub paid_at: Option<NaiveDateTime>,
 }
 
-/// What a payment service told of a job, and what became of it.
+/// A payment service's notice about a job, and its outcome.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = payment_notices, treat_none_as_default_value = false, treat_none_as_null = true)]
 pub struct PaymentNotice {

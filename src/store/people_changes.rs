@@ -4,7 +4,7 @@ use crate::store::schema::{accounts, customers, drivers};
 use chrono::NaiveDateTime;
 use diesel::prelude::AsChangeset;
 
-/// What is changed of a driver; `None` leaves it as it is, `Some(None)` clears a column.
+/// Changes to a driver; `None` leaves a column unchanged, `Some(None)` clears it.
 #[derive(Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = drivers)]
 pub struct DriverChange {
@@ -22,7 +22,7 @@ pub struct DriverChange {
     pub position_measured: Option<bool>,
 }
 
-/// What is changed of a customer; `None` leaves it as it is, `Some(None)` clears a column.
+/// Changes to a customer; `None` leaves a column unchanged, `Some(None)` clears it.
 #[derive(Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = customers)]
 pub struct CustomerChange {
@@ -30,7 +30,7 @@ pub struct CustomerChange {
     pub external_id: Option<Option<String>>,
 }
 
-/// What is changed of an account; `None` leaves it as it is.
+/// Changes to an account; `None` leaves a column unchanged.
 #[derive(Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = accounts)]
 pub struct AccountChange {

@@ -7,7 +7,7 @@ use crate::store::rows::Job;
 use crate::store::sql;
 use std::collections::HashMap;
 
-/// What other systems call a job's customer and its driver.
+/// The external ids of a job's customer and its driver.
 #[derive(Clone, Debug, Default)]
 pub struct PeopleIds {
     pub customer: Option<String>,

@@ -1,7 +1,7 @@
 //! Search terms for people, as `LIKE` patterns: a part of the name, of the telephone number, of the plate or of the
 //! external id, ignoring case.
 
-/// What a part may be between.
+/// The pattern for the text around a part.
 const ANYTHING: char = '%';
 /// Before a character that means itself.
 const ESCAPE: char = '\\';

@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text, Timestamp};
 use uuid::Uuid;
 
-/// What becomes of the rows.
+/// An erasure's effect on the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Erased {
     /// They are ids, times, states and sums: the books need them, and nobody is known by them.
@@ -33,7 +33,7 @@ pub struct Held {
     pub others: &'static [&'static str],
 }
 
-/// What an export shows of a table. What is a secret, or none of the person's business, it does not.
+/// The columns of a table that an export shows, without secrets and without data that does not concern the person.
 pub struct Columns {
     pub table: &'static str,
     pub shown: &'static str,
@@ -237,7 +237,7 @@ pub const COLUMNS: &[Columns] = &[
         "id, driver_id, latitude, longitude, accuracy, heading, speed, battery_level, created_at",
         "",
     ),
-    // Who has the id of a refresh token has no token: it is signed.
+    // The id of a refresh token alone is useless: the token is signed.
     columns(
         "refresh_tokens",
         "family, issued_at, expires_at, used_at, revoked_at",
@@ -432,7 +432,7 @@ pub fn forget_answers(
     )))
 }
 
-/// Tokens of before are refused, whoever lets the account in again.
+/// Earlier tokens are refused, even if the account is let in again.
 pub fn end_tokens(conn: &mut Conn<'_>, ids: Ids, valid_from: i64) -> Result<usize, StoreError> {
     conn.run(&format!("UPDATE accounts SET tokens_valid_from = {valid_from} WHERE id = {}", ids.account))
 }
@@ -468,7 +468,7 @@ mod tests {
         found.into_iter().map(|column| column.name).collect()
     }
 
-    /// Whoever adds a column says here what an export shows of it, and whether a person is in it who wants to be erased.
+    /// Every new column must be listed here, with its place in an export and its treatment in an erasure.
     #[test]
     fn every_column_of_the_schema_is_named() {
         let named = COLUMNS.iter().flat_map(|columns| {

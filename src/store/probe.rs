@@ -19,12 +19,12 @@ const GOOD_FOR: Duration = Duration::from_secs(1);
 /// More than the pages that one decision changes.
 const THOROUGH_BYTES: usize = 96 * 1024;
 
-/// What keeps the database from deciding.
+/// The reason why the database can't decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfit {
     /// One of a few words.
     pub state: &'static str,
-    /// In words, for whoever has to do something about it.
+    /// In words, for the operator who has to act.
     pub reason: String,
 }
 
@@ -85,13 +85,14 @@ async fn probe(database: &Database) -> Result<(), StoreError> {
     database.write(move |tx| commit_a_row(tx.conn(), filler)).await?;
     database.trust();
     if filler > 0 {
-        // What is kept is short.
+        // The row that stays is short.
         database.write(|tx| commit_a_row(tx.conn(), 0)).await?;
     }
     Ok(())
 }
 
-/// The tables of every decision must be free to be written, too. Waits for them shorter than whoever asks waits for the answer.
+/// The tables of every decision must also be writable. Waits for them for a shorter time than the caller waits for the
+/// answer.
 fn commit_a_row(conn: &mut Conn<'_>, filler_bytes: usize) -> Result<(), StoreError> {
     const TABLES_FREE: &str = "SET LOCAL lock_timeout = 800; \
         LOCK TABLE accounts, drivers, customers, jobs, events IN ROW EXCLUSIVE MODE";

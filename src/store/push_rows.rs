@@ -32,7 +32,7 @@ pub struct DeviceRow {
     pub session: Option<String>,
 }
 
-/// What is written of a device; all of it.
+/// A device's row to be written, complete.
 #[derive(Debug, Insertable, AsChangeset)]
 #[diesel(table_name = customer_push_tokens, treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct DeviceChange<'a> {
@@ -135,7 +135,7 @@ pub struct NewNotification<'a> {
     pub created_at: NaiveDateTime,
 }
 
-/// What an attempt came to. It is written only over the attempt that it is of.
+/// The outcome of an attempt. It is written only over its own attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settled {
     pub id: i64,
@@ -154,7 +154,7 @@ pub struct Settled {
     pub accept_ms: Option<i64>,
 }
 
-/// An accepted notification of which the service knows more by now.
+/// An accepted notification about which the service knows more by now.
 #[derive(Clone, Debug, PartialEq, Queryable)]
 pub struct ReceiptDue {
     pub id: i64,

@@ -68,7 +68,7 @@ pub fn matchable_among(conn: &mut Conn<'_>, ids: &[DriverId]) -> Result<Vec<Matc
     matchable(conn, found)
 }
 
-/// Drivers of whom more than the position changed since, and when.
+/// Drivers with changes other than the position since then, and their times.
 pub fn drivers_changed_since(
     conn: &mut Conn<'_>,
     since: DateTime<Utc>,
@@ -232,7 +232,7 @@ fn drivers_by_id(
     Ok(found.into_iter().map(|(driver, account)| (driver.id, (driver, account))).collect())
 }
 
-/// Whom the driver of a job may call for it; `None` unless it is theirs now.
+/// The contact for the driver of a job; `None` unless the job is theirs now.
 pub fn contact(conn: &mut Conn<'_>, job: JobId, driver: DriverId) -> Result<Option<Contact>, StoreError> {
     let Some(job) = sql!(conn, jobs::find(job))? else { return Ok(None) };
     if job.driver_id != Some(driver) || !job.status.is_held() {
@@ -282,7 +282,7 @@ pub fn ride_of(conn: &mut Conn<'_>, job: JobId) -> Result<Option<RideStanding>, 
     sql!(conn, rides::find(job))?.map(|ride| with_its_people(conn, ride)).transpose()
 }
 
-/// Whose rides a list is of.
+/// The owner of the rides in a list.
 #[derive(Clone, Copy, Debug)]
 pub enum RidesOf {
     Passenger(CustomerId),
@@ -369,7 +369,7 @@ pub fn booking(conn: &mut Conn<'_>, id: JobId) -> Result<Option<BookingStanding>
     Ok(Some(BookingStanding { booking, technician, people }))
 }
 
-/// Whose bookings a list is of.
+/// The owner of the bookings in a list.
 #[derive(Clone, Copy, Debug)]
 pub enum BookingsOf {
     Customer(CustomerId),
@@ -436,7 +436,7 @@ pub struct TracedJob {
     pub offers: Vec<(SearchId, OfferRow, Option<NaiveDateTime>)>,
     /// In the order in which they happened.
     pub events: Vec<EventTrace>,
-    /// What other systems call the drivers among them.
+    /// The external ids of the drivers among them.
     pub driver_external_ids: HashMap<DriverId, String>,
 }
 

@@ -110,7 +110,7 @@ pub struct Customer {
     pub external_id: Option<String>,
 }
 
-/// What opens a guest's ride again.
+/// The keys that open a guest's ride again.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = guests, treat_none_as_default_value = false)]
 pub struct Guest {
@@ -178,7 +178,7 @@ fn position(latitude: Option<f64>, longitude: Option<f64>) -> Option<Position> {
     Position::new(latitude?, longitude?).ok()
 }
 
-/// A ride: the job, and what rides have beside it.
+/// A ride: the job, and the further columns of rides.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = jobs)]
 pub struct Ride {
@@ -238,7 +238,7 @@ pub struct OfferRow {
     pub outcome: Option<Outcome>,
 }
 
-/// When the driver's device confirmed it stands elsewhere.
+/// The time of the device's confirmation is stored elsewhere.
 impl From<OfferRow> for Offer {
     fn from(row: OfferRow) -> Self {
         Self {
@@ -312,7 +312,7 @@ pub struct EventTrace {
     pub pushed_at: Option<NaiveDateTime>,
 }
 
-/// A booking of a technician: the job, whose pickup is where it is to be done, and what bookings have beside it.
+/// A booking of a technician: the job, whose pickup is the place of the work, and the further columns of bookings.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = jobs)]
 pub struct Booking {
@@ -369,7 +369,7 @@ pub struct NewBooking<'a> {
     pub scheduled_at: Option<NaiveDateTime>,
 }
 
-/// What a move writes beside the status. `Some(None)` clears a column.
+/// The columns that a move writes besides the status. `Some(None)` clears a column.
 #[derive(Debug, Default, AsChangeset)]
 #[diesel(table_name = jobs)]
 pub struct JobChange<'a> {

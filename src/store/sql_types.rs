@@ -17,8 +17,7 @@ use diesel::deserialize::{self, FromSql, Queryable};
 use diesel::sql_types::{BigInt, SingleValue, Text};
 use uuid::Uuid;
 
-/// A UUID in a column of text. What is none is an error of the read: nobody is to be taken for the owner of the nil
-/// UUID.
+/// A UUID in a text column. Any other text is an error of the read: nobody must be taken for the owner of the nil UUID.
 pub struct StoredUuid(Uuid);
 
 impl From<StoredUuid> for Uuid {

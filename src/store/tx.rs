@@ -26,7 +26,7 @@ pub struct Tx<'a> {
     staged: Vec<Staged>,
     /// To be published after the commit.
     committed: Committed,
-    /// Whom this is about, for the audit.
+    /// The subjects of this transaction, for the audit.
     subjects: Vec<Subject>,
     /// Of the customers that were asked for: one in nearly all transactions, for the log and for the event.
     accounts: Vec<(CustomerId, Option<AccountId>)>,

@@ -12,7 +12,7 @@ use crate::support::{DRIVER, Server};
 const CUSTOMER: i64 = 123;
 const STRANGER: i64 = 1;
 
-/// What an account was told of bookings: status, name of the technician and reason, in order.
+/// An account's events about bookings: status, name of the technician and reason, in order.
 fn told(server: &Server, username: &str) -> Vec<(String, String, Option<String>)> {
     let bodies = server.database().event_bodies(username, "booking_updated");
     let text = |body: &Value, field: &str| body[field].as_str().map(str::to_owned);
@@ -318,7 +318,7 @@ async fn a_technician_gives_a_booking_back_or_cancels_it_on_the_spot() {
     let back = ("Pending".to_owned(), String::new(), Some("A flat tyre".to_owned()));
     assert_eq!(told(&server, "customer123").last(), Some(&back));
     assert_eq!(told(&server, "driver1").last(), Some(&back));
-    // Who repeats it while another has it learns nothing of who.
+    // A technician who repeats it while another has the booking does not learn who.
     operator.api().give_booking(id, 2).await.expect(200);
     let repeated = technician.put(&format!("bookings/{id}/status"), body).await.expect(200);
     assert_eq!(

@@ -81,7 +81,8 @@ impl Course<'_> {
             let first_again = replayed.iter().find(|event| id(event) <= newest_of_first);
             assert!(first_again.is_none(), "seen twice ({context}): {first_again:?}");
         }
-        // What no pong has confirmed comes again to an app that does not say what it has; what one has, never.
+        // Events that no pong has confirmed are sent again to an app that does not say what it has; confirmed ones
+        // never are.
         let confirmed =
             replayed.iter().find(|event| id(event) <= newest_seen && !unconfirmed.contains(&id(event)));
         assert!(confirmed.is_none(), "confirmed and sent again ({context}): {confirmed:?}");

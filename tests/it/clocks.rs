@@ -22,7 +22,7 @@ fn located(data: Value) -> Value {
     json!({"type": "location_update", "data": data})
 }
 
-/// Who is within 100 m: ids and the ages of their positions.
+/// The drivers within 100 m: ids and the ages of their positions.
 async fn near(operator: &Operator, latitude: f64) -> Vec<(i64, Option<i64>)> {
     let query = format!("drivers/nearby?latitude={latitude}&longitude={}&radius_m=100&limit=50", HERE.1);
     let reply = operator.api().get(&query).await.expect(200);
@@ -56,7 +56,7 @@ async fn a_phone_hours_slow_is_matched_whichever_way_its_positions_come() {
     let passenger = server.passenger_api(1).await;
     wait_until("a driver has the ride", async || passenger.get(&path).await.body["status"] == "accepted")
         .await;
-    // What was measured is kept as the phone said it.
+    // The time of measurement is stored as the phone sent it.
     wait_until("the positions are stored", async || server.database().locations_stored() == 4).await;
     let behind_secs = (Utc::now() - server.database().locations(1)[0].created_at).num_seconds();
     assert!((THREE_HOURS - 60..THREE_HOURS + 60).contains(&behind_secs), "{behind_secs}");

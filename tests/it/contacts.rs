@@ -30,7 +30,7 @@ fn whom(value: &Value, name: &str, phone: &str) -> Option<(Value, Value)> {
     }
 }
 
-/// What the driver's app hears of the acceptance, whatever comes before.
+/// The driver's event about the acceptance; earlier messages are skipped.
 async fn acceptance(app: &mut App) -> Value {
     let events = app.events_until(|event| event["type"] == "ride_accepted").await;
     events.last().expect("the last one")["data"].clone()
@@ -105,7 +105,7 @@ async fn who_gives_a_ride_back_is_not_told_any_more() {
     assert_eq!(passenger(&acceptance(&mut later).await), None);
 }
 
-/// What is written down outlives the ride: an event is replayed for a month, an answer is given again for a day.
+/// Stored data outlives the ride: an event is replayed for a month, an answer is given again for a day.
 #[tokio::test]
 async fn whom_to_call_is_in_nothing_that_is_kept() {
     let server = Server::for_rides(&[1]).await;

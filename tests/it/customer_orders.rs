@@ -130,7 +130,7 @@ async fn a_customer_cancels_until_the_order_is_picked_up_and_the_driver_hears_of
     assert_eq!((&late.body["code"], &late.body["state"]), (&json!("order_state"), &json!("picked_up")));
     assert_eq!(driver.orders_assigned().await, [id]);
 
-    // Who says nothing says that much.
+    // A customer who gives no reason gets the default one.
     let id = order_of(&operator, CUSTOMER).await;
     let gone = customer.post(&format!("orders/{id}/cancel"), json!({})).await.expect(200).body;
     assert_eq!(gone["reason"], "Cancelled by the customer");

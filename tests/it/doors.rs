@@ -97,7 +97,7 @@ enum Fate {
     Served { order_id: i64 },
 }
 
-/// What becomes of one of several connections of a driver.
+/// The fate of one of a driver's several connections.
 async fn fate(mut app: DriverApp) -> Fate {
     loop {
         match app.hear().await {
@@ -191,7 +191,7 @@ async fn a_suspended_driver_is_closed_with_4001_and_kept_out() {
     app.expect_close(4001).await;
     door.expect_closed(4001).await;
     operator.change_driver(DRIVER, json!({"suspended": false})).await.expect(200);
-    // What they were let in with has died.
+    // Their session has ended.
     door.expect_closed(4001).await;
     server.door(DRIVER).await.connect().await;
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::api::send;
 use crate::support::{Api, Server, wait_until};
 
-/// What a customer and a driver are known by. None of it is in anything else.
+/// The values by which a customer and a driver are known. None of them occurs elsewhere.
 const CUSTOMER: [&str; 11] = [
     "quirina",
     "Quirina Quizzical",

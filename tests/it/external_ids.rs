@@ -299,7 +299,7 @@ async fn a_booking_and_its_people_are_known_by_their_other_ids() {
         (&json!(1), &json!("T-1"), &json!("C-1"))
     );
     assert_eq!(app.expect("booking_updated").await["data"]["external_id"], "JOB-1");
-    // What the operator's systems call the other one is not for the two.
+    // Neither of the two sees the other's external id.
     for api in [server.driver_api(1).await, server.passenger_api(CUSTOMER).await] {
         let shown = api.get(&format!("bookings/{id}")).await.expect(200).body;
         assert_eq!(shown["external_id"], "JOB-1");

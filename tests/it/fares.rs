@@ -6,7 +6,7 @@ use crate::support::Server;
 use crate::support::matching_app::find_driver;
 use crate::support::rides::ride_body;
 
-/// Whoever writes an app of their own rode for nothing: the fare that it named was taken as it was.
+/// Anyone who wrote an app of their own rode for nothing: the fare that it named was accepted unchecked.
 #[tokio::test]
 async fn a_fare_outside_the_band_is_replaced_on_every_way_in_and_the_ride_is_made() {
     let server = Server::builder().setting("FARE_SOURCE", "app_within").start().await;

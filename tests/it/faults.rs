@@ -43,7 +43,7 @@ async fn a_disk_that_takes_nothing_is_told_of_and_loses_nothing_that_was_answere
     let mut made = order_ids(&operator).await;
     for fault in [Fault::Full, Fault::ReadOnly, Fault::FailingSync] {
         server.disk().order(fault);
-        // What is overwritten in its place fits a full disk.
+        // Overwriting in place fits on a full disk.
         wait_until("orders are refused", async || match order(&operator).await {
             Some(id) => !made.insert(id),
             None => true,
@@ -63,7 +63,7 @@ async fn a_disk_that_takes_nothing_is_told_of_and_loses_nothing_that_was_answere
     assert_eq!(order_ids(&operator).await, made, "what was refused was not made, either");
 }
 
-/// The answer is a time-out, and the order is made all the same. Whoever asks again under the same key has the one.
+/// The answer is a time-out, and the order is made all the same. A repetition under the same key gets that order.
 #[tokio::test]
 async fn a_disk_that_is_slow_is_told_of_and_what_is_asked_twice_is_done_once() {
     if Server::is_on_postgres() {

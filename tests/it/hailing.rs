@@ -61,7 +61,7 @@ async fn who_joins_late_gets_the_state_and_the_newest_position_at_once() {
     driver.send(json!({"type": "location_update", "data":
         {"latitude": HERE.0, "longitude": HERE.1, "heading": 45, "speed": 25.5}}));
     let mut app = server.hailing_passenger(PASSENGER).await;
-    // What happened before is told to a connection that does not say where it left off.
+    // Earlier events are sent to a connection that does not say where it left off.
     expect_event(&mut app, "ride_accepted", 1).await;
     expect_event(&mut app, "driver_arrived", 2).await;
     wait_until("the position is taken", async || {
@@ -215,7 +215,7 @@ async fn the_two_of_a_ride_talk_from_its_acceptance_to_its_end() {
     assert_eq!(expect_event(&mut passenger, "chat_message", 2).await["text"], "Two minutes");
     assert!(driver.types_until_now().await.is_empty(), "who says it does not hear it");
 
-    // What is said to somebody who is away waits for them.
+    // Messages to somebody who is away wait for them.
     driver.cut().await;
     passenger.chat(&early, "Hello?");
     passenger.sync().await;

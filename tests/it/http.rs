@@ -11,7 +11,7 @@ use crate::support::{DRIVER, NewOrder, RawSocket, Server, api, wait_until};
 const LOGIN: &str = r#"{"username":"driver123","password":"password123"}"#;
 const JSON: &str = "Content-Type: application/json\r\n";
 
-/// Head for head, but for the time of day and the number of the request.
+/// Head for head, except the time of day and the id of the request.
 #[tokio::test]
 async fn head_is_answered_wherever_get_is() {
     let server = Server::start_default().await;

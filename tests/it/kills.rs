@@ -17,18 +17,18 @@ const OPERATORS: usize = 4;
 const BETWEEN_KILLS_MS: std::ops::Range<u64> = 200..1200;
 /// An order that is made and assigned takes a dozen.
 const CALLS_TO_POWER_CUT: std::ops::Range<u32> = 1..2000;
-/// A restart takes a second or two, on a loaded machine more; then whoever still gets no answer has found a bug.
+/// A restart takes a second or two, on a loaded machine more; no answer after that is a bug.
 const ATTEMPTS_MAX: usize = 1500;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What one driver's app has seen, over all its connections.
+/// The events that one driver's app has seen, over all its connections.
 #[derive(Default)]
 struct Seen {
     events: BTreeMap<i64, Value>,
     broken_promises: Vec<String>,
 }
 
-/// What operators were told, each line after a 2xx answer.
+/// The answers that operators got, each line after a 2xx.
 #[derive(Default)]
 struct Acknowledged {
     created: Vec<i64>,
@@ -45,7 +45,7 @@ async fn kills_at_random_moments_lose_nothing() {
     survive(builder(), rounds("KILLS", 3), kill).await;
 }
 
-/// Of what was not synced some is on the disk, some is not, and some pages are torn. PostgreSQL's disk is its own business.
+/// Some unsynced writes are on the disk, some are not, and some pages are torn. PostgreSQL's disk is not tested here.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn power_cuts_at_random_moments_lose_nothing() {
     let cut = async |server: &mut Server| {

@@ -34,7 +34,7 @@ async fn a_customer_has_only_so_many_jobs_open() {
     app.send(find_driver());
     assert_eq!(app.expect_error("too_many_open_jobs").await["retry_after"], 60);
     server.passenger_api(OTHER_PASSENGER).await.request_ride().await;
-    // What has ended makes room for another.
+    // A job that has ended makes room for another.
     passenger.ride(&first, "cancel").await.expect(200);
     passenger.request_ride().await;
     passenger.post("rides", ride_body()).await.expect_problem(429);
@@ -112,7 +112,7 @@ async fn an_account_and_an_address_have_only_so_many_sockets() {
     for app in &mut others {
         assert!(app.sync().await.iter().all(|message| message["type"] != "error"), "the newer ones are open");
     }
-    // Whoever operates has several windows.
+    // Operators have several windows.
     let mut consoles = Vec::new();
     for _ in 0..3 {
         consoles.push(server.hailing_admin().await);

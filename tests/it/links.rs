@@ -39,8 +39,8 @@ async fn a_database_that_is_out_of_reach_is_told_of_and_nothing_that_was_answere
     assert!(known.is_superset(&made), "{made:?} of {known:?}");
 }
 
-/// Whether it was committed the server can't know, and says neither. Its driver hears of it all the same, once, and whoever asks
-/// again under the same key hears what came of it.
+/// The server can't know whether it was committed, and claims neither. Its driver hears of it all the same, once, and a
+/// repetition under the same key gets its result.
 #[tokio::test]
 async fn a_commit_whose_answer_is_lost_is_done_once() {
     let Some(link) = Link::to_postgres().await else { return };

@@ -91,7 +91,7 @@ async fn a_rejected_order_is_pending_again_and_can_go_to_another() {
     let reply = driver.set_order_status(order_id, "rejected").await.expect(200);
     assert_eq!(reply.body["status"], "rejected");
     assert_eq!(operator.order(order_id).await["status"], "pending");
-    // A retry by whoever rejected last.
+    // A retry by the driver who rejected last.
     assert_eq!(driver.set_order_status(order_id, "rejected").await.expect(200).body["status"], "rejected");
     assert_eq!(driver.orders_assigned().await, [] as [i64; 0]);
 

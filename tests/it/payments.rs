@@ -309,7 +309,7 @@ async fn without_a_secret_nobody_can_tell_of_payments() {
     assert!(!status.success() && said.contains("at least 32 bytes") && !said.contains("hunter2"), "{said}");
 }
 
-/// Whatever a service sends beside what is agreed: nothing of it is kept, in the database or in the log.
+/// Anything that a service sends beyond the agreed fields is not stored, in the database or in the log.
 #[tokio::test]
 async fn no_card_ever_comes_here() {
     let server = with_payments().await;

@@ -241,7 +241,7 @@ async fn a_rating_that_was_set_goes_on_with_the_passengers() {
     let (passenger, driver) = (server.passenger_api(PASSENGER).await, server.driver_api(1).await);
     let ride = passenger.request_ride().await;
     driver.take(&ride).await;
-    // What the passenger is shown of the driver is what the operator says by then.
+    // The passenger sees the driver's data as the operator has set it by then.
     operator.change_driver(1, json!({"name": "Jo Doe", "vehicle_color": "Red"})).await.expect(200);
     let shown = passenger.get(&format!("rides/{ride}")).await.expect(200).body;
     assert_eq!(

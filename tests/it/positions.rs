@@ -212,7 +212,7 @@ async fn an_older_position_arriving_late_does_not_move_the_driver_back() {
     assert_eq!((driver["latitude"].as_f64(), driver["longitude"].as_f64()), (Some(10.0), Some(20.0)));
 }
 
-/// What was counted as accepted is stored, or counted as dropped.
+/// Every position counted as accepted is stored, or counted as dropped.
 #[tokio::test]
 async fn the_counters_agree_with_the_rows() {
     let server = Server::start_default().await;

@@ -29,7 +29,7 @@ async fn a_drivers_number_leaves_a_passengers_answers_a_day_after_the_ride() {
     let number = told().await;
     assert!(number.as_str().is_some_and(|number| number.starts_with('+')), "{number}");
     assert_eq!(shown().await, (number.clone(), number.clone()), "something may have been left behind");
-    // What is kept for its key is given again later, so it has no number from the start.
+    // An answer stored for its key is given again later, so it has no number from the start.
     let rated =
         ride.passenger.post(&format!("rides/{}/rate", ride.id), json!({"rating": 5})).await.expect(200);
     assert_eq!(rated.body["driver"]["driver_phone"], "");
@@ -47,7 +47,7 @@ fn ride_in(list: &Value) -> Value {
     list["items"][0].clone()
 }
 
-/// Whoever was asked for a ride each morning knew whose door it was and where they went.
+/// A driver who was asked for a ride each morning knew whose door it was and where they went.
 #[tokio::test]
 async fn a_ride_that_is_only_offered_is_shown_roughly_where_that_is_set_and_whole_to_who_takes_it() {
     let server = Server::builder().setting("OFFER_DETAIL", "rounded").start_with_drivers(&[1]).await;
@@ -92,7 +92,7 @@ async fn a_ride_that_is_only_offered_is_shown_roughly_where_that_is_set_and_whol
     assert_ne!(ids[0], ids[1], "good for one ride alone");
 }
 
-/// The number of a driver was the same for ever: whoever asked often knew where one begins and ends the day.
+/// A driver's number was permanent: frequent queries revealed where the driver begins and ends the day.
 #[tokio::test]
 async fn who_is_near_has_a_number_of_the_day_for_passengers_and_their_own_for_operators() {
     let server = Server::for_rides(&[1, 2]).await;

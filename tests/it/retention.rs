@@ -7,7 +7,7 @@ use crate::support::{Api, DRIVER, NewOrder, Server};
 
 const LONG_AGO: &str = "2026-01-02 12:00:00";
 
-/// Everything of these jobs happened long ago, but for the events of those that end with `but`.
+/// Everything of these jobs happened long ago, except the events of those that end with `but`.
 fn age(server: &Server, but: i64) {
     let database = server.database();
     for (table, column) in
@@ -70,7 +70,7 @@ async fn ended_jobs_go_with_all_that_is_of_them_and_what_was_earned_stays() {
     assert_eq!(operator.order(open).await["status"], "pending", "what has not ended stays");
     let rating = server.driver_api(1).await.get("driver/profile").await.expect(200).body["rating"].clone();
     assert_eq!(rating, json!(4.0));
-    // Neither a number nor what another system calls it is in use any more; the number is not used again.
+    // Neither its number nor its external id is in use any longer; the number is not used again.
     let again = passenger.post("rides", body).await.expect(201);
     assert_ne!(again.body["ride_id"], json!(ride));
     let newest = database.number("SELECT MAX(id) AS value FROM jobs");

@@ -214,7 +214,8 @@ async fn after_a_reconnect_the_state_is_said_once() {
     assert!(door.connect().await.sync().await.is_empty(), "a ride that has ended says nothing");
 }
 
-/// The app is frozen when its driver is found and when the driver arrives: both events are sent again, and nothing beside them.
+/// The app is frozen when its driver is found and when the driver arrives: both events are sent again, and nothing
+/// else.
 #[tokio::test]
 async fn what_was_not_confirmed_comes_again_under_its_number_and_not_beside_it() {
     let server = Server::asking().await;
@@ -361,7 +362,7 @@ async fn a_customers_socket_hears_of_its_own_ride_alone() {
     assert!(mine.sync().await.is_empty());
     let names = server.database().event_names("passenger1");
     assert_eq!(names, ["ride_accepted", "ride_accepted", "ride_cancelled", "driver_arrived"]);
-    // What it was not sent it has not confirmed.
+    // Events that it was not sent are unconfirmed.
     let confirmed = "SELECT CAST(COALESCE(SUM(event_id), 0) AS BIGINT) AS value FROM events JOIN accounts ON accounts.id = account_id \
          WHERE username = 'passenger1' AND confirmed_at IS NOT NULL";
     wait_until("its own two are confirmed", async || server.database().number(confirmed) == 6).await;
@@ -471,7 +472,7 @@ async fn a_guest_is_nobody_who_could_log_in_and_goes_when_their_ride_has_long_en
     server.command(&["prune"]).await;
     assert_eq!(is_there(&server), 0);
     assert_eq!(driver.show_ride("1").await.expect(200).body["status"], "completed", "the ride stays");
-    // And is nobody's: whoever comes first may use its id.
+    // And has no owner: the first client may use its id.
     server.restart().await;
     let mut stranger = server.ride_door("1").elsewhere().connect().await;
     stranger.search().await;

@@ -61,7 +61,7 @@ async fn an_anonymous_ride_is_entered_with_its_key_or_from_where_it_was_opened_o
     assert_ne!(server.ride_door("2").connect().await.key(), key, "each ride has its own");
 }
 
-/// The network is lost without a word, and the app, which knows nothing of keys, comes again before the server has noticed.
+/// The network is lost silently, and the app, which knows no keys, returns before the server has noticed.
 #[tokio::test]
 async fn an_app_whose_socket_does_not_answer_comes_in_again() {
     let server = Server::start_default().await;

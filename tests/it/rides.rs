@@ -146,7 +146,7 @@ async fn a_ride_is_offered_to_verified_drivers_who_want_work_and_whose_vehicle_f
     sedan.show_ride(&ride).await.expect_problem(404);
     sedan.ride(&ride, "accept").await.expect_problem(404);
 
-    // Who goes off duty can't answer any more, and hears so.
+    // A driver who goes off duty can no longer answer, and hears so.
     let mut app = server.driver(DRIVER).await;
     app.expect("ride_requested").await;
     moto.put("driver/status", json!({"status": "busy"})).await.expect(200);
@@ -181,7 +181,7 @@ async fn who_lets_a_ride_pass_is_not_asked_again() {
     driver.show_ride(&ride).await.expect_problem(404);
     driver.ride(&ride, "cancel").await.expect_problem(404);
     other.take(&ride).await;
-    // Who repeats it learns nothing of who has it.
+    // A driver who repeats it does not learn who has it.
     let repeated = driver.ride(&ride, "decline").await.expect(200);
     assert_eq!((&repeated.body["status"], &repeated.body["driver"]), (&json!("requested"), &Value::Null));
     assert_eq!(repeated.body["accepted_at"], Value::Null);
@@ -278,7 +278,7 @@ async fn suspending_a_driver_puts_their_ride_back() {
     assert_eq!(server.database().event_names("passenger1"), ["ride_accepted", "driver_cancelled"]);
     driver.ride(&ride, "accept").await.expect_problem(401);
     assert_eq!(operator.driver(1).await["status"], "offline");
-    // Who comes back hears that the ride is not theirs any more, and is not shown it as if it still were.
+    // A driver who comes back hears that the ride is no longer theirs, and is not shown it as if it still were.
     assert_eq!(
         server.database().event_names("driver1"),
         ["ride_requested", "ride_accepted", "ride_unavailable"]
@@ -393,7 +393,8 @@ async fn the_final_fare_is_made_of_the_recorded_way_where_that_is_set() {
     assert_eq!(done.body["final_fare"], done.body["estimated_fare"]);
 }
 
-/// What the recorder still held was missing from the fare: a phone that was offline sends its way, and the driver taps.
+/// Positions that the recorder still held were missing from the fare: a phone that was offline sends its track, and the
+/// driver taps.
 #[tokio::test]
 async fn a_way_that_is_sent_right_before_the_end_is_in_the_final_fare() {
     let builder = Server::builder().setting("FINAL_FARE", "track").setting("RECORDER_FLUSH_MS", 10_000);

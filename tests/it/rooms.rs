@@ -244,7 +244,7 @@ async fn a_room_ends_when_nobody_is_left_whatever_took_them_away() {
     closes.close(1000);
     closes.expect_close(1000).await;
     wait_for_rooms(&server, 0.0).await;
-    // The position that came while nobody followed is there for whoever comes next.
+    // A position that came while nobody followed is there for the next follower.
     ride.locate(HERE.0 + 0.001, HERE.1).await;
     assert_eq!(leaves.join(&ride.id).await["driver_location"]["latitude"], HERE.0 + 0.001);
     wait_for_rooms(&server, 1.0).await;
@@ -366,7 +366,7 @@ async fn one_of_fifty_followers_reads_nothing_and_costs_the_others_nothing() {
     }
 }
 
-/// `seed` ends the rides of the demo data beside the server, which nobody announces here.
+/// `seed` ends the rides of the demo data in another process, which nobody announces here.
 #[tokio::test]
 async fn a_ride_that_another_process_ended_is_not_followed_any_more() {
     let server = Server::for_rides(&[1]).await;
@@ -399,7 +399,7 @@ async fn a_driver_is_named_before_they_are_seen() {
     assert_eq!((heard().await, heard().await), (json!("driver_assigned"), json!("driver_location")));
 }
 
-/// Who gave the ride back is left, and whoever takes it next is followed.
+/// The room leaves a driver who gave the ride back, and follows the next one who accepts it.
 #[tokio::test]
 async fn the_matching_app_sees_the_next_driver_as_well() {
     let server = Server::asking().await;

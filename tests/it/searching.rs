@@ -11,7 +11,7 @@ use crate::support::{DRIVER, Server, rounds, wait_until};
 
 /// Of the demo data.
 const PASSENGER: i64 = 1;
-/// Pickup in the middle of Johannesburg, where driver 1 stands; driver 2 is 15 km away.
+/// Pickup in the middle of Johannesburg, where driver 1 is; driver 2 is 15 km away.
 const JOHANNESBURG: [(&str, f64); 4] = [
     ("pickup_latitude", -26.2041),
     ("pickup_longitude", 28.0473),
@@ -153,7 +153,7 @@ async fn an_offer_that_no_device_confirms_goes_to_the_next_driver() {
     let ride = passenger.request_ride().await;
     assert_eq!(third.expect("ride_requested").await["data"]["ride_id"], json!(ride));
     println!("two devices at {receipt_ms} ms each: the third has the offer after {:?}", asked.elapsed());
-    // Who did not confirm may still accept.
+    // A driver who did not confirm may still accept.
     server.driver_api(1).await.ride(&ride, "accept").await.expect(200);
     assert_eq!(third.expect("ride_unavailable").await["data"]["reason"], "taken");
 }

@@ -112,7 +112,7 @@ async fn drivers_are_found_where_they_are_and_who_is_away_is_away() {
     }
 }
 
-/// What a phone had ten seconds to confirm was pushed an hour later.
+/// An event that a phone had ten seconds to confirm was pushed an hour later.
 #[tokio::test]
 async fn what_waits_to_be_confirmed_is_pushed_all_the_same() {
     let mut clock = SetClock::new();

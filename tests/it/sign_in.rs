@@ -88,7 +88,7 @@ async fn a_lost_refresh_reply_can_be_asked_for_again() {
     refresh(&api, &again).await.expect(200);
 }
 
-/// Whoever still has the first token after its successor served has stolen it, or was stolen from.
+/// A holder of the first token after its successor was used is a thief, or the victim of one.
 #[tokio::test]
 async fn reuse_after_the_successor_was_used_revokes_the_family() {
     let server = Server::start_default().await;
@@ -195,7 +195,7 @@ async fn an_owner_logs_in_from_where_they_were_before_however_much_is_guessed() 
     log_in(&server, "192.0.2.2", "password123").await.expect(200);
 }
 
-/// A refresh under way has written a successor that the revocation did not see when it began.
+/// A concurrent refresh has written a successor that the revocation did not see when it began.
 #[tokio::test]
 async fn a_reuse_revokes_what_is_being_issued_at_the_same_time() {
     let server = Server::start_default().await;

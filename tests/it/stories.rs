@@ -159,7 +159,7 @@ async fn a_matching_session_is_told_with_its_ride_and_an_account_by_one_name() {
     assert_eq!(server.logged(&format!("logged out {who}")).len(), 1);
 }
 
-/// What was not committed is not told.
+/// Uncommitted changes are not logged.
 #[tokio::test]
 async fn a_refused_request_is_no_story() {
     let server = Server::start_default().await;

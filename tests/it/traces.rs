@@ -33,7 +33,7 @@ fn words(list: &Value, field: &str) -> Vec<String> {
     items.map(|item| item[field].as_str().expect("a word").to_owned()).collect()
 }
 
-/// What became of a driver in the searches that looked at them, the last one first.
+/// A driver's outcomes in the searches that considered them, the last one first.
 async fn looks(operator: &Operator, driver: i64) -> Vec<String> {
     words(&why(operator, driver).await["looked_at"], "outcome")
 }

@@ -18,7 +18,7 @@ pub const ALLOWED: [(&[&str], &str); 4] = [
 /// Module paths with slashes; the root is empty.
 type Module = String;
 
-/// What a module is made of, as far as it matters here.
+/// The parts of a module that matter here.
 struct Code {
     /// Paths after `use`, and whether they are re-exported.
     uses: Vec<(bool, Vec<String>)>,
@@ -111,7 +111,7 @@ fn paths_in(text: &str) -> Vec<Vec<String>> {
 
 struct Graph<'a> {
     files: &'a BTreeMap<Module, Code>,
-    /// What each module re-exports: the name, and where it comes from.
+    /// The re-exports of each module: the name, and its origin.
     exported: BTreeMap<Module, BTreeMap<String, Vec<String>>>,
 }
 

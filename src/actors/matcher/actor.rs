@@ -107,7 +107,7 @@ impl Actor for Matcher {
     }
 }
 
-/// What the store says of these drivers has changed.
+/// The stored data of these drivers has changed.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Changed(pub Vec<DriverId>);

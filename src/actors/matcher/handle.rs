@@ -68,7 +68,7 @@ impl MatcherHandle {
         self.matcher.do_send(News(news));
     }
 
-    /// What the store says of these drivers has changed.
+    /// The stored data of these drivers has changed.
     pub fn changed(&self, drivers: Vec<DriverId>) {
         self.matcher.do_send(Changed(drivers));
     }

@@ -204,7 +204,7 @@ impl Handler<End> for Room {
     }
 }
 
-/// Who drives.
+/// The ride's driver.
 impl Room {
     fn learn(&mut self, ctx: &mut Context<Self>) {
         self.knowledge = Knowledge::Outdated;
@@ -310,7 +310,7 @@ fn stored(driver: &Driver, now: Moment) -> Option<HeardFix> {
     })
 }
 
-/// What followers are told.
+/// Messages to followers.
 impl Room {
     fn admit(&mut self, enter: Enter) {
         let now = self.context.clock.steady();

@@ -29,7 +29,7 @@ pub async fn unlock(
     Ok(no_content())
 }
 
-/// What `POST admin/accounts/{user_id}/password` takes.
+/// The input of `POST admin/accounts/{user_id}/password`.
 pub struct PasswordGiven(Option<Password>);
 
 impl Request for PasswordGiven {

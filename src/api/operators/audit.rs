@@ -20,7 +20,7 @@ use std::collections::HashMap;
 /// Another process's clock may run ahead of ours by less.
 const AHEAD: TimeDelta = TimeDelta::minutes(2);
 
-/// What `GET admin/audit` takes.
+/// The input of `GET admin/audit`.
 #[derive(Debug, PartialEq)]
 pub struct AuditAsked {
     /// A user name, or as rows have it.

@@ -81,7 +81,7 @@ pub async fn change(
     decide(&ctx, key, OK, move |tx| Ok(item(customers::patch(tx, id, &patch)?))).await
 }
 
-/// What `PATCH admin/customers/{id}` takes.
+/// The input of `PATCH admin/customers/{id}`.
 pub struct CustomerChange {
     patch: CustomerPatch,
     password: Option<Password>,

@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// More than there are demo accounts with a name.
 const ACCOUNTS_MAX: i64 = 20;
 
-/// `POST admin/demo/restore`: what `fleetwire seed` does beside a server. Asked for twice, it does the same twice.
+/// `POST admin/demo/restore`: does the same as `fleetwire seed`, on a running server. It can be repeated.
 pub async fn restore(ctx: web::Data<Context>, _: Caller) -> Answered<DemoRestored> {
     let hash = ctx.passwords.hash(Password::claimed(seed::DEMO_PASSWORD)).await?;
     // Needed only where the demo operator is gone, and others than this machine may be able to connect.

@@ -46,7 +46,7 @@ pub async fn create(
     .await
 }
 
-/// What `POST admin/drivers` takes.
+/// The input of `POST admin/drivers`.
 pub struct NewDriver {
     person: NewPerson,
     details: DriverDetails,
@@ -113,7 +113,7 @@ fn changed(tx: &mut Tx<'_>, id: DriverId, presence: &Presence) -> Result<DriverI
     Ok(item(standing, presence, now))
 }
 
-/// What `PATCH admin/drivers/{id}` takes.
+/// The input of `PATCH admin/drivers/{id}`.
 pub struct DriverChange {
     patch: DriverPatch,
     password: Option<Password>,

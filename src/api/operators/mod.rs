@@ -60,7 +60,7 @@ fn account_patch(fields: &mut Fields<'_>) -> (AccountPatch, Option<Password>) {
     (patch, fields.optional("password", rules::password()))
 }
 
-/// What the lists of drivers and of customers take.
+/// The query of the lists of drivers and of customers.
 pub struct PeopleAsked<Id> {
     after: Id,
     limit: usize,
@@ -74,13 +74,13 @@ impl<Id: From<i64>> Request for PeopleAsked<Id> {
         let known = fields.optional("external_id", rules::external_id());
         fields.group(Needs::AtMostOne, &["search", "external_id"]);
         if text.is_some() && known.is_some() {
-            fields.refuse("search", "is sent beside external_id; send one of them");
+            fields.refuse("search", "can't be combined with external_id; send one of them");
         }
         Some(Self { after: after.unwrap_or(Id::from(0)), limit, search: Search { text, known } })
     }
 }
 
-/// Whom somebody looks for; nobody in particular where both are absent.
+/// The person searched for; anybody if both are absent.
 struct Search {
     text: Option<String>,
     known: Option<ExternalId>,

@@ -120,7 +120,7 @@ pub async fn assign(
     .await
 }
 
-/// What `POST admin/orders/batches` takes.
+/// The input of `POST admin/orders/batches`.
 pub struct NewBatch {
     driver: Named<DriverId>,
     orders: Vec<Named<JobId>>,
@@ -226,7 +226,7 @@ pub async fn unassign(
     .await
 }
 
-/// What `POST admin/orders/{id}/cancel` takes.
+/// The input of `POST admin/orders/{id}/cancel`.
 pub struct Cancellation {
     reason: String,
     by: CancelledBy,
@@ -258,7 +258,7 @@ pub async fn cancel(
     .await
 }
 
-/// What the lists of orders take.
+/// The query of the lists of orders.
 pub struct OrdersAsked {
     pub status: Option<JobStatus>,
     pub external_id: Option<ExternalId>,

@@ -104,10 +104,11 @@ pub async fn erase_driver(
     erase(&ctx, Person::Driver(id.into_inner())).await
 }
 
-/// In steps, each of which may be done again: whatever breaks it off, the same request ends it.
+/// Works in repeatable steps: after any interruption the same request finishes it.
 async fn erase(ctx: &Context, person: Person) -> Answered<PersonErased> {
     goes_on(ctx.write(move |tx| people::begin(tx, person)).await?)?;
-    // What their app sent before its sockets were closed is on its way into the table, and what it confirmed.
+    // Positions and confirmations that their app sent before its sockets were closed are still on their way into the
+    // database.
     ctx.recorder.flush_positions().await;
     ctx.recorder.flush_marks().await;
     if let Person::Driver(driver) = person {

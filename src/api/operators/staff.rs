@@ -52,7 +52,7 @@ pub async fn create(
     .await
 }
 
-/// What `POST admin/operators` takes.
+/// The input of `POST admin/operators`.
 pub struct NewOperator {
     person: Person,
     password: Password,
@@ -87,7 +87,7 @@ fn role_among(roles: &[Role]) -> impl Rule<Role> + use<> {
     rules::word(roles.iter().map(|role| (role.as_str(), *role)).collect::<Vec<_>>())
 }
 
-/// What the lists of operators and of programs take.
+/// The query of the lists of operators and of programs.
 pub struct StaffAsked {
     after: AccountId,
     limit: usize,
@@ -114,7 +114,7 @@ pub async fn show(ctx: web::Data<Context>, _: Caller, id: web::Path<Uuid>) -> An
     Ok(json(&operator(found(&ctx, *id, Staff::Operator).await?)))
 }
 
-/// What `PATCH admin/operators/{user_id}` takes.
+/// The input of `PATCH admin/operators/{user_id}`.
 pub struct OperatorChange {
     patch: StaffPatch,
     password: Option<Password>,
@@ -145,7 +145,7 @@ pub async fn change(
         .await
 }
 
-/// What `POST admin/programs` takes.
+/// The input of `POST admin/programs`.
 pub struct NewProgram {
     name: Username,
     role: Role,
@@ -190,7 +190,7 @@ pub async fn show_program(ctx: web::Data<Context>, _: Caller, id: web::Path<Uuid
     Ok(json(&program(found(&ctx, *id, Staff::Program).await?)))
 }
 
-/// What `PATCH admin/programs/{user_id}` takes.
+/// The input of `PATCH admin/programs/{user_id}`.
 pub struct ProgramChange(StaffPatch);
 
 impl Request for ProgramChange {
@@ -218,7 +218,7 @@ pub async fn change_program(
         .await
 }
 
-/// What `POST admin/programs/{user_id}/tokens` takes.
+/// The input of `POST admin/programs/{user_id}/tokens`.
 pub struct NewToken {
     name: String,
     lifetime: TimeDelta,

@@ -36,7 +36,7 @@ fn named(fields: &mut Fields<'_>) -> Option<Named<CustomerId>> {
     fields.named("customerId", &[EXTERNAL_ID])
 }
 
-/// Whom a query is about, where it may say so.
+/// The customer that a query names, where it may name one.
 pub struct CustomerAsked(Option<Named<CustomerId>>);
 
 impl Request for CustomerAsked {
@@ -80,7 +80,7 @@ pub async fn set_preferences(
     Ok(json(&Done::PREFERENCES_SET))
 }
 
-/// What `PUT preferences` takes.
+/// The input of `PUT preferences`.
 #[derive(Debug)]
 pub struct PreferencesWanted(Preferences);
 
@@ -123,7 +123,7 @@ fn shown(preferences: &Preferences, zone: Tz) -> Wire {
     Wire { opt_out: preferences.opt_out.clone(), quiet_hours: hours, time_zone: zone.name() }
 }
 
-/// What `GET history` takes.
+/// The input of `GET history`.
 pub struct HistoryAsked {
     named: Option<Named<CustomerId>>,
     before: i64,
@@ -170,7 +170,7 @@ fn empty() -> Box<RawValue> {
     RawValue::from_string("{}".to_owned()).expect("an object")
 }
 
-/// What `POST opened` takes.
+/// The input of `POST opened`.
 pub struct OpenedBy(Uuid);
 
 impl Request for OpenedBy {
@@ -191,7 +191,7 @@ pub async fn opened(
     Ok(json(&Done::OPENED))
 }
 
-/// What `GET stats` takes.
+/// The input of `GET stats`.
 pub struct StatsAsked {
     hours: usize,
 }

@@ -167,7 +167,7 @@ fn notification_text(chars_max: usize) -> impl Rule<String> {
     )
 }
 
-/// What an app gets with a notification. Its `type` and `priority` mean something here, too.
+/// The data of a notification for the app. Its `type` and `priority` also have a meaning here.
 fn data() -> impl Rule<Object> {
     rule(
         || {
@@ -195,7 +195,7 @@ pub async fn send(
     Ok(json(&SentToCustomer::of(&outcomes)))
 }
 
-/// The customer to whom something is sent.
+/// The customer who is sent something.
 async fn addressee(ctx: &Context, named: Named<CustomerId>) -> Result<CustomerId, Problem> {
     let theirs = match named {
         Named::Ours(id) => return Ok(id),
@@ -205,7 +205,7 @@ async fn addressee(ctx: &Context, named: Named<CustomerId>) -> Result<CustomerId
     found.ok_or_else(|| Problem::not_found("customer"))
 }
 
-/// What `POST sendToCustomer` takes.
+/// The input of `POST sendToCustomer`.
 #[derive(Debug)]
 pub struct MessageToCustomer {
     named: Named<CustomerId>,
@@ -256,7 +256,7 @@ fn shortened(key: &str) -> String {
     key.chars().take(WORD_CHARS_MAX).collect()
 }
 
-/// What `POST test` takes.
+/// The input of `POST test`.
 pub struct CustomerNamed(Named<CustomerId>);
 
 impl Request for CustomerNamed {

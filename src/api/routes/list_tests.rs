@@ -189,7 +189,7 @@ fn keep(types: &mut Types, name: &str, schema: &Value) {
     assert_eq!(*known, schema, "two types of answers are called {name}");
 }
 
-/// What stands after a type's name: what it is, unless it is an object whose members follow.
+/// The text after a type's name: its kind, unless it is an object whose members follow.
 fn head_of(schema: &Value) -> String {
     match schema.get("properties") {
         Some(_) => match alternatives(schema) {

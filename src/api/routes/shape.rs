@@ -16,7 +16,7 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde_json::Value;
 use std::any::type_name;
 
-/// What a route takes and answers.
+/// The input and the answers of a route.
 #[derive(Clone, Debug, Default)]
 pub struct Shape {
     /// JSON Schema of each parameter in the path, in their order.
@@ -30,7 +30,7 @@ pub struct Shape {
 
 #[derive(Clone, Debug)]
 pub struct BodyShape {
-    /// What it is read into, if it is looked at: of others it counts only whether a repetition has the same.
+    /// The type that the body is read into, if it is read: other bodies are only compared with those of repetitions.
     pub read: Option<(&'static str, Description)>,
     pub may_be_empty: bool,
 }

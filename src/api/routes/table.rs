@@ -80,7 +80,7 @@ const CUSTOMERS_OR_NOBODY: Who = Who::RolesOrNobody(&[Customer]);
 /// The two sides of a job.
 const PARTIES: Who = Who::Roles(&[Customer, Driver]);
 const ADMINS: Who = Who::Roles(&[Admin]);
-/// Whoever watches over the server.
+/// Those who monitor the server.
 const WATCHERS_OR_NOBODY: Who = Who::RolesOrNobody(&[Admin, Viewer]);
 /// Reads of the operators'.
 const OPERATORS: Who = Who::Roles(&[Admin, Dispatcher, Viewer]);
@@ -91,17 +91,17 @@ const DISPATCHERS_PROGRAMS: Who = Who::Roles(&[Admin, Dispatcher, Service]);
 const ADMINS_PROGRAMS: Who = Who::Roles(&[Admin, Service]);
 /// Which cars are about: operators see them exactly.
 const CUSTOMERS_OPERATORS: Who = Who::Roles(&[Customer, Admin, Dispatcher, Viewer]);
-/// Who looks at a ride.
+/// Those who may see a ride.
 const PARTIES_OPERATORS: Who = Who::Roles(&[Customer, Driver, Admin, Dispatcher, Viewer]);
-/// Who ends a ride, or follows one over a socket, where numbers and what people write are heard.
+/// Those who may end a ride, or follow one over a socket, where numbers and people's messages are heard.
 const PARTIES_DISPATCHERS: Who = Who::Roles(&[Customer, Driver, Admin, Dispatcher]);
-/// Who books.
+/// Those who may book.
 const BOOKERS: Who = Who::Roles(&[Customer, Admin, Dispatcher, Service]);
-/// Who looks at a booking.
+/// Those who may see a booking.
 const PARTIES_OPERATORS_PROGRAMS: Who = Who::Roles(&Role::ALL);
-/// Who ends a booking.
+/// Those who may end a booking.
 const PARTIES_DISPATCHERS_PROGRAMS: Who = Who::Roles(&[Customer, Driver, Admin, Dispatcher, Service]);
-/// Who moves a booking on.
+/// Those who may move a booking on.
 const WORKERS: Who = Who::Roles(&[Driver, Admin, Dispatcher, Service]);
 /// The push contract, which lets a developer's own machine in without an account.
 const PUSH_ADMINS: Who = Who::RolesOrNobody(&[Customer, Admin]);

@@ -18,7 +18,7 @@ use crate::operations::guests::{self, Passenger};
 use crate::rate_limit::address_key;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-/// What the socket's address takes besides the path.
+/// The parameters of the socket's address besides the path.
 pub struct RideSocketAsked {
     socket: SocketAsked,
     /// Of an earlier connection of somebody without an account.

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 /// More people than an import is made for: past it the file is to be split.
 const ROWS_MAX: usize = 50_000;
-/// What programs from Windows put before UTF-8.
+/// The byte order mark that Windows programs put before UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What is wrong with a file, and where.
+/// A problem in a file, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
     pub line: u64,
@@ -71,7 +71,7 @@ pub fn read(bytes: &[u8]) -> Result<Sheet, Vec<Wrong>> {
     if wrong.is_empty() { Ok(Sheet { columns, rows }) } else { Err(wrong) }
 }
 
-/// Of what may stand between cells, what the header has most of.
+/// The possible delimiter that is most frequent in the header.
 fn delimiter(bytes: &[u8]) -> u8 {
     let header = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
     let count = |delimiter: &u8| header.iter().filter(|byte| *byte == delimiter).count();
@@ -130,7 +130,7 @@ impl Records<'_> {
         Ok(cell.trim_ascii_end().to_vec())
     }
 
-    /// What follows an opening quote; a doubled one is one of the text's.
+    /// The text after an opening quote; a doubled quote is one in the text.
     fn quoted(&mut self) -> Result<Vec<u8>, &'static str> {
         let mut cell = Vec::new();
         loop {

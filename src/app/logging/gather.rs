@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
-/// A kind of which so long nothing came has ended.
+/// A kind without a line for this long has ended.
 const QUIET: Duration = Duration::from_secs(10);
 /// How often it is said that a kind goes on.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -18,10 +18,10 @@ const AGAIN: Duration = Duration::from_secs(60);
 const KINDS_MAX: usize = 256;
 /// Of a repeated text so much is kept.
 const TEXT_CHARS_MAX: usize = 500;
-/// Fields that are a reason, or whose it is; all others say of whom or when.
+/// Fields that give a reason or its origin; all others say who it concerns or when.
 const TELLING: [&str; 4] = ["reason", "service", "contract", "what"];
 
-/// Who says something, and how loud.
+/// The place of a line in the code, and its level.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
     pub level: Level,
@@ -81,7 +81,7 @@ impl Gather {
         }
     }
 
-    /// What is to be said now of kinds that go on, or that have ended. Asked about once a second.
+    /// The summaries due now, of kinds that continue or have ended. Called about once a second.
     pub fn tick(&mut self, now: Instant) -> Vec<Summary> {
         let mut said = Vec::new();
         self.spells.retain(|_, spell| {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use uuid::Uuid;
 
-/// What the passenger's app says, in its regular form.
+/// A message from the passenger's app, in its regular form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientMessage {
@@ -26,7 +26,7 @@ pub enum ClientMessage {
     CancelRide,
     /// Words for the driver of the ride.
     ChatMessage(SendChat),
-    /// What the passenger gives the ride when it is over.
+    /// The passenger's rating of the completed ride.
     RateRide(RateRide),
     /// The app has processed an event. Not answered.
     Ack(Ack),
@@ -59,7 +59,7 @@ pub struct SearchRequest {
     /// By the same way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_duration_minutes: Option<u32>,
-    /// What the passenger was shown, in major units of the server's currency; otherwise it is computed.
+    /// The fare that the passenger was shown, in major units of the server's currency; if absent it is computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fare_amount: Option<f64>,
     /// How the passenger wants to pay.
@@ -80,7 +80,7 @@ pub struct SendChat {
     pub text: String,
 }
 
-/// What the passenger gives the ride.
+/// The passenger's rating of the ride.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RateRide {
     /// The ride whose socket it is; may be left out.
@@ -88,12 +88,12 @@ pub struct RateRide {
     pub ride_id: Option<RideId>,
     /// From 1 to 5.
     pub rating: u8,
-    /// What is said with it; 500 characters of it are kept.
+    /// A comment, of which 500 characters are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
 }
 
-/// What the passenger's app is told.
+/// A message to the passenger's app.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage<'a> {
@@ -107,15 +107,15 @@ pub enum ServerMessage<'a> {
     DriverAssigned(EventFields<'a, DriverAssigned<'a>>),
     /// The driver is at the pickup.
     DriverArrived(EventFields<'a, DriverArrived<'a>>),
-    /// The ride is under way.
+    /// The ride is in progress.
     RideStarted(EventFields<'a, RideStarted<'a>>),
     /// The ride ended at its goal.
     RideCompleted(EventFields<'a, RideCompleted<'a>>),
-    /// Nobody was found; `find_driver` may come again.
+    /// Nobody was found; `find_driver` may be sent again.
     NoDrivers(EventFields<'a, NoDrivers<'a>>),
     /// The ride ended before its goal, by the passenger, an operator or the system.
     RideCancelled(EventFields<'a, RideCancelled<'a>>),
-    /// Nothing is heard of the driver any more, and they have not come to the pickup.
+    /// The driver is no longer heard from, and has not come to the pickup.
     DriverUnreachable(EventFields<'a, DriverUnreachable<'a>>),
     /// The driver wrote something.
     ChatMessage(EventFields<'a, ChatMessage<'a>>),
@@ -143,7 +143,7 @@ pub struct EventFields<'a, F> {
     pub id: Option<EventId>,
     #[serde(flatten)]
     pub fields: F,
-    /// What another system calls the ride.
+    /// The ride's id in another system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<Cow<'a, str>>,
     /// True where the customer was told by push already, so that this is for the app's state; otherwise absent.
@@ -182,7 +182,7 @@ pub struct DriverAssigned<'a> {
     pub message: Cow<'a, str>,
     /// The ride's number.
     pub booking_id: JobId,
-    /// Who comes.
+    /// The assigned driver.
     pub driver: AssignedDriver<'a>,
 }
 
@@ -246,7 +246,7 @@ pub struct RideCancelled<'a> {
     pub message: Cow<'a, str>,
     /// The ride that has ended.
     pub ride_id: Cow<'a, RideId>,
-    /// Who ended it.
+    /// The party that ended it.
     pub cancelled_by: CancelledBy,
     /// As it was said, word for word.
     pub reason: Cow<'a, str>,

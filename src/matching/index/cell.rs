@@ -47,7 +47,7 @@ pub(super) struct Apart {
 }
 
 impl Apart {
-    /// What the numbers count, in radians.
+    /// The unit of the numbers, in radians.
     pub(super) const UNIT: f64 = std::f64::consts::TAU / STEPS;
 
     /// Of numbers of steps that can't be negative. Rounded down.

@@ -19,7 +19,7 @@ pub struct Indexed {
 impl Indexed {
     /// The time of a position that no app measured: later than any, so it never is too old.
     pub const UNMEASURED: i64 = i64::MAX;
-    /// What is later is kept as unmeasured, what is before 1970 as 1970: 48 bits are enough until the year 10889.
+    /// Later times are kept as unmeasured, times before 1970 as 1970: 48 bits are enough until the year 10889.
     pub const MEASURED_AT_MS_MAX: i64 = (1 << 48) - 2;
 
     pub(super) fn key(&self) -> Key {

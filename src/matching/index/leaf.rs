@@ -32,8 +32,8 @@ pub(super) struct Leaf {
     drivers: [DriverId; LEAF_SLOTS],
 }
 
-/// Where four drivers are, and what searches ask of everybody. What is the same of each lies side by side, so that the
-/// processor can look at all four at once.
+/// The positions of four drivers, and the data that searches read of everybody. The same field of all four is adjacent,
+/// so that the processor can handle all four at once.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Quad {
@@ -55,7 +55,7 @@ impl Quad {
 }
 
 impl Leaf {
-    /// Nobody's, which stands nowhere yet.
+    /// An empty leaf without a place yet.
     pub(super) const EMPTY: Leaf = Leaf {
         used: 0,
         steps: Steps { east: 0, north: 0 },
@@ -69,18 +69,18 @@ impl Leaf {
         self.used.count_ones() as usize
     }
 
-    /// The key that a driver of this cell has, but for where they are within the cell.
+    /// The key of every driver of this cell, without the bits for the place within the cell.
     #[inline]
     pub(super) fn key_of(&self, driver: DriverId) -> Key {
         Key::new(self.steps, driver)
     }
 
-    /// The key of whoever is here.
+    /// The key of any driver here.
     pub(super) fn any_key(&self) -> Key {
         self.entry(self.used.trailing_zeros() as usize).key()
     }
 
-    /// Who is in a slot, or was last.
+    /// The driver who is in a slot, or was last.
     #[inline]
     pub(super) fn entry(&self, slot: usize) -> Entry<'_> {
         Entry { leaf: self, slot }
@@ -90,7 +90,7 @@ impl Leaf {
         self.among(self.used)
     }
 
-    /// Who is in the slots whose bits are set.
+    /// The drivers in the slots whose bits are set.
     #[inline]
     fn among(&self, mut bits: u64) -> impl Iterator<Item = Entry<'_>> {
         std::iter::from_fn(move || {
@@ -160,7 +160,7 @@ impl Leaf {
     }
 }
 
-/// A driver in the index. What is not asked for is not read from memory.
+/// A driver in the index. Fields that are not used are not read from memory.
 #[derive(Clone, Copy)]
 pub struct Entry<'a> {
     leaf: &'a Leaf,

@@ -43,12 +43,12 @@ pub(super) struct Search<'a, F> {
     radius_m: f64,
     k: usize,
     filter: F,
-    /// Who passed the filter and may be among the best. Their distance is not known yet.
+    /// Drivers who passed the filter and may be among the best. Their distance is not known yet.
     pending: Vec<Entry<'a>>,
     /// Of the `k` nearest so far who are certainly within the radius, the [`certain_square`]. The furthest on top; in
     /// their bits, which are ordered as the numbers are, since none is negative.
     certain: BinaryHeap<u32>,
-    /// What a square is at most of somebody who is certainly within the radius.
+    /// The largest square of a driver who is certainly within the radius.
     certain_square: f32,
     /// Of those whose distance is known. The furthest on top.
     best: BinaryHeap<Found>,
@@ -122,7 +122,7 @@ impl<'a, F: FnMut(Entry<'_>) -> bool> Search<'a, F> {
     fn settle(&mut self) {
         let mut pending = std::mem::take(&mut self.pending);
         for entry in pending.drain(..) {
-            // Who was near enough when their leaf was looked through may no longer be.
+            // A driver who was near enough when their leaf was searched may no longer be.
             if self.reach.has(self.steps.apart(entry.steps())) {
                 self.take(entry);
             }

@@ -8,7 +8,7 @@ use super::arena::Number;
 pub(super) const BITS: u8 = 4;
 pub(super) const SIXTEENTHS: usize = 1 << BITS;
 
-/// What stands below an inner node, or is the root.
+/// A node below an inner node, or the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Node {
     Nobody,
@@ -75,7 +75,7 @@ impl Below {
     }
 }
 
-/// What stands in the other half of the cell that is twice as wide.
+/// The content of the other half of the cell that is twice as wide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beside {
     Nobody,

@@ -24,7 +24,7 @@ const SLACK: f64 = 1.0 + 1e-6;
 /// that is next to exact.
 #[derive(Clone, Copy)]
 pub(super) struct Reach {
-    /// What a square of longitude counts, against one of latitude.
+    /// The weight of a square of longitude, against one of latitude.
     east_weight: f32,
     square: f32,
 }

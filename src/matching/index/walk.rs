@@ -11,9 +11,9 @@ use super::node::{BITS, Link, Node, SIXTEENTHS};
 const LEVELS: usize = (HALVINGS / BITS) as usize;
 
 impl Index {
-    /// Searches the leaf of the place itself, then what stands around it, and so upwards until all who can still matter have
-    /// been seen. So most searches look around in the lowest inner nodes only; of those above they read the one link that
-    /// leads down to the place.
+    /// Searches the leaf of the place itself, then its surroundings, and so upwards until every driver who can still
+    /// matter has been seen. So most searches stay in the lowest inner nodes; in those above they read only the link
+    /// that leads down to the place.
     pub(super) fn search<'a, F>(&'a self, search: &mut Search<'a, F>)
     where
         F: FnMut(Entry<'_>) -> bool,
@@ -54,7 +54,7 @@ impl Index {
         }
     }
 
-    /// Searches what stands below an inner node, but for what has been seen.
+    /// Searches everything below an inner node, except the part already seen.
     fn visit_parts<'a, F>(&'a self, inner: Number, cell: Cell, seen: Link, search: &mut Search<'a, F>)
     where
         F: FnMut(Entry<'_>) -> bool,

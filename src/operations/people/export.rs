@@ -69,7 +69,7 @@ impl Export {
         Ok(Some(part))
     }
 
-    /// What they wrote is kept with whom they wrote to.
+    /// Messages that they wrote are stored with the recipient's events.
     fn written(&self, conn: &mut Conn<'_>) -> Result<Vec<Value>, StoreError> {
         let is_customer = matches!(self.person, Person::Customer(_));
         let told = personal::told_to_others(conn, is_customer, self.ids)?;

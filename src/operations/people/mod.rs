@@ -25,7 +25,7 @@ const STEP_ROWS: usize = 2_000;
 /// Open jobs that a refusal names.
 const OPEN_MAX: usize = 50;
 
-/// Who it is. Operators are no such persons: they are suspended, and what they did stays theirs.
+/// The person. Operators are not included: they are suspended, and their actions stay recorded under their name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Person {
     Customer(CustomerId),

@@ -5,7 +5,7 @@ use crate::domain::event::{DriverCard, EventBody};
 use crate::domain::position::Position;
 use uuid::Uuid;
 
-/// Whom the events are to forget.
+/// The person whom the events are to forget.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forgotten {
     pub public_id: Uuid,

@@ -15,11 +15,11 @@ use uuid::Uuid;
 /// Devices of a customer that an operator is shown.
 const SHOWN_MAX: i64 = 100;
 
-/// What an app says of the device it runs on; what it does not say stays as it was. At least one token.
+/// An app's registration of its device; absent fields stay unchanged. At least one token.
 #[derive(Clone, Debug)]
 pub struct Registration {
     pub customer: CustomerId,
-    /// What the app calls the device.
+    /// The app's name for the device.
     pub device: Option<String>,
     pub platform: Platform,
     pub fcm: Option<PushToken>,
@@ -32,7 +32,7 @@ pub struct Registration {
 /// A device as an app names it that logs out.
 #[derive(Clone, Debug, Default)]
 pub struct NamedDevice {
-    /// What the app calls it.
+    /// The app's name for it.
     pub name: Option<String>,
     /// Any token of it.
     pub token: Option<PushToken>,
@@ -192,7 +192,7 @@ fn end(tx: &mut Tx<'_>, ended: &[DeviceRow]) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a row has of one service.
+/// A row's columns for one service.
 pub(super) struct Slot<'a> {
     pub token: &'a mut Option<PushToken>,
     pub registered_at: &'a mut Option<NaiveDateTime>,

@@ -9,7 +9,7 @@ use crate::store::{Conn, PreferencesRow, StoreError, Tx, sql};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-/// What nobody has said is: everything, at any time.
+/// The default is everything, at any time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Preferences {
     /// Types of notifications that are not wanted.

@@ -21,14 +21,14 @@ use uuid::Uuid;
 /// back, and is due.
 const DUE_WITHIN: TimeDelta = TimeDelta::minutes(2);
 
-/// What this server says, and through whom.
+/// This server's texts, and the services with credentials.
 #[derive(Clone, Debug)]
 pub struct Rules {
     pub texts: Arc<Texts>,
     pub configured: Arc<[PushService]>,
 }
 
-/// What a round of decisions came to.
+/// The result of a round of decisions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decided {
     pub events: usize,
@@ -112,7 +112,7 @@ fn queue_event(
     Ok(())
 }
 
-/// What all notifications of one occasion have in common.
+/// The common part of all notifications of one occasion.
 struct Entry<'a> {
     customer: CustomerId,
     of: Option<(AccountId, EventId)>,
@@ -187,7 +187,7 @@ fn insert(
     sql!(tx, notifications::insert(&row))
 }
 
-/// What an operator sends to a customer: by every token of every device.
+/// A notification from an operator to a customer, by every token of every device.
 #[derive(Clone, Debug)]
 pub struct Direct {
     pub customer: CustomerId,
@@ -205,8 +205,8 @@ pub struct DirectRow {
     pub reason: Option<String>,
 }
 
-/// Queues it. `out_of_order` are services that nothing goes through until an operator acts, each with the reason: whoever
-/// sends waits for an answer, and gets that one.
+/// Queues it. `out_of_order` are services through which nothing is sent until an operator acts, each with the reason,
+/// which the waiting sender gets as the answer.
 pub fn queue_direct(
     tx: &mut Tx<'_>,
     direct: &Direct,

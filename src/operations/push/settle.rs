@@ -18,8 +18,8 @@ use std::collections::HashMap;
 /// Notifications moved in one transaction after the clock was set back: on SQLite decisions wait for it, and a row takes some 20 µs.
 const MOVED_MAX: i64 = 500;
 
-/// Takes the notifications that are due longest for an attempt through a service, for at most `lease`. What was confirmed while an
-/// earlier attempt was under way ends here. Empty only where nothing is due.
+/// Takes the notifications that have been due longest for an attempt through a service, for at most `lease`. Those that
+/// were confirmed during an earlier attempt end here. Empty only if nothing is due.
 pub fn claim(
     tx: &mut Tx<'_>,
     service: PushService,
@@ -45,7 +45,7 @@ pub fn claim(
     }
 }
 
-/// A confirmation calls off what is not under way; this is what was.
+/// A confirmation cancels notifications that are not in flight; this catches those that were.
 fn is_confirmed(tx: &mut Tx<'_>, row: &NotificationRow) -> Result<bool, StoreError> {
     match row.event() {
         Some((account, event)) => Ok(sql!(tx, events::is_confirmed(account, event))?),
@@ -88,7 +88,7 @@ pub fn move_back(tx: &mut Tx<'_>, by: TimeDelta, after: i64) -> Result<Option<i6
     Ok(ahead.last().map(|(id, ..)| *id).filter(|_| ahead.len() as i64 == MOVED_MAX))
 }
 
-/// Who is to hear of a notification.
+/// The recipient of a notification.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recipient {
     pub devices: Vec<Device>,
@@ -128,7 +128,7 @@ pub struct Dead {
     pub is_believed: bool,
 }
 
-/// What an attempt came to.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     pub settled: Settled,
@@ -137,8 +137,8 @@ pub struct Verdict {
     pub dead: Option<Dead>,
 }
 
-/// Writes what attempts came to, deactivates dead tokens, and sends events on through a device's next token. Returns what
-/// stands in the rows now; an attempt that another has followed is not among them.
+/// Writes the outcomes of attempts, deactivates dead tokens, and sends events on through a device's next token. Returns
+/// the rows' new states, without attempts that another has followed.
 pub fn settle(
     tx: &mut Tx<'_>,
     verdicts: &[Verdict],
@@ -197,7 +197,7 @@ fn bury(tx: &mut Tx<'_>, service: PushService, dead: &Dead) -> Result<Option<Dev
     Ok(is_renewed.then(|| device_of(&row)))
 }
 
-/// Accepted notifications of which the service knows more by now. Nobody else asks for them for `lease`.
+/// Accepted notifications about which the service knows more by now. They are leased to the caller for `lease`.
 pub fn receipts_due(tx: &mut Tx<'_>, lease: TimeDelta, limit: i64) -> Result<Vec<ReceiptDue>, StoreError> {
     let now = tx.at();
     let due = sql!(tx, notifications::receipts_due(now, limit))?;
@@ -212,7 +212,7 @@ pub fn next_receipt_due(conn: &mut Conn<'_>) -> Result<Option<DateTime<Utc>>, St
     Ok(sql!(conn, notifications::next_receipt_due())?.map(|at| at.and_utc()))
 }
 
-/// What a receipt says of an accepted notification.
+/// A receipt's verdict on an accepted notification.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Receipted {
     /// It has left the service.

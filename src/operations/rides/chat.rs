@@ -7,8 +7,8 @@ use crate::operations::error::{Error, Refusal};
 use crate::operations::jobs::{not_in_state, tell_customer};
 use crate::store::{Tx, sql};
 
-/// Words from one participant for the other, from the acceptance of the ride to its end: before there is nobody to hear
-/// them, and afterwards the two have nothing to do with each other any more.
+/// A message from one participant to the other, from the acceptance of the ride to its end: before that there is no
+/// recipient, and afterwards the two have nothing more to do with each other.
 pub fn chat(tx: &mut Tx<'_>, ride_id: &RideId, from: Viewer, text: &str) -> Result<(), Error> {
     let ride = lock(tx, ride_id)?;
     let job = &ride.job;

@@ -219,7 +219,7 @@ pub fn step(
             JobChange { arrived_at: Some(Some(at)), ..JobChange::default() },
             EventBody::DriverArrived { ride_id, driver: account.public_id },
         ),
-        // Who starts without having said so has arrived.
+        // A driver who starts without reporting arrival has arrived.
         RideStep::Start => (
             JobChange {
                 arrived_at: ride.arrived_at.is_none().then_some(Some(at)),
@@ -232,7 +232,7 @@ pub fn step(
             JobChange {
                 completed_at: Some(at),
                 final_fare_minor: Some(fare.minor()),
-                // What the driver earns with it is what it costs.
+                // The driver earns the ride's fare.
                 earnings_minor: Some(fare.minor()),
                 ..JobChange::default()
             },
@@ -258,8 +258,8 @@ fn assignment(ride: &Ride, driver: DriverCard, travel: Travel) -> RideAssignment
     }
 }
 
-/// Metres of the way that a ride's driver has recorded since its start; `None` where it says nothing. What the recorder holds
-/// must have been flushed: only what is in the store counts.
+/// Metres that a ride's driver has driven since its start, from the recorded positions; `None` if they are not enough.
+/// The recorder must have been flushed: only stored positions count.
 pub fn driven_m(
     conn: &mut Conn<'_>,
     ride_id: &RideId,
@@ -281,7 +281,7 @@ pub fn driven_m(
     Ok(Some(track_length_m(places)))
 }
 
-/// What a driver sees who gave a ride back: nothing of when and by whom it was carried out.
+/// The view of a driver who gave a ride back: without the time and the driver of its execution.
 fn unbound(mut standing: RideStanding) -> RideStanding {
     standing.driver = None;
     let Ride { job, arrived_at, final_fare_minor, .. } = &mut standing.ride;

@@ -22,7 +22,7 @@ pub struct Waiting {
     pub account: AccountId,
 }
 
-/// Rides taken `span` ago, of whose drivers no position was measured since, and of which nobody was told yet.
+/// Rides accepted `span` ago whose drivers have sent no position since, and whose passengers have not been told yet.
 pub fn waiting_since(
     conn: &mut Conn<'_>,
     now: DateTime<Utc>,
@@ -33,8 +33,8 @@ pub fn waiting_since(
     Ok(rows.into_iter().map(|(job, driver, account)| Waiting { job, driver, account }).collect())
 }
 
-/// Tells the passenger, once, that nothing is heard of their driver; with `offers_again` the ride is taken from the driver
-/// and offered to others instead. False where it is not so any more: the driver has moved it on, or is back.
+/// Tells the passenger, once, that their driver is not heard from; with `offers_again` the ride is taken from the
+/// driver and offered to others instead. False if that is no longer so: the driver has moved it on, or is back.
 pub fn lose_driver(
     tx: &mut Tx<'_>,
     waiting: Waiting,

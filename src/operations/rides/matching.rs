@@ -12,11 +12,11 @@ use crate::operations::jobs::not_in_state;
 use crate::store::reads::{self, RideStanding};
 use crate::store::{Conn, StoreError, Tx, sql};
 
-/// Who asks; the door has let them in.
+/// The requester, whom the door has let in.
 #[derive(Clone, Debug)]
 pub enum Asker {
     Account(Passenger),
-    /// Whoever opened the ride's socket. They become a guest with their first request.
+    /// The client that opened the ride's socket. It becomes a guest with its first request.
     Anonymous(Opening),
 }
 

@@ -39,7 +39,7 @@ use chrono::{DateTime, Utc};
 use std::net::IpAddr;
 use uuid::Uuid;
 
-/// What a passenger asks for. What they did not say of fare and way is estimated.
+/// A passenger's request. Absent values for fare and route are estimated.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Of the app's choosing; otherwise we choose one.
@@ -62,14 +62,14 @@ pub struct Request {
     pub external_id: Option<ExternalId>,
 }
 
-/// Who ends a ride before its goal. A driver does not: they give it back.
+/// The canceller of a ride. A driver never cancels: they give it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Canceller {
     Passenger(CustomerId),
     Admin,
 }
 
-/// Who looks at a ride.
+/// The viewer of a ride.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Viewer {
     Passenger(CustomerId),
@@ -103,8 +103,8 @@ fn may_open_one(tx: &mut Tx<'_>, passenger: CustomerId) -> Result<(), Error> {
     within(open, tx.rules().open.rides_of_customer_max)
 }
 
-/// Within what all who have no account and come from one address may have open. Where several ask at the very same time, it may
-/// become as many more as the database decides at once.
+/// Checks the limit of open rides for all clients without an account from one address. With simultaneous requests it
+/// may be exceeded by as many as the database decides at once.
 fn may_open_one_from(tx: &mut Tx<'_>, address: IpAddr) -> Result<(), Error> {
     let open = sql!(tx, jobs::open_asked_from(&address.to_string()))?;
     within(open, tx.rules().open.rides_of_address_max)
@@ -167,7 +167,7 @@ fn make(
     Ok(ride)
 }
 
-/// What a ride costs, as far as that is known before it. Where the app's word does not count, its word about the way does not either.
+/// A ride's fare, as far as it is known in advance. If the app's fare is ignored, its distance is ignored, too.
 fn fare(request: &Request, estimated_km: f64, rules: &JobRules) -> Money {
     let said_km = request.distance_km.filter(|_| rules.fare_source.trusts_the_way());
     let own = rules.tariff.fare(said_km.unwrap_or(estimated_km) * 1000.0);
@@ -200,7 +200,7 @@ pub fn view(
     Ok(may_see.then_some(found))
 }
 
-/// Whom the driver of the ride may call; `None` unless it is theirs now.
+/// The contact for the driver of the ride; `None` unless the ride is theirs now.
 pub fn contact(
     conn: &mut Conn<'_>,
     ride_id: &RideId,

@@ -39,7 +39,7 @@ pub fn rate(
     standing(tx, job.id)
 }
 
-/// A mean of `count` ratings with one more. What a driver begins with is no rating, so the first one replaces it.
+/// A mean of `count` ratings with one more. A driver's initial value is not a rating, so the first rating replaces it.
 fn mean_with(mean: f64, count: i64, stars: i64) -> (f64, i64) {
     let sum = mean * count as f64 + stars as f64;
     (sum / (count + 1) as f64, count + 1)

@@ -36,7 +36,7 @@ pub(super) struct Apns {
     tools: Tools,
 }
 
-/// A notification as Apple gets it, but for whom it is from.
+/// A notification as Apple gets it, without the sender's credentials.
 struct Request {
     url: String,
     headers: HeaderMap,
@@ -108,7 +108,7 @@ impl Apns {
             Priority::High => "10",
             Priority::Normal => "5",
         };
-        // What is left changes from attempt to attempt; nothing left is: now or never.
+        // The time left changes from attempt to attempt; no time left means now or never.
         let is_late = seconds_left(notification, self.tools.clock.now()) == 0;
         let expiration = if is_late { 0 } else { notification.deadline.timestamp() };
         let collapse_id = notification.collapse_id.hyphenated().to_string();

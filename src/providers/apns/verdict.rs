@@ -12,17 +12,17 @@ use crate::providers::{Answer, Scope, Sent};
 /// The connection is of no use for a while; Apple does not say how long.
 const TOKEN_UPDATES_PAUSE: Duration = Duration::from_secs(60);
 
-/// What follows from an answer.
+/// The consequence of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Final(Answer),
     /// Our provider token is too old for Apple.
     TokenExpired,
-    /// The answer, and this connection is of no use any more.
+    /// The answer, and this connection can no longer be used.
     Reopen(Answer),
 }
 
-/// What has to be known beside the answer itself.
+/// The facts needed besides the answer itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known<'a> {
     /// `apns-id` of the answer.

@@ -58,12 +58,12 @@ impl Expo {
     async fn send_all(&self, batch: Vec<Message>) -> Vec<Answer> {
         let mut answers = vec![None; batch.len()];
         let outgoing = self.write(batch, &mut answers);
-        // What has its answer keeps it, whatever becomes of the rest.
+        // A message that has its answer keeps it, whatever happens to the rest.
         let _ = tokio::time::timeout(self.patience(), self.deliver(outgoing, &mut answers)).await;
         answers.into_iter().map(|answer| answer.unwrap_or_else(super::too_late)).collect()
     }
 
-    /// What can be sent; the rest has its answer.
+    /// The messages that can be sent; the rest get their answers here.
     fn write(&self, batch: Vec<Message>, answers: &mut [Option<Answer>]) -> Vec<Outgoing> {
         let now = self.tools.clock.now();
         let mut outgoing = Vec::with_capacity(batch.len());

@@ -11,7 +11,7 @@ use crate::domain::push::PushToken;
 use crate::providers::wording::{printable, status_and};
 use crate::providers::{Answer, Receipt, Scope, Sent};
 
-/// What follows from an answer to a list of messages.
+/// The consequence of an answer to a list of messages.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// One for each.
@@ -89,7 +89,7 @@ pub(super) fn verdict(
     }
 }
 
-/// What became of messages that were accepted under these ids.
+/// The outcomes of messages that were accepted under these ids.
 pub(super) fn receipts(
     status: StatusCode,
     body: &[u8],
@@ -147,7 +147,7 @@ fn of_error(details: Option<&Details>) -> Answer {
         "DeviceNotRegistered" => Answer::Unregistered { since: None },
         "MessageRateExceeded" => retry(Scope::Message),
         "ExpoError" | "ProviderError" => retry(Scope::Message),
-        // What Expo has to reach Google or Apple with: the other kind of device is not concerned.
+        // Expo's own credentials for Google or Apple: the other kind of device is not affected.
         "MismatchSenderId" | "InvalidCredentials" => Answer::Misconfigured { reason, scope: Scope::Message },
         _ => Answer::Rejected { reason },
     }

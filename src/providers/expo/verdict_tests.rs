@@ -120,7 +120,7 @@ fn receipts_are_found_by_id_and_those_that_are_not_there_are_unknown() {
 }
 
 proptest! {
-    /// Whatever is refused, and however it is split, each message ends in exactly one group, and each group is smaller.
+    /// For any refusal and any split, each message ends in exactly one group, and each group is smaller.
     #[test]
     fn a_split_loses_and_doubles_nothing(count in 1usize..120, named in prop::collection::vec(0usize..4, 120)) {
         let mut projects = json!({});

@@ -10,7 +10,7 @@ use crate::providers::Notification;
 use crate::providers::payload::{NOTIFICATION_ID, SOUND, Text, Unsendable, Written};
 use crate::providers::payload::{seconds_left, write_fitting, written_len};
 
-/// What the app listens for when a notification is tapped.
+/// The action that the app listens for when a notification is tapped.
 const CLICK_ACTION: &str = "FLUTTER_NOTIFICATION_CLICK";
 const CLICK_ACTION_KEY: &str = "click_action";
 const CHANNEL: &str = "urgent";
@@ -138,7 +138,7 @@ struct Aps {
     badge: u32,
 }
 
-/// The data with all values as strings, since FCM takes no others. What is not a string goes as the JSON of it. Written
+/// The data with all values as strings, since FCM accepts no others. Other values are sent as their JSON. Written
 /// straight from the notification: a copy of it for each device would be most of the work.
 struct StringData<'a>(&'a Notification);
 

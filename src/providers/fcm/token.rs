@@ -27,9 +27,9 @@ const GRANT_TYPE: &str = "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer"
 const ASSERTION_LIFE: TimeDelta = TimeDelta::hours(1);
 /// A token is renewed so long before its end, by one who needs it; the others still use the old one.
 const RENEW_BEFORE: TimeDelta = TimeDelta::minutes(5);
-/// And not used any more so long before: a request takes its time, and clocks differ.
+/// How long before its end it is no longer used: a request takes time, and clocks differ.
 const UNUSED_BEFORE: TimeDelta = TimeDelta::seconds(30);
-/// What was refused stays refused until somebody acts, or a clock is set.
+/// A refusal is final until somebody acts, or a clock is set.
 const REFUSED_PAUSE: TimeDelta = TimeDelta::minutes(1);
 /// Between attempts where the token service does not work.
 const FAILED_PAUSE: TimeDelta = TimeDelta::seconds(1);
@@ -65,7 +65,7 @@ struct Current {
     unused_at: DateTime<Utc>,
 }
 
-/// Where we stand at some moment.
+/// The state at some moment.
 enum Standing {
     Good(Bearer),
     /// Still good, and to be renewed.
@@ -148,7 +148,7 @@ impl AccessTokens {
             },
             Standing::None => {
                 let _flight = self.flight.acquire().await;
-                // Whoever went before may have brought one, or found out that there is none.
+                // The request before may have brought one, or found out that there is none.
                 match self.standing() {
                     Standing::Good(bearer) | Standing::Ageing(bearer) => Ok(bearer),
                     Standing::Failed(answer) => Err(answer),
@@ -202,7 +202,7 @@ impl AccessTokens {
             let form = HeaderValue::from_static("application/x-www-form-urlencoded");
             client.post(self.account.token_url.as_str()).header(CONTENT_TYPE, form).body(body.clone())
         };
-        // Whatever became of this request, no notification was sent.
+        // Whatever the outcome of this request, no notification was sent.
         let failed = |failure: Failure| Answer::Retry {
             reason: format!("no access token: {}", failure.reason).into(),
             after: None,

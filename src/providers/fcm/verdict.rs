@@ -13,7 +13,7 @@ const QUOTA_PAUSE: Duration = Duration::from_secs(60);
 /// The message of `INVALID_ARGUMENT` for a malformed token; a malformed message has the same code.
 const INVALID_TOKEN: &str = "not a valid FCM registration token";
 
-/// What follows from an answer.
+/// The consequence of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Final(Answer),
@@ -21,7 +21,7 @@ pub(super) enum Verdict {
     TokenRefused,
 }
 
-/// What has to be known beside the answer itself.
+/// The facts needed besides the answer itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
     pub retry_after: Option<Duration>,

@@ -14,7 +14,7 @@ use std::fmt;
 
 /// A payment service that sends us requests.
 pub trait PaymentService: fmt::Debug + Send + Sync {
-    /// What a request of this service says. `header` gives the value of a header that the request has once.
+    /// Reads a request of this service. `header` returns the value of a header that the request has exactly once.
     fn read<'a>(
         &self,
         header: &dyn Fn(&str) -> Option<&'a str>,
@@ -23,7 +23,7 @@ pub trait PaymentService: fmt::Debug + Send + Sync {
     ) -> Result<Verdict, NotTaken>;
 }
 
-/// What a request that is believed comes to.
+/// The content of a request that is believed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     Notice(Notice),

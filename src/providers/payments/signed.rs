@@ -32,7 +32,7 @@ const KINDS: [(&str, PaymentStatus); 4] = [
     ("payment.refunded", PaymentStatus::Refunded),
 ];
 
-/// What a shop's own id of a job is called.
+/// The fields for a shop's own id of a job.
 const EXTERNAL_IDS: [(&str, Option<JobKind>); 4] = [
     ("order_external_id", Some(JobKind::Delivery)),
     ("ride_external_id", Some(JobKind::Ride)),

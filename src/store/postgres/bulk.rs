@@ -13,7 +13,7 @@ pub fn insert_locations(conn: &mut PgConnection, rows: &[NewLocation]) -> QueryR
     insert(conn, "SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)", rows)
 }
 
-/// The same but for those that are there, or come twice.
+/// The same, except for rows that exist already or come twice.
 pub fn insert_late_locations(conn: &mut PgConnection, rows: &[NewLocation]) -> QueryResult<usize> {
     const NOT_THERE: &str = "SELECT DISTINCT ON (driver_id, created_at, latitude, longitude) n.* \
          FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) \

@@ -34,7 +34,7 @@ pub fn by_username(conn: &mut Db, username: &str) -> QueryResult<Option<Account>
         .optional()
 }
 
-/// Who has a number in any of these spellings, each of which is unique.
+/// The account with a number in any of these spellings, which are all unique.
 pub fn by_phone_number(conn: &mut Db, spellings: &[String; 3]) -> QueryResult<Vec<Account>> {
     let [first, second, third] = spellings;
     accounts::table
@@ -45,7 +45,7 @@ pub fn by_phone_number(conn: &mut Db, spellings: &[String; 3]) -> QueryResult<Ve
         .load(conn)
 }
 
-/// Who has a number that is spelled exactly so.
+/// The account with a number in exactly this spelling.
 pub fn by_spelled_number(conn: &mut Db, phone_number: &str) -> QueryResult<Option<Account>> {
     accounts::table
         .filter(accounts::phone_number.eq(phone_number))

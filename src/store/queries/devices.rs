@@ -56,14 +56,14 @@ pub fn lock_of_sessions_of(conn: &mut Db, account: AccountId, but: &str) -> Quer
     for_update!(of.select(DeviceRow::as_select())).load(conn)
 }
 
-/// Whoever has one of these tokens.
+/// The devices that have one of these tokens.
 pub fn lock_holders(
     conn: &mut Db,
     fcm: Option<&str>,
     expo: Option<&str>,
     apns: Option<&str>,
 ) -> QueryResult<Vec<DeviceRow>> {
-    // What is null equals nothing.
+    // Null equals nothing.
     let holds =
         devices::fcm_token.eq(fcm).or(devices::expo_push_token.eq(expo)).or(devices::apns_token.eq(apns));
     let held = devices::table.filter(holds.assume_not_null()).order(devices::id);

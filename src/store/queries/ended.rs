@@ -17,7 +17,7 @@ const HAS_ENDED: &str = "jobs.status IN ('completed', 'cancelled', 'unmatched')"
 /// When. Of a ride that nobody took it is not written down; its search lasted minutes.
 const ENDED_AT: &str = "COALESCE(jobs.completed_at, jobs.cancelled_at, jobs.requested_at)";
 
-/// Jobs that ended before `before` and of which no event is kept, the longest ended first.
+/// Jobs that ended before `before` and have no stored events, the longest ended first.
 pub fn jobs_before(conn: &mut Db, before: NaiveDateTime, limit: i64) -> QueryResult<Vec<JobId>> {
     jobs::table
         .filter(sql::<Bool>(HAS_ENDED))
@@ -34,7 +34,7 @@ pub fn has_events(conn: &mut Db, id: JobId) -> QueryResult<bool> {
     diesel::select(exists(events::table.filter(events::job_id.eq(id.0)))).get_result(conn)
 }
 
-/// What a driver completed, for what they earned by it. Its row is locked.
+/// A completed job's data for its driver's earnings. Its row is locked.
 pub fn completed(conn: &mut Db, id: JobId) -> QueryResult<Option<(DriverId, CompletedJob)>> {
     jobs::table
         .find(id.0)
@@ -45,7 +45,7 @@ pub fn completed(conn: &mut Db, id: JobId) -> QueryResult<Option<(DriverId, Comp
         .optional()
 }
 
-/// Removes a job whose row is locked, with everything of it but its events, of which there must be none.
+/// Removes a job whose row is locked, with everything that belongs to it. It must have no events.
 pub fn remove_job(conn: &mut Db, id: JobId) -> QueryResult<usize> {
     let theirs: Vec<SearchId> =
         searches::table.filter(searches::job_id.eq(id.0)).select(searches::id).load(conn)?;

@@ -161,7 +161,7 @@ pub fn send(conn: &mut Db, account: AccountId, id: EventId, at: NaiveDateTime) -
         .execute(conn)
 }
 
-/// Those of which it is to be decided by now whether they are pushed, the longest due first.
+/// The events whose push decision is due, the longest due first.
 pub fn push_due(conn: &mut Db, now: NaiveDateTime, limit: i64) -> QueryResult<Vec<EventRow>> {
     events::table
         .filter(events::push_due_at.le(now))
@@ -194,7 +194,7 @@ pub fn decide_push(conn: &mut Db, account: AccountId, id: EventId) -> QueryResul
         .execute(conn)
 }
 
-/// Nothing is to be decided of it any more.
+/// The event's push decision has been made.
 pub fn settle_push(conn: &mut Db, account: AccountId, id: EventId) -> QueryResult<usize> {
     diesel::update(events::table.find((account.0, id.0)))
         .set(events::push_due_at.eq(None::<NaiveDateTime>))

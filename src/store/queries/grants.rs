@@ -50,7 +50,7 @@ pub fn delete(conn: &mut Db, id: &str) -> QueryResult<usize> {
     diesel::delete(grants::table.find(id)).execute(conn)
 }
 
-/// Of whom one was revoked since.
+/// The accounts with a grant that was revoked since.
 pub fn revoked_since(conn: &mut Db, since: NaiveDateTime) -> QueryResult<Vec<AccountId>> {
     grants::table.filter(grants::revoked_at.ge(since)).select(grants::account_id).distinct().load(conn)
 }

@@ -17,13 +17,14 @@ pub fn find(conn: &mut Db, account: AccountId) -> QueryResult<Option<Guest>> {
     guests::table.find(account.0).select(Guest::as_select()).first(conn).optional()
 }
 
-/// Keeps a further key beside the first one, in place of the last that was given so.
+/// Stores a further key next to the first one, replacing the previous further key.
 pub fn set_later_key(conn: &mut Db, account: AccountId, hash: &str) -> QueryResult<usize> {
     diesel::update(guests::table.find(account.0)).set(guests::later_key_hash.eq(hash)).execute(conn)
 }
 
-/// Removes at most `limit` guests who were made before `before`, of whom no event is kept and whose rides have all ended, and
-/// says how many. A ride's end is an event, so it is as long ago as events are kept. The rides stay, as nobody's.
+/// Removes at most `limit` guests who were made before `before`, have no stored events and whose rides have all ended,
+/// and returns how many. A ride's end is an event, so it is at least as long ago as events are kept. The rides stay,
+/// without an owner.
 pub fn prune(conn: &mut Db, before: NaiveDateTime, limit: i64) -> QueryResult<usize> {
     let has_events = exists(events::table.filter(events::account_id.eq(guests::account_id)));
     let is_open = (jobs::status.ne(JobStatus::Completed.as_str()))

@@ -89,8 +89,8 @@ pub fn lock(conn: &mut Db, id: JobId) -> QueryResult<Option<Job>> {
     for_update!(jobs::table.find(id.0).select(Job::as_select())).first(conn).optional()
 }
 
-/// Moves a job on from the status it has to `to`; changes nothing where it is in another status by now. What the row
-/// is then follows from what it was.
+/// Moves a job on from its status to `to`; changes nothing if it is in another status by now. The new row follows from
+/// the old one.
 pub fn advance(conn: &mut Db, job: &Job, to: JobStatus, change: &JobChange<'_>) -> QueryResult<Updated<Job>> {
     // From where somebody asked is nobody's business once it has ended.
     let forgotten = (!to.is_open()).then(|| jobs::asked_from.eq(None::<String>));
@@ -168,7 +168,7 @@ pub fn held_by(conn: &mut Db, driver: DriverId, kind: JobKind) -> QueryResult<Ve
         .load(conn)
 }
 
-/// What a driver holds: each kind and status with the ids, ascending.
+/// The jobs that a driver holds: each kind and status with the ids, ascending.
 pub fn held(conn: &mut Db, driver: DriverId) -> QueryResult<Vec<(JobId, JobKind, JobStatus)>> {
     jobs::table
         .filter(jobs::driver_id.eq(driver.0))
@@ -187,7 +187,7 @@ pub fn held_by_any(conn: &mut Db, drivers: &[i64]) -> QueryResult<Vec<(DriverId,
         .load(conn)
 }
 
-/// Who of these drivers holds deliveries.
+/// Those of these drivers who hold deliveries.
 pub fn carrying_among(conn: &mut Db, drivers: &[i64]) -> QueryResult<Vec<DriverId>> {
     jobs::table
         .filter(jobs::driver_id.eq_any(drivers))
@@ -208,8 +208,8 @@ pub fn open_demo(conn: &mut Db) -> QueryResult<Vec<Job>> {
         .load(conn)
 }
 
-/// What a driver completed since `from` and before the job `before` (its time and id), newest first. Only what was completed has
-/// the time of it.
+/// The jobs that a driver completed since `from` and before the job `before` (its time and id), newest first. Only
+/// completed jobs have a completion time.
 pub fn completed_by(
     conn: &mut Db,
     driver: DriverId,

@@ -27,7 +27,7 @@ pub fn next_due(conn: &mut Db, service: PushService) -> QueryResult<Option<Naive
         .optional()
 }
 
-/// Ends what waits for an attempt of this event: the customer has it. What is under way goes on.
+/// Ends this event's notifications that wait for an attempt: the customer has the event. Those in flight continue.
 pub fn call_off(
     conn: &mut Db,
     account: AccountId,
@@ -74,8 +74,8 @@ pub fn release(conn: &mut Db, id: i64, attempt: i64, now: NaiveDateTime) -> Quer
         .execute(conn)
 }
 
-/// The same of all that were under way in a server that is gone, whether their lease has run out or not: a clock that is set back
-/// would start it again.
+/// The same for all that an earlier server had in flight, whether or not their lease has run out: a clock that is set
+/// back would restart the lease.
 pub fn release_all(conn: &mut Db, now: NaiveDateTime) -> QueryResult<usize> {
     let claimed =
         history::table.filter(history::due_at.is_not_null()).filter(history::leased_until.is_not_null());
@@ -94,7 +94,8 @@ pub fn release_ahead(conn: &mut Db, now: NaiveDateTime, ahead: NaiveDateTime) ->
     diesel::update(waiting).set(history::due_at.eq(now)).execute(conn)
 }
 
-/// What is due later than `now`, attempts under way among it: id, when it is due, and until when it is leased. By id, after `after`.
+/// Notifications due later than `now`, including attempts in flight: id, due time, and end of the lease. By id, after
+/// `after`.
 pub fn ahead(
     conn: &mut Db,
     now: NaiveDateTime,
@@ -133,7 +134,7 @@ pub fn any_waiting(conn: &mut Db) -> QueryResult<bool> {
         .map(|first| first.is_some())
 }
 
-/// Accepted ones of which the service knows more by now, the longest due first.
+/// Accepted ones about which the service knows more by now, the longest due first.
 pub fn receipts_due(conn: &mut Db, now: NaiveDateTime, limit: i64) -> QueryResult<Vec<ReceiptDue>> {
     history::table
         .filter(history::receipt_due_at.le(now))
@@ -223,7 +224,7 @@ pub fn open(conn: &mut Db, id: i64, at: NaiveDateTime) -> QueryResult<usize> {
         .execute(conn)
 }
 
-/// What became of those made since, by type and service.
+/// The outcomes of those made since, by type and service.
 pub fn counts(conn: &mut Db, since: NaiveDateTime) -> QueryResult<Vec<CountRow>> {
     const SUMS: &str = "SELECT notification_type, COALESCE(provider, '') AS provider, \
          CAST(SUM(CASE status WHEN 'sent' THEN 1 ELSE 0 END) AS BIGINT) AS sent, \

@@ -22,7 +22,7 @@ pub fn insert_notice(conn: &mut Db, new: &PaymentNotice) -> QueryResult<usize> {
     diesel::insert_into(notices::table).values(new).on_conflict_do_nothing().execute(conn)
 }
 
-/// What became of one that came again.
+/// The new outcome of a repeated notice.
 pub fn rewrite_notice(conn: &mut Db, new: &PaymentNotice) -> QueryResult<usize> {
     diesel::update(notices::table.find((&new.provider, &new.notice_id))).set(new).execute(conn)
 }

@@ -22,8 +22,9 @@ pub fn mark_used(conn: &mut Db, id: &str, successor: &str, at: NaiveDateTime) ->
         .execute(conn)
 }
 
-/// Until none is left: on PostgreSQL an UPDATE waits for a refresh that holds one of these rows, but does not see the successor
-/// which that has written. One that finds nothing to do tells that none is under way, since it would have met the row it holds.
+/// Until none is left: on PostgreSQL an UPDATE waits for a refresh that holds one of these rows, but does not see the
+/// successor which that has written. An UPDATE that finds nothing shows that no refresh is in progress, since it would
+/// have met the row that the refresh holds.
 pub fn revoke_family(conn: &mut Db, family: &str, at: NaiveDateTime) -> QueryResult<usize> {
     let mut revoked = 0;
     loop {
@@ -41,7 +42,7 @@ pub fn revoke_family(conn: &mut Db, family: &str, at: NaiveDateTime) -> QueryRes
     }
 }
 
-/// The newest token of a family, kept from others until the transaction ends: whoever revokes the family waits.
+/// The newest token of a family, locked until the transaction ends: a revocation of the family waits.
 pub fn lock_newest_of(conn: &mut Db, family: &str) -> QueryResult<Option<RefreshToken>> {
     let newest = refresh_tokens::table
         .filter(refresh_tokens::family.eq(family))

@@ -70,8 +70,8 @@ pub fn page(
     query.load(conn)
 }
 
-/// Rides that were not taken from `since` to `until` and are waited for, of whose drivers no position was measured in that time,
-/// either; only those of which it was not noticed before. A position that no app measured does not age.
+/// Rides before the pickup that were not accepted between `since` and `until`, and whose drivers have no position
+/// measured in that time either; only those not noticed before. A position that no app measured does not age.
 pub fn waiting_since(
     conn: &mut Db,
     since: NaiveDateTime,

@@ -35,7 +35,8 @@ fn insert_location(conn: &mut SqliteConnection, row: &NewLocation) -> QueryResul
     diesel::insert_into(driver_locations::table).values(columns).execute(conn)
 }
 
-/// The same but for those that are there. A look into the index, at the place where the row would be written.
+/// The same, except for rows that exist already. Costs a look into the index, at the place where the row would be
+/// written.
 pub fn insert_late_locations(conn: &mut SqliteConnection, rows: &[NewLocation]) -> QueryResult<usize> {
     let mut inserted = 0;
     for row in rows {

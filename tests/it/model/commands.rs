@@ -139,7 +139,7 @@ pub enum Command {
     },
 }
 
-/// What a push service says.
+/// A push service's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Accepted,

@@ -216,7 +216,7 @@ impl World<'_> {
         }
     }
 
-    /// Who has the job, mostly; of every fourth command somebody else.
+    /// Mostly the driver who has the job; in every fourth command somebody else.
     fn driver_near(&self, job: i64, nth: Nth) -> i64 {
         let theirs = self.model.jobs[&job].driver.filter(|_| !nth.is_multiple_of(4));
         theirs.unwrap_or_else(|| driver_of(nth / 4))

@@ -14,7 +14,7 @@ pub enum Fault {
     AnnouncedBeforeTheCommit,
     /// A session marks an event when it is sent, not when the device has answered.
     ConfirmedWhenSent,
-    /// Pushes are decided without the confirmations under way.
+    /// Pushes are decided without the pending confirmations.
     DecidedWithoutTheMarks,
     /// Searches that were open before a crash are not gone on with.
     SearchIsForgotten,
@@ -23,7 +23,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Each with its name, and the sign of its own reason in what the model says: whoever finds another has found another fault.
+    /// Each with its name, and a mark of its own reason in the model's message: another reason means another fault.
     pub const ALL: [(&'static str, Fault, &'static str); 7] = [
         ("taken_ride_is_taken_again", Fault::TakenRideIsTakenAgain, " hears "),
         ("event_is_not_written", Fault::EventIsNotWritten, "DecidePushes: pushed are "),

@@ -24,7 +24,7 @@ use super::world::{Checked, World, at_once};
 /// As the matcher has it.
 const TRANSACTION_MAX: TimeDelta = TimeDelta::seconds(30);
 
-/// What waits for the matcher.
+/// The messages that wait for the matcher.
 pub enum Letter {
     News(Vec<SearchNews>),
     Changed(Vec<DriverId>),
@@ -147,7 +147,7 @@ impl World<'_> {
         Ok(true)
     }
 
-    /// One of the pieces of work under way is carried out. The model says what comes of it.
+    /// Carries out one piece of the work in flight. The model says what its result is.
     pub fn work(&mut self, nth: usize) -> Checked<bool> {
         let under_way = &mut self.server.matching.under_way;
         if under_way.is_empty() {

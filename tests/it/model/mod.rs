@@ -85,7 +85,7 @@ fn whatever_happens_the_server_does_what_the_model_says() {
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-/// What finds nothing proves nothing.
+/// A model that finds nothing proves nothing.
 #[test]
 fn faults_that_are_planted_are_found() {
     let mut place = place();

@@ -37,7 +37,7 @@ pub const PHONES_OF: [usize; CUSTOMERS as usize] = [2, 1, 0];
 pub const SEARCH_SPAN: TimeDelta = TimeDelta::seconds(120);
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Whose account is whose.
+/// The owners of the accounts.
 #[derive(Clone, Debug, Default)]
 pub struct People {
     accounts: BTreeMap<Who, AccountId>,

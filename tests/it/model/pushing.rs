@@ -22,7 +22,7 @@ use super::world::{Checked, World, at_once};
 const SERVICE: PushService = PushService::Fcm;
 const LEASE: TimeDelta = TimeDelta::seconds(90);
 
-/// A notification under way.
+/// A notification in flight.
 pub struct Attempt {
     row: NotificationRow,
     began_at: DateTime<Utc>,
@@ -101,7 +101,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A service is sent one that is under way, and says something.
+    /// Sends a service one of those in flight, and it answers.
     pub fn send(&mut self, nth: usize, answer: Answer) -> Checked<bool> {
         let mut waiting: Vec<usize> = Vec::new();
         for (index, attempt) in self.server.attempts.iter().enumerate() {
@@ -129,7 +129,7 @@ impl World<'_> {
         }
     }
 
-    /// What a service said is written down.
+    /// Writes a service's answer down.
     pub fn settle_push(&mut self, nth: usize) -> Checked<bool> {
         let answered = self.server.attempts.iter().enumerate().filter(|(_, one)| one.answer.is_some());
         let answered: Vec<usize> = answered.map(|(index, _)| index).collect();

@@ -94,7 +94,7 @@ pub struct Reference {
     pub changes: u64,
 }
 
-/// What the driver makes of a job of theirs; deliveries and rides have different words.
+/// A driver's step with their job; deliveries and rides have different words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     SetOut,
@@ -355,9 +355,9 @@ impl Reference {
         Ok(())
     }
 
-    // What the matcher has made durable.
+    // The matcher's durable decisions.
 
-    /// Who of them hears of the offer.
+    /// Those of them who hear of the offer.
     pub fn offer(&mut self, id: i64, drivers: &[i64], expires_at: DateTime<Utc>) -> Vec<i64> {
         let job = &self.jobs[&id];
         if job.status != JobStatus::Requested || !job.is_searched {
@@ -399,7 +399,7 @@ impl Reference {
         self.drivers.get_mut(&driver).expect("one of ours").wants = wants;
     }
 
-    /// What they have not picked up or begun is taken from them.
+    /// Jobs that they have not picked up or begun are taken from them.
     pub fn suspend(&mut self, driver: i64) {
         let held = |(id, job): (&i64, &Job)| job.is_held_by(driver).then_some((*id, job.kind));
         let held: Vec<_> = self.jobs.iter().filter_map(held).collect();

@@ -16,7 +16,7 @@ use super::world::{Checked, World};
 
 /// More rounds than anything needs that comes to an end.
 const ROUNDS_MAX: usize = 10_000;
-/// What is promised ends within this time beyond its own, however the clocks were set.
+/// Every promise ends within this time beyond its own, however the clocks were set.
 const GRACE: TimeDelta = TimeDelta::seconds(60);
 /// Retries, leases and the time to confirm.
 const PUSHES_END_WITHIN: TimeDelta = TimeDelta::seconds(200);
@@ -125,7 +125,7 @@ impl World<'_> {
             self.tick();
             self.pump()?;
         }
-        // What is only known in memory is forgotten at the second look.
+        // Facts that are only in memory are forgotten at the second look.
         self.look_at_store()?;
         self.look_at_store()?;
         self.pump()?;

@@ -3,7 +3,7 @@
 /// Replays that may be spent on it: a shorter list is nice to have, and the whole one is replayable, too.
 const REPLAYS_MAX: usize = 400;
 
-/// The shortest list that was found of which `fails` says why it fails, and why.
+/// The shortest failing list that was found, and the reason that `fails` gives for it.
 pub fn shrink<T: Clone>(
     commands: Vec<T>,
     failure: String,

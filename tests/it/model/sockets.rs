@@ -71,7 +71,7 @@ pub struct Session {
     up: VecDeque<Up>,
     /// Nobody is at the other end, and the server does not know yet.
     pub is_cut: bool,
-    /// The newest event and the changes of the model when it read where the account stands; also of the last resume.
+    /// The newest event and the changes of the model when it read the account's state; also for the last resume.
     read_at: (i64, u64),
 }
 
@@ -163,7 +163,7 @@ impl World<'_> {
         }
     }
 
-    /// Hands a batch to whom it concerns.
+    /// Hands a batch to those it concerns.
     pub fn announce(&mut self, batch: usize) {
         let last = self.server.announced.len().saturating_sub(1);
         let Some(batch) = self.server.announced.remove(batch.min(last)) else { return };

@@ -32,7 +32,7 @@ pub type Checked<T = ()> = Result<T, String>;
 pub const MOMENT: TimeDelta = TimeDelta::seconds(5);
 pub const DELIVERIES_MAX: usize = 2;
 
-/// Who is connected, as far as it decides when a push is due.
+/// Presence, as far as it decides when a push is due.
 #[derive(Default)]
 pub struct Presence {
     pub connected: HashMap<AccountId, usize>,
@@ -44,7 +44,7 @@ pub struct Server {
     pub database: Database,
     /// Published by the database, and not yet looked at here.
     committed: Arc<Mutex<Vec<Committed>>>,
-    /// What is still to be told, a batch for each commit.
+    /// The announcements still to be made, a batch for each commit.
     pub announced: VecDeque<Committed>,
     /// By account: the highest id that was told to sessions.
     pub told: HashMap<AccountId, EventId>,
@@ -118,7 +118,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What is in memory is gone, wherever it was; the machine comes back after a while.
+    /// Everything in memory is lost; the machine comes back after a while.
     pub fn crash(&mut self, away: TimeDelta) -> Checked {
         self.phones.iter_mut().for_each(|phone| phone.session = None);
         // The last connection is gone before the next one comes.

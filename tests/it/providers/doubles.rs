@@ -35,7 +35,7 @@ fn assertion(double: &PushDouble) -> Value {
     json!({"iss": google::CLIENT_EMAIL, "scope": SCOPE, "aud": aud, "iat": now, "exp": now + 3600})
 }
 
-/// What the token service answers to these claims: the status, and the token or the error.
+/// The token service's answer to these claims: the status, and the token or the error.
 async fn ask_for_token(double: &PushDouble, claims: &Value) -> (u16, Value) {
     let key = EncodingKey::from_rsa_pem(RSA_PRIVATE.as_bytes()).expect("a key");
     let assertion = encode(&Header::new(Algorithm::RS256), claims, &key).expect("claims can be signed");

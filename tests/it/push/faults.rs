@@ -73,7 +73,7 @@ async fn what_is_refused_for_good_fails_with_its_reason_and_the_token_stays() {
     assert_eq!(devices["items"][0]["tokens"], json!({"apns": "active"}), "a fault of ours prunes nothing");
 }
 
-/// A token of another app reads like a wrong setting. Who registers one must not stop everybody else's notifications.
+/// A token of another app looks like a wrong setting. Registering one must not stop everybody else's notifications.
 #[tokio::test]
 async fn one_token_of_another_app_stops_nobody_else() {
     let double = PushDouble::start().await;

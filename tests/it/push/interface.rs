@@ -20,7 +20,7 @@ fn vector(name: &str) -> Value {
     vectors.into_iter().find(|vector| vector["name"] == name).expect("a vector of this name")
 }
 
-/// Sends a vector's request, changed where a placeholder stands, and compares the answer.
+/// Sends a vector's request, with its placeholders replaced, and compares the answer.
 async fn check_vector(api: &Api, name: &str, change: impl FnOnce(&mut Value)) {
     let mut vector = vector(name);
     change(&mut vector["request"]["body"]);
@@ -216,7 +216,7 @@ async fn preferences_are_kept_and_heeded() {
     assert_eq!(result(other.clone()).await, "success");
     assert_eq!(double.desk(Fcm).taken().len(), 1);
 
-    // At night a ride under way is heard all the same, and what can wait for the morning does.
+    // At night a notification about an ongoing ride is sent anyway, and one that can wait for the morning does.
     own.put("/api/Push/preferences", json!({"quietHours": quiet(-1, 1)})).await.expect(200);
     let operator = server.operator().await.api().clone();
     server.bring_about(&operator, CUSTOMER).await;

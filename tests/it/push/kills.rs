@@ -14,9 +14,10 @@ use crate::support::push_double::PushDouble;
 use crate::support::{Server, rounds, wait_until};
 
 const BETWEEN_KILLS_MS: std::ops::Range<u64> = 100..600;
-/// What a service takes for an answer: some of them are under way at any moment.
+/// How long a service takes to answer, so that some requests are in flight at any moment.
 const ANSWER: Duration = Duration::from_millis(20);
-/// What one service may have under way: its connections with their streams, or its requests with their batches.
+/// The most that one service may have in flight: its connections with their streams, or its requests with their
+/// batches.
 const UNDER_WAY_MAX: usize = 700;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -45,12 +45,12 @@ async fn logging_out_ends_what_was_registered_with_the_log_in_and_nothing_else()
 
     log_out(&server, json!({"refresh_token": renewed["refresh_token"]})).await;
     assert_eq!(reachable(&server), ["tablet", "desk"]);
-    // What the app was about to send when its user logged out.
+    // A request that the app was about to send when its user logged out.
     assert_eq!(register(&phone, "phone", None).await, 401);
     let renewed = server.anonymous().with_token(renewed["access_token"].as_str().expect("one").to_owned());
     assert_eq!(register(&renewed, "phone", None).await, 401);
     assert_eq!(reachable(&server), ["tablet", "desk"]);
-    // Who logs in again on the phone is there again.
+    // A user who logs in again on the phone is registered again.
     let (phone, _) = log_in(&server, "customer123").await;
     assert_eq!(register(&phone, "phone", None).await, 200);
     assert_eq!(reachable(&server), ["tablet", "desk", "phone"]);

@@ -86,8 +86,8 @@ impl Fleet {
     async fn check_pushes(&self, count: usize) {
         self.server.push_settled().await;
         let taken = self.double.desk(Fcm).taken();
-        // What was under way at the kill may have come twice, once before it and once after: under one id, so that the device
-        // shows it once.
+        // Notifications in flight at the kill may have come twice, before and after it: under one id, so that the
+        // device shows them once.
         let mut seen = BTreeSet::new();
         for one in &taken {
             let is_after = self.killed_at.is_some_and(|killed_at| one.at > killed_at);

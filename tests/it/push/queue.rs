@@ -13,7 +13,7 @@ use crate::support::push_double::{Act, PushDouble};
 use crate::support::{Server, rounds, wait_until};
 
 const ROWS_OF_A_STATEMENT: usize = 500;
-/// Far above what is under way at a time, and far below what 100,000 notifications take.
+/// Far above the memory of those in flight at a time, and far below that of 100,000 notifications.
 const GROWTH_MIB_MAX: u64 = 64;
 const CUSTOMERS: usize = 20;
 const COUNT_EVERY: Duration = Duration::from_millis(250);

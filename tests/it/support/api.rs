@@ -73,7 +73,7 @@ impl Api {
         send(self.request(Method::PATCH, path).json(&body)).await
     }
 
-    /// What a driver's app does with an order.
+    /// A driver's app sets an order's status.
     pub async fn set_order_status(&self, order_id: i64, status: &str) -> Reply {
         self.put(&format!("orders/{order_id}/status"), json!({ "status": status })).await
     }

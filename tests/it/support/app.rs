@@ -35,7 +35,7 @@ pub struct Door {
     from: Ipv4Addr,
 }
 
-/// What reaches the app.
+/// Everything that reaches the app.
 #[derive(Debug, Clone)]
 pub enum Heard {
     Message(Value),
@@ -334,7 +334,7 @@ impl App {
         }
     }
 
-    /// Whatever else reaches the app within a time. Only for what must *not* come.
+    /// Everything else that reaches the app within a time. Only for messages that must *not* come.
     pub async fn hear_for(&mut self, time: Duration) -> Vec<Heard> {
         let end = Instant::now() + time;
         let mut all = Vec::new();
@@ -344,7 +344,7 @@ impl App {
         all
     }
 
-    /// What has reached the app and was not looked at yet; waits for nothing.
+    /// Messages that have reached the app and were not read yet; waits for nothing.
     pub fn drain(&mut self) -> Vec<Heard> {
         std::iter::from_fn(|| self.heard.try_recv().ok()).collect()
     }

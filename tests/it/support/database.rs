@@ -102,7 +102,7 @@ impl Database {
         self.url.strip_prefix("sqlite://").map(PathBuf::from)
     }
 
-    /// Nothing can be written any more until the value is dropped, and the server `process_id` hears why: there is no more room
+    /// Nothing can be written until the value is dropped, and the server `process_id` hears why: there is no more room
     /// for SQLite's log, and PostgreSQL has become read-only, as after a fail-over.
     pub fn refuse_writes(&self, process_id: u32) -> Refusing<'_> {
         match self.file() {
@@ -222,7 +222,7 @@ impl Database {
         self.rows::<Word>(sql).into_iter().map(|row| row.value).collect()
     }
 
-    /// What the rows of an account's events of this name say, in their order.
+    /// The bodies of an account's events of this name, in order.
     pub fn event_bodies(&self, username: &str, name: &str) -> Vec<serde_json::Value> {
         let sql = format!(
             "SELECT events.body AS value FROM events JOIN accounts ON accounts.id = events.account_id \

@@ -11,7 +11,7 @@ use super::process::Settings;
 
 const ORDERS_BYTES: u64 = 16;
 
-/// What is wrong with the disk.
+/// The fault of the disk.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
     /// No file can grow.
@@ -22,7 +22,8 @@ pub enum Fault {
     SlowSync {
         ms: u32,
     },
-    /// After so many more writes and syncs the power goes. What was not synced is there, or not, or only some sectors of it.
+    /// The power fails after this many more writes and syncs. Unsynced writes are there, or not, or only some of their
+    /// sectors.
     PowerCut {
         calls: u32,
         seed: u32,
@@ -83,7 +84,7 @@ fn library() -> &'static Path {
         compiler.args(["-shared", "-fPIC", "-O1", "-pthread", "-o"]).arg(&built).arg(&source);
         let output = compiler.output().expect("the C compiler that the server is built with is called cc");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        // Whole under its name, whoever else builds it.
+        // Complete under its name, even if another process builds it, too.
         std::fs::rename(&built, &library).expect("the target directory is writable");
         library
     })

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::app::{App, Door, Heard};
 
-/// What the apps have a meaning for: what their contract fixed, and what this project added to it.
+/// The types that the apps know: those that their contract fixed, and those that this project added.
 const KNOWN_TYPES: [&str; 25] = [
     "connected",
     "pong",
@@ -50,8 +50,8 @@ fn of_ride(ride_id: &str) -> OfRide {
 }
 
 impl App {
-    /// Follows a ride from now on; returns what `ride_joined` says. What came before it, such as events that happened while
-    /// nobody was connected, is passed over.
+    /// Follows a ride from now on; returns what `ride_joined` says. Earlier messages, such as events that happened
+    /// while nobody was connected, are skipped.
     pub async fn join(&mut self, ride_id: &str) -> Value {
         self.send(ClientMessage::JoinRide(of_ride(ride_id)));
         loop {

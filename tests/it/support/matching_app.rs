@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite;
 use super::app::{App, Door, Heard};
 use super::{Api, Server};
 
-/// What the app waits for. A position that comes between is no answer to anything.
+/// The messages that the app waits for. A position in between answers nothing.
 const KNOWN_TYPES: [&str; 14] = [
     "connection_established",
     "pong",
@@ -27,7 +27,7 @@ const KNOWN_TYPES: [&str; 14] = [
     "authenticated",
 ];
 
-/// What `find_driver` has in the vectors: a way out of Johannesburg's centre, where driver 1 is.
+/// The vectors' `find_driver`: a route out of Johannesburg's centre, where driver 1 is.
 pub fn find_driver() -> Value {
     let request = SearchRequest {
         pickup_latitude: -26.2041,
@@ -72,7 +72,7 @@ pub struct RideDoor {
 pub struct MatchingApp {
     app: App,
     pub ride_id: String,
-    /// What `connection_established` gave it.
+    /// The key from `connection_established`.
     pub key: Option<String>,
 }
 
@@ -150,7 +150,7 @@ impl MatchingApp {
         }
     }
 
-    /// The next message but for positions, which must have this type.
+    /// The next message except positions, which must have this type.
     pub async fn expect(&mut self, expected: &str) -> Value {
         self.app.expect(expected).await
     }
@@ -177,7 +177,7 @@ impl MatchingApp {
         self.app.expect_close(code).await;
     }
 
-    /// A ping and its pong: everything said before has been answered. Returns what came first but for positions.
+    /// A ping and its pong: everything said before has been answered. Returns the messages before it, except positions.
     pub async fn sync(&mut self) -> Vec<Value> {
         let mut said = self.app.sync().await;
         said.retain(|message| message["type"] != "driver_location");

@@ -112,7 +112,7 @@ impl Operator {
         found.unwrap_or_else(|| panic!("order {order_id} is not in the list"))
     }
 
-    /// What the list says of one driver.
+    /// One driver's entry in the list.
     pub async fn driver(&self, driver_id: i64) -> Value {
         let drivers = self.list("admin/drivers").await;
         let found = drivers.into_iter().find(|driver| driver["driver_id"] == driver_id);

@@ -41,7 +41,7 @@ struct SqliteLine {
     detail: String,
 }
 
-/// What a read of a page must not do: look at all there is, or sort it.
+/// Steps that a read of a page must not contain: scanning everything, or sorting it.
 const NO_WALKS: [&str; 4] = ["SCAN ", "TEMP B-TREE", "Seq Scan", "Sort  ("];
 
 impl Plans {

@@ -19,7 +19,7 @@ pub struct Process {
     child: Child,
 }
 
-/// What a `serve` that was asked to start came to.
+/// The result of starting a `serve`.
 pub enum Start {
     Listening { process: Process, port: u16 },
     Refused { status: ExitStatus, log: String },
@@ -118,7 +118,7 @@ async fn finish(command: Command, arguments: &[&str]) -> Output {
 }
 
 impl Process {
-    /// What it has in memory, in MiB.
+    /// Its resident memory, in MiB.
     pub fn memory_mib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
         let resident =

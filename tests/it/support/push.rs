@@ -30,7 +30,7 @@ pub fn expo_token(name: &str) -> String {
     format!("ExponentPushToken[{name}]")
 }
 
-/// What Apple's tokens look like.
+/// A token in Apple's form.
 pub fn apns_token(number: i64) -> String {
     format!("{number:064x}")
 }
@@ -85,7 +85,7 @@ impl Server {
         reply.body["items"].as_array().expect("a list").clone()
     }
 
-    /// Waits until nothing is due and nothing is under way.
+    /// Waits until nothing is due and nothing is in flight.
     pub async fn push_settled(&self) {
         wait_until("every event is decided and every notification has an outcome", async || {
             self.database().number("SELECT COUNT(*) AS value FROM events WHERE push_due_at IS NOT NULL") == 0
@@ -99,7 +99,7 @@ impl Server {
 }
 
 impl PushDouble {
-    /// What a device was sent.
+    /// The messages that a device was sent.
     pub fn taken_by(&self, service: PushService, token: &str) -> Vec<Taken> {
         self.desk(service).taken().into_iter().filter(|taken| taken.token == token).collect()
     }

@@ -66,7 +66,7 @@ pub struct TakenRide {
 }
 
 impl Server {
-    /// A ride of passenger 1's that driver 1, who must stand near, has accepted.
+    /// A ride of passenger 1 that driver 1, who must be near, has accepted.
     pub async fn taken_ride(&self) -> TakenRide {
         let (passenger, driver) = (self.passenger_api(1).await, self.driver_api(1).await);
         let id = passenger.request_priced_ride().await;

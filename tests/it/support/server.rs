@@ -176,7 +176,7 @@ impl Server {
         self.process.take().expect("the server runs").terminate().await
     }
 
-    /// What it comes to by itself.
+    /// Waits until the server has ended by itself.
     pub async fn ended(&mut self) -> ExitStatus {
         self.process.take().expect("the server runs").ended().await
     }
@@ -222,7 +222,7 @@ impl Server {
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
-    /// Runs a subcommand beside the server, which must succeed, and returns what it printed.
+    /// Runs a subcommand next to the server, which must succeed, and returns its output.
     pub async fn command(&self, arguments: &[&str]) -> String {
         let output = self.try_command(arguments).await;
         let complaint = String::from_utf8_lossy(&output.stderr);
@@ -268,7 +268,7 @@ impl Server {
         process::announced_ports(&self.directory)
     }
 
-    /// An access token of a driver, made beside the running server.
+    /// An access token of a driver, made next to the running server.
     pub async fn driver_token(&self, driver_id: i64) -> String {
         self.command(&["token", "--driver", &driver_id.to_string()]).await.trim().to_owned()
     }
@@ -283,7 +283,7 @@ impl Server {
         self.door(driver_id).await.connect().await
     }
 
-    /// The hailing apps' way in, as whoever the token is of.
+    /// The hailing apps' door, for the token's account.
     pub fn hailing_door(&self, token: impl Into<String>) -> Door {
         Door::hailing(self.port, token.into())
     }
@@ -313,7 +313,7 @@ impl Server {
         Api::new(self.port).with_token(self.passenger_token(customer_id).await)
     }
 
-    /// An access token of a passenger, made beside the running server.
+    /// An access token of a passenger, made next to the running server.
     pub async fn passenger_token(&self, customer_id: i64) -> String {
         self.command(&["token", "--customer", &customer_id.to_string()]).await.trim().to_owned()
     }
@@ -354,7 +354,7 @@ impl Server {
         ids
     }
 
-    /// What it has said on standard output, over all its starts.
+    /// Its standard output, over all its starts.
     pub fn said(&self) -> String {
         let bytes = std::fs::read(process::stdout_file(&self.directory)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -368,7 +368,7 @@ impl Server {
         lines.map(|line| line.split_once("] ").map_or(line, |(_, rest)| rest).to_owned()).collect()
     }
 
-    /// What it has logged, over all its starts.
+    /// Its log, over all its starts.
     pub fn log(&self) -> String {
         let bytes = std::fs::read(process::log_file(&self.directory)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()

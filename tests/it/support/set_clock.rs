@@ -39,7 +39,7 @@ impl SetClock {
         self.offset.write_all_at(&by.num_seconds().to_ne_bytes(), 0).expect("it is writable");
     }
 
-    /// What it shows.
+    /// The time it shows.
     pub fn now(&self) -> DateTime<Utc> {
         Utc::now() + self.by
     }
@@ -61,7 +61,7 @@ fn folder() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR"))
 }
 
-/// Built under a name of this process's own, so that two runs beside each other do not meet half a file.
+/// Built under a name of this process's own, so that concurrent runs do not find half a file.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {

@@ -10,7 +10,7 @@ pub const SECRET: &str = "a secret that only the scenarios know, and long enough
 /// `{"alg":"none","typ":"JWT"}` in base64url.
 const HEADER_ALG_NONE: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
 
-/// What a token of the server claims, its time of expiry aside.
+/// The claims of a token of the server, without its expiry.
 pub fn claims(token: &str) -> Value {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.validate_exp = false;

@@ -27,7 +27,7 @@ fn in_turn() -> Vec<&'static str> {
         let ends = ["/cancel", "/decline", "/unassign", "/complete"];
         match route.starts_with("GET ") {
             true => 0,
-            // Who is erased is nobody any more.
+            // An erased person is nobody.
             false if route.ends_with("/erase") => 3,
             false => 1 + usize::from(ends.iter().any(|end| route.ends_with(end))),
         }
@@ -48,7 +48,7 @@ async fn nobody_sees_of_others_what_is_not_theirs_to_see() {
     assert!(found.is_empty(), "{} leaks:\n{}", found.len(), found.join("\n"));
 }
 
-/// Nobody is found by their number either: whoever is shown none could try the digits one by one.
+/// Nobody is found by their number either: a role that is shown none could try the digits one by one.
 #[tokio::test]
 async fn a_viewer_sees_that_there_is_a_number_and_not_which() {
     let world = World::new().await;

@@ -2,7 +2,7 @@
 
 use fleetwire::api::routes::ROUTES as ROUTES_OF_SERVER;
 
-/// Who asks. Those who have least to do with anything come first, since what the others do changes the world.
+/// The callers. Those with the least access come first, since the others' actions change the world.
 pub const ROLES: [Role; 14] = [
     Role::Anonymous,
     Role::Other,
@@ -24,7 +24,7 @@ pub const ROLES: [Role; 14] = [
 pub enum Role {
     /// Nobody; on the matching app's socket the passenger of a ride of their own.
     Anonymous,
-    /// A customer who has nothing under way.
+    /// A customer without open jobs.
     Other,
     /// The customer of the ride that has ended.
     Past,
@@ -32,7 +32,7 @@ pub enum Role {
     Own,
     /// A driver who has nothing to do with any of it.
     Stranger,
-    /// A driver to whom a ride of the customer's is offered.
+    /// A driver who is offered a ride of the customer's.
     Offered,
     /// The driver who has the customer's ride, and had the one that has ended.
     Holder,
@@ -50,8 +50,8 @@ pub enum Role {
     Viewer,
 }
 
-/// What may be in the answers of a route: to whom, and what. `holder.*` is all of a person's, `*` everybody's. Everybody may
-/// see what is their own, and a route without roles shows nobody anything of anybody else.
+/// The data that the answers of a route may contain, by role. `holder.*` is all of a person's, `*` everybody's.
+/// Everybody may see what is their own, and a route without roles shows nobody anything of anybody else.
 pub type Row = (&'static str, &'static [(Role, &'static [&'static str])]);
 
 /// How an operator sees rides: who drives, and from where to where; whom to call is the driver's to know.
@@ -71,7 +71,7 @@ const RIDES_TO_ADMIN: (Role, &[&str]) = (
 /// How the two customers see their drivers. The one of the ride that ended more than a day ago sees neither position nor number.
 const RIDE_TO_PAST: (Role, &[&str]) = (Role::Past, &["holder.name", "holder.plate"]);
 const RIDE_TO_OWN: (Role, &[&str]) = (Role::Own, &["holder.*", "offered.*"]);
-/// Whom the driver of a ride calls, and where; of the ride that has ended only where it went.
+/// The contact and places for the driver of a ride; for a ride that has ended only the places.
 const RIDE_TO_HOLDER: (Role, &[&str]) = (Role::Holder, &["own.*", "past.place", "past.address"]);
 const RIDE_TO_CHAUFFEUR: (Role, &[&str]) = (Role::Chauffeur, &["guest.phone", "guest.place"]);
 const ASKED: (Role, &[&str]) = (Role::Offered, &["own.place", "own.address"]);
@@ -289,7 +289,7 @@ pub fn text_of(mark: &str) -> &'static str {
 }
 
 impl Role {
-    /// Whose marks are the role's own.
+    /// The person whose marks are the role's own.
     pub fn person(self) -> &'static str {
         match self {
             Role::Anonymous => "guest",
@@ -311,7 +311,7 @@ impl Role {
 }
 
 impl Role {
-    /// Whose row it is that counts for the role; nobody's on a route that it may not call.
+    /// The role whose row also counts for this role; none on a route that it may not call.
     fn same_as(self, route: &str) -> Option<Role> {
         let operator = match self {
             Role::Dispatcher => fleetwire::domain::role::Role::Dispatcher,

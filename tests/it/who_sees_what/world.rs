@@ -212,7 +212,7 @@ impl World {
         ids.iter().map(|id| if name.is_empty() { path.to_owned() } else { path.replace(name, id) }).collect()
     }
 
-    /// What a query has to name.
+    /// The query string that a path needs.
     fn query(&self, path: &str, role: Role) -> String {
         match path {
             "/api/v1/drivers/nearby" => "?latitude=11.1&longitude=20.5&radius_m=50000&limit=50".to_owned(),
@@ -224,7 +224,7 @@ impl World {
         }
     }
 
-    /// A body with which the route does something, for whoever may.
+    /// A body with which the route has an effect, for those who may call it.
     fn body(&self, path: &str) -> Value {
         let stranger = self.drivers[&Role::Stranger];
         let mut body =
@@ -274,7 +274,7 @@ impl World {
         found
     }
 
-    /// What was heard on the sockets by those who should not have.
+    /// Messages on the sockets of people who should not have got them.
     pub async fn heard(&mut self) -> Vec<String> {
         let mut found = Vec::new();
         for (route, role, app) in &mut self.sockets {

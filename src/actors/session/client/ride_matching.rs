@@ -154,7 +154,7 @@ impl Part for RideMatching {
         Box::pin(open(self.of_ride(), recipient, context))
     }
 
-    /// The current state is sent besides the replay, except for a search of which the app has just been told.
+    /// The current state is sent besides the replay, except for a search that the app has just been told about.
     fn resumed(&mut self, under_way: Option<UnderWay>, newest: EventId, read: Option<&Read>) {
         let is_said = std::mem::take(&mut self.is_searching_said);
         let is_to_say = |under_way: &UnderWay| !is_said || under_way.standing.ride.job.status.is_held();
@@ -172,7 +172,7 @@ impl Part for RideMatching {
     }
 
     /// The app follows a ride without asking, as long as it knows the ride's driver: it is not shown the position of a
-    /// driver of whom it has not heard.
+    /// driver whom it does not know.
     fn sent(&mut self, event: &Event) -> Vec<Out> {
         let Some(job) = event.job else { return Vec::new() };
         let change = match &event.body {

@@ -79,7 +79,7 @@ impl Apple {
         self.after(asked, act)
     }
 
-    /// What an answer does to the connection's streams.
+    /// The effect of an answer on the connection's streams.
     fn after(&self, asked: &Asked, act: Act) -> Act {
         let (delay, reply) = match act {
             Act::Answer(reply) => (Duration::ZERO, reply),

@@ -26,7 +26,7 @@ pub struct Taken {
     pub at: Instant,
 }
 
-/// What a service knows about a device, other than that it is fine.
+/// A service's knowledge about a device, other than that it is fine.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Device {
     /// Its app is gone; Apple says since when.
@@ -86,7 +86,7 @@ impl Desk {
         counts
     }
 
-    /// What the sender did that the real service refuses.
+    /// The sender's mistakes, which the real service refuses.
     pub fn refused(&self) -> Vec<String> {
         self.state().refused.clone()
     }
@@ -149,7 +149,7 @@ impl Desk {
         self.state().requests += 1;
     }
 
-    /// What the sender should not have done; the reply says so.
+    /// A mistake of the sender; the reply says so.
     pub(super) fn refuse(&self, why: impl Into<String>, reply: Reply) -> Act {
         self.state().refused.push(why.into());
         Act::Answer(reply)

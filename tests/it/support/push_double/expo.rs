@@ -18,7 +18,7 @@ pub const PROJECT: &str = "@fleetwire/customer";
 const RECIPIENTS_MAX: usize = 100;
 const RECEIPTS_MAX: usize = 1000;
 const PAYLOAD_BYTES_MAX: usize = 4096;
-/// What a request may be unpacked.
+/// The largest uncompressed request.
 const BODY_BYTES_MAX: u64 = 4 << 20;
 
 const MESSAGE: &[(&str, Is)] = &[
@@ -52,9 +52,9 @@ pub struct Expo {
 struct State {
     /// Tokens of other projects than ours.
     projects: HashMap<String, String>,
-    /// Whose each ticket is.
+    /// The token of each ticket.
     tickets: HashMap<String, String>,
-    /// What receipts say of a token.
+    /// The receipts for a token.
     receipts: HashMap<String, Value>,
     /// How many were sent in each request.
     batches: Vec<usize>,
@@ -232,7 +232,7 @@ pub fn request_error(status: u16, code: &str, message: &str) -> Reply {
     Reply::json(status, &json!({"errors": [{"code": code, "message": message}]}))
 }
 
-/// What a ticket or a receipt says of a failure.
+/// A failure in a ticket or a receipt.
 pub fn ticket_error(error: &str, token: &str) -> Value {
     let message = format!("\"{token}\" is not a registered push notification recipient");
     json!({"status": "error", "message": message, "details": {"error": error, "expoPushToken": token}})

@@ -106,7 +106,7 @@ fn is_reserved(key: &str) -> bool {
         || key.starts_with("gcm.notification.")
 }
 
-/// What either kind of device would get, keys and values: Android's as they are, Apple's as JSON.
+/// The payload for either kind of device, keys and values: Android's as they are, Apple's as JSON.
 fn payload_bytes(message: &Value) -> usize {
     let android = &message["android"];
     let android: usize = [&message["data"], &message["notification"], &android["notification"]]

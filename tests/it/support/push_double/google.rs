@@ -37,7 +37,7 @@ struct Tokens {
     /// The token service's own address, which assertions must be for.
     audience: String,
     lifetime_secs: Option<i64>,
-    /// What the token service says instead.
+    /// The token service's answer instead of a token.
     failing: Option<Act>,
 }
 
@@ -73,7 +73,7 @@ impl Google {
         self.tokens().asked
     }
 
-    /// What the token service does instead of granting; None: grants again.
+    /// The token service's action instead of granting; None: grants again.
     pub fn fail_tokens(&self, act: Option<Act>) {
         self.tokens().failing = act;
     }

@@ -71,7 +71,7 @@ impl PushDouble {
         &self.authority
     }
 
-    /// What a double has in common with the others.
+    /// The common part of a double.
     pub fn desk(&self, service: PushService) -> &Desk {
         match service {
             PushService::Fcm => &self.google.desk,

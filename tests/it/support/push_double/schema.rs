@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 pub type Violation = String;
 
-/// What may stand under a name.
+/// The allowed value under a name.
 #[derive(Clone, Copy)]
 pub enum Is {
     Text,

@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::wire::{Io, Tap, Wire};
 
-/// What the library takes at a time; lower limits are told and watched by the double.
+/// The library's limit of streams; the double announces and checks lower ones.
 const STREAMS_MAX: u32 = 1000;
 
 /// A request as a double judges it.
@@ -31,7 +31,7 @@ pub struct Asked {
     pub headers: HeaderMap,
     pub body: Bytes,
     pub connection: Arc<Connection>,
-    /// Other requests under way on the connection when it came.
+    /// Other requests in progress on the connection when it came.
     pub others: usize,
     /// How many the client knew to be allowed then.
     pub limit: Option<usize>,
@@ -61,7 +61,7 @@ pub struct Connection {
     pub tokens: Mutex<Vec<(String, i64)>>,
 }
 
-/// What a double answers.
+/// A double's answer.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub status: u16,
@@ -75,7 +75,7 @@ impl Reply {
         Reply { status, headers, body: body.to_string().into_bytes() }
     }
 
-    /// What gateways say.
+    /// An answer as gateways give it.
     pub fn html(status: u16) -> Reply {
         let headers = vec![("content-type", "text/html".to_owned())];
         let body = format!("<!DOCTYPE html><html><title>Error {status}</title><p>That's an error.</html>");
@@ -92,7 +92,7 @@ impl Reply {
     }
 }
 
-/// What a double does with a request.
+/// A double's reaction to a request.
 #[derive(Debug, Clone)]
 pub enum Act {
     Answer(Reply),
@@ -164,7 +164,7 @@ async fn serve(
     let wire = Wire::new(socket.try_clone().expect("there are descriptors left"));
     let socket = TcpStream::from_std(socket).expect("within the runtime");
     let inner: Box<dyn Io> = match tls {
-        // Who does not speak TLS, or does not trust us, is gone.
+        // A client that does not speak TLS, or does not trust us, is dropped.
         Some(tls) => match TlsAcceptor::from(tls).accept(socket).await {
             Ok(stream) => Box::new(stream),
             Err(_) => return,
@@ -185,7 +185,7 @@ async fn serve(
     let _ = builder.serve_connection(TokioIo::new(Tap::new(inner, wire)), service).await;
 }
 
-/// Counts a request while it is under way, also where its client gives it up.
+/// Counts a request while it is in progress, even if its client gives it up.
 struct UnderWay<'a>(&'a AtomicUsize);
 
 impl Drop for UnderWay<'_> {
@@ -214,7 +214,7 @@ async fn answer(
         others,
         limit,
     };
-    // What comes after the decision to go away is not begun with.
+    // Requests after the decision to go away are not begun.
     if connection.wire.is_going() {
         return never().await;
     }

@@ -136,7 +136,7 @@ pub struct Tap {
     acks: usize,
 }
 
-/// Where in a frame a stream of bytes stands.
+/// The position of a stream of bytes within a frame.
 #[derive(Default)]
 struct Frames {
     /// Not part of any frame.
