@@ -70,27 +70,29 @@ fn messages(schema: &Value, found: &mut Vec<Description>) {
         return choices.for_each(|choice| messages(choice, found));
     }
     let mut fields = BTreeMap::new();
-    collect("", schema, true, &mut fields);
+    collect("", schema, false, &mut fields);
     let kind = schema["properties"]["type"]["const"].as_str().expect("a type is a text").to_owned();
     fields.remove("type");
     found.push(Description { kind, meaning: meaning(schema), fields });
 }
 
-/// The fields of an object, and of the objects in it. `is_required` is false for one of several choices.
-fn collect(path: &str, schema: &Value, is_required: bool, fields: &mut BTreeMap<String, Field>) {
+/// The fields of an object, and of the objects in it. Of a choice between objects each field may be missing; one that
+/// says nothing itself means what its choice does.
+fn collect(path: &str, schema: &Value, is_choice: bool, fields: &mut BTreeMap<String, Field>) {
     let required = schema["required"].as_array().cloned().unwrap_or_default();
+    let of_choice = if is_choice { meaning(schema) } else { String::new() };
     for (name, property) in schema["properties"].as_object().unwrap_or(&Map::new()) {
         let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        let is_required = is_required && required.iter().any(|required| required == name);
-        let (json_type, meaning) = (json_type(property), meaning(property));
-        fields.insert(path.clone(), Field { json_type, is_required, meaning });
+        let is_required = !is_choice && required.iter().any(|required| required == name);
+        let meaning = Some(meaning(property)).filter(|own| !own.is_empty()).unwrap_or(of_choice.clone());
+        fields.insert(path.clone(), Field { json_type: json_type(property), is_required, meaning });
         collect_below(&path, property, fields);
     }
     for part in schema["allOf"].as_array().into_iter().flatten() {
-        collect(path, part, is_required, fields);
+        collect(path, part, is_choice, fields);
     }
     for choice in ["oneOf", "anyOf"].iter().filter_map(|word| schema[*word].as_array()).flatten() {
-        collect(path, choice, false, fields);
+        collect(path, choice, true, fields);
     }
 }
 
@@ -100,8 +102,8 @@ fn collect_below(path: &str, property: &Value, fields: &mut BTreeMap<String, Fie
         return collect_below(&format!("{path}[]"), items, fields);
     }
     match not_null(property) {
-        Some(one) => collect(path, one, true, fields),
-        None => collect(path, property, true, fields),
+        Some(one) => collect(path, one, false, fields),
+        None => collect(path, property, false, fields),
     }
 }
 
@@ -132,19 +134,16 @@ fn json_type(schema: &Value) -> String {
     }
 }
 
-/// The words that a text may be; of a list as long as that of the error codes only its name.
+/// The words that a text may be; the error codes have a list of their own.
 fn words(schema: &Value) -> Option<Vec<String>> {
-    let of = |value: &Value| value.as_str().map(|word| format!("{word:?}"));
+    let of = |value: &Value| (value.is_string() || value.is_null()).then(|| value.to_string());
     if let Some(word) = schema.get("const") {
         return of(word).map(|word| vec![word]);
     }
-    if let Some(words) = schema["enum"].as_array() {
-        let is_error_code = words.len() == ErrorCode::ALL.len();
-        return if is_error_code {
-            Some(vec!["error code".to_owned()])
-        } else {
-            words.iter().map(of).collect()
-        };
+    match schema["enum"].as_array() {
+        Some(words) if words.len() == ErrorCode::ALL.len() => return Some(vec!["error code".to_owned()]),
+        Some(words) => return words.iter().map(of).collect(),
+        None => {}
     }
     schema["oneOf"].as_array()?.iter().map(words).collect::<Option<Vec<_>>>().map(|words| words.concat())
 }

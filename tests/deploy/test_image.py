@@ -1,5 +1,5 @@
-"""What `deploy/Dockerfile` says, carried out as far as that goes without an engine: what it copies is there and is all that the
-binary was made of, and in a root that has what its last stage has the server starts, is healthy and stops."""
+"""What `deploy/Dockerfile` says, carried out as far as that goes without an engine: what it copies is there and is all
+that the binary was made of, and in a root that has what its last stage has the server starts, is healthy and stops."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import time
 import unittest
 
 from check_jsonschema.builtin_schemas import get_builtin_schema
-from jsonschema import Draft7Validator
+from jsonschema.validators import validator_for
 import yaml
 
 from files import DEPLOY, ROOT, Case, run
@@ -111,10 +111,16 @@ class Image(Case):
         self.assertIn(("ARG", f"RUST_VERSION={version}"), self.file.before)
 
     def test_what_the_last_stage_takes_from_the_first_is_made_there(self):
-        made = " ".join(self.file.all(0, "RUN"))
+        made = " ".join(self.file.all(0, "RUN")).split()
         for rest in self.file.all(-1, "COPY"):
             if "--from=build" in rest:
                 self.assertIn(rest.split()[-2], made)
+
+    def test_the_state_is_the_users(self):
+        state, = [rest for rest in self.file.all(-1, "COPY") if rest.endswith(f" {STATE}")]
+        self.assertIn(f"--chown={self.file.only(-1, 'USER')} ", state)
+        for word in ("WORKDIR", "VOLUME"):
+            self.assertEqual(self.file.only(-1, word), STATE)
 
     def test_features_are_of_the_product(self):
         features, = [rest.removeprefix("FEATURES=") for rest in self.file.all(0, "ARG") if rest.startswith("FEATURES=")]
@@ -137,7 +143,8 @@ class Compose(Case):
         self.compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 
     def test_it_is_of_the_specifications_schema(self):
-        errors = Draft7Validator(get_builtin_schema("vendor.compose-spec")).iter_errors(self.compose)
+        schema = get_builtin_schema("vendor.compose-spec")
+        errors = validator_for(schema)(schema).iter_errors(self.compose)
         self.assertEqual([error.message for error in errors], [])
 
     def test_what_it_builds_from_is_there(self):
@@ -162,8 +169,8 @@ class Compose(Case):
 
 @unittest.skipIf(os.geteuid() != 0, "only root may change its root directory")
 class LastStage(Case):
-    """The last stage's root: the binary, the libraries that it asks for, certificates, busybox and the state's directory, each in
-    the place that the file names, and as the user that it names."""
+    """The last stage's root: the binary, the libraries that it asks for, certificates, busybox and the state's
+    directory, each in the place that the file names, and as the user that it names."""
 
     def setUp(self):
         self.file = Dockerfile()
@@ -209,9 +216,9 @@ class LastStage(Case):
     def start(self, **settings):
         environment = {**self.file.environment(), "JWT_SECRET": SECRET, "BIND": "127.0.0.1:0", **settings}
         command = [*json.loads(self.file.only(-1, "ENTRYPOINT")), *json.loads(self.file.only(-1, "CMD"))]
-        self.log = open(self.root / "log", "w+")  # pylint: disable=consider-using-with
+        self.log = open(self.root / "log", "w+")
         self.addCleanup(self.log.close)
-        self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+        self.process = subprocess.Popen(
             self.inside(command, [f"{name}={value}" for name, value in environment.items()]),
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
         self.addCleanup(self.end)

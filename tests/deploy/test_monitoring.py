@@ -1,5 +1,5 @@
-"""Alerts and dashboard ask for metrics that the server has, by labels that it has; each alert fires at what it is for, and is spoken
-of in the documents; and a real Prometheus reads a real server with these files."""
+"""Alerts and dashboard ask for metrics that the server has, by labels that it has; each alert fires at what it is for,
+and is spoken of in the documents; and a real Prometheus reads a real server with these files."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ import yaml
 
 import alerts
 from files import DEPLOY, ROOT, Case, settings
-from fleet import DEADLINE_SECS, POLL_SECS, Server
+from fleet import DEADLINE_SECS, Server, until
 from proxies import die_with_the_test, free_port
 
 RULES = DEPLOY / "prometheus/alerts.yml"
@@ -171,21 +171,24 @@ class Live(Case, unittest.IsolatedAsyncioTestCase):
         self.assertEqual(named, set(shown))
 
     async def test_prometheus_reads_it_and_answers_every_query(self):
+        await self.start_exporter()
         await self.start_prometheus()
-        up = 'up{job="fleetwire"}'
-        async with asyncio.timeout(60):
-            while (await self.ask("query", query=up))["result"] == [] or (
-                    await self.ask("query", query=up))["result"][0]["value"][1] != "1":
-                self.assertIsNone(self.prometheus.poll(), self.log())
-                await asyncio.sleep(0.2)
-            while any(rule["health"] == "unknown" for rule in await self.rules_there()):
-                await asyncio.sleep(0.2)
+        for query in ('up{job="fleetwire"}', 'probe_success{job="fleetwire-ready"}'):
+            await until(f"{query} is 1", lambda query=query: self.is_one(query))
+        await until("each rule is evaluated", self.all_are_evaluated)
         self.assertEqual({rule["name"]: rule.get("lastError") for rule in await self.rules_there()},
                          {rule["alert"]: None for rule in rules()})
         for query in queries():
             await self.ask("query", query=query)
         firing = (await self.ask("query", query='ALERTS{alertstate="firing"}'))["result"]
         self.assertEqual(firing, [])
+
+    async def is_one(self, query):
+        self.assertIsNone(self.prometheus.poll(), self.log())
+        return [sample["value"][1] for sample in (await self.ask("query", query=query))["result"]] == ["1"]
+
+    async def all_are_evaluated(self):
+        return all(rule["health"] != "unknown" for rule in await self.rules_there())
 
     async def rules_there(self):
         return [rule for group in (await self.ask("rules"))["groups"] for rule in group["rules"]]
@@ -195,10 +198,9 @@ class Live(Case, unittest.IsolatedAsyncioTestCase):
         token = self.directory / "fleetwire.token"
         token.write_text(self.token)
         for theirs, ours in (
-            ("/etc/prometheus/fleetwire.token", str(token)), ('"127.0.0.1:8000"', f'"{self.server.address}"'),
+            ("/etc/prometheus/fleetwire.token", str(token)), ("127.0.0.1:8000", self.server.address),
             ("scrape_interval: 15s", "scrape_interval: 1s"), ("evaluation_interval: 15s", "evaluation_interval: 1s"),
-            # Nobody listens there.
-            ("127.0.0.1:9115", "127.0.0.1:9"),
+            ("127.0.0.1:9115", self.exporter),
         ):
             self.assertIn(theirs, text)
             text = text.replace(theirs, ours)
@@ -206,25 +208,33 @@ class Live(Case, unittest.IsolatedAsyncioTestCase):
         # Rules of days would be looked at once in five minutes.
         (self.directory / "alerts.yml").write_text(RULES.read_text().replace("interval: 5m", "interval: 1s"))
         self.address = f"127.0.0.1:{free_port()}"
-        command = [
-            self.program("prometheus"), f"--config.file={self.directory}/prometheus.yml",
-            f"--storage.tsdb.path={self.directory}/data", f"--web.listen-address={self.address}"]
-        with open(self.directory / "log", "w") as log:
-            self.prometheus = subprocess.Popen(  # pylint: disable=consider-using-with
-                command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=die_with_the_test)
-        self.addCleanup(self.stop_prometheus)
-        async with asyncio.timeout(60):
-            while "Server is ready to receive web requests" not in self.log():
-                self.assertIsNone(self.prometheus.poll(), self.log())
-                await asyncio.sleep(POLL_SECS)
+        self.prometheus = self.launch(
+            "prometheus", f"--config.file={self.directory}/prometheus.yml", f"--storage.tsdb.path={self.directory}/data",
+            f"--web.listen-address={self.address}")
+        await until("Prometheus is ready", self.is_ready)
 
-    def stop_prometheus(self):
-        self.prometheus.terminate()
-        self.prometheus.wait()
+    async def is_ready(self):
+        self.assertIsNone(self.prometheus.poll(), self.log())
+        return "Server is ready to receive web requests" in self.log()
+
+    async def start_exporter(self):
+        """With the module of its own that is asked for, as Debian's package sets it up."""
+        self.exporter = f"127.0.0.1:{free_port()}"
+        modules = self.directory / "blackbox.yml"
+        modules.write_text("modules:\n  http_2xx:\n    prober: http\n")
+        self.launch("prometheus-blackbox-exporter", f"--config.file={modules}", f"--web.listen-address={self.exporter}")
+
+    def launch(self, program, *arguments):
+        with open(self.directory / f"{program}.log", "w") as log:
+            process = subprocess.Popen(
+                [self.program(program), *arguments], cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=die_with_the_test)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+        return process
 
     def log(self):
-        return (self.directory / "log").read_text()
+        return (self.directory / "prometheus.log").read_text()
 
     async def ask(self, what, **parameters):
         url = f"http://{self.address}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
