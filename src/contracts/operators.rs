@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 /// A list. `next_cursor` is opaque; null where nothing follows.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub struct Page<T> {
     pub items: Vec<T>,
     pub next_cursor: Option<String>,

@@ -107,9 +107,9 @@ async fn all_that_is_wrong_is_said_with_its_line_and_nothing_is_written() {
             "line 3: phone_number:",
             "line 3: password:",
             "line 3: time_zone:",
-            "line 4: username: is that of line 2, too",
-            "line 4: phone_number: is that of line 2, too",
-            "line 4: external_id: is that of line 2, too",
+            "line 4: username: is already on line 2",
+            "line 4: phone_number: is already on line 2",
+            "line 4: external_id: is already on line 2",
             "nothing was written",
         ] {
             assert!(said.contains(expected), "{expected}: {said}");

@@ -22,8 +22,8 @@ const PAGE: i64 = 51;
 /// 3,000 jobs of 50 customers and 50 drivers, of every kind and nearly every status, and what lists have besides.
 const ROWS: [&str; 8] = [
     "INSERT INTO accounts (public_id, username, name, role, created_at) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 \
-     FROM n WHERE i < 100) SELECT 'p' || i, 'u' || i, 'Name', CASE WHEN i <= 50 THEN 'driver' ELSE 'customer' END, \
-     '2026-11-01 00:00:00' FROM n",
+     FROM n WHERE i < 100) SELECT '00000000-0000-4000-8000-000000000' || (100 + i), 'u' || i, 'Name', \
+     CASE WHEN i <= 50 THEN 'driver' ELSE 'customer' END, '2026-11-01 00:00:00' FROM n",
     "INSERT INTO drivers (id, account_id, vehicle_type, wants, status) SELECT id, id, 'moto', 'online', 'available' \
      FROM accounts WHERE role = 'driver'",
     "INSERT INTO customers (id, account_id) SELECT id - 50, id FROM accounts WHERE role = 'customer'",

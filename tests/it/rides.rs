@@ -26,7 +26,6 @@ async fn a_ride_is_requested_taken_driven_and_rated() {
     let offer = app.expect("ride_requested").await;
     assert_eq!(offer["metadata"]["ride_id"], json!(ride));
     assert_eq!(driver.show_ride(&ride).await.expect(200).body, requested.body);
-
     let accepted = driver.ride(&ride, "accept").await.expect(200);
     assert_eq!(accepted.body["driver"]["driver_name"], "John Doe");
     assert_eq!(accepted.body["driver"]["latitude"], 3.8525);

@@ -257,7 +257,7 @@ routes! {
     /// The console, unless it is switched off.
     console_pages {
         "/": get console::index => ANYBODY Nothing;
-        "/console/config.json": get console::config => ANYBODY Nothing;
+        "/console/config.json": get console::config => ANYBODY Nothing [NotFound];
         "/console/{path:.*}": get console::asset => ANYBODY Nothing;
     }
 }

@@ -67,8 +67,9 @@ impl App {
     }
 
     /// Tries to, in vain.
+    /// Also for what is no ride's id at all.
     pub async fn expect_not_joined(&mut self, ride_id: &str, code: &str) {
-        self.send(ClientMessage::JoinRide(of_ride(ride_id)));
+        self.send(json!({"type": "join_ride", "ride_id": ride_id}));
         self.expect_error(code).await;
     }
 
