@@ -22,6 +22,9 @@ use std::time::Duration;
 
 const INTERVAL: Duration = Duration::from_secs(5);
 
+/// A read of what nothing was heard of for a span, as of now.
+type Read<T> = fn(&mut Conn<'_>, DateTime<Utc>, TimeDelta) -> Result<Vec<T>, StoreError>;
+
 /// When silence means something.
 #[derive(Clone, Copy, Debug)]
 pub struct SilenceOptions {
@@ -107,7 +110,7 @@ impl Silence {
         &self,
         what: &'static str,
         span: TimeDelta,
-        read: fn(&mut Conn<'_>, DateTime<Utc>, TimeDelta) -> Result<Vec<T>, StoreError>,
+        read: Read<T>,
         act: fn(&Self, Vec<T>, &mut Context<Self>),
         ctx: &mut Context<Self>,
     ) {
