@@ -159,7 +159,12 @@ async fn of_a_taken_ride(name: &str) -> Value {
             app = server.hailing_driver(2).await;
             app.send(json!({"type": "driver_online"}));
         }
-        "chat_message" => server.hailing_driver(1).await.chat(&ride.id, "I am at the gate"),
+        "chat_message" => {
+            let mut driver = server.hailing_driver(1).await;
+            driver.chat(&ride.id, "I am at the gate");
+            // An app that goes at once may take its message with it.
+            driver.sync().await;
+        }
         "error" => app.send(json!({"type": "join_ride", "ride_id": "nowhere"})),
         "resume_failed" => app.send(json!({"type": "resume", "last_event_id": 1_000_000})),
         "authenticated" => {

@@ -230,11 +230,12 @@ async fn write(shared: &Shared, settling: Vec<Settling>) {
     loop {
         let verdicts: Vec<Verdict> =
             settling.iter().map(|one| at_its_attempt(shared, &one.verdict)).collect();
+        let attempts: Vec<_> = verdicts.iter().map(|one| (one.settled.id, one.settled.attempt)).collect();
         let configured = shared.options.rules.configured.clone();
         let written = shared.database.write_soon(move |tx| settle(tx, &verdicts, &configured)).await;
         match written {
             Ok(settled) => {
-                shared.end(settling.iter().map(|one| one.verdict.settled.id));
+                let again = shared.end(attempts.into_iter());
                 for one in settled.iter().filter(|one| one.status != NotificationStatus::Pending) {
                     let of = settling.iter().find(|settling| settling.verdict.settled.id == one.id);
                     let id = of.and_then(|settling| settling.public_id);
@@ -243,10 +244,29 @@ async fn write(shared: &Shared, settling: Vec<Settling>) {
                 for one in settled.iter().filter_map(|one| Some((one.service, one.due_at?))) {
                     shared.lane(one.0).into_iter().for_each(|lane| lane.alarm.set(one.1.and_utc()));
                 }
-                return settling.into_iter().for_each(|one| drop(one.place));
+                drop(settling);
+                return give_back(shared, again).await;
             }
             Err::<_, StoreError>(error) => {
                 log::warn!("outcomes of notifications not written yet: {}", Chain(&error));
+                tokio::time::sleep(DATABASE_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Makes attempts that were claimed and not begun due again.
+async fn give_back(shared: &Shared, attempts: Vec<(i64, i64)>) {
+    if attempts.is_empty() {
+        return;
+    }
+    let attempts = Arc::new(attempts);
+    loop {
+        let given = attempts.clone();
+        match shared.database.write_soon(move |tx| release(tx, &given)).await {
+            Ok(()) => return shared.wake_lanes(),
+            Err::<_, StoreError>(error) => {
+                log::warn!("notifications not given back yet: {}", Chain(&error));
                 tokio::time::sleep(DATABASE_PAUSE).await;
             }
         }

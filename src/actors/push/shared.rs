@@ -152,11 +152,12 @@ impl Shared {
         self.under_way.lock().get(&id).copied()
     }
 
-    pub fn end(&self, ids: impl Iterator<Item = i64>) {
+    /// Notes that the outcomes of these attempts are written, and returns what a lane has claimed once more meanwhile: the
+    /// commit that queues a row for its next attempt wakes the lane at once. `begin` refused it, so it is not on its way.
+    pub fn end(&self, written: impl Iterator<Item = (i64, i64)>) -> Vec<(i64, i64)> {
         let mut under_way = self.under_way.lock();
-        for id in ids {
-            under_way.remove(&id);
-        }
+        let newer = |(id, attempt)| Some((id, under_way.remove(&id)?)).filter(|(_, at)| *at != attempt);
+        written.filter_map(newer).collect()
     }
 
     pub fn all_under_way(&self) -> Vec<(i64, i64)> {
