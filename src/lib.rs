@@ -13,6 +13,7 @@ mod fuzzing;
 pub mod matching;
 pub mod metrics;
 pub mod operations;
+pub mod presenters;
 pub mod providers;
 pub mod rate_limit;
 pub mod store;

@@ -31,7 +31,7 @@ const ANNOUNCED_WITHIN: TimeDelta = TimeDelta::seconds(1);
 
 /// Everybody who hears of a commit.
 #[derive(Clone)]
-pub struct Hearers {
+pub struct Listeners {
     pub registry: Arc<Registry>,
     pub principals: Arc<Principals>,
     pub matcher: MatcherHandle,
@@ -39,7 +39,7 @@ pub struct Hearers {
     pub push: PushHandle,
 }
 
-impl Hearers {
+impl Listeners {
     /// Tells each commit to those it concerns. The database's queue bounds the commits, and thereby the mailboxes.
     fn hear(&self, committed: &Committed) {
         for telling in in_order(committed) {
@@ -151,10 +151,10 @@ pub struct Announcer {
 }
 
 /// From now on all of them hear of each commit. The looks run on the arbiter.
-pub fn start(foundation: &Foundation, hearers: Hearers, arbiter: &ArbiterHandle) -> Addr<Announcer> {
+pub fn start(foundation: &Foundation, listeners: Listeners, arbiter: &ArbiterHandle) -> Addr<Announcer> {
     let Foundation { database, clock, metrics } = foundation.clone();
-    let (registry, rooms) = (hearers.registry.clone(), hearers.rooms.clone());
-    database.publish_to(move |committed| hearers.hear(&committed));
+    let (registry, rooms) = (listeners.registry.clone(), listeners.rooms.clone());
+    database.publish_to(move |committed| listeners.hear(&committed));
     let repair = RepairLook::default();
     let announcer = Announcer { database, registry, rooms, clock, metrics, repair };
     Announcer::start_in_arbiter(arbiter, |_| announcer)

@@ -5,7 +5,7 @@
 //! A session leaves by account *and* session id, so that a late goodbye of an old session can't remove the new one. The
 //! lock is held while messages are put into sessions' outboxes, which never blocks.
 
-use crate::actors::once_each::OnceEach;
+use crate::actors::encode_once::EncodeOnce;
 use crate::actors::session::{Lane, SessionHandle, ToClient};
 use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
@@ -173,7 +173,7 @@ impl Registry {
         let mut accounts = self.accounts.lock();
         let Some(connected) = accounts.get_mut(&event.account) else { return };
         connected.announced = connected.announced.max(event.id);
-        let mut texts = OnceEach::default();
+        let mut texts = EncodeOnce::default();
         for session in &connected.sessions {
             let text = texts.text(session.contract, |contract| Some(contract.event(event)));
             let Some(text) = text else { continue };

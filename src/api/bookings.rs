@@ -1,8 +1,6 @@
 //! Bookings of technicians by REST, for customers, technicians, operators and their programs. `operations::bookings`
 //! decides what a booking may become.
 
-use crate::actors::words;
-use crate::api::answer::{Answered, CREATED, OK, decide, decide_and_add, json, page, page_limit};
 use crate::api::description::Description;
 use crate::api::extract::{Caller, forbidden};
 use crate::api::fields::{Fields, describe};
@@ -10,7 +8,8 @@ use crate::api::input::Once;
 use crate::api::operators::id_cursor;
 use crate::api::operators::orders::{DriverNamed, RequiredReason};
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Described, Request, Sent};
+use crate::api::request::{Asked, Body, Described, Request};
+use crate::api::respond::{Answered, CREATED, OK, decide, decide_and_add, json, page, page_limit};
 use crate::api::rules::Rule;
 use crate::api::{Context, payments, rules};
 use crate::contracts::bookings::Booking;
@@ -25,8 +24,9 @@ use crate::domain::job::JobStatus;
 use crate::domain::payment::{PaymentStatus, Terms};
 use crate::domain::role::Role;
 use crate::operations::authentication::Principal;
-use crate::operations::bookings::{self, Party, Request as NewJob};
+use crate::operations::bookings::{self, BookingRequest as NewJob, Party};
 use crate::operations::{self, Refusal, accounts};
+use crate::presenters;
 use crate::store::reads::{self, BookingStanding, BookingsOf};
 use crate::store::{Conn, StoreError, Tx};
 use actix_web::web;
@@ -37,7 +37,7 @@ pub async fn create(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     once: Once,
-    body: Sent<NewBooking>,
+    body: Body<NewBooking>,
 ) -> Answered<Booking, 201> {
     let party = party(&caller)?;
     if let Party::Technician(_) = party {
@@ -213,7 +213,7 @@ pub async fn assign(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Sent<DriverNamed>,
+    body: Body<DriverNamed>,
 ) -> Answered<Booking> {
     let DriverNamed(driver) = body.read()?;
     let id = id.into_inner();
@@ -255,7 +255,7 @@ pub async fn set_status(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Sent<BookingStatusWanted>,
+    body: Body<BookingStatusWanted>,
 ) -> Answered<Booking> {
     let party = party(&caller)?;
     if let Party::Customer(_) = party {
@@ -297,7 +297,7 @@ pub async fn cancel(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Sent<RequiredReason>,
+    body: Body<RequiredReason>,
 ) -> Answered<Booking> {
     let party = party(&caller)?;
     let RequiredReason(reason) = body.read()?;

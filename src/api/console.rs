@@ -2,8 +2,8 @@
 //! from elsewhere and talk only to its own server.
 
 use crate::api::Context;
-use crate::api::answer::{Answer, Answered, json};
 use crate::api::problem::Problem;
+use crate::api::respond::{Answer, Answered, json};
 use crate::config::{Profile, Settings};
 use crate::contracts::console::{ConsoleConfig, ConsoleFile, ConsoleNetwork, DemoAccount};
 use crate::operations::authentication;

@@ -1,12 +1,11 @@
 //! The REST side of the driver app. `operations::orders` decides what an order's status may become.
 
-use crate::actors::words;
-use crate::api::answer::{Answered, json};
 use crate::api::description::Description;
 use crate::api::extract::DriverCaller;
 use crate::api::fields::{Fields, describe};
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Described, Request, Sent};
+use crate::api::request::{Asked, Body, Described, Request};
+use crate::api::respond::{Answered, json};
 use crate::api::{Context, rules};
 use crate::config::RegionSettings;
 use crate::contracts::driver_rest::{
@@ -19,6 +18,7 @@ use crate::operations::drivers;
 use crate::operations::earnings::{Account, Books, Day};
 use crate::operations::orders::{self, DriverStep, Stepped};
 use crate::operations::payments;
+use crate::presenters;
 use crate::store::{Conn, Job, Tx, reads};
 use actix_web::web;
 use chrono::NaiveDate;
@@ -66,7 +66,7 @@ impl Request for StatusWanted {
 pub async fn set_status(
     ctx: web::Data<Context>,
     caller: DriverCaller,
-    body: Sent<StatusWanted>,
+    body: Body<StatusWanted>,
 ) -> Answered<StatusAnswer> {
     let StatusWanted(wants) = body.read()?;
     let status = ctx.write(move |tx| drivers::set_wish(tx, caller.driver, wants)).await?;
@@ -102,7 +102,7 @@ pub async fn set_order_status(
     ctx: web::Data<Context>,
     caller: DriverCaller,
     id: web::Path<JobId>,
-    body: Sent<OrderStatusWanted>,
+    body: Body<OrderStatusWanted>,
 ) -> Answered<DriverOrder> {
     let OrderStatusWanted { step, is_paid } = body.read()?;
     let id = id.into_inner();

@@ -1,8 +1,8 @@
 //! The questions of those who run the server: is it alive, is it ready, how is it doing.
 
 use crate::api::Context;
-use crate::api::answer::{Answer, Answered};
 use crate::api::extract::Caller;
+use crate::api::respond::{Answer, Answered};
 use crate::contracts::health::{PlainText, Readiness};
 use actix_web::body::BoxBody;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, web};

@@ -19,8 +19,6 @@
 //! | `log_in_limits` | how often somebody may try to log in |
 //! | `auth`, `own_access`, `second_factor`, `driver_app`, `orders`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `payments`, `push`, `health`, `console` | the handlers |
 
-mod answer;
-mod around;
 mod audited;
 mod auth;
 mod bookings;
@@ -37,6 +35,7 @@ mod host;
 pub mod import;
 mod input;
 mod log_in_limits;
+mod middleware;
 mod nearby;
 mod operators;
 mod orders;
@@ -46,6 +45,7 @@ pub mod problem;
 mod push;
 mod request;
 pub mod request_id;
+mod respond;
 mod rides;
 #[cfg(test)]
 mod route_tests;
@@ -55,7 +55,7 @@ mod second_factor;
 pub mod sockets;
 mod stats;
 
-use crate::actors::matcher::{Candidate, Choose, MatcherHandle, Nearest};
+use crate::actors::matcher::{Choose, FreeDriver, MatcherHandle, Nearest};
 use crate::actors::positions::Positions;
 use crate::actors::presence::Presence;
 use crate::actors::principals::Principals;
@@ -81,9 +81,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-pub use around::{around, cors};
 use client_address::came_through_a_proxy;
 pub use client_address::client_address;
+pub use middleware::{around, cors};
 
 use self::problem::Problem;
 
@@ -125,7 +125,7 @@ impl Context {
     }
 
     /// The nearest available drivers.
-    async fn search(&self, search: Nearest) -> Result<Vec<Candidate>, Problem> {
+    async fn search(&self, search: Nearest) -> Result<Vec<FreeDriver>, Problem> {
         let gone = |_| Problem::new(ErrorCode::Unavailable, "The matcher is not running.");
         self.matcher.nearest(search).await.map_err(gone)
     }
@@ -193,7 +193,7 @@ impl Limiters {
 /// The router, made from the table of [`routes`]. Wants `web::Data<Context>` with it, and [`around`] and [`cors`] around it;
 /// `around` answers HEAD wherever there is GET.
 pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
-    cfg.app_data(web::PathConfig::default().error_handler(around::unreadable_path));
+    cfg.app_data(web::PathConfig::default().error_handler(middleware::unreadable_path));
     routes::apps(cfg);
     routes::operators(cfg);
     if settings.profile == Profile::Development {
@@ -202,7 +202,7 @@ pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
     if settings.listen.console {
         routes::console_pages(cfg);
     }
-    cfg.default_service(web::to(around::unknown_route));
+    cfg.default_service(web::to(middleware::unknown_route));
 }
 
 /// Where a request came from, as limits count it.

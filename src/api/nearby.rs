@@ -4,12 +4,12 @@
 //! Invariant: a passenger's answer is made of rounded positions alone. If the exact one were compared with the radius,
 //! or decided the order, a few questions would reveal it.
 
-use crate::actors::matcher::{Candidate, Nearest};
-use crate::api::answer::{Answered, json};
+use crate::actors::matcher::{FreeDriver, Nearest};
 use crate::api::extract::Caller;
 use crate::api::fields::Fields;
 use crate::api::problem::Problem;
 use crate::api::request::{Asked, Request};
+use crate::api::respond::{Answered, json};
 use crate::api::{Context, rules};
 use crate::contracts::nearby::{NearbyDriver, NearbyDrivers};
 use crate::domain::ids::DriverId;
@@ -90,12 +90,12 @@ fn of_the_day(tokens: &TokenKeys, driver: DriverId, day: NaiveDate) -> DriverId 
 }
 
 /// The same drivers where passengers are shown them: those within the radius, the nearest first, at most `count`.
-fn rounded(found: Vec<Candidate>, at: Position, radius_m: f64, count: usize) -> Vec<Candidate> {
+fn rounded(found: Vec<FreeDriver>, at: Position, radius_m: f64, count: usize) -> Vec<FreeDriver> {
     let shown = found.into_iter().map(|candidate| {
         let position = candidate.position.rounded();
-        Candidate { position, distance_m: at.distance_m(position), ..candidate }
+        FreeDriver { position, distance_m: at.distance_m(position), ..candidate }
     });
-    let mut shown: Vec<Candidate> = shown.filter(|candidate| candidate.distance_m <= radius_m).collect();
+    let mut shown: Vec<FreeDriver> = shown.filter(|candidate| candidate.distance_m <= radius_m).collect();
     shown.sort_by(|one, other| {
         one.distance_m.total_cmp(&other.distance_m).then_with(|| one.driver.cmp(&other.driver))
     });
@@ -103,8 +103,8 @@ fn rounded(found: Vec<Candidate>, at: Position, radius_m: f64, count: usize) -> 
     shown
 }
 
-fn item(candidate: Candidate, metres: f64) -> NearbyDriver {
-    let Candidate { driver, vehicle_type, distance_m, position, age_secs } = candidate;
+fn item(candidate: FreeDriver, metres: f64) -> NearbyDriver {
+    let FreeDriver { driver, vehicle_type, distance_m, position, age_secs } = candidate;
     let degrees = |degrees: f64| (degrees * 1e6).round() / 1e6;
     NearbyDriver {
         driver_id: driver,
@@ -127,10 +127,10 @@ mod tests {
         Position::new(latitude, longitude).expect("in range")
     }
 
-    fn candidate(driver: i64, position: Position, from: Position) -> Candidate {
+    fn candidate(driver: i64, position: Position, from: Position) -> FreeDriver {
         let vehicle_type = "moto".to_owned();
         let distance_m = from.distance_m(position);
-        Candidate { driver: DriverId(driver), vehicle_type, distance_m, position, age_secs: None }
+        FreeDriver { driver: DriverId(driver), vehicle_type, distance_m, position, age_secs: None }
     }
 
     /// Bisecting the radius from three points gave a driver's place to a centimetre.

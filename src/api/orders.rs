@@ -1,14 +1,13 @@
 //! Orders by REST for the customers who requested them, who can see and cancel them. The drivers' side is in
 //! `driver_app`.
 
-use crate::actors::words;
-use crate::api::answer::{Answered, OK, decide, json, page};
 use crate::api::extract::PassengerCaller;
 use crate::api::fields::Fields;
 use crate::api::input::Once;
 use crate::api::operators::orders::OrdersAsked;
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Request, Sent};
+use crate::api::request::{Asked, Body, Request};
+use crate::api::respond::{Answered, OK, decide, json, page};
 use crate::api::{Context, rules};
 use crate::clock;
 use crate::contracts::customer_orders::{CustomerOrder, OrderDriver};
@@ -19,6 +18,7 @@ use crate::domain::ids::JobId;
 use crate::domain::job::JobStatus;
 use crate::domain::position::Position;
 use crate::operations::{orders, rides};
+use crate::presenters;
 use crate::store::reads::{self, OrderStanding};
 use crate::store::{Account, Conn, Driver};
 use actix_web::web;
@@ -74,7 +74,7 @@ pub async fn cancel(
     caller: PassengerCaller,
     id: web::Path<JobId>,
     once: Once,
-    body: Sent<CallOff>,
+    body: Body<CallOff>,
 ) -> Answered<CustomerOrder> {
     let CallOff { reason } = body.read()?;
     let (id, customer) = (id.into_inner(), caller.customer);

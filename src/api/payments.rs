@@ -1,14 +1,13 @@
 //! Payments by REST: for operators and their programs by the job, and the webhook for payment services.
 //! `operations::payments` decides which change may follow which.
 
-use crate::actors::words;
-use crate::api::answer::{Answered, OK, decide, json};
 use crate::api::description::Description;
 use crate::api::extract::Caller;
 use crate::api::fields::Fields;
 use crate::api::input::Once;
 use crate::api::problem::{FieldProblem, Problem};
-use crate::api::request::{Described, Request, Sent};
+use crate::api::request::{Body, Described, Request};
+use crate::api::respond::{Answered, OK, decide, json};
 use crate::api::{Context, rules};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::payment::{NoticeItem, Payment, PaymentHistory, Received};
@@ -16,7 +15,8 @@ use crate::domain::currency::Currency;
 use crate::domain::ids::JobId;
 use crate::domain::money::Money;
 use crate::domain::payment::{Notice, Terms};
-use crate::operations::payments::{self, Noticed, Standing};
+use crate::operations::payments::{self, Noticed, Payable};
+use crate::presenters;
 use crate::providers::payments::{NotTaken, Verdict};
 use crate::store::PaymentNotice;
 use actix_web::{HttpRequest, web};
@@ -56,7 +56,7 @@ pub async fn change(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Sent<PaymentChange>,
+    body: Body<PaymentChange>,
 ) -> Answered<Payment> {
     let PaymentChange(terms) = body.read()?;
     let id = id.into_inner();
@@ -77,7 +77,7 @@ impl Described for PaymentNoticeSent {
 pub async fn webhook(
     ctx: web::Data<Context>,
     req: HttpRequest,
-    body: Sent<PaymentNoticeSent>,
+    body: Body<PaymentNoticeSent>,
 ) -> Answered<Received> {
     let Some(service) = &ctx.payments else {
         let detail = "No payment service is set up here: PAYMENT_WEBHOOK_SECRET is not set.";
@@ -130,8 +130,8 @@ fn names(problems: &[(&'static str, &'static str)]) -> Vec<&'static str> {
     problems.iter().map(|(field, _)| *field).collect()
 }
 
-fn shown(standing: Standing) -> Payment {
-    let Standing { job, name, amount } = standing;
+fn shown(standing: Payable) -> Payment {
+    let Payable { job, name, amount } = standing;
     let currency = job.earnings().currency();
     Payment {
         job_id: job.id,

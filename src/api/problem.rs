@@ -1,11 +1,11 @@
 //! The answer to a refused request: `application/problem+json` (RFC 9457), with its code from the one table. Every
 //! failure in a handler becomes a [`Problem`]; details that clients must not see are logged here, once.
 
-use crate::actors::words;
 use crate::contracts::error_codes::{ErrorCode, Retry};
 use crate::metrics;
 use crate::operations::passwords::PasswordError;
 use crate::operations::{self, Refusal};
+use crate::presenters;
 use crate::rate_limit::{Limit, RetryAfter};
 use crate::store::{Chain, StoreError};
 use actix_web::http::StatusCode;

@@ -21,7 +21,7 @@ use crate::domain::role::Role;
 use crate::metrics::Metrics;
 use crate::operations::accounts::{self, Person};
 use crate::operations::passwords::{Password, Passwords, hash_now};
-use crate::operations::push::Rules;
+use crate::operations::push::PushRules;
 use crate::operations::tokens::{Subject, TokenKeys, TokenLifetimes};
 use crate::operations::{self, Error, seed};
 use crate::rate_limit::AccountLimits;
@@ -98,7 +98,7 @@ fn open_database(directory: &Path, settings: &Settings, clock: &Manual, metrics:
 /// Push without credentials of any service.
 fn push_to_nobody(foundation: &Foundation, recorder: recorder::RecorderHandle) -> PushHandle {
     let options = PushOptions {
-        rules: Rules { texts: Arc::new(Texts::english()), configured: [].into() },
+        rules: PushRules { texts: Arc::new(Texts::english()), configured: [].into() },
         retrying: Retrying { base: TIMEOUT, cap: TIMEOUT },
         receipt_after: TimeDelta::minutes(15),
         zone: chrono_tz::UTC,

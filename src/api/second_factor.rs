@@ -1,11 +1,11 @@
 //! `auth/totp`: an operator's second factor, and how a log-in asks for it. Neither a secret nor a code reaches a log.
 
-use crate::api::answer::{Answer, Answered, json, no_content};
 use crate::api::extract::Caller;
 use crate::api::fields::Fields;
 use crate::api::own_access::with_password;
 use crate::api::problem::Problem;
-use crate::api::request::{Request, Sent};
+use crate::api::request::{Body, Request};
+use crate::api::respond::{Answer, Answered, json, no_content};
 use crate::api::{Context, rules};
 use crate::contracts::access::{Confirmed, FactorShown, ToEnrol};
 use crate::contracts::error_codes::ErrorCode;
@@ -58,7 +58,7 @@ pub async fn enrol(
     ctx: web::Data<Context>,
     req: HttpRequest,
     Caller(caller): Caller,
-    body: Sent<EnrolmentAsked>,
+    body: Body<EnrolmentAsked>,
 ) -> Answered<ToEnrol> {
     let EnrolmentAsked { password, code } = body.read()?;
     let account = with_password(&ctx, &req, &caller, password).await?;
@@ -82,7 +82,7 @@ pub async fn enrol(
 pub async fn confirm(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
-    body: Sent<NewFactorsCode>,
+    body: Body<NewFactorsCode>,
 ) -> Answered<Confirmed> {
     let NewFactorsCode(code) = body.read()?;
     let (account, log_in) = (caller.account, caller.log_in);

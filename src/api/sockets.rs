@@ -5,7 +5,7 @@ mod ride_matching;
 
 pub(super) use ride_matching::ride;
 
-use crate::actors::entrance::Entrance;
+use crate::actors::ride_access::RideAccess;
 use crate::actors::session::client::{Client, ClientContext, Recipient};
 use crate::actors::session::{self, Conversation, Reaper, TransportLimits, bearer_from_request};
 use crate::api::Context;
@@ -45,7 +45,7 @@ pub struct Sockets {
     pub driver_limits: Arc<TransportLimits>,
     /// Of the ride apps, which need not send anything while they follow a ride.
     pub ride_limits: Arc<TransportLimits>,
-    pub entrance: Entrance,
+    pub entrance: RideAccess,
     /// Sockets of those who have no account, or are refused, by where they come from.
     pub strangers: Census<IpAddr>,
     pub reaper: Reaper,
@@ -109,14 +109,14 @@ struct Door {
 }
 
 /// Somebody with a good token.
-struct Known {
+struct Authenticated {
     principal: Principal,
     claims: VerifiedClaims,
 }
 
 impl Door {
     /// The token's account, if it is valid. The address's limit is checked first, since this costs a read.
-    async fn known(&self) -> Result<Option<Known>, Problem> {
+    async fn known(&self) -> Result<Option<Authenticated>, Problem> {
         let limiter = &self.context.limiters.handshakes_by_address;
         if let Err(wait) = limiter.check(address_key(self.address()), Instant::now()) {
             self.context.metrics.handshakes_limited.increment(1);
@@ -137,7 +137,7 @@ impl Door {
         let admitted = principal.filter(|principal| routes::admits(&self.req, principal.role));
         Ok(admitted.map(|principal| {
             self.context.principals.note_use(&principal);
-            Known { principal, claims }
+            Authenticated { principal, claims }
         }))
     }
 

@@ -1,8 +1,8 @@
 //! `ws/stats`: current numbers for the apps' status pages.
 
 use crate::api::Context;
-use crate::api::answer::{Answered, json};
 use crate::api::extract::Caller;
+use crate::api::respond::{Answered, json};
 use crate::config::Profile;
 use crate::contracts::ride_rest::Stats;
 use crate::store::reads;

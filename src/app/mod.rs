@@ -34,7 +34,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-type Outcome = Result<(), Box<dyn Error>>;
+type CommandResult = Result<(), Box<dyn Error>>;
 
 /// Runs the command line and returns the process's exit code: 0, 1 where it failed, 2 for a wrong call.
 pub fn main() -> ExitCode {
@@ -64,13 +64,13 @@ fn failed(why: &str) -> ExitCode {
 }
 
 /// A line on standard output, which may be full or closed.
-fn say(text: &str) -> Outcome {
+fn say(text: &str) -> CommandResult {
     let mut out = std::io::stdout().lock();
     let said = writeln!(out, "{text}").and_then(|()| out.flush());
     said.map_err(|error| format!("can't write to standard output: {error}").into())
 }
 
-async fn run(command: Command, settings: Settings) -> Outcome {
+async fn run(command: Command, settings: Settings) -> CommandResult {
     match command {
         Command::Serve => serve::serve(settings).await,
         Command::Migrate => commands::migrate(&settings),

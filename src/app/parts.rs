@@ -1,6 +1,6 @@
 //! The parts of the server, each started after those that it sends to. They live as long as the server.
 
-use crate::actors::announcer::{self, Announcer, Hearers};
+use crate::actors::announcer::{self, Announcer, Listeners};
 use crate::actors::dispatcher::{self, Dispatcher};
 use crate::actors::matcher::{self, MatcherHandle};
 use crate::actors::positions::{Positions, Tracks};
@@ -65,7 +65,7 @@ impl Parts {
         push_by_presence(settings, database, presence.clone());
         let push = push::start(prepared, settings, &foundation, recorder.clone())?;
         let (registry, principals) = (Arc::<Registry>::default(), Arc::<Principals>::default());
-        let hearers = Hearers {
+        let listeners = Listeners {
             registry: registry.clone(),
             principals: principals.clone(),
             matcher: matcher.clone(),
@@ -74,7 +74,7 @@ impl Parts {
         };
         // Arrivals and departures, and lost announcements.
         let arbiter = Arbiter::new().handle();
-        let announcer = announcer::start(&foundation, hearers, &arbiter);
+        let announcer = announcer::start(&foundation, listeners, &arbiter);
         let (options, here) = (silence_options(settings), presence.clone());
         let silence = silence::start(options, &foundation, here, positions.clone(), &arbiter);
         let (sessions, here) = (registry.clone(), presence.clone());

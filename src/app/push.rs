@@ -5,7 +5,7 @@ use crate::actors::recorder::RecorderHandle;
 use crate::app::{Foundation, time_delta};
 use crate::config::{Profile, Settings};
 use crate::domain::notification::Texts;
-use crate::operations::push::Rules;
+use crate::operations::push::PushRules;
 use crate::providers::{Provider, Providers};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
@@ -45,7 +45,7 @@ pub fn start(
     log::info!("push services={words:?}");
     let own = &settings.notifications;
     let options = PushOptions {
-        rules: Rules { texts: Arc::new(texts), configured: configured.into() },
+        rules: PushRules { texts: Arc::new(texts), configured: configured.into() },
         retrying: Retrying { base: own.retry_base, cap: own.retry_cap },
         receipt_after: time_delta(own.receipt_delay),
         zone: settings.region.time_zone,

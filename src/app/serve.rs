@@ -1,6 +1,6 @@
 //! The server: makes its parts in order, and tears them down in reverse.
 
-use crate::actors::entrance::Entrance;
+use crate::actors::ride_access::RideAccess;
 use crate::actors::session::client::{ClientContext, SearchLimits};
 use crate::actors::session::{Activity, Connections, TransportLimits};
 use crate::api::sockets::Sockets;
@@ -186,7 +186,7 @@ fn sockets(parts: &Parts, tokens: &Arc<TokenKeys>, account_limits: &Arc<AccountL
         clients: Arc::new(clients),
         driver_limits: Arc::new(limits(settings, Activity::TextOrPing)),
         ride_limits: Arc::new(limits(settings, Activity::AnyFrame)),
-        entrance: Entrance::new(rides.key, rides.rides_held_max.get(), parts.metrics.clone()),
+        entrance: RideAccess::new(rides.key, rides.rides_held_max.get(), parts.metrics.clone()),
         strangers: Census::new(settings.limits.sockets_per_address_max.get()),
         reaper: parts.reaper.clone(),
     }

@@ -72,7 +72,7 @@ pub fn track_id(id: JobId) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::job::{JobKind, Outcome, transition};
+    use crate::domain::job::{JobKind, MoveOutcome, transition};
 
     #[test]
     fn a_word_reads_as_the_status_that_it_was_written_for() {
@@ -93,7 +93,7 @@ mod tests {
         for step in life.windows(2) {
             let wished = step[1].wished().expect("a move");
             let outcome = transition(JobKind::Service, step[0].job_status(), wished);
-            assert_eq!(outcome, Outcome::Moves(step[1].job_status()), "{step:?}");
+            assert_eq!(outcome, MoveOutcome::Moves(step[1].job_status()), "{step:?}");
         }
         assert_eq!(track_id(JobId(123)), "BID123");
     }

@@ -50,7 +50,7 @@ pub enum Move {
 
 /// The result of a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum MoveOutcome {
     Moves(JobStatus),
     /// The move that led here, once more: a retry, answered with success and changing nothing.
     Already,
@@ -59,9 +59,9 @@ pub enum Outcome {
 }
 
 /// The transition table. A row that is not here does not exist.
-pub fn transition(kind: JobKind, from: JobStatus, step: Move) -> Outcome {
+pub fn transition(kind: JobKind, from: JobStatus, step: Move) -> MoveOutcome {
     use JobStatus::*;
-    use Outcome::{Already, Moves, Refused};
+    use MoveOutcome::{Already, Moves, Refused};
     match (step, from) {
         (Move::Assign, Requested) => Moves(Assigned),
 
@@ -134,26 +134,29 @@ mod tests {
     #[test]
     fn picked_up_straight_from_assigned_is_allowed_and_delivered_is_not() {
         let kind = JobKind::Delivery;
-        assert_eq!(transition(kind, JobStatus::Assigned, Move::Start), Outcome::Moves(JobStatus::InProgress));
-        assert_eq!(transition(kind, JobStatus::Assigned, Move::Complete), Outcome::Refused);
-        assert_eq!(transition(kind, JobStatus::EnRoute, Move::Complete), Outcome::Refused);
+        assert_eq!(
+            transition(kind, JobStatus::Assigned, Move::Start),
+            MoveOutcome::Moves(JobStatus::InProgress)
+        );
+        assert_eq!(transition(kind, JobStatus::Assigned, Move::Complete), MoveOutcome::Refused);
+        assert_eq!(transition(kind, JobStatus::EnRoute, Move::Complete), MoveOutcome::Refused);
     }
 
     #[test]
     fn after_pickup_an_order_is_neither_given_back_nor_assigned_again() {
         for step in [Move::Release, Move::Assign, Move::SetOut] {
-            assert_eq!(transition(JobKind::Delivery, JobStatus::InProgress, step), Outcome::Refused);
+            assert_eq!(transition(JobKind::Delivery, JobStatus::InProgress, step), MoveOutcome::Refused);
         }
     }
 
     #[test]
     fn only_a_ride_is_given_up_and_only_while_nobody_has_it() {
         for (kind, from, expected) in [
-            (JobKind::Ride, JobStatus::Requested, Outcome::Moves(JobStatus::Unmatched)),
-            (JobKind::Ride, JobStatus::Unmatched, Outcome::Already),
-            (JobKind::Ride, JobStatus::Assigned, Outcome::Refused),
-            (JobKind::Delivery, JobStatus::Requested, Outcome::Refused),
-            (JobKind::Service, JobStatus::Requested, Outcome::Refused),
+            (JobKind::Ride, JobStatus::Requested, MoveOutcome::Moves(JobStatus::Unmatched)),
+            (JobKind::Ride, JobStatus::Unmatched, MoveOutcome::Already),
+            (JobKind::Ride, JobStatus::Assigned, MoveOutcome::Refused),
+            (JobKind::Delivery, JobStatus::Requested, MoveOutcome::Refused),
+            (JobKind::Service, JobStatus::Requested, MoveOutcome::Refused),
         ] {
             assert_eq!(transition(kind, from, Move::GiveUp), expected, "{kind:?} {from:?}");
         }
@@ -165,7 +168,7 @@ mod tests {
             for from in [JobStatus::Completed, JobStatus::Cancelled, JobStatus::Unmatched] {
                 for step in MOVES {
                     assert!(
-                        !matches!(transition(kind, from, step), Outcome::Moves(_)),
+                        !matches!(transition(kind, from, step), MoveOutcome::Moves(_)),
                         "{kind:?} {from:?} {step:?}"
                     );
                 }
@@ -179,14 +182,14 @@ mod tests {
         fn any_sequence_of_moves_keeps_the_rules(steps in prop::collection::vec(0usize..MOVES.len(), 0..40)) {
             let mut status = JobStatus::Requested;
             for step in steps.into_iter().map(|i| MOVES[i]) {
-                if let Outcome::Moves(next) = transition(JobKind::Delivery, status, step) {
+                if let MoveOutcome::Moves(next) = transition(JobKind::Delivery, status, step) {
                     prop_assert_ne!(next, status);
                     if next.is_held() && !status.is_held() {
                         prop_assert_eq!(step, Move::Assign);
                     }
                     status = next;
                     if step != Move::Assign && step != Move::Release {
-                        prop_assert_eq!(transition(JobKind::Delivery, status, step), Outcome::Already);
+                        prop_assert_eq!(transition(JobKind::Delivery, status, step), MoveOutcome::Already);
                     }
                 }
             }

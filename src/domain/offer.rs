@@ -14,36 +14,36 @@ pub struct Offer {
     /// When the driver's device confirmed it.
     pub confirmed_at: Option<DateTime<Utc>>,
     /// None while it is open.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<OfferOutcome>,
 }
 
 /// How an offer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum OfferOutcome {
     Accepted,
     Declined,
     Closed(Unavailable),
 }
 
-impl Outcome {
+impl OfferOutcome {
     /// As the database has it.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Outcome::Accepted => "accepted",
-            Outcome::Declined => "declined",
-            Outcome::Closed(reason) => reason.as_str(),
+            OfferOutcome::Accepted => "accepted",
+            OfferOutcome::Declined => "declined",
+            OfferOutcome::Closed(reason) => reason.as_str(),
         }
     }
 }
 
-impl TryFrom<String> for Outcome {
+impl TryFrom<String> for OfferOutcome {
     type Error = String;
 
     fn try_from(word: String) -> Result<Self, String> {
         match &*word {
-            "accepted" => Ok(Outcome::Accepted),
-            "declined" => Ok(Outcome::Declined),
-            reason => Ok(Outcome::Closed(Unavailable::try_from(reason.to_owned())?)),
+            "accepted" => Ok(OfferOutcome::Accepted),
+            "declined" => Ok(OfferOutcome::Declined),
+            reason => Ok(OfferOutcome::Closed(Unavailable::try_from(reason.to_owned())?)),
         }
     }
 }
@@ -64,9 +64,9 @@ impl Offer {
     /// them.
     pub fn replayed_as(&self, now: DateTime<Utc>, is_given_back: bool) -> Option<Unavailable> {
         match self.outcome {
-            Some(Outcome::Accepted) => is_given_back.then_some(Unavailable::Withdrawn),
-            Some(Outcome::Declined) => Some(Unavailable::Withdrawn),
-            Some(Outcome::Closed(reason)) => Some(reason),
+            Some(OfferOutcome::Accepted) => is_given_back.then_some(Unavailable::Withdrawn),
+            Some(OfferOutcome::Declined) => Some(Unavailable::Withdrawn),
+            Some(OfferOutcome::Closed(reason)) => Some(reason),
             None if self.is_open(now) => None,
             None => Some(Unavailable::Expired),
         }
@@ -108,22 +108,22 @@ mod tests {
             // The clock was set an hour forward, or back.
             (None, at(3_605), None),
             (None, at(-3_595), None),
-            (Some(Outcome::Accepted), at(99), None),
-            (Some(Outcome::Declined), at(1), Some(Unavailable::Withdrawn)),
-            (Some(Outcome::Closed(Unavailable::Taken)), at(1), Some(Unavailable::Taken)),
+            (Some(OfferOutcome::Accepted), at(99), None),
+            (Some(OfferOutcome::Declined), at(1), Some(Unavailable::Withdrawn)),
+            (Some(OfferOutcome::Closed(Unavailable::Taken)), at(1), Some(Unavailable::Taken)),
         ] {
             assert_eq!(Offer { outcome, ..open }.replayed_as(now, false), expected, "{outcome:?}");
         }
-        let had = Offer { outcome: Some(Outcome::Accepted), ..open };
+        let had = Offer { outcome: Some(OfferOutcome::Accepted), ..open };
         assert_eq!(had.replayed_as(at(1), true), Some(Unavailable::Withdrawn));
     }
 
     #[test]
     fn outcomes_are_read_back_from_rows() {
-        let closed = Unavailable::ALL.map(Outcome::Closed);
-        for outcome in [Outcome::Accepted, Outcome::Declined].into_iter().chain(closed) {
-            assert_eq!(Outcome::try_from(outcome.as_str().to_owned()), Ok(outcome));
+        let closed = Unavailable::ALL.map(OfferOutcome::Closed);
+        for outcome in [OfferOutcome::Accepted, OfferOutcome::Declined].into_iter().chain(closed) {
+            assert_eq!(OfferOutcome::try_from(outcome.as_str().to_owned()), Ok(outcome));
         }
-        assert!(Outcome::try_from("open".to_owned()).is_err());
+        assert!(OfferOutcome::try_from("open".to_owned()).is_err());
     }
 }

@@ -1,8 +1,8 @@
 //! The book of rides at the door of the matching sockets: who owns a ride id, and who may enter with it. A ride is held
 //! while a socket of it is open and for some minutes after. Once it was requested, the store knows it, too; the store's
-//! knowledge of a ride that is not held comes in as a [`Claim`].
+//! knowledge of a ride that is not held comes in as a [`RideOwner`].
 //!
-//! Invariants: a ride that is held has one owner; never more rides are held than allowed; a seat is given back once.
+//! Invariants: a ride that is held has one owner; never more rides are held than allowed; a slot is given back once.
 
 use crate::domain::ids::AccountId;
 use crate::domain::ride::RideId;
@@ -79,7 +79,7 @@ pub enum Applicant {
 
 /// The owner of the newest job under a ride id, according to the store.
 #[derive(Clone, Debug)]
-pub enum Claim {
+pub enum RideOwner {
     Account(AccountId),
     /// The keys that were given for it, and the address that opened it.
     Guest {
@@ -90,12 +90,12 @@ pub enum Claim {
 
 /// A place in the book, of one socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Seat(u64);
+pub struct RideSlot(u64);
 
 /// Somebody may enter.
 #[derive(Clone, Debug)]
 pub struct Admitted {
-    pub seat: Seat,
+    pub slot: RideSlot,
     /// That opens the ride again; none for who has an account.
     pub key: Option<RideKey>,
     /// The store does not know the key yet.
@@ -117,8 +117,8 @@ pub enum NotAdmitted {
 pub struct RideBook<H> {
     rides: HashMap<RideId, Held<H>>,
     /// Rides without a socket, by the time since when.
-    left: BTreeMap<(Instant, Seat), RideId>,
-    next_seat: u64,
+    left: BTreeMap<(Instant, RideSlot), RideId>,
+    next_slot: u64,
     rule: RideKeyRule,
     held_max: usize,
 }
@@ -126,8 +126,8 @@ pub struct RideBook<H> {
 struct Held<H> {
     owner: Owner,
     /// Each open socket; without a handle until its session has begun.
-    open: Vec<(Seat, Option<H>)>,
-    left: Option<(Instant, Seat)>,
+    open: Vec<(RideSlot, Option<H>)>,
+    left: Option<(Instant, RideSlot)>,
 }
 
 #[derive(Clone)]
@@ -144,7 +144,7 @@ enum Owner {
 
 impl<H: Clone> RideBook<H> {
     pub fn new(rule: RideKeyRule, held_max: usize) -> Self {
-        Self { rides: HashMap::new(), left: BTreeMap::new(), next_seat: 0, rule, held_max }
+        Self { rides: HashMap::new(), left: BTreeMap::new(), next_slot: 0, rule, held_max }
     }
 
     /// Lets somebody in, or says why not. `claim` is what the store said just before; it counts where the ride is not held.
@@ -153,12 +153,12 @@ impl<H: Clone> RideBook<H> {
         &mut self,
         ride: &RideId,
         applicant: &Applicant,
-        claim: Option<Claim>,
+        claim: Option<RideOwner>,
         fresh: RideKey,
         now: Instant,
     ) -> Result<Admitted, NotAdmitted> {
         self.forget_the_expired(now);
-        let seat = Seat(self.next_seat);
+        let slot = RideSlot(self.next_slot);
         let (key, is_key_new) = match self.rides.get(ride) {
             Some(held) => (held.owner.admits(applicant, held.open.is_empty(), self.rule)?, false),
             None => {
@@ -168,32 +168,32 @@ impl<H: Clone> RideBook<H> {
                 (key, is_key_new)
             }
         };
-        self.next_seat += 1;
+        self.next_slot += 1;
         if let Some(held) = self.rides.get_mut(ride) {
             if let Some(left) = held.left.take() {
                 self.left.remove(&left);
             }
-            held.open.push((seat, None));
+            held.open.push((slot, None));
         }
-        Ok(Admitted { seat, key, is_key_new })
+        Ok(Admitted { slot, key, is_key_new })
     }
 
-    /// The session of a seat has begun, and can be spoken to.
-    pub fn seated(&mut self, ride: &RideId, seat: Seat, handle: H) {
+    /// The session of a slot has begun, and can be spoken to.
+    pub fn seated(&mut self, ride: &RideId, slot: RideSlot, handle: H) {
         let open = self.rides.get_mut(ride).into_iter().flat_map(|held| &mut held.open);
-        for (_, waiting) in open.filter(|(other, _)| *other == seat) {
+        for (_, waiting) in open.filter(|(other, _)| *other == slot) {
             *waiting = Some(handle.clone());
         }
     }
 
     /// A socket has gone. Returns its handle.
-    pub fn leave(&mut self, ride: &RideId, seat: Seat, now: Instant) -> Option<H> {
+    pub fn leave(&mut self, ride: &RideId, slot: RideSlot, now: Instant) -> Option<H> {
         let held = self.rides.get_mut(ride)?;
-        let index = held.open.iter().position(|(other, _)| *other == seat)?;
+        let index = held.open.iter().position(|(other, _)| *other == slot)?;
         let (_, handle) = held.open.swap_remove(index);
         if held.open.is_empty() {
-            held.left = Some((now, seat));
-            self.left.insert((now, seat), ride.clone());
+            held.left = Some((now, slot));
+            self.left.insert((now, slot), ride.clone());
         }
         self.forget_the_expired(now);
         handle
@@ -206,9 +206,9 @@ impl<H: Clone> RideBook<H> {
     }
 
     /// The other sessions of a ride.
-    pub fn others(&self, ride: &RideId, seat: Seat) -> Vec<H> {
+    pub fn others(&self, ride: &RideId, slot: RideSlot) -> Vec<H> {
         let open = self.rides.get(ride).into_iter().flat_map(|held| &held.open);
-        open.filter(|(other, _)| *other != seat).filter_map(|(_, handle)| handle.clone()).collect()
+        open.filter(|(other, _)| *other != slot).filter_map(|(_, handle)| handle.clone()).collect()
     }
 
     /// Rides held.
@@ -248,7 +248,7 @@ impl Owner {
     /// told of it.
     fn of(
         applicant: &Applicant,
-        claim: Option<Claim>,
+        claim: Option<RideOwner>,
         fresh: RideKey,
         rule: RideKeyRule,
     ) -> Result<(Self, Option<RideKey>, bool), NotAdmitted> {
@@ -259,12 +259,12 @@ impl Owner {
                 let owner = Owner::Anonymous { opened_from: Some(*address), keys, gives: fresh.clone() };
                 Ok((owner, Some(fresh), false))
             }
-            (Some(Claim::Account(owner)), _) => {
+            (Some(RideOwner::Account(owner)), _) => {
                 let owner = Owner::Account(owner);
                 owner.admits(applicant, true, rule)?;
                 Ok((owner, None, false))
             }
-            (Some(Claim::Guest { mut keys, opened_from }), _) => {
+            (Some(RideOwner::Guest { mut keys, opened_from }), _) => {
                 let presented = applicant.key_among(&keys).cloned();
                 if presented.is_none() && !applicant.enters_without_key(opened_from, true, rule) {
                     return Err(NotAdmitted::Stranger);

@@ -33,9 +33,9 @@ fn anonymous(key: Option<RideKey>, address: u8) -> Applicant {
     Applicant::Anonymous { key, address: from(address) }
 }
 
-fn guest_of(keys: &[&str], address: u8) -> Option<Claim> {
+fn guest_of(keys: &[&str], address: u8) -> Option<RideOwner> {
     let keys = keys.iter().map(|text| key(text).hash).collect();
-    Some(Claim::Guest { keys, opened_from: Some(from(address)) })
+    Some(RideOwner::Guest { keys, opened_from: Some(from(address)) })
 }
 
 /// A book and the time, with fresh keys numbered from 1.
@@ -54,7 +54,11 @@ impl Door {
         Self::new(RideKeyRule::Required, 100)
     }
 
-    fn enter_with(&mut self, applicant: &Applicant, claim: Option<Claim>) -> Result<Admitted, NotAdmitted> {
+    fn enter_with(
+        &mut self,
+        applicant: &Applicant,
+        claim: Option<RideOwner>,
+    ) -> Result<Admitted, NotAdmitted> {
         self.keys += 1;
         let fresh = key(&format!("fresh-{}", self.keys));
         self.book.enter(&ride("12345"), applicant, claim, fresh, self.now)
@@ -65,7 +69,7 @@ impl Door {
     }
 
     fn leave(&mut self, admitted: &Admitted) {
-        self.book.leave(&ride("12345"), admitted.seat, self.now);
+        self.book.leave(&ride("12345"), admitted.slot, self.now);
     }
 
     fn pass(&mut self, time: Duration) {
@@ -170,7 +174,7 @@ fn an_account_has_its_own_rides_and_nobody_elses() {
     is_turned_away(door.enter(&anonymous(None, 1)));
 
     let mut door = Door::new(RideKeyRule::Optional, 100);
-    let claim = || Some(Claim::Account(AccountId(7)));
+    let claim = || Some(RideOwner::Account(AccountId(7)));
     is_turned_away(door.enter_with(&other, claim()));
     is_turned_away(door.enter_with(&anonymous(None, 1), claim()));
     assert!(door.enter_with(&own, claim()).is_ok());
@@ -215,7 +219,7 @@ fn rides_that_nobody_is_at_any_more_fill_no_book() {
         let ride = ride(&format!("flood-{number}"));
         let applicant = anonymous(None, (number % 17) as u8);
         let entered = door.book.enter(&ride, &applicant, None, key(&format!("key-{number}")), door.now);
-        door.book.leave(&ride, entered.expect("there is room").seat, door.now);
+        door.book.leave(&ride, entered.expect("there is room").slot, door.now);
     }
     assert!(door.enter(&anonymous(None, 99)).is_ok());
     assert_eq!(door.book.len(), 100);
@@ -227,15 +231,15 @@ fn the_others_of_a_ride_can_be_spoken_to_once_they_are_seated() {
     let id = ride("12345");
     let first = door.enter(&anonymous(None, 1)).expect("the first");
     let second = door.enter(&anonymous(Some(key("fresh-1")), 2)).expect("with the key");
-    assert!(door.book.others(&id, first.seat).is_empty(), "its session has not begun");
+    assert!(door.book.others(&id, first.slot).is_empty(), "its session has not begun");
     assert_eq!(door.book.sessions(&id), None);
-    door.book.seated(&id, second.seat, "second");
-    door.book.seated(&id, first.seat, "first");
-    assert_eq!(door.book.others(&id, first.seat), ["second"]);
+    door.book.seated(&id, second.slot, "second");
+    door.book.seated(&id, first.slot, "first");
+    assert_eq!(door.book.others(&id, first.slot), ["second"]);
     assert_eq!(door.book.sessions(&id), Some(vec!["first", "second"]));
     door.leave(&second);
     door.leave(&second);
-    assert!(door.book.others(&id, first.seat).is_empty());
+    assert!(door.book.others(&id, first.slot).is_empty());
     assert_eq!(door.enter(&anonymous(None, 1)).expect_err("let in"), NotAdmitted::Occupied);
 }
 
@@ -254,12 +258,12 @@ proptest! {
     ) {
         let mut book: RideBook<()> = RideBook::new(RideKeyRule::Required, 3);
         let mut now = Instant::now();
-        let mut open: Vec<(RideId, Seat, u8)> = Vec::new();
+        let mut open: Vec<(RideId, RideSlot, u8)> = Vec::new();
         for (step, (what, id, address, secs)) in steps.into_iter().enumerate() {
             now += Duration::from_secs(secs);
             if what == 0 && !open.is_empty() {
-                let (id, seat, _) = open.swap_remove(step % open.len());
-                book.leave(&id, seat, now);
+                let (id, slot, _) = open.swap_remove(step % open.len());
+                book.leave(&id, slot, now);
                 continue;
             }
             let id = ride(&id.to_string());
@@ -270,15 +274,15 @@ proptest! {
                 if let Some((.., owner)) = open.iter().find(|(other, ..)| *other == id) {
                     prop_assert_eq!(*owner, address, "{} has two owners", id);
                 }
-                open.push((id, admitted.seat, address));
+                open.push((id, admitted.slot, address));
             }
             prop_assert!(book.len() <= 3);
         }
-        for (id, seat, _) in open {
+        for (id, slot, _) in open {
             prop_assert!(book.rides.contains_key(&id));
-            book.leave(&id, seat, now);
+            book.leave(&id, slot, now);
         }
-        book.leave(&ride("nobody"), Seat(0), now + HELD_AFTER_LAST_SOCKET);
+        book.leave(&ride("nobody"), RideSlot(0), now + HELD_AFTER_LAST_SOCKET);
         book.forget_the_expired(now + HELD_AFTER_LAST_SOCKET);
         prop_assert!(book.is_empty() && book.left.is_empty());
     }

@@ -10,7 +10,7 @@ use crate::domain::candidate::{Considered, Look};
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::open_search::OpenSearch;
 use crate::domain::position::Position;
-use crate::matching::fleet::{Fleet, News, Shift, Standing, Wanted};
+use crate::matching::fleet::{DriverFacts, Fleet, News, Shift, Wanted};
 use crate::matching::searches::Searches;
 use crate::matching::work::{Done, Work};
 use chrono::{DateTime, Utc};
@@ -30,7 +30,7 @@ pub enum Happened {
     /// Drivers' devices have told positions.
     Moved(Vec<(DriverId, News)>),
     /// The store has these drivers so.
-    Drivers(Vec<Standing>),
+    Drivers(Vec<DriverFacts>),
     /// These searches go on.
     Opened(Vec<OpenSearch>),
     /// This was committed of a search that is known here; of one that has begun, [`Happened::Opened`] is told.
@@ -122,7 +122,7 @@ impl Core {
         tasks
     }
 
-    fn take_over(&mut self, at: DateTime<Utc>, mut drivers: Vec<Standing>) -> Vec<Task> {
+    fn take_over(&mut self, at: DateTime<Utc>, mut drivers: Vec<DriverFacts>) -> Vec<Task> {
         let Self { fleet, searches } = self;
         drivers.sort_by_key(|standing| standing.driver);
         let mut tasks = Vec::new();

@@ -7,7 +7,7 @@ use crate::domain::ids::SearchId;
 use crate::domain::open_search::SearchRow;
 use crate::domain::search_policy::{Mode, Patience, Policy, Radii};
 use crate::matching::fleet::KnownFix;
-use crate::matching::plausible::{DatedFix, Verdict};
+use crate::matching::plausible::{DatedFix, Plausibility};
 use chrono::TimeDelta;
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
@@ -112,9 +112,9 @@ fn opened(job: i64, north_m: i64, at: i64, is_patient: bool) -> OpenSearch {
     }
 }
 
-fn standing(driver: i64, north_m: i64, at: i64, is_free: bool, is_carrying: bool) -> Standing {
+fn standing(driver: i64, north_m: i64, at: i64, is_free: bool, is_carrying: bool) -> DriverFacts {
     let fix = KnownFix { position: north(north_m), at_ms: ms(at).timestamp_millis(), is_measured: false };
-    Standing {
+    DriverFacts {
         driver: DriverId(driver),
         vehicle_type: "moto".to_owned(),
         unfit: (!is_free).then_some(PassedOver::Busy),
@@ -127,7 +127,7 @@ fn standing(driver: i64, north_m: i64, at: i64, is_free: bool, is_carrying: bool
 fn moved(north_m: i64, at: i64, is_believed: bool) -> News {
     let at_ms = ms(at).timestamp_millis();
     let fix = DatedFix { position: north(north_m), accuracy_m: None, measured_ms: at_ms, at_ms };
-    let doubt = Some(Verdict::Inaccurate { accuracy_m: 5_000.0 });
+    let doubt = Some(Plausibility::Inaccurate { accuracy_m: 5_000.0 });
     match is_believed {
         true => News { seen: Some(fix), doubt: None },
         false => News { seen: None, doubt },

@@ -6,7 +6,7 @@ use crate::domain::candidate::{Considered, PassedOver};
 use crate::domain::ids::DriverId;
 use crate::domain::position::Position;
 use crate::matching::index::{Entry, Found, Index, Indexed, Put};
-use crate::matching::plausible::{DatedFix, Verdict};
+use crate::matching::plausible::{DatedFix, Plausibility};
 use crate::matching::vehicle::{VehicleType, VehicleTypes};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use std::collections::{HashMap, HashSet};
@@ -16,7 +16,7 @@ const PASSED_OVER_MAX: usize = 20;
 
 /// A driver's data from the store.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Standing {
+pub struct DriverFacts {
     pub driver: DriverId,
     pub vehicle_type: String,
     /// Why they can't be matched at all; `None` where they are available, verified and not suspended.
@@ -44,23 +44,23 @@ pub struct News {
     /// The newest that is believed, if there is a newer one.
     pub seen: Option<DatedFix>,
     /// Why a newer one is not believed, if there is one.
-    pub doubt: Option<Verdict>,
+    pub doubt: Option<Plausibility>,
 }
 
-struct Known {
+struct Tracked {
     unfit: Option<PassedOver>,
     vehicle_type: String,
     /// The same; `None` where there is no number left for one more type.
     vehicle: Option<VehicleType>,
     fix: Option<KnownFix>,
     /// Why a position newer than `fix` is not believed, if there is one.
-    doubt: Option<Verdict>,
+    doubt: Option<Plausibility>,
     changed_at: Option<NaiveDateTime>,
 }
 
 #[derive(Default)]
 pub struct Fleet {
-    known: HashMap<DriverId, Known>,
+    known: HashMap<DriverId, Tracked>,
     /// The drivers who can be matched …
     index: Index,
     /// … and who can't, for what is said of a search afterwards.
@@ -116,7 +116,7 @@ impl Nearby {
     }
 }
 
-impl Known {
+impl Tracked {
     /// As the index has the driver, if it can.
     fn indexed(&self, driver: DriverId) -> Option<Indexed> {
         let KnownFix { position, at_ms, is_measured } = self.fix?;
@@ -160,14 +160,14 @@ impl Fleet {
 
     /// Takes over what the store says. A position that was measured is taken from it only where no session has told one:
     /// sessions tell it sooner. One that an operator has set is, where it is the newer.
-    pub fn set(&mut self, standing: Standing) -> Shift {
-        let Standing { driver, vehicle_type, unfit, is_carrying, position, changed_at } = standing;
+    pub fn set(&mut self, standing: DriverFacts) -> Shift {
+        let DriverFacts { driver, vehicle_type, unfit, is_carrying, position, changed_at } = standing;
         let was_free = self.is_free(driver);
         match is_carrying {
             true => self.carrying.insert(driver),
             false => self.carrying.remove(&driver),
         };
-        let known = self.known.entry(driver).or_insert_with(|| Known {
+        let known = self.known.entry(driver).or_insert_with(|| Tracked {
             unfit,
             vehicle_type: String::new(),
             vehicle: None,
@@ -349,7 +349,7 @@ impl Fleet {
     }
 
     /// Why a newer position is not believed, if there is one.
-    pub fn doubt(&self, driver: DriverId) -> Option<Verdict> {
+    pub fn doubt(&self, driver: DriverId) -> Option<Plausibility> {
         self.known.get(&driver)?.doubt
     }
 
@@ -398,10 +398,10 @@ mod tests {
         Position::new(latitude, longitude).expect("in range")
     }
 
-    fn standing(driver: i64, vehicle_type: &str, position: Option<KnownFix>) -> Standing {
+    fn standing(driver: i64, vehicle_type: &str, position: Option<KnownFix>) -> DriverFacts {
         let vehicle_type = vehicle_type.to_owned();
         let driver = DriverId(driver);
-        Standing { driver, vehicle_type, unfit: None, is_carrying: false, position, changed_at: None }
+        DriverFacts { driver, vehicle_type, unfit: None, is_carrying: false, position, changed_at: None }
     }
 
     fn seeded(latitude: f64) -> Option<KnownFix> {
@@ -433,7 +433,7 @@ mod tests {
         fleet.moved([(DriverId(1), seen(latitude, at_ms))]);
     }
 
-    const DOUBT: Option<Verdict> = Some(Verdict::Inaccurate { accuracy_m: 5_000.0 });
+    const DOUBT: Option<Plausibility> = Some(Plausibility::Inaccurate { accuracy_m: 5_000.0 });
 
     #[test]
     fn a_position_that_no_app_measured_does_not_age_and_one_that_did_does() {
@@ -493,7 +493,7 @@ mod tests {
     fn who_can_not_be_matched_is_not_found_and_is_found_again_where_they_are_by_then() {
         let mut fleet = Fleet::default();
         fleet.set(standing(1, "sedan", seeded(10.0)));
-        fleet.set(Standing { unfit: Some(PassedOver::Busy), ..standing(1, "sedan", seeded(10.0)) });
+        fleet.set(DriverFacts { unfit: Some(PassedOver::Busy), ..standing(1, "sedan", seeded(10.0)) });
         assert_eq!(fleet.matchable(), 0);
         told(&mut fleet, -26.2, 200_000);
         assert_eq!(fleet.matchable(), 0);
@@ -505,7 +505,7 @@ mod tests {
     fn who_holds_deliveries_is_found_for_deliveries_only() {
         let mut fleet = Fleet::default();
         assert_eq!(fleet.set(standing(1, "sedan", seeded(-26.21))), Shift::Entered);
-        let carrying = Standing { is_carrying: true, ..standing(1, "sedan", seeded(-26.21)) };
+        let carrying = DriverFacts { is_carrying: true, ..standing(1, "sedan", seeded(-26.21)) };
         assert_eq!(fleet.set(carrying.clone()), Shift::Left);
         assert_eq!(fleet.set(carrying), Shift::Same);
         assert_eq!(drivers(&fleet, &wanted()), [1]);
@@ -551,8 +551,8 @@ mod tests {
         let mut fleet = Fleet::default();
         fleet.set(standing(1, "sedan", None));
         fleet.set(standing(2, "sedan", seeded(-26.2)));
-        fleet.set(Standing { unfit: Some(PassedOver::Busy), ..standing(3, "sedan", None) });
-        fleet.set(Standing { is_carrying: true, ..standing(4, "sedan", None) });
+        fleet.set(DriverFacts { unfit: Some(PassedOver::Busy), ..standing(3, "sedan", None) });
+        fleet.set(DriverFacts { is_carrying: true, ..standing(4, "sedan", None) });
         let news = [1, 2, 3, 4, 5].map(|driver| (DriverId(driver), seen(-26.2, 200_000)));
         assert_eq!(fleet.moved(news), [DriverId(1)]);
         assert_eq!(drivers(&fleet, &wanted()), [1, 2, 4]);

@@ -28,7 +28,7 @@ pub use indexed::Indexed;
 pub use leaf::Entry;
 use leaf::{LEAF_SLOTS, Leaf};
 pub use nearest::Found;
-use nearest::Search;
+use nearest::NearestWalk;
 use node::{BITS, Below, Beside, Inner, Link, Node};
 use slots::{Slot, Slots};
 
@@ -133,7 +133,7 @@ impl Index {
         k: usize,
         filter: impl FnMut(Entry<'_>) -> bool,
     ) -> Vec<Found> {
-        let mut search = Search::new(at, radius_m, k, filter);
+        let mut search = NearestWalk::new(at, radius_m, k, filter);
         if k > 0 && radius_m >= 0.0 {
             self.search(&mut search);
         }

@@ -62,7 +62,7 @@ impl DatedFix {
 
 /// The verdict on a position.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Verdict {
+pub enum Plausibility {
     /// Enters: in reach of the one before, or the first.
     Plausible,
     /// Enters: out of reach of what was believed, but confirmed by as many as it takes.
@@ -75,30 +75,30 @@ pub enum Verdict {
     Jump { distance_m: f64, elapsed_ms: i64 },
 }
 
-impl Verdict {
+impl Plausibility {
     pub fn enters(self) -> bool {
-        matches!(self, Verdict::Plausible | Verdict::Confirmed)
+        matches!(self, Plausibility::Plausible | Plausibility::Confirmed)
     }
 
     /// For traces and as a metric's label.
     pub fn as_str(self) -> &'static str {
         match self {
-            Verdict::Plausible => "plausible",
-            Verdict::Confirmed => "confirmed",
-            Verdict::Inaccurate { .. } => "inaccurate",
-            Verdict::Outdated { .. } => "outdated",
-            Verdict::Jump { .. } => "jump",
+            Plausibility::Plausible => "plausible",
+            Plausibility::Confirmed => "confirmed",
+            Plausibility::Inaccurate { .. } => "inaccurate",
+            Plausibility::Outdated { .. } => "outdated",
+            Plausibility::Jump { .. } => "jump",
         }
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for Plausibility {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Verdict::Plausible | Verdict::Confirmed => f.write_str(self.as_str()),
-            Verdict::Inaccurate { accuracy_m } => write!(f, "its accuracy is {accuracy_m:.0} m"),
-            Verdict::Outdated { by_ms } => write!(f, "it was measured {by_ms} ms before the one before"),
-            Verdict::Jump { distance_m, elapsed_ms } => {
+            Plausibility::Plausible | Plausibility::Confirmed => f.write_str(self.as_str()),
+            Plausibility::Inaccurate { accuracy_m } => write!(f, "its accuracy is {accuracy_m:.0} m"),
+            Plausibility::Outdated { by_ms } => write!(f, "it was measured {by_ms} ms before the one before"),
+            Plausibility::Jump { distance_m, elapsed_ms } => {
                 write!(f, "no vehicle drives {distance_m:.0} m in {elapsed_ms} ms")
             }
         }
@@ -128,33 +128,33 @@ impl Trail {
     }
 
     /// Judges the driver's next position, and remembers it.
-    pub fn judge(&mut self, fix: DatedFix, limits: &Limits) -> Verdict {
+    pub fn judge(&mut self, fix: DatedFix, limits: &Limits) -> Plausibility {
         if let Some(accuracy_m) = fix.accuracy_m
             && !(0.0..=limits.accuracy_max_m).contains(&accuracy_m)
         {
-            return Verdict::Inaccurate { accuracy_m };
+            return Plausibility::Inaccurate { accuracy_m };
         }
         let Some(believed) = self.believed else {
-            return self.believe(fix, Verdict::Plausible);
+            return self.believe(fix, Plausibility::Plausible);
         };
         if fix.at_ms < believed.at_ms {
-            return Verdict::Outdated { by_ms: believed.at_ms.saturating_sub(fix.at_ms) };
+            return Plausibility::Outdated { by_ms: believed.at_ms.saturating_sub(fix.at_ms) };
         }
         if limits.reaches(&believed, &fix) {
-            return self.believe(fix, Verdict::Plausible);
+            return self.believe(fix, Plausibility::Plausible);
         }
         let doubted = limits.confirm(self.doubted, fix);
         if doubted.count >= limits.believed_after {
-            return self.believe(fix, Verdict::Confirmed);
+            return self.believe(fix, Plausibility::Confirmed);
         }
         self.doubted = Some(doubted);
-        Verdict::Jump {
+        Plausibility::Jump {
             distance_m: believed.position.distance_m(fix.position),
             elapsed_ms: fix.since_ms(&believed),
         }
     }
 
-    fn believe(&mut self, fix: DatedFix, verdict: Verdict) -> Verdict {
+    fn believe(&mut self, fix: DatedFix, verdict: Plausibility) -> Plausibility {
         *self = Self { believed: Some(fix), doubted: None };
         verdict
     }
@@ -229,7 +229,7 @@ mod tests {
         let mut trail = Trail::default();
         assert!(trail.judge(seen(JOHANNESBURG, 0), &LIMITS).enters());
         let verdict = trail.judge(seen(PRETORIA, 10), &LIMITS);
-        let Verdict::Jump { distance_m, elapsed_ms: 10_000 } = verdict else { panic!("{verdict:?}") };
+        let Plausibility::Jump { distance_m, elapsed_ms: 10_000 } = verdict else { panic!("{verdict:?}") };
         assert!((53_000.0..54_000.0).contains(&distance_m), "{distance_m}");
         assert!(!verdict.enters());
     }
@@ -275,10 +275,10 @@ mod tests {
     fn what_is_older_than_what_entered_is_outdated() {
         let mut trail = Trail::default();
         trail.judge(seen(JOHANNESBURG, 100), &LIMITS);
-        assert_eq!(trail.judge(seen(JOHANNESBURG, 40), &LIMITS), Verdict::Outdated { by_ms: 60_000 });
-        assert_eq!(trail.judge(seen(JOHANNESBURG, 100), &LIMITS), Verdict::Plausible);
+        assert_eq!(trail.judge(seen(JOHANNESBURG, 40), &LIMITS), Plausibility::Outdated { by_ms: 60_000 });
+        assert_eq!(trail.judge(seen(JOHANNESBURG, 100), &LIMITS), Plausibility::Plausible);
         let ancient = DatedFix { at_ms: i64::MIN, ..seen(DURBAN, 0) };
-        assert_eq!(trail.judge(ancient, &LIMITS), Verdict::Outdated { by_ms: i64::MAX });
+        assert_eq!(trail.judge(ancient, &LIMITS), Plausibility::Outdated { by_ms: i64::MAX });
     }
 
     /// An hour's queue arrives within a second: ten seconds lie between two of its positions all the same.
@@ -288,7 +288,7 @@ mod tests {
         for step in 0..6 {
             let place = (10.0 + step as f64 * 0.005, 10.0);
             let verdict = trail.judge(DatedFix { at_ms: step, ..seen(place, step * 10) }, &LIMITS);
-            assert_eq!(verdict, Verdict::Plausible, "{step}");
+            assert_eq!(verdict, Plausibility::Plausible, "{step}");
         }
     }
 
@@ -301,7 +301,7 @@ mod tests {
             assert_eq!(trail, Trail::default());
         }
         let vague = DatedFix { accuracy_m: Some(1_000.0), ..seen(DURBAN, 5) };
-        assert_eq!(trail.judge(vague, &LIMITS), Verdict::Plausible);
+        assert_eq!(trail.judge(vague, &LIMITS), Plausibility::Plausible);
     }
 
     /// 0.01° of latitude are 1,112 m; 300 m and 5 s at 100 m/s make 800 m of them plausible.
@@ -342,7 +342,7 @@ mod tests {
                 let way_m = share * LIMITS.speed_max_mps * elapsed as f64;
                 place = Haversine.destination(place, direction.to_degrees(), way_m);
                 let verdict = trail.judge(seen((place.y(), place.x()), secs), &LIMITS);
-                prop_assert_eq!(verdict, Verdict::Plausible);
+                prop_assert_eq!(verdict, Plausibility::Plausible);
             }
         }
 
@@ -366,26 +366,26 @@ mod tests {
                 let verdict = trail.judge(fix, &LIMITS);
                 prop_assert_eq!(trail.believed, if verdict.enters() { Some(fix) } else { entered });
                 match verdict {
-                    Verdict::Plausible => {
+                    Plausibility::Plausible => {
                         prop_assert!(entered.is_none_or(|before| is_drivable(&before, &fix)));
                     }
-                    Verdict::Confirmed => {
+                    Plausibility::Confirmed => {
                         prop_assert!(refused.len() >= 2, "confirmed by {:?}", refused);
                         let row = [refused[refused.len() - 2], refused[refused.len() - 1], fix];
                         for pair in row.windows(2) {
                             prop_assert!(is_drivable(&pair[0], &pair[1]), "{:?}", pair);
                         }
                     }
-                    Verdict::Jump { .. } => {
+                    Plausibility::Jump { .. } => {
                         prop_assert!(entered.is_some_and(|before| !is_drivable(&before, &fix)));
                         if refused.last().is_none_or(|last| last.at_ms < fix.at_ms) {
                             refused.push(fix);
                         }
                     }
-                    Verdict::Outdated { .. } => {
+                    Plausibility::Outdated { .. } => {
                         prop_assert!(entered.is_some_and(|before| before.at_ms > fix.at_ms));
                     }
-                    Verdict::Inaccurate { .. } => prop_assert!(accuracy_m > LIMITS.accuracy_max_m),
+                    Plausibility::Inaccurate { .. } => prop_assert!(accuracy_m > LIMITS.accuracy_max_m),
                 }
                 if verdict.enters() {
                     entered = Some(fix);

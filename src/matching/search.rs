@@ -10,7 +10,7 @@
 //! outlives the deadline, and the search ends by it.
 
 use crate::domain::ids::DriverId;
-use crate::domain::offer::{Offer, Outcome};
+use crate::domain::offer::{Offer, OfferOutcome};
 use crate::domain::open_search::{End, SearchRow};
 use crate::domain::ride::Unavailable;
 use crate::domain::search_policy::{Mode, Patience, Policy};
@@ -63,7 +63,7 @@ pub enum Effect {
 
 /// Places that are free, and offers that are open. After a look: the fewest and the most since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Room {
+struct Slots {
     free: usize,
     open: usize,
 }
@@ -81,7 +81,7 @@ pub struct Search {
     // state
     seen_at: DateTime<Utc>,
     /// When the last look was and what it left; None before the first.
-    looked: Option<(DateTime<Utc>, Room)>,
+    looked: Option<(DateTime<Utc>, Slots)>,
     /// Being bound just now.
     claim: Option<DriverId>,
     /// Could not be bound. Passed over until the next regular look, since the index may not know yet.
@@ -191,7 +191,7 @@ impl Search {
         self.react(now, |search, _, _| {
             search.asked.insert(driver);
             if let Some(offer) = search.open_offer(driver) {
-                offer.outcome = Some(Outcome::Declined);
+                offer.outcome = Some(OfferOutcome::Declined);
             }
         })
     }
@@ -200,7 +200,7 @@ impl Search {
     pub fn unavailable(&mut self, now: DateTime<Utc>, driver: DriverId) -> Vec<Effect> {
         self.react(now, |search, _, effects| {
             if let Some(offer) = search.open_offer(driver) {
-                offer.outcome = Some(Outcome::Closed(Unavailable::Withdrawn));
+                offer.outcome = Some(OfferOutcome::Closed(Unavailable::Withdrawn));
                 effects.push(Effect::Close { driver, reason: Unavailable::Withdrawn });
             }
         })
@@ -218,7 +218,7 @@ impl Search {
     /// The ride was bound to a driver, by this search or otherwise.
     pub fn accepted(&mut self, now: DateTime<Utc>, driver: DriverId) -> Vec<Effect> {
         if let Some(offer) = self.open_offer(driver) {
-            offer.outcome = Some(Outcome::Accepted);
+            offer.outcome = Some(OfferOutcome::Accepted);
         }
         self.finish(now, End::Assigned(driver), Unavailable::Taken)
     }
@@ -255,7 +255,7 @@ impl Search {
             effects.push(self.look(now));
         } else if let Some((at, left)) = self.looked {
             let room = self.room(now);
-            let left = Room { free: left.free.min(room.free), open: left.open.max(room.open) };
+            let left = Slots { free: left.free.min(room.free), open: left.open.max(room.open) };
             self.looked = Some((at, left));
         }
         effects
@@ -264,7 +264,7 @@ impl Search {
     fn expire(&mut self, now: DateTime<Utc>, effects: &mut Vec<Effect>) {
         let is_over = |offer: &&mut Offer| offer.outcome.is_none() && offer.expires_at <= now;
         for offer in self.offers.iter_mut().filter(is_over) {
-            offer.outcome = Some(Outcome::Closed(Unavailable::Expired));
+            offer.outcome = Some(OfferOutcome::Closed(Unavailable::Expired));
             effects.push(Effect::Close { driver: offer.driver, reason: Unavailable::Expired });
         }
     }
@@ -289,7 +289,7 @@ impl Search {
 
     fn close_all(&mut self, reason: Unavailable, effects: &mut Vec<Effect>) {
         for offer in self.offers.iter_mut().filter(|offer| offer.outcome.is_none()) {
-            offer.outcome = Some(Outcome::Closed(reason));
+            offer.outcome = Some(OfferOutcome::Closed(reason));
             effects.push(Effect::Close { driver: offer.driver, reason });
         }
     }
@@ -361,11 +361,11 @@ impl Search {
         }
     }
 
-    fn room(&self, now: DateTime<Utc>) -> Room {
+    fn room(&self, now: DateTime<Utc>) -> Slots {
         let held = self.offers.iter().filter(|offer| offer.holds_place(now, self.policy.receipt)).count();
         let taken = held + usize::from(self.claim.is_some());
         let open = self.offers.iter().filter(|offer| offer.outcome.is_none()).count();
-        Room { free: self.places().saturating_sub(taken), open }
+        Slots { free: self.places().saturating_sub(taken), open }
     }
 
     /// An offer that ends before a device could confirm it is none.

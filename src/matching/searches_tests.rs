@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::domain::ids::SearchId;
-use crate::domain::offer::{Offer, Outcome};
+use crate::domain::offer::{Offer, OfferOutcome};
 use crate::domain::open_search::SearchRow;
 use crate::domain::position::Position;
 use crate::domain::ride::Unavailable;
 use crate::domain::search_policy::{Mode, Radii};
-use crate::matching::fleet::{KnownFix, Standing};
+use crate::matching::fleet::{DriverFacts, KnownFix};
 use std::num::NonZeroUsize;
 
 fn ms(after: i64) -> DateTime<Utc> {
@@ -40,9 +40,9 @@ fn fleet(count: i64) -> Fleet {
     fleet
 }
 
-fn standing(driver: i64, is_matchable: bool) -> Standing {
+fn standing(driver: i64, is_matchable: bool) -> DriverFacts {
     let position = Position::new(driver as f64 * 0.0009, 0.0).expect("in range");
-    Standing {
+    DriverFacts {
         driver: DriverId(driver),
         vehicle_type: "moto".to_owned(),
         unfit: (!is_matchable).then_some(PassedOver::Busy),
@@ -212,7 +212,7 @@ fn whoever_is_asked_on_coming_online_is_noted_as_they_were_then() {
     };
     assert_eq!(noted(&mut searches), [(1, 100, None), (9, 901, Some(PassedOver::Busy))]);
     let closer = standing(4, true).position;
-    fleet.set(Standing { position: closer, ..standing(9, true) });
+    fleet.set(DriverFacts { position: closer, ..standing(9, true) });
     searches.came_online(ms(500), DriverId(9), &fleet);
     assert_eq!(noted(&mut searches), [(9, 400, None)]);
     // Nobody else is asked just now: both places are taken.
@@ -236,7 +236,7 @@ fn whoever_cannot_be_matched_is_noted_as_soon_as_the_radius_reaches_them() {
         searches.take_looks().iter().map(|look| look.considered.driver.0).collect()
     };
     assert_eq!(noted(&mut searches), [1, 2, 3]);
-    fleet.set(Standing { unfit: Some(PassedOver::Offline), ..standing(1, false) });
+    fleet.set(DriverFacts { unfit: Some(PassedOver::Offline), ..standing(1, false) });
     searches.tick(ms(3_000), &fleet);
     assert!(noted(&mut searches).is_empty());
 }
@@ -247,7 +247,7 @@ fn whoever_gave_the_ride_back_was_asked_before_whatever_else_they_do() {
     let (mut searches, mut fleet) = (searches(Mode::Offer), Fleet::default());
     fleet.set(standing(1, false));
     fleet.set(standing(2, false));
-    fleet.set(Standing { is_carrying: true, ..standing(3, true) });
+    fleet.set(DriverFacts { is_carrying: true, ..standing(3, true) });
     let refused = vec![DriverId(1), DriverId(3)];
     searches.open(ms(0), OpenSearch { refused, ..opened(7) }, &fleet);
     let looks = searches.take_looks();
@@ -264,7 +264,7 @@ fn after_a_restart_the_trace_keeps_how_those_were_seen_who_were_asked() {
         offered_at: ms(after),
         expires_at: ms(15_000),
         confirmed_at: Some(ms(40)),
-        outcome: Some(Outcome::Declined),
+        outcome: Some(OfferOutcome::Declined),
     };
     // The first is of an earlier search.
     let offers = vec![made(1, -5_000), made(2, 10)];
@@ -294,7 +294,7 @@ fn all_work(searches: &mut Searches) -> Vec<(i64, Work)> {
 /// Drivers at the pickup.
 fn come_online(searches: &mut Searches, fleet: &mut Fleet, drivers: impl Iterator<Item = i64> + Clone) {
     for driver in drivers.clone() {
-        fleet.set(Standing { position: standing(1, true).position, ..standing(driver, true) });
+        fleet.set(DriverFacts { position: standing(1, true).position, ..standing(driver, true) });
     }
     drivers.for_each(|driver| searches.came_online(ms(2_000), DriverId(driver), fleet));
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::ids::{JobId, SearchId};
 use crate::domain::open_search::{OpenSearch, SearchRow};
 use crate::domain::search_policy::{Mode, Patience, Policy, Radii};
-use crate::matching::fleet::{KnownFix, Standing};
+use crate::matching::fleet::{DriverFacts, KnownFix};
 use crate::matching::searches::Searches;
 use crate::matching::work::Work;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -73,7 +73,7 @@ fn winner(strategy: Box<dyn Strategy>) -> Option<(JobId, Work)> {
         searches.open(at(30), opened(job, opened_at, east(metres)), &fleet);
     }
     assert_eq!(searches.next_work(), None, "nobody is there");
-    fleet.set(Standing {
+    fleet.set(DriverFacts {
         driver: DriverId(7),
         vehicle_type: "moto".to_owned(),
         unfit: None,

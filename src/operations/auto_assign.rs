@@ -14,19 +14,19 @@ use crate::store::{Conn, Job, StoreError, Tx, sql};
 
 /// The facts that a search for an order's driver needs: where it begins, and who gave the order back.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Search {
+pub struct OrderSearch {
     pub pickup: Position,
     pub except: Vec<DriverId>,
 }
 
 /// `None` where there is no such order, it is not pending, or its pickup is not known: assigning it will say which.
-pub fn search_for(conn: &mut Conn<'_>, id: JobId) -> Result<Option<Search>, StoreError> {
+pub fn search_for(conn: &mut Conn<'_>, id: JobId) -> Result<Option<OrderSearch>, StoreError> {
     let job = sql!(conn, jobs::find(id))?.filter(|job| job.kind == JobKind::Delivery);
     let Some(pickup) = job.and_then(|job| job.pickup()) else {
         return Ok(None);
     };
     let except = sql!(conn, jobs::declined_by(id))?.into_iter().map(DriverId).collect();
-    Ok(Some(Search { pickup, except }))
+    Ok(Some(OrderSearch { pickup, except }))
 }
 
 /// Assigns an order to the first of the drivers considered who was not passed over and is still free.

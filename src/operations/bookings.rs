@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 /// A customer's wish: the service and, if given, the place and the time.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct BookingRequest {
     pub service: String,
     pub address: String,
     pub place: Option<Position>,
@@ -51,7 +51,11 @@ impl Party {
 }
 
 /// A booking that a customer makes themself, whose number of open ones is limited; otherwise the same as [`create`].
-pub fn ask_for(tx: &mut Tx<'_>, customer: CustomerId, request: &Request) -> Result<BookingStanding, Error> {
+pub fn ask_for(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    request: &BookingRequest,
+) -> Result<BookingStanding, Error> {
     // Or two requests at once would both be the last one.
     sql!(tx, customers::lock(customer))?;
     let open = sql!(tx, jobs::open_of(customer, JobKind::Service))?;
@@ -60,7 +64,11 @@ pub fn ask_for(tx: &mut Tx<'_>, customer: CustomerId, request: &Request) -> Resu
 }
 
 /// All amounts of the booking are in the installation's currency.
-pub fn create(tx: &mut Tx<'_>, customer: CustomerId, request: &Request) -> Result<BookingStanding, Error> {
+pub fn create(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    request: &BookingRequest,
+) -> Result<BookingStanding, Error> {
     // A guest was made for one ride and hears of nothing else.
     let found = sql!(tx, customers::find(customer))?.filter(|(_, account)| !account.is_guest);
     let (_, account) = found.ok_or(Refusal::NotFound("customer"))?;

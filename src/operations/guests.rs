@@ -3,7 +3,7 @@
 
 use crate::domain::ids::{AccountId, CustomerId};
 use crate::domain::ride::RideId;
-use crate::domain::ride_book::{Claim, KeyHash, RideKey};
+use crate::domain::ride_book::{KeyHash, RideKey, RideOwner};
 use crate::operations::accounts;
 use crate::operations::error::Error;
 use crate::operations::tokens::TokenKeys;
@@ -16,7 +16,7 @@ use std::net::IpAddr;
 
 /// The keys that open a guest's ride again.
 #[derive(Clone, Debug)]
-pub struct Opening {
+pub struct RideKeys {
     pub key: KeyHash,
     pub from: IpAddr,
 }
@@ -44,15 +44,15 @@ pub fn key(tokens: &TokenKeys, text: String) -> RideKey {
 }
 
 /// The owner of the newest job under this id; `None` if there is none, or it no longer has an owner.
-pub fn claim(conn: &mut Conn<'_>, ride_id: &RideId) -> Result<Option<(Passenger, Claim)>, StoreError> {
+pub fn claim(conn: &mut Conn<'_>, ride_id: &RideId) -> Result<Option<(Passenger, RideOwner)>, StoreError> {
     let Some((customer, account)) = passenger(conn, ride_id)? else { return Ok(None) };
     let passenger = Passenger { customer: customer.id, account: account.id };
     if !account.is_guest {
-        return Ok(Some((passenger, Claim::Account(account.id))));
+        return Ok(Some((passenger, RideOwner::Account(account.id))));
     }
     let guest = sql!(conn, guests::find(account.id))?;
     let keys = guest.iter().flat_map(|guest| [Some(&guest.key_hash), guest.later_key_hash.as_ref()]);
-    let claim = Claim::Guest {
+    let claim = RideOwner::Guest {
         keys: keys.flatten().map(KeyHash::new).collect(),
         opened_from: guest.as_ref().and_then(|guest| guest.opened_from.parse().ok()),
     };
@@ -75,7 +75,7 @@ fn passenger(conn: &mut Conn<'_>, ride_id: &RideId) -> Result<Option<(Customer, 
 }
 
 /// Makes a guest for a ride.
-pub(super) fn create(tx: &mut Tx<'_>, opening: &Opening) -> Result<Passenger, Error> {
+pub(super) fn create(tx: &mut Tx<'_>, opening: &RideKeys) -> Result<Passenger, Error> {
     let created = accounts::create_guest(tx)?;
     let row = Guest {
         account_id: created.account.0,

@@ -4,7 +4,7 @@
 use crate::domain::audit::Subject as Concerned;
 use crate::domain::event::EventBody;
 use crate::domain::ids::{DriverId, JobId};
-use crate::domain::job::{JobStatus, Move, Outcome, transition};
+use crate::domain::job::{JobStatus, Move, MoveOutcome, transition};
 use crate::domain::ride::RideId;
 use crate::domain::story::{Happening, What};
 use crate::operations::error::{Error, Refusal};
@@ -40,9 +40,9 @@ impl<'a> From<&'a Ride> for Subject<'a> {
 /// nothing.
 pub(super) fn moves_or_repeats(job: &Job, step: Move) -> Result<Option<JobStatus>, Error> {
     match transition(job.kind, job.status, step) {
-        Outcome::Moves(to) => Ok(Some(to)),
-        Outcome::Already => Ok(None),
-        Outcome::Refused => Err(not_in_state(job)),
+        MoveOutcome::Moves(to) => Ok(Some(to)),
+        MoveOutcome::Already => Ok(None),
+        MoveOutcome::Refused => Err(not_in_state(job)),
     }
 }
 

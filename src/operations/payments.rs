@@ -20,7 +20,7 @@ const NOTICES_SHOWN: i64 = 50;
 
 /// A job, by the id that apps have for it, and what is to be paid for it.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct Payable {
     pub job: Job,
     pub name: JobName,
     pub amount: Option<Money>,
@@ -40,14 +40,14 @@ pub(super) fn begun(terms: &Terms, currency: Currency, now: NaiveDateTime) -> Ne
 }
 
 /// How a job is paid, and what payment services told of it, the newest first.
-pub fn view(conn: &mut Conn<'_>, id: JobId) -> Result<Option<(Standing, Vec<PaymentNotice>)>, StoreError> {
+pub fn view(conn: &mut Conn<'_>, id: JobId) -> Result<Option<(Payable, Vec<PaymentNotice>)>, StoreError> {
     let Some(job) = sql!(conn, jobs::find(id))? else { return Ok(None) };
     let standing = standing(conn, job)?;
     Ok(Some((standing, sql!(conn, payments::notices_of(id, NOTICES_SHOWN))?)))
 }
 
 /// An operator sets how a job is paid. Setting the current values changes nothing and sends no event.
-pub fn change(tx: &mut Tx<'_>, id: JobId, terms: &Terms) -> Result<Standing, Error> {
+pub fn change(tx: &mut Tx<'_>, id: JobId, terms: &Terms) -> Result<Payable, Error> {
     let job = sql!(tx, jobs::lock(id))?.ok_or(Refusal::NotFound("job"))?;
     let before = standing(tx.conn(), job)?;
     let payment = &before.job.payment;
@@ -147,11 +147,7 @@ const fn outcome(judged: &Result<PaymentChange<'_>, Refusal>) -> &'static str {
 
 /// The change that a notice makes. An amount that is not the job's marks nothing as paid; a job without an amount takes
 /// the notice's.
-fn judge<'a>(
-    before: &Standing,
-    notice: &'a Notice,
-    now: NaiveDateTime,
-) -> Result<PaymentChange<'a>, Refusal> {
+fn judge<'a>(before: &Payable, notice: &'a Notice, now: NaiveDateTime) -> Result<PaymentChange<'a>, Refusal> {
     let payment = &before.job.payment;
     let mut change = PaymentChange::default();
     if let Some(told) = notice.amount {
@@ -195,7 +191,7 @@ fn move_to(
     Ok(())
 }
 
-fn write(tx: &mut Tx<'_>, before: Standing, change: &PaymentChange<'_>) -> Result<Standing, Error> {
+fn write(tx: &mut Tx<'_>, before: Payable, change: &PaymentChange<'_>) -> Result<Payable, Error> {
     if *change == PaymentChange::default() {
         return Ok(before);
     }
@@ -224,7 +220,7 @@ fn write(tx: &mut Tx<'_>, before: Standing, change: &PaymentChange<'_>) -> Resul
     Ok(after)
 }
 
-fn standing(conn: &mut Conn<'_>, job: Job) -> Result<Standing, StoreError> {
+fn standing(conn: &mut Conn<'_>, job: Job) -> Result<Payable, StoreError> {
     let (id, amount) = (job.id, job.payable());
     let (name, amount) = match job.kind {
         JobKind::Delivery => (JobName::OrderId(id), amount),
@@ -235,7 +231,7 @@ fn standing(conn: &mut Conn<'_>, job: Job) -> Result<Standing, StoreError> {
             None => return Err(StoreError::Repeat),
         },
     };
-    Ok(Standing { job, name, amount })
+    Ok(Payable { job, name, amount })
 }
 
 fn job_of(conn: &mut Conn<'_>, named: &NamedJob) -> Result<Option<JobId>, StoreError> {

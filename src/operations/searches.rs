@@ -9,8 +9,8 @@ use crate::domain::candidate::{Look, PassedOver};
 use crate::domain::driver::Wants;
 use crate::domain::event::{EventBody, RideOffer};
 use crate::domain::ids::{AccountId, DriverId, JobId, SearchId};
-use crate::domain::job::{JobStatus, Move, Outcome as Moved, transition};
-use crate::domain::offer::{Offer, Outcome};
+use crate::domain::job::{JobStatus, Move, OfferOutcome as Moved, transition};
+use crate::domain::offer::{Offer, OfferOutcome};
 use crate::domain::offer_detail::OfferDetail;
 use crate::domain::open_search::{End, OpenSearch, SearchRow};
 use crate::domain::ride::{ANY_VEHICLE, CancelCode, CancelledBy, Unavailable, takes};
@@ -258,7 +258,7 @@ pub(super) fn end(tx: &mut Tx<'_>, ride: &Ride, how: End) -> Result<(), Error> {
     sql!(tx, searches::end(job, how.as_str(), at))?;
     for offer in sql!(tx, offers::open_of(job))? {
         if winner == Some(offer.driver_id) {
-            let accepted = Outcome::Accepted.as_str();
+            let accepted = OfferOutcome::Accepted.as_str();
             sql!(tx, offers::end(job, offer.driver_id, accepted, at))?;
         } else {
             close(tx, ride, offer.driver_id, offer.account_id, reason)?;
@@ -287,7 +287,7 @@ pub(super) fn record_claim(
         offered_at: at,
         expires_at: search.deadline,
         ended_at: Some(at),
-        outcome: Some(Outcome::Accepted.as_str()),
+        outcome: Some(OfferOutcome::Accepted.as_str()),
     };
     sql!(tx, offers::insert(&new))?;
     if let Some(body) = proposal(tx.conn(), ride, search.deadline.and_utc(), OfferDetail::Full)? {
@@ -315,7 +315,7 @@ fn close(
     reason: Unavailable,
 ) -> Result<(), Error> {
     let (job, at) = (ride.job.id, tx.at());
-    if sql!(tx, offers::end(job, driver, Outcome::Closed(reason).as_str(), at))? == 1 {
+    if sql!(tx, offers::end(job, driver, OfferOutcome::Closed(reason).as_str(), at))? == 1 {
         let body = EventBody::RideUnavailable { ride_id: ride.ride_id.clone(), reason };
         tx.record(account, Some(job), body);
     }

@@ -63,7 +63,7 @@ pub enum Answer {
     /// The token is dead. Where `since` is given, only if the device did not register it later than that.
     Unregistered { since: Option<DateTime<Utc>> },
     /// Not now. Not before `after` has passed, if that is given.
-    Retry { reason: Reason, after: Option<Duration>, sent: Sent, scope: Scope },
+    Retry { reason: Reason, after: Option<Duration>, sent: Arrival, scope: Scope },
     /// This message never, whatever one waits for; the next one may well go.
     Rejected { reason: Reason },
     /// Nothing of this scope goes until an operator acts. Says nothing about the token.
@@ -88,7 +88,7 @@ pub type Reason = Cow<'static, str>;
 
 /// Whether a message that has to go again may have arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sent {
+pub enum Arrival {
     /// The service did not take it.
     No,
     /// The answer got lost: it may arrive twice, and replaces itself on the device if it does.
@@ -202,7 +202,7 @@ async fn each<F: Future<Output = Answer>>(
 
 fn too_late() -> Answer {
     let reason = "no answer in time".into();
-    Answer::Retry { reason, after: None, sent: Sent::Maybe, scope: Scope::Service }
+    Answer::Retry { reason, after: None, sent: Arrival::Maybe, scope: Scope::Service }
 }
 
 /// The services that can be sent to: those with credentials.

@@ -18,7 +18,7 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use rustls::ClientConfig;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Answer, Reason, Scope, Sent};
+use super::{Answer, Arrival, Reason, Scope};
 
 /// Requests over one connection at a time: what Google's servers take, and what our HTTP/2 begins with before a server says.
 pub(super) const STREAMS_MAX: usize = 100;
@@ -117,7 +117,7 @@ fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     pub reason: Reason,
-    pub sent: Sent,
+    pub sent: Arrival,
 }
 
 impl From<Failure> for Answer {
@@ -184,7 +184,7 @@ impl Connections {
         // The first one that has room: further connections are opened only once they are needed.
         let open = self.all.iter().find(|connection| connection.streams.available_permits() > 0);
         let connection = open.unwrap_or(&self.all[0]);
-        let too_late = || Failure { reason: "no connection in time".into(), sent: Sent::No };
+        let too_late = || Failure { reason: "no connection in time".into(), sent: Arrival::No };
         let place = tokio::time::timeout(self.way.timeout, connection.enter()).await;
         let place = place.map_err(|_| too_late())??;
         let client = connection.client.lock().clone();
@@ -217,7 +217,7 @@ impl Connections {
 
 impl Connection {
     async fn enter(&self) -> Result<Place<'_>, Failure> {
-        let gone = |_| Failure { reason: "stopping".into(), sent: Sent::No };
+        let gone = |_| Failure { reason: "stopping".into(), sent: Arrival::No };
         let stream = self.streams.acquire().await.map_err(gone)?;
         let place = |opener| Place { connection: self, _stream: stream, opener };
         if self.is_warm.load(Ordering::Acquire) {
@@ -229,7 +229,7 @@ impl Connection {
             return Ok(place(None));
         }
         if self.failures.load(Ordering::Acquire) != failures {
-            return Err(Failure { reason: "no connection".into(), sent: Sent::No });
+            return Err(Failure { reason: "no connection".into(), sent: Arrival::No });
         }
         Ok(place(Some(opener)))
     }
@@ -251,7 +251,7 @@ async fn exchange(request: RequestBuilder) -> Result<Reply, Failure> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
         if body.len() + chunk.len() > REPLY_BYTES_MAX {
-            return Err(Failure { reason: "an answer that does not end".into(), sent: Sent::Maybe });
+            return Err(Failure { reason: "an answer that does not end".into(), sent: Arrival::Maybe });
         }
         body.extend_from_slice(&chunk);
     }
@@ -279,7 +279,7 @@ fn failure(error: &reqwest::Error) -> Failure {
         (false, false) => "connection lost",
     };
     let reason = if said.is_empty() { what.into() } else { format!("{what}: {said}").into() };
-    Failure { reason, sent: if is_unprocessed { Sent::No } else { Sent::Maybe } }
+    Failure { reason, sent: if is_unprocessed { Arrival::No } else { Arrival::Maybe } }
 }
 
 #[cfg(test)]

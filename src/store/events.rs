@@ -4,7 +4,7 @@ use crate::domain::contact::NUMBER_KEPT;
 use crate::domain::delivery::{Page, Read, Selection, Standing};
 use crate::domain::event::{Event, EventBody};
 use crate::domain::ids::{AccountId, EventId, JobId};
-use crate::domain::offer::{Offer, Outcome};
+use crate::domain::offer::{Offer, OfferOutcome};
 use crate::store::connection::Conn;
 use crate::store::error::StoreError;
 use crate::store::reads;
@@ -108,7 +108,7 @@ fn offer_as_it_is(
         return Ok(event);
     };
     let is_given_back =
-        offer.outcome == Some(Outcome::Accepted) && reads::has_declined(conn, job, offer.driver)?;
+        offer.outcome == Some(OfferOutcome::Accepted) && reads::has_declined(conn, job, offer.driver)?;
     Ok(match offer.replayed_as(now, is_given_back) {
         Some(reason) => Event { body: event.body.with_offer_closed(reason), ..event },
         None => event,

@@ -7,7 +7,7 @@ use crate::domain::candidate::PassedOver;
 use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId, SearchId};
 use crate::domain::job::{JobKind, JobStatus};
-use crate::domain::offer::{Offer, Outcome};
+use crate::domain::offer::{Offer, OfferOutcome};
 use crate::domain::open_search::{End, SearchRow};
 use crate::domain::position::Position;
 use crate::domain::ride::RideId;
@@ -235,7 +235,7 @@ pub struct OfferRow {
     pub offered_at: NaiveDateTime,
     pub expires_at: NaiveDateTime,
     pub ended_at: Option<NaiveDateTime>,
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<OfferOutcome>,
 }
 
 /// The time of the device's confirmation is stored elsewhere.

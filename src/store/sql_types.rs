@@ -6,7 +6,7 @@ use crate::domain::device::{DeviceId, Platform};
 use crate::domain::driver::{DriverStatus, Wants};
 use crate::domain::ids::{AccountId, CustomerId, DriverId, EventId, JobId, SearchId};
 use crate::domain::job::{JobKind, JobStatus};
-use crate::domain::offer::Outcome;
+use crate::domain::offer::OfferOutcome;
 use crate::domain::payment::{PaymentMethod, PaymentStatus};
 use crate::domain::push::PushToken;
 use crate::domain::ride::RideId;
@@ -52,7 +52,7 @@ macro_rules! read_as {
 }
 
 read_as!(BigInt, i64, |id| Ok(id.into()) => AccountId, CustomerId, DriverId, EventId, JobId, SearchId);
-read_as!(Text, String, |word| Ok(Self::try_from(word)?) => DriverStatus, Wants, JobKind, JobStatus, Outcome, PassedOver, Patience, Platform, RideId, Currency, PaymentMethod, PaymentStatus);
+read_as!(Text, String, |word| Ok(Self::try_from(word)?) => DriverStatus, Wants, JobKind, JobStatus, OfferOutcome, PassedOver, Patience, Platform, RideId, Currency, PaymentMethod, PaymentStatus);
 read_as!(BigInt, i64, |id| Ok(Self(id)) => DeviceId);
 read_as!(Text, String, |text| Ok(Self::new(text)?) => PushToken);
 read_as!(Text, String, |word| Ok(word.parse()?) => Role);

@@ -8,7 +8,7 @@
 
 use crate::actors::foundation::Foundation;
 use crate::actors::matcher::carry_out::{carry_out, note};
-use crate::actors::matcher::handle::{Candidate, Choose, MatcherHandle, Nearest};
+use crate::actors::matcher::handle::{Choose, FreeDriver, MatcherHandle, Nearest};
 use crate::actors::matcher::reading::{PAGE_DRIVERS, read_fleet, read_searches, standing};
 use crate::actors::matcher::receipts::Receipts;
 use crate::actors::matcher::times::{by_steady, look_by_wall, work_by_wall};
@@ -21,7 +21,7 @@ use crate::domain::open_search::OpenSearch;
 use crate::domain::position::Position;
 use crate::matching::core::{Core, Happened, Input, Task};
 use crate::matching::fleet::Wanted;
-use crate::matching::plausible::Verdict;
+use crate::matching::plausible::Plausibility;
 use crate::matching::searches::Searches;
 use crate::matching::store_look::StoreLook;
 use crate::matching::work::{Done, Work};
@@ -168,15 +168,15 @@ impl Handler<News> for Matcher {
 /// The driver's device has the offer.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Seen {
+pub(super) struct OfferReceived {
     pub job: JobId,
     pub driver: DriverId,
 }
 
-impl Handler<Seen> for Matcher {
+impl Handler<OfferReceived> for Matcher {
     type Result = ();
 
-    fn handle(&mut self, Seen { job, driver }: Seen, ctx: &mut Self::Context) {
+    fn handle(&mut self, OfferReceived { job, driver }: OfferReceived, ctx: &mut Self::Context) {
         self.tell(Happened::Confirmed { job, driver }, ctx);
     }
 }
@@ -212,7 +212,7 @@ impl Handler<Nearest> for Matcher {
         let measured_since_ms = fleet.since_ms(self.position_age_max);
         let wanted = Wanted { at, radius_m, count, vehicle_type, takes_carrying: true, measured_since_ms };
         let found = fleet.nearest(&wanted, |_| true);
-        let candidates = found.into_iter().map(|nearby| Candidate {
+        let candidates = found.into_iter().map(|nearby| FreeDriver {
             driver: nearby.driver,
             vehicle_type: nearby.vehicle_type,
             distance_m: nearby.distance_m,
@@ -238,28 +238,28 @@ impl Handler<Choose> for Matcher {
 
 /// Everything known about one driver.
 #[derive(Message)]
-#[rtype(result = "Known")]
+#[rtype(result = "DriverView")]
 pub struct Explain(pub DriverId);
 
 /// As searches see a driver.
 #[derive(Clone, Debug, Default, PartialEq, MessageResponse)]
-pub struct Known {
+pub struct DriverView {
     pub position: Option<Position>,
     /// `None` where no app measured it.
     pub age_secs: Option<i64>,
     /// Why a newer position that the app has told is not believed, if there is one.
-    pub doubt: Option<Verdict>,
+    pub doubt: Option<Plausibility>,
     pub open_offers: usize,
 }
 
 impl Handler<Explain> for Matcher {
-    type Result = Known;
+    type Result = DriverView;
 
-    fn handle(&mut self, Explain(driver): Explain, ctx: &mut Self::Context) -> Known {
+    fn handle(&mut self, Explain(driver): Explain, ctx: &mut Self::Context) -> DriverView {
         self.take_moves(ctx);
         let (fleet, searches) = (self.core.fleet(), self.core.searches());
         let fix = fleet.fix(driver);
-        Known {
+        DriverView {
             position: fix.map(|fix| fix.position),
             age_secs: fix.and_then(|fix| fleet.age_secs(&fix)),
             doubt: fleet.doubt(driver),

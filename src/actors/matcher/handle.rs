@@ -1,6 +1,6 @@
 //! The matcher's handle, which other actors hold: a receipt does not cost the matcher a message.
 
-use crate::actors::matcher::actor::{Changed, Explain, Known, Matcher, News, Seen};
+use crate::actors::matcher::actor::{Changed, DriverView, Explain, Matcher, News, OfferReceived};
 use crate::actors::matcher::receipts::Receipts;
 use crate::clock::SharedClock;
 use crate::domain::announcement::SearchNews;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// The nearest available drivers. Answered from memory.
 #[derive(Message)]
-#[rtype(result = "Vec<Candidate>")]
+#[rtype(result = "Vec<FreeDriver>")]
 pub struct Nearest {
     pub at: Position,
     /// Metres.
@@ -36,7 +36,7 @@ pub struct Choose {
 
 /// A driver who may be matched.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Candidate {
+pub struct FreeDriver {
     pub driver: DriverId,
     pub vehicle_type: String,
     /// Metres, great circle.
@@ -74,7 +74,7 @@ impl MatcherHandle {
     }
 
     /// The nearest available drivers.
-    pub async fn nearest(&self, search: Nearest) -> Result<Vec<Candidate>, MailboxError> {
+    pub async fn nearest(&self, search: Nearest) -> Result<Vec<FreeDriver>, MailboxError> {
         self.matcher.send(search).await
     }
 
@@ -84,7 +84,7 @@ impl MatcherHandle {
     }
 
     /// Everything known about one driver.
-    pub async fn explain(&self, driver: DriverId) -> Result<Known, MailboxError> {
+    pub async fn explain(&self, driver: DriverId) -> Result<DriverView, MailboxError> {
         self.matcher.send(Explain(driver)).await
     }
 
@@ -97,7 +97,7 @@ impl MatcherHandle {
     /// offers.
     pub fn confirmed(&self, driver: DriverId, account: AccountId, events: impl Iterator<Item = EventId>) {
         for job in events.filter_map(|event| self.receipts.take(account, event)) {
-            self.matcher.do_send(Seen { job, driver });
+            self.matcher.do_send(OfferReceived { job, driver });
         }
     }
 }

@@ -17,8 +17,8 @@ mod reading;
 mod receipts;
 mod times;
 
-pub use actor::{Known, start};
+pub use actor::{DriverView, start};
 pub use carry_out::carry_out;
-pub use handle::{Candidate, Choose, MatcherHandle, Nearest};
+pub use handle::{Choose, FreeDriver, MatcherHandle, Nearest};
 pub use reading::{read_searches, standing};
 pub use times::{by_steady, work_by_wall};

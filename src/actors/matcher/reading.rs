@@ -5,7 +5,7 @@ use crate::domain::candidate::PassedOver;
 use crate::domain::driver::DriverStatus;
 use crate::domain::ids::DriverId;
 use crate::domain::open_search::OpenSearch;
-use crate::matching::fleet::{Fleet, KnownFix, Standing};
+use crate::matching::fleet::{DriverFacts, Fleet, KnownFix};
 use crate::operations::searches;
 use crate::store::reads::{self, Matchable};
 use crate::store::{Conn, Database, Driver, StoreError};
@@ -38,7 +38,7 @@ pub(super) async fn read_fleet(database: &Database, now: Moment) -> Result<Fleet
 }
 
 /// A driver as the fleet has them.
-pub fn standing(Matchable { driver, account, is_carrying }: Matchable, now: Moment) -> Standing {
+pub fn standing(Matchable { driver, account, is_carrying }: Matchable, now: Moment) -> DriverFacts {
     let position = driver.position().zip(driver.position_at).map(|(position, at)| KnownFix {
         position,
         at_ms: now.steady_of(at.and_utc()).timestamp_millis(),
@@ -52,5 +52,5 @@ pub fn standing(Matchable { driver, account, is_carrying }: Matchable, now: Mome
         DriverStatus::Offline => Some(PassedOver::Offline),
     };
     let Driver { id, vehicle_type, changed_at, .. } = driver;
-    Standing { driver: id, vehicle_type, unfit, is_carrying, position, changed_at }
+    DriverFacts { driver: id, vehicle_type, unfit, is_carrying, position, changed_at }
 }

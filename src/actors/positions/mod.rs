@@ -16,7 +16,7 @@ use crate::actors::room::{HeardFix, Rooms};
 use crate::clock::{Moment, SharedClock};
 use crate::domain::ids::DriverId;
 use crate::domain::position::Fix;
-use crate::matching::plausible::Verdict;
+use crate::matching::plausible::Plausibility;
 use crate::metrics::Metrics;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
@@ -81,7 +81,7 @@ impl Positions {
 
     /// Every position is stored; the driver's row has only what is believed.
     fn record(&self, driver: DriverId, fix: &Fix, judged: Judged, now: Moment) -> Result<(), Full> {
-        if let Verdict::Jump { .. } | Verdict::Inaccurate { .. } = judged.verdict {
+        if let Plausibility::Jump { .. } | Plausibility::Inaccurate { .. } = judged.verdict {
             self.metrics.positions_implausible.increment(1);
             log::debug!("position not believed driver={driver} reason={}", judged.verdict.as_str());
         }

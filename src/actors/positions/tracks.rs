@@ -9,7 +9,7 @@ use crate::clock::Moment;
 use crate::domain::ids::DriverId;
 use crate::domain::position::{Fix, Position};
 use crate::matching::fleet::News;
-use crate::matching::plausible::{DatedFix, Limits, Trail, Verdict};
+use crate::matching::plausible::{DatedFix, Limits, Plausibility, Trail};
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::{Mutex, MutexGuard};
 use std::cmp::Ordering;
@@ -26,7 +26,7 @@ const PLACES: usize = 6;
 /// The judgement of a position.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {
-    pub verdict: Verdict,
+    pub verdict: Plausibility,
     /// When it was measured, as far as that can be known.
     pub at: DateTime<Utc>,
     /// The same position may be in the store. Almost all are known to be new without a look.
@@ -38,7 +38,7 @@ pub struct Judged {
 struct Track {
     clock: PhoneClock,
     trail: Trail,
-    doubt: Option<Verdict>,
+    doubt: Option<Plausibility>,
     /// When anything came last, believed or not.
     heard_ms: i64,
     newest: Newest,

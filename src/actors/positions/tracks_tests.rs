@@ -65,7 +65,7 @@ impl World {
         self.tell(&self.measured(latitude, 0))
     }
 
-    fn doubt(&self) -> Option<Verdict> {
+    fn doubt(&self) -> Option<Plausibility> {
         self.tracks.take_news().last().expect("news").1.doubt
     }
 }
@@ -78,7 +78,11 @@ fn whatever_a_phones_clock_shows_what_comes_live_is_of_now() {
             let judged = world.tell_live(HERE + f64::from(step) * 1e-4);
             // Forty seconds may be age, until two positions have kept pace.
             let age_secs = if off == -40 && step == 0 { 40 } else { 0 };
-            assert_eq!((judged.verdict, world.age_secs(judged)), (Verdict::Plausible, age_secs), "{off}");
+            assert_eq!(
+                (judged.verdict, world.age_secs(judged)),
+                (Plausibility::Plausible, age_secs),
+                "{off}"
+            );
         }
     }
 }
@@ -89,7 +93,7 @@ fn a_position_from_the_future_does_not_stand_before_what_comes_after_it() {
     let world = World::with_phone(secs(0));
     world.tell(&fix(HERE, world.clock.now() + secs(55)));
     let judged = world.tell_live(HERE + 0.001);
-    assert_eq!((judged.verdict, world.age_secs(judged)), (Verdict::Plausible, 0));
+    assert_eq!((judged.verdict, world.age_secs(judged)), (Plausibility::Plausible, 0));
 }
 
 #[test]
@@ -100,13 +104,17 @@ fn what_was_queued_is_as_old_as_it_is_and_moves_nobody_back() {
         world.tell_live(HERE + 0.001);
         for secs_ago in [19, 15, 11] {
             let judged = world.tell(&world.measured(HERE, secs_ago));
-            assert!(matches!(judged.verdict, Verdict::Outdated { .. }), "{off} {judged:?}");
+            assert!(matches!(judged.verdict, Plausibility::Outdated { .. }), "{off} {judged:?}");
         }
         // Offline for ten minutes; the queue comes at once, and then a live one.
         world.clock.advance(secs(600));
         for secs_ago in (10..600).rev().step_by(10) {
             let judged = world.tell(&world.measured(HERE + 0.001, secs_ago));
-            assert_eq!((judged.verdict, world.age_secs(judged)), (Verdict::Plausible, secs_ago), "{off}");
+            assert_eq!(
+                (judged.verdict, world.age_secs(judged)),
+                (Plausibility::Plausible, secs_ago),
+                "{off}"
+            );
         }
         assert_eq!(world.age_secs(world.tell(&world.measured(HERE + 0.002, 0))), 0);
     }
@@ -130,7 +138,7 @@ fn a_clock_of_ours_that_steps_moves_nobody() {
         world.clock.set(world.clock.now() + secs(step));
         for latitude in [HERE + 0.001, HERE + 0.002] {
             let judged = world.tell_live(latitude);
-            assert_eq!((judged.verdict, world.age_secs(judged)), (Verdict::Plausible, 0), "{step}");
+            assert_eq!((judged.verdict, world.age_secs(judged)), (Plausibility::Plausible, 0), "{step}");
         }
         // A phone that has died ages as the time passes.
         world.clock.advance(secs(110));
@@ -160,7 +168,7 @@ fn a_doubt_lasts_until_a_position_is_believed() {
     world.tell_live(HERE);
     assert_eq!(world.doubt(), None);
     let vague = Fix { accuracy_m: Some(5_000.0), ..world.measured(0.0, 0) };
-    let inaccurate = Some(Verdict::Inaccurate { accuracy_m: 5_000.0 });
+    let inaccurate = Some(Plausibility::Inaccurate { accuracy_m: 5_000.0 });
     world.clock.advance(secs(10));
     world.tell(&Fix { measured_at: world.clock.now(), ..vague });
     assert_eq!(world.doubt(), inaccurate);
@@ -174,7 +182,7 @@ fn a_doubt_lasts_until_a_position_is_believed() {
     world.tell_live(ELSEWHERE);
     world.tracks.begin_anew(DRIVER);
     assert_eq!(world.doubt(), None, "an operator has said where they are");
-    assert_eq!(world.tell_live(ELSEWHERE).verdict, Verdict::Plausible);
+    assert_eq!(world.tell_live(ELSEWHERE).verdict, Plausibility::Plausible);
 }
 
 #[test]

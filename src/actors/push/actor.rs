@@ -3,7 +3,7 @@
 use crate::actors::foundation::Foundation;
 use crate::actors::push::lane::{self, Lane};
 use crate::actors::push::outcomes::new_group;
-use crate::actors::push::shared::{PushOptions, Settling, Shared};
+use crate::actors::push::shared::{PushOptions, PushState, Settling};
 use crate::actors::push::verdict::{misconfigured, receipted};
 use crate::actors::recorder::RecorderHandle;
 use crate::clock::SharedClock;
@@ -14,8 +14,8 @@ use crate::domain::push::PushService;
 use crate::operations;
 use crate::operations::audit::{self, Call};
 use crate::operations::push::{
-    Decided, Direct, DirectRow, Receipted, Verdict, decide, move_back, next_decision, next_receipt_due,
-    queue_direct, receipts_due, release, release_all, settle, settle_receipts,
+    AttemptOutcome, Decided, Direct, DirectRow, Receipted, decide, move_back, next_decision,
+    next_receipt_due, queue_direct, receipts_due, release, release_all, settle, settle_receipts,
 };
 use crate::providers::{Notification, Provider, Receipt, Receipts, fits};
 use crate::store::{Chain, ReceiptDue, StoreError, Tx};
@@ -42,12 +42,12 @@ const DRAIN_POLL: Duration = Duration::from_millis(10);
 /// The handle of push that others hold.
 #[derive(Clone)]
 pub struct PushHandle {
-    shared: Arc<Shared>,
+    shared: Arc<PushState>,
 }
 
 /// The actor. Its arbiter is where providers have their connections, so everything that sends runs there.
 struct PushActor {
-    shared: Arc<Shared>,
+    shared: Arc<PushState>,
 }
 
 /// Starts push on an arbiter of its own. `seed` is where chance comes from.
@@ -61,7 +61,7 @@ pub fn start(
     let lane =
         |(index, provider): (usize, Arc<dyn Provider>)| Arc::new(Lane::new(provider, seed + index as u64));
     let lanes = providers.into_iter().enumerate().map(lane).collect();
-    let shared = Arc::new(Shared::new(options, foundation, lanes, recorder));
+    let shared = Arc::new(PushState::new(options, foundation, lanes, recorder));
     let push = PushActor { shared: shared.clone() };
     PushActor::start_in_arbiter(&Arbiter::new().handle(), |_| push);
     PushHandle { shared }
@@ -91,8 +91,8 @@ impl Actor for PushActor {
 /// Runs a loop until the server stops, also past a panic: the state is in the database, and the next round reads it.
 fn keep<F: Future<Output = ()> + 'static>(
     what: &'static str,
-    shared: &Arc<Shared>,
-    run: impl Fn(Arc<Shared>) -> F + 'static,
+    shared: &Arc<PushState>,
+    run: impl Fn(Arc<PushState>) -> F + 'static,
 ) {
     let shared = shared.clone();
     actix::spawn(async move {
@@ -107,7 +107,7 @@ fn keep<F: Future<Output = ()> + 'static>(
 
 /// Makes the notifications due again that an earlier server had in flight. Nobody else works on this database: the
 /// server's lock guarantees it.
-async fn take_over(shared: &Shared) {
+async fn take_over(shared: &PushState) {
     loop {
         match shared.database.write(release_all).await {
             Ok(0) => break,
@@ -131,7 +131,7 @@ async fn take_over(shared: &Shared) {
 }
 
 /// The one-channel rule: each event that is due and that no device confirmed is queued.
-async fn decisions(shared: Arc<Shared>) {
+async fn decisions(shared: Arc<PushState>) {
     let (mut set_back, mut last) = (None, shared.clock.moment());
     while !shared.is_stopping() {
         let is_time = shared.deciding.wait(&shared.clock, LOOK).await;
@@ -169,7 +169,7 @@ struct SetBack {
 }
 
 /// Returns the part that is still to be done if the database could not be asked.
-async fn move_back_with_the_clock(shared: &Shared, SetBack { by, mut after }: SetBack) -> Option<SetBack> {
+async fn move_back_with_the_clock(shared: &PushState, SetBack { by, mut after }: SetBack) -> Option<SetBack> {
     log::warn!("the clock was set back; what waits is moved with it secs={}", by.num_seconds());
     loop {
         let moved: Result<_, StoreError> = shared.database.write(move |tx| move_back(tx, by, after)).await;
@@ -187,13 +187,13 @@ async fn move_back_with_the_clock(shared: &Shared, SetBack { by, mut after }: Se
 }
 
 /// Only says when something is due.
-async fn look(shared: &Shared) -> Result<Decided, StoreError> {
+async fn look(shared: &PushState) -> Result<Decided, StoreError> {
     let now = shared.clock.now();
     let next_due = shared.database.read(move |conn| next_decision(conn, now)).await?;
     Ok(Decided { next_due, ..Decided::default() })
 }
 
-async fn decide_some(shared: &Shared) -> Result<Decided, StoreError> {
+async fn decide_some(shared: &PushState) -> Result<Decided, StoreError> {
     // A pong that came in time counts, also if its mark is not written yet.
     if !shared.recorder.flush_marks().await {
         return Err(StoreError::Unavailable("confirmations could not be written"));
@@ -203,7 +203,7 @@ async fn decide_some(shared: &Shared) -> Result<Decided, StoreError> {
 }
 
 /// In development somebody wants to see what would have been sent. Its texts are the customer's, and are in the history.
-fn log_unsent(shared: &Shared, decided: &Decided) {
+fn log_unsent(shared: &PushState, decided: &Decided) {
     for (customer, kind, reason) in decided.not_sent.iter().filter(|_| shared.options.log_unsent) {
         log::info!("notification not sent customer={customer} type={kind} reason=\"{reason}\"");
     }
@@ -214,7 +214,7 @@ fn later(clock: &SharedClock, pause: Duration) -> DateTime<Utc> {
 }
 
 /// Writes what attempts came to, as many at once as there are.
-async fn settlements(shared: Arc<Shared>) {
+async fn settlements(shared: Arc<PushState>) {
     loop {
         let settling = shared.settlements.take(SETTLE_ROWS);
         if settling.is_empty() {
@@ -226,9 +226,9 @@ async fn settlements(shared: Arc<Shared>) {
 }
 
 /// Until the database has taken it: what a service has accepted must not be forgotten.
-async fn write(shared: &Shared, settling: Vec<Settling>) {
+async fn write(shared: &PushState, settling: Vec<Settling>) {
     loop {
-        let verdicts: Vec<Verdict> =
+        let verdicts: Vec<AttemptOutcome> =
             settling.iter().map(|one| at_its_attempt(shared, &one.verdict)).collect();
         let attempts: Vec<_> = verdicts.iter().map(|one| (one.settled.id, one.settled.attempt)).collect();
         let configured = shared.options.rules.configured.clone();
@@ -244,7 +244,7 @@ async fn write(shared: &Shared, settling: Vec<Settling>) {
                 for one in settled.iter().filter_map(|one| Some((one.service, one.due_at?))) {
                     shared.lane(one.0).into_iter().for_each(|lane| lane.alarm.set(one.1.and_utc()));
                 }
-                drop(settling);
+                settling.into_iter().for_each(|one| drop(one.place));
                 return give_back(shared, again).await;
             }
             Err::<_, StoreError>(error) => {
@@ -256,7 +256,7 @@ async fn write(shared: &Shared, settling: Vec<Settling>) {
 }
 
 /// Makes attempts that were claimed and not begun due again.
-async fn give_back(shared: &Shared, attempts: Vec<(i64, i64)>) {
+async fn give_back(shared: &PushState, attempts: Vec<(i64, i64)>) {
     if attempts.is_empty() {
         return;
     }
@@ -274,7 +274,7 @@ async fn give_back(shared: &Shared, attempts: Vec<(i64, i64)>) {
 }
 
 /// A row whose lease ran out while its outcome could not be written has been claimed once more here, and not sent.
-fn at_its_attempt(shared: &Shared, verdict: &Verdict) -> Verdict {
+fn at_its_attempt(shared: &PushState, verdict: &AttemptOutcome) -> AttemptOutcome {
     let mut verdict = verdict.clone();
     if let Some(attempt) = shared.attempt_of(verdict.settled.id) {
         verdict.settled.attempt = attempt;
@@ -283,7 +283,7 @@ fn at_its_attempt(shared: &Shared, verdict: &Verdict) -> Verdict {
 }
 
 /// Asks a service that only queues at first what became of what it accepted.
-async fn receipts(shared: Arc<Shared>, lane: Arc<Lane>) {
+async fn receipts(shared: Arc<PushState>, lane: Arc<Lane>) {
     while !shared.is_stopping() {
         shared.receipts.wait(&shared.clock, LOOK).await;
         let Some(source) = lane.provider().receipts().filter(|_| !shared.is_stopping()) else { return };
@@ -299,7 +299,7 @@ async fn receipts(shared: Arc<Shared>, lane: Arc<Lane>) {
 
 /// One page of them. Returns when the next is due.
 async fn fetch(
-    shared: &Shared,
+    shared: &PushState,
     lane: &Lane,
     source: &dyn Receipts,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
@@ -327,7 +327,7 @@ async fn fetch(
     shared.database.read(next_receipt_due).await
 }
 
-fn said(shared: &Shared, lane: &Lane, due: &ReceiptDue, receipt: &Receipt) -> (i64, Receipted) {
+fn said(shared: &PushState, lane: &Lane, due: &ReceiptDue, receipt: &Receipt) -> (i64, Receipted) {
     let believes = match receipt {
         Receipt::Known(answer) => lane.believes(answer),
         Receipt::Unknown => true,

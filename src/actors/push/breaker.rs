@@ -203,10 +203,10 @@ impl Credibility {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::providers::Sent;
+    use crate::providers::Arrival;
 
     fn down(after: Option<Duration>) -> Answer {
-        Answer::Retry { reason: "503".into(), after, sent: Sent::No, scope: Scope::Service }
+        Answer::Retry { reason: "503".into(), after, sent: Arrival::No, scope: Scope::Service }
     }
 
     fn up() -> Answer {
@@ -270,7 +270,8 @@ mod tests {
     #[test]
     fn what_is_misconfigured_is_not_hammered_and_a_device_that_is_sent_too_much_stops_nobody() {
         let (mut breaker, now) = (Breaker::default(), Instant::now());
-        let one = Answer::Retry { reason: "429".into(), after: None, sent: Sent::No, scope: Scope::Message };
+        let one =
+            Answer::Retry { reason: "429".into(), after: None, sent: Arrival::No, scope: Scope::Message };
         for _ in 0..20 {
             breaker.heard(&one, now);
         }

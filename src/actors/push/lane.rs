@@ -4,7 +4,7 @@
 use crate::actors::push::alarm::Alarm;
 use crate::actors::push::breaker::{Allowance, Breaker, Credibility, Outage};
 use crate::actors::push::metrics::LaneMetrics;
-use crate::actors::push::shared::{Settling, Shared};
+use crate::actors::push::shared::{PushState, Settling};
 use crate::actors::push::verdict::{
     Admission, Attempt, Circumstances, Instead, admit, verdict, without_sending,
 };
@@ -92,7 +92,7 @@ impl Lane {
 }
 
 /// The lane's loop: sends what is due until the server stops.
-pub async fn run(shared: Arc<Shared>, lane: Arc<Lane>) {
+pub async fn run(shared: Arc<PushState>, lane: Arc<Lane>) {
     while !shared.is_stopping() {
         lane.alarm.wait(&shared.clock, LOOK).await;
         if let Some(lasted) = lane.state.lock().outage.over(Instant::now()) {
@@ -113,7 +113,7 @@ pub async fn run(shared: Arc<Shared>, lane: Arc<Lane>) {
 }
 
 /// Claims what is due and begins to send it; false where nothing more is due, and the alarm is set for what will be.
-async fn step(shared: &Arc<Shared>, lane: &Arc<Lane>) -> Result<bool, StoreError> {
+async fn step(shared: &Arc<PushState>, lane: &Arc<Lane>) -> Result<bool, StoreError> {
     let service = lane.service();
     // A read first: on SQLite a claim of nothing would hold up decisions.
     let next = shared.database.read(move |conn| next_due(conn, service)).await?;
@@ -149,7 +149,7 @@ async fn step(shared: &Arc<Shared>, lane: &Arc<Lane>) -> Result<bool, StoreError
 /// As many rows as there are places, which wait for some of them to be free: a claim for each row would be a transaction
 /// for each.
 async fn claim_some(
-    shared: &Arc<Shared>,
+    shared: &Arc<PushState>,
     lane: &Lane,
     is_try: bool,
 ) -> Result<(Vec<NotificationRow>, OwnedSemaphorePermit), StoreError> {
@@ -177,7 +177,7 @@ async fn claim_some(
 
 /// Sends those that are to be sent, and settles the others. Returns how many are on their way.
 async fn begin(
-    shared: &Arc<Shared>,
+    shared: &Arc<PushState>,
     lane: &Arc<Lane>,
     mut rows: Vec<NotificationRow>,
     mut places: OwnedSemaphorePermit,
@@ -223,7 +223,7 @@ struct Outgoing {
     place: OwnedSemaphorePermit,
 }
 
-async fn send(shared: Arc<Shared>, lane: Arc<Lane>, batch: Vec<Outgoing>) {
+async fn send(shared: Arc<PushState>, lane: Arc<Lane>, batch: Vec<Outgoing>) {
     let began_at = shared.clock.now();
     let messages = batch.iter().map(message).collect();
     lane.metrics.under_way.increment(batch.len() as f64);
@@ -245,7 +245,7 @@ async fn send(shared: Arc<Shared>, lane: Arc<Lane>, batch: Vec<Outgoing>) {
     }
 }
 
-fn circumstances(shared: &Shared, lane: &Lane, answer: &Answer) -> Circumstances {
+fn circumstances(shared: &PushState, lane: &Lane, answer: &Answer) -> Circumstances {
     let mut state = lane.state.lock();
     let (was, now) = (state.breaker.misconfigured().is_some(), Instant::now());
     state.breaker.heard(answer, now);

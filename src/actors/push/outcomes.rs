@@ -9,11 +9,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use uuid::Uuid;
 
 /// The outcome of one notification.
-pub type Outcome = (Uuid, NotificationStatus);
+pub type NotificationOutcome = (Uuid, NotificationStatus);
 
 #[derive(Clone, Default)]
 pub struct Outcomes {
-    waiting: Arc<Mutex<HashMap<u128, UnboundedSender<Outcome>>>>,
+    waiting: Arc<Mutex<HashMap<u128, UnboundedSender<NotificationOutcome>>>>,
 }
 
 /// Somebody who waits; no more once it is dropped.
@@ -21,7 +21,7 @@ pub struct Waiting {
     group: u128,
     outcomes: Outcomes,
     /// At most one for each notification that was sent, so its length is bounded.
-    pub heard: UnboundedReceiver<Outcome>,
+    pub heard: UnboundedReceiver<NotificationOutcome>,
 }
 
 /// A new group's id, whose last byte is for counting.

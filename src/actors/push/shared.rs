@@ -11,7 +11,7 @@ use crate::clock::SharedClock;
 use crate::domain::announcement::Announcement;
 use crate::domain::push::PushService;
 use crate::metrics::Metrics;
-use crate::operations::push::{Rules, Verdict};
+use crate::operations::push::{AttemptOutcome, PushRules};
 use crate::store::Database;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
@@ -23,7 +23,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 use uuid::Uuid;
 
 pub struct PushOptions {
-    pub rules: Rules,
+    pub rules: PushRules,
     pub retrying: Retrying,
     /// When receipts of accepted notifications are asked for.
     pub receipt_after: TimeDelta,
@@ -33,7 +33,7 @@ pub struct PushOptions {
     pub log_unsent: bool,
 }
 
-pub struct Shared {
+pub struct PushState {
     // identity
     pub options: PushOptions,
     pub lanes: Vec<Arc<Lane>>,
@@ -63,7 +63,7 @@ pub struct Settlements {
 
 pub struct Settling {
     pub public_id: Option<Uuid>,
-    pub verdict: Verdict,
+    pub verdict: AttemptOutcome,
     pub place: OwnedSemaphorePermit,
 }
 
@@ -80,7 +80,7 @@ impl Settlements {
     }
 }
 
-impl Shared {
+impl PushState {
     pub fn new(
         options: PushOptions,
         foundation: &Foundation,

@@ -4,8 +4,8 @@
 use crate::domain::device::DeviceId;
 use crate::domain::notification::NotificationStatus;
 use crate::domain::push::{PushService, PushToken};
-use crate::operations::push::{Dead, Receipted, Recipient, Verdict};
-use crate::providers::{Answer, Receipt, Scope, Sent};
+use crate::operations::push::{AttemptOutcome, Dead, Receipted, Recipient};
+use crate::providers::{Answer, Arrival, Receipt, Scope};
 use crate::store::{NotificationRow, ReceiptDue, Settled};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -114,7 +114,7 @@ fn given_up(reason: Option<&str>) -> String {
 }
 
 /// The settlement of what was not sent, or not yet.
-pub fn without_sending(row: &NotificationRow, service: PushService, instead: Instead) -> Verdict {
+pub fn without_sending(row: &NotificationRow, service: PushService, instead: Instead) -> AttemptOutcome {
     let mut settled = open(row, service);
     // No attempt was made, so none is counted.
     settled.attempts = row.attempts - 1;
@@ -128,7 +128,7 @@ pub fn without_sending(row: &NotificationRow, service: PushService, instead: Ins
         Instead::Through(other) => (settled.service, settled.due_at) = (other, Some(row.created_at)),
         Instead::End(status, reason) => (settled.status, settled.reason) = (status, Some(reason)),
     }
-    Verdict { settled, event: row.event(), dead: None }
+    AttemptOutcome { settled, event: row.event(), dead: None }
 }
 
 /// An attempt in flight.
@@ -153,7 +153,7 @@ pub struct Circumstances {
 }
 
 /// The fate of a notification after this answer.
-pub fn verdict(attempt: Attempt<'_>, answer: &Answer, around: Circumstances) -> Verdict {
+pub fn verdict(attempt: Attempt<'_>, answer: &Answer, around: Circumstances) -> AttemptOutcome {
     let Attempt { row, service, began_at } = attempt;
     let mut settled = open(row, service);
     let now = around.now.naive_utc();
@@ -180,7 +180,7 @@ pub fn verdict(attempt: Attempt<'_>, answer: &Answer, around: Circumstances) -> 
         }
         Answer::Retry { reason, after, sent, .. } => {
             let pause = around.retrying.pause(row.attempts, around.chance).max(after.unwrap_or_default());
-            let lost = if *sent == Sent::Maybe { " (it may have arrived)" } else { "" };
+            let lost = if *sent == Arrival::Maybe { " (it may have arrived)" } else { "" };
             again(&mut settled, row, around.now, pause, format!("{reason}{lost}"));
         }
         Answer::Misconfigured { reason, scope } => {
@@ -192,7 +192,7 @@ pub fn verdict(attempt: Attempt<'_>, answer: &Answer, around: Circumstances) -> 
             }
         }
     }
-    Verdict { settled, event: row.event(), dead }
+    AttemptOutcome { settled, event: row.event(), dead }
 }
 
 /// How the history says that an operator has to act.

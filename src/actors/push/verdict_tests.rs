@@ -125,13 +125,13 @@ fn around(chance: f64) -> Circumstances {
     Circumstances { now: now(), retrying, receipt_after: None, believes: true, chance }
 }
 
-fn of(row: &NotificationRow, answer: &Answer, chance: f64) -> Verdict {
+fn of(row: &NotificationRow, answer: &Answer, chance: f64) -> AttemptOutcome {
     let attempt = Attempt { row, service: PushService::Fcm, began_at: now() - TimeDelta::seconds(1) };
     verdict(attempt, answer, around(chance))
 }
 
 fn down(after: Option<Duration>) -> Answer {
-    Answer::Retry { reason: "503 UNAVAILABLE".into(), after, sent: Sent::No, scope: Scope::Service }
+    Answer::Retry { reason: "503 UNAVAILABLE".into(), after, sent: Arrival::No, scope: Scope::Service }
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn a_receipt_that_is_not_there_yet_is_asked_for_again_for_a_day() {
 fn any_answer() -> impl Strategy<Value = Answer> {
     let after = prop::option::of((0u64..10_000).prop_map(Duration::from_secs));
     let scope = prop::sample::select(vec![Scope::Service, Scope::Message]);
-    let sent = prop::sample::select(vec![Sent::No, Sent::Maybe]);
+    let sent = prop::sample::select(vec![Arrival::No, Arrival::Maybe]);
     prop_oneof![
         Just(Answer::Accepted { id: "m".to_owned() }),
         Just(Answer::Unregistered { since: None }),

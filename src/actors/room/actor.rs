@@ -4,9 +4,9 @@
 //! who gave the ride back is no longer shown from the moment of the announcement, and announcements that are lost or
 //! out of order can't leave a wrong driver behind.
 
-use super::registry::{Follower, Handle, Member, Seen};
+use super::registry::{Follower, Handle, Member, Snapshot};
 use super::whereabouts::{HeardFix, Look, Moved, RideDriver, Whereabouts};
-use crate::actors::once_each::OnceEach;
+use crate::actors::encode_once::EncodeOnce;
 use crate::actors::session::{Lane, Sent, ToClient};
 use crate::clock::{Moment, SharedClock};
 use crate::contracts::Contract;
@@ -97,7 +97,7 @@ impl Actor for Room {
 pub(super) struct Enter {
     pub id: u64,
     pub member: Member,
-    pub answer: oneshot::Sender<Seen>,
+    pub answer: oneshot::Sender<Snapshot>,
 }
 
 impl Handler<Enter> for Room {
@@ -316,9 +316,9 @@ impl Room {
         let now = self.context.clock.steady();
         let seen = match self.knowledge {
             Knowledge::Current => {
-                Seen { driver: self.whereabouts.sighting(now), silence: self.whereabouts.silence(now) }
+                Snapshot { driver: self.whereabouts.sighting(now), silence: self.whereabouts.silence(now) }
             }
-            Knowledge::Outdated => Seen::default(),
+            Knowledge::Outdated => Snapshot::default(),
         };
         // A follower who no longer waits for it leaves at once.
         let _ = enter.answer.send(seen);
@@ -374,7 +374,7 @@ impl Room {
 
     /// Participants have their own copies of an event, numbered; an admin has none.
     fn tell_admins(&self, event: &Event) {
-        let mut texts = OnceEach::default();
+        let mut texts = EncodeOnce::default();
         for (_, member) in self.members.iter().filter(|(_, member)| member.follower == Follower::Admin) {
             if let Some(text) = texts.text(member.contract, |contract| contract.watched_event(event)) {
                 let bytes = text.len();
@@ -385,7 +385,7 @@ impl Room {
 
     /// Returns to how many it was given.
     fn tell_all(&self, lane: Lane, write: impl Fn(Contract) -> Option<String>) -> u64 {
-        let (mut texts, mut told) = (OnceEach::default(), 0);
+        let (mut texts, mut told) = (EncodeOnce::default(), 0);
         for (_, member) in &self.members {
             if let Some(text) = texts.text(member.contract, &write) {
                 let bytes = text.len();

@@ -14,5 +14,5 @@ mod registry;
 mod whereabouts;
 
 pub use actor::Room;
-pub use registry::{Follower, Full, Member, Membership, RoomOptions, Rooms, Seen, start};
+pub use registry::{Follower, Full, Member, Membership, RoomOptions, Rooms, Snapshot, start};
 pub use whereabouts::HeardFix;

@@ -19,7 +19,7 @@ use crate::contracts::Contract;
 use crate::domain::announcement::{Announcement, Committed, SearchNews};
 use crate::domain::event::{Event, EventBody};
 use crate::domain::ids::{AccountId, DriverId, JobId};
-use crate::domain::ride::{RideId, Sighting};
+use crate::domain::ride::{DriverLocation, RideId};
 use crate::metrics::Metrics;
 use crate::store::Database;
 use actix::{Actor, Addr, Arbiter, ArbiterHandle};
@@ -99,9 +99,9 @@ pub struct Full;
 
 /// The state that a follower finds on entering a room.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Seen {
+pub struct Snapshot {
     /// The driver's UUID and where they are.
-    pub driver: Option<(Uuid, Sighting)>,
+    pub driver: Option<(Uuid, DriverLocation)>,
     /// The driver's UUID and how old the newest position is, where the others were told of a silence.
     pub silence: Option<(Uuid, u64)>,
 }
@@ -157,7 +157,7 @@ impl Rooms {
         job: JobId,
         ride: &RideId,
         member: Member,
-    ) -> Result<(Membership, oneshot::Receiver<Seen>), Full> {
+    ) -> Result<(Membership, oneshot::Receiver<Snapshot>), Full> {
         let mut open = self.0.open.lock();
         open.memberships += 1;
         let id = open.memberships;

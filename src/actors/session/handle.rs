@@ -99,7 +99,7 @@ struct Closing {
 }
 
 /// Everything that waits for the actor.
-struct Desk<M> {
+struct Mailbox<M> {
     outbox: Outbox<M>,
     /// Whether a wake-up is on its way or being served.
     woken: bool,
@@ -108,7 +108,7 @@ struct Desk<M> {
     killed: Option<KillReason>,
 }
 
-/// There is something at the desk.
+/// There is something at the mailbox.
 pub(super) struct Wake;
 
 impl Message for Wake {
@@ -140,7 +140,7 @@ pub(super) struct Shared<M, W: Waker + ?Sized = dyn Waker> {
     pub metrics: Arc<TransportMetrics>,
     pub vitals: Vitals,
     connection: Weak<Connection>,
-    desk: Mutex<Desk<M>>,
+    mailbox: Mutex<Mailbox<M>>,
     waker: W,
 }
 
@@ -157,7 +157,7 @@ impl<M, W: Waker + Default> Shared<M, W> {
             metrics: Arc::clone(metrics),
             vitals: Vitals { heard_ms: now.into(), active_ms: now.into(), pinged_ms: now.into() },
             connection,
-            desk: Mutex::new(Desk {
+            mailbox: Mutex::new(Mailbox {
                 outbox: Outbox::new(),
                 woken: false,
                 ping_due: false,
@@ -184,61 +184,61 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
 
     /// The next thing for the actor to do; None ends its turn, and the next request wakes it again.
     pub fn next_task(&self) -> Option<Task<M>> {
-        let mut desk = self.desk.lock();
-        if desk.killed.is_some() {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.killed.is_some() {
             return Some(Task::Stop);
         }
-        if let Some(message) = desk.outbox.pop() {
+        if let Some(message) = mailbox.outbox.pop() {
             return Some(Task::Message(message));
         }
-        if std::mem::take(&mut desk.ping_due) {
+        if std::mem::take(&mut mailbox.ping_due) {
             return Some(Task::Ping);
         }
-        if let Some(closing) = desk.closing.as_mut().filter(|closing| !closing.said) {
+        if let Some(closing) = mailbox.closing.as_mut().filter(|closing| !closing.said) {
             closing.said = true;
             return Some(Task::Close(closing.code, closing.reason.clone()));
         }
-        desk.woken = false;
+        mailbox.woken = false;
         None
     }
 
     /// Counts what the actor hands to the connection; false when the client has more waiting than it may.
     pub fn writing(&self, bytes: usize) -> bool {
-        self.desk.lock().outbox.writing(self.outbox_limits(), bytes)
+        self.mailbox.lock().outbox.writing(self.outbox_limits(), bytes)
     }
 
     /// The connection asks for more.
     pub fn written(&self) {
-        self.desk.lock().outbox.written();
+        self.mailbox.lock().outbox.written();
     }
 
     /// The actor closes by itself, now: messages queued by other threads are no longer sent. False if a Close is
     /// already on its way.
     pub fn close_now(&self, code: CloseCode, reason: &str) -> bool {
         let deadline_ms = self.close_deadline_ms(code);
-        let mut desk = self.desk.lock();
-        if desk.closing.as_ref().is_some_and(|closing| closing.said) {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.closing.as_ref().is_some_and(|closing| closing.said) {
             return false;
         }
-        desk.closing = Some(Box::new(Closing { code, reason: reason.into(), deadline_ms, said: true }));
-        let dropped = desk.outbox.shut();
-        drop(desk);
+        mailbox.closing = Some(Box::new(Closing { code, reason: reason.into(), deadline_ms, said: true }));
+        let dropped = mailbox.outbox.shut();
+        drop(mailbox);
         drop(dropped);
         true
     }
 
     /// The code that this side asked to close with.
     pub fn closing_code(&self) -> Option<CloseCode> {
-        self.desk.lock().closing.as_ref().map(|closing| closing.code)
+        self.mailbox.lock().closing.as_ref().map(|closing| closing.code)
     }
 
     pub fn killed(&self) -> Option<KillReason> {
-        self.desk.lock().killed
+        self.mailbox.lock().killed
     }
 
     /// The actor has ended; remaining handles keep nothing else alive.
     pub fn ended(&self) {
-        let dropped = self.desk.lock().outbox.shut();
+        let dropped = self.mailbox.lock().outbox.shut();
         drop(dropped);
     }
 
@@ -250,10 +250,10 @@ impl<M: Send, W: Waker + ?Sized> Shared<M, W> {
     }
 
     fn send(&self, message: M, bytes: usize, lane: Lane) -> Sent {
-        let mut desk = self.desk.lock();
-        let (sent, fallen_out) = desk.outbox.push(self.outbox_limits(), message, bytes, lane);
-        let wake = sent == Sent::Queued && !std::mem::replace(&mut desk.woken, true);
-        drop(desk);
+        let mut mailbox = self.mailbox.lock();
+        let (sent, fallen_out) = mailbox.outbox.push(self.outbox_limits(), message, bytes, lane);
+        let wake = sent == Sent::Queued && !std::mem::replace(&mut mailbox.woken, true);
+        drop(mailbox);
         let shed = fallen_out.is_some() && matches!(sent, Sent::Queued | Sent::Shed);
         if shed {
             self.metrics.shed.increment(1);
@@ -307,8 +307,8 @@ impl<M: Send, W: Waker + ?Sized> Watched for Shared<M, W> {
     }
 
     fn close_deadline_ms(&self) -> Option<(u64, KillReason)> {
-        let desk = self.desk.lock();
-        let closing = desk.closing.as_ref()?;
+        let mailbox = self.mailbox.lock();
+        let closing = mailbox.closing.as_ref()?;
         let reason = match closing.code {
             CloseCode::TooSlow => KillReason::Slow,
             _ => KillReason::Unclosed,
@@ -317,10 +317,10 @@ impl<M: Send, W: Waker + ?Sized> Watched for Shared<M, W> {
     }
 
     fn request_ping(&self) {
-        let mut desk = self.desk.lock();
-        desk.ping_due = true;
-        let wake = !std::mem::replace(&mut desk.woken, true);
-        drop(desk);
+        let mut mailbox = self.mailbox.lock();
+        mailbox.ping_due = true;
+        let wake = !std::mem::replace(&mut mailbox.woken, true);
+        drop(mailbox);
         if wake {
             self.waker.wake();
         }
@@ -329,20 +329,20 @@ impl<M: Send, W: Waker + ?Sized> Watched for Shared<M, W> {
     /// Closes after what is queued, except for a slow consumer, whose queue is the trouble. The first request counts.
     fn request_close(&self, code: CloseCode, reason: &str) {
         let deadline_ms = self.close_deadline_ms(code);
-        let mut desk = self.desk.lock();
-        if desk.closing.is_some() || desk.killed.is_some() {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.closing.is_some() || mailbox.killed.is_some() {
             return;
         }
-        desk.closing = Some(Box::new(Closing { code, reason: reason.into(), deadline_ms, said: false }));
+        mailbox.closing = Some(Box::new(Closing { code, reason: reason.into(), deadline_ms, said: false }));
         let dropped = match code {
-            CloseCode::TooSlow => Some(desk.outbox.shut()),
+            CloseCode::TooSlow => Some(mailbox.outbox.shut()),
             _ => {
-                desk.outbox.shut_intake();
+                mailbox.outbox.shut_intake();
                 None
             }
         };
-        let wake = !std::mem::replace(&mut desk.woken, true);
-        drop(desk);
+        let wake = !std::mem::replace(&mut mailbox.woken, true);
+        drop(mailbox);
         drop(dropped);
         if wake {
             self.waker.wake();
@@ -350,12 +350,12 @@ impl<M: Send, W: Waker + ?Sized> Watched for Shared<M, W> {
     }
 
     fn kill(&self, reason: KillReason) {
-        let mut desk = self.desk.lock();
-        let first = desk.killed.is_none();
-        desk.killed.get_or_insert(reason);
-        let dropped = desk.outbox.shut();
-        desk.woken = true;
-        drop(desk);
+        let mut mailbox = self.mailbox.lock();
+        let first = mailbox.killed.is_none();
+        mailbox.killed.get_or_insert(reason);
+        let dropped = mailbox.outbox.shut();
+        mailbox.woken = true;
+        drop(mailbox);
         drop(dropped);
         if !first {
             return;

@@ -149,16 +149,16 @@ impl Inner {
         for shard in &self.shards {
             for session in shard.lock().values() {
                 match verdict(Signs::of(session.as_ref()), now_ms, session.limits()) {
-                    Verdict::Leave => {}
-                    Verdict::Ping => {
+                    Care::Leave => {}
+                    Care::Ping => {
                         session.vitals().pinged_ms.store(now_ms, Relaxed);
                         session.request_ping();
                     }
-                    Verdict::Idle => {
+                    Care::Idle => {
                         self.metrics.idle.increment(1);
                         session.request_close(CloseCode::IdleTimeout, CloseCode::IdleTimeout.reason());
                     }
-                    Verdict::Kill(reason) => session.kill(reason),
+                    Care::Kill(reason) => session.kill(reason),
                 }
             }
         }
@@ -187,30 +187,30 @@ impl Signs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+enum Care {
     Leave,
     Ping,
     Idle,
     Kill(KillReason),
 }
 
-fn verdict(signs: Signs, now_ms: u64, limits: &TransportLimits) -> Verdict {
+fn verdict(signs: Signs, now_ms: u64, limits: &TransportLimits) -> Care {
     let since = |then_ms: u64| Duration::from_millis(now_ms.saturating_sub(then_ms));
     if let Some((deadline_ms, reason)) = signs.close_deadline_ms {
-        return if now_ms >= deadline_ms { Verdict::Kill(reason) } else { Verdict::Leave };
+        return if now_ms >= deadline_ms { Care::Kill(reason) } else { Care::Leave };
     }
     let active_ms = match limits.activity {
         Activity::TextOrPing => signs.active_ms,
         Activity::AnyFrame => signs.heard_ms.max(signs.active_ms),
     };
     if since(signs.heard_ms) >= limits.heartbeat * 5 / 2 {
-        Verdict::Kill(KillReason::Vanished)
+        Care::Kill(KillReason::Vanished)
     } else if since(active_ms) >= limits.idle_timeout {
-        Verdict::Idle
+        Care::Idle
     } else if since(signs.heard_ms.max(signs.pinged_ms)) >= limits.heartbeat {
-        Verdict::Ping
+        Care::Ping
     } else {
-        Verdict::Leave
+        Care::Leave
     }
 }
 
@@ -230,33 +230,33 @@ mod tests {
         }
     }
 
-    fn verdict_on(signs: Signs, now_ms: u64) -> Verdict {
+    fn verdict_on(signs: Signs, now_ms: u64) -> Care {
         verdict(signs, now_ms, &limits(Activity::TextOrPing))
     }
 
     #[test]
     fn a_silent_client_is_pinged_once_a_heartbeat_and_then_given_up() {
-        assert_eq!(verdict_on(FRESH, 30_999), Verdict::Leave);
-        assert_eq!(verdict_on(FRESH, 31_000), Verdict::Ping);
+        assert_eq!(verdict_on(FRESH, 30_999), Care::Leave);
+        assert_eq!(verdict_on(FRESH, 31_000), Care::Ping);
         let pinged = Signs { pinged_ms: 31_000, ..FRESH };
-        assert_eq!(verdict_on(pinged, 32_000), Verdict::Leave);
-        assert_eq!(verdict_on(pinged, 61_000), Verdict::Ping);
+        assert_eq!(verdict_on(pinged, 32_000), Care::Leave);
+        assert_eq!(verdict_on(pinged, 61_000), Care::Ping);
         let pinged_twice = Signs { pinged_ms: 61_000, ..FRESH };
-        assert_eq!(verdict_on(pinged_twice, 75_999), Verdict::Leave);
-        assert_eq!(verdict_on(pinged_twice, 76_000), Verdict::Kill(KillReason::Vanished));
+        assert_eq!(verdict_on(pinged_twice, 75_999), Care::Leave);
+        assert_eq!(verdict_on(pinged_twice, 76_000), Care::Kill(KillReason::Vanished));
     }
 
     #[test]
     fn pongs_are_activity_only_where_any_frame_is() {
         let only_pongs = Signs { heard_ms: 300_000, pinged_ms: 300_000, ..FRESH };
-        assert_eq!(verdict(only_pongs, 301_000, &limits(Activity::TextOrPing)), Verdict::Idle);
-        assert_eq!(verdict(only_pongs, 301_000, &limits(Activity::AnyFrame)), Verdict::Leave);
+        assert_eq!(verdict(only_pongs, 301_000, &limits(Activity::TextOrPing)), Care::Idle);
+        assert_eq!(verdict(only_pongs, 301_000, &limits(Activity::AnyFrame)), Care::Leave);
     }
 
     #[test]
     fn a_close_is_waited_for_until_its_deadline_whatever_else_is_due() {
         let closing = Signs { close_deadline_ms: Some((500_000, KillReason::Slow)), ..FRESH };
-        assert_eq!(verdict_on(closing, 499_999), Verdict::Leave);
-        assert_eq!(verdict_on(closing, 500_000), Verdict::Kill(KillReason::Slow));
+        assert_eq!(verdict_on(closing, 499_999), Care::Leave);
+        assert_eq!(verdict_on(closing, 500_000), Care::Kill(KillReason::Slow));
     }
 }

@@ -44,7 +44,7 @@ const PING_BYTES_MAX: usize = 125;
 
 /// The carrier of a conversation over its socket.
 struct Socket<'a, C: Conversation> {
-    line: &'a mut Line<C>,
+    line: &'a mut ConnectionState<C>,
     ctx: &'a mut WebsocketContext<Session<C>>,
 }
 
@@ -120,13 +120,13 @@ enum Phase {
 }
 
 /// All of a session that is not its conversation.
-struct Line<C: Conversation> {
+struct ConnectionState<C: Conversation> {
     shared: Arc<SharedOf<C>>,
     reaper: Reaper,
     /// The party to which the conversation belongs, once known.
     party: Option<Party>,
     phase: Phase,
-    /// Set where the end was decided; otherwise `Line::verdict` determines it.
+    /// Set where the end was decided; otherwise `ConnectionState::verdict` determines it.
     ended: Option<Ended>,
     /// Futures that hold everything else up.
     waits: u32,
@@ -138,7 +138,7 @@ struct Line<C: Conversation> {
     reassembly: Reassembly,
 }
 
-impl<C: Conversation> Line<C> {
+impl<C: Conversation> ConnectionState<C> {
     fn new(shared: Arc<SharedOf<C>>, reaper: Reaper) -> Self {
         let now = now_ms();
         Self {
@@ -263,14 +263,18 @@ pub(super) type SharedOf<C> = Shared<<C as Conversation>::Message, OnceLock<Addr
 pub(super) struct Session<C: Conversation> {
     /// None once it has heard `closed`.
     conversation: Option<C>,
-    line: Line<C>,
+    line: ConnectionState<C>,
     /// Until the actor starts; a session that never does, because its handshake was refused, has no end to hear of.
     payload: Option<web::Payload>,
 }
 
 impl<C: Conversation> Session<C> {
     pub fn new(conversation: C, payload: web::Payload, shared: Arc<SharedOf<C>>, reaper: Reaper) -> Self {
-        Self { conversation: Some(conversation), line: Line::new(shared, reaper), payload: Some(payload) }
+        Self {
+            conversation: Some(conversation),
+            line: ConnectionState::new(shared, reaper),
+            payload: Some(payload),
+        }
     }
 
     fn converse(&mut self, ctx: &mut WebsocketContext<Self>, say: impl FnOnce(&mut C, &mut Link<'_, C>)) {

@@ -77,17 +77,17 @@ pub fn refuse(
     limits: &Arc<TransportLimits>,
     reaper: &Reaper,
 ) -> Result<HttpResponse, actix_web::Error> {
-    upgrade(req, payload, Refusal { code, reason: reason.into(), _held: held }, limits, reaper)
+    upgrade(req, payload, RefusedHandshake { code, reason: reason.into(), _held: held }, limits, reaper)
 }
 
 /// Says nothing but why.
-struct Refusal<T> {
+struct RefusedHandshake<T> {
     code: CloseCode,
     reason: ByteString,
     _held: T,
 }
 
-impl<T: Unpin + 'static> Conversation for Refusal<T> {
+impl<T: Unpin + 'static> Conversation for RefusedHandshake<T> {
     type Message = Infallible;
 
     fn opened(&mut self, link: &mut Link<'_, Self>) {

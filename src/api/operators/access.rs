@@ -1,11 +1,11 @@
 //! `admin/accounts/{user_id}`: how an operator lets any kind of account in again, or shuts it out.
 
-use crate::api::answer::{Answered, json, no_content};
 use crate::api::extract::Caller;
 use crate::api::fields::Fields;
 use crate::api::own_access::{SessionsAsked, session_page};
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Request, Sent};
+use crate::api::request::{Asked, Body, Request};
+use crate::api::respond::{Answered, json, no_content};
 use crate::api::{Context, rules};
 use crate::contracts::access::{PasswordReset, SessionItem};
 use crate::contracts::operators::Page;
@@ -45,7 +45,7 @@ pub async fn reset_password(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     id: web::Path<Uuid>,
-    body: Sent<PasswordGiven>,
+    body: Body<PasswordGiven>,
 ) -> Answered<PasswordReset> {
     let PasswordGiven(given) = body.read()?;
     let one_time = given.is_none().then(|| staff::one_time_password(Uuid::new_v4()));

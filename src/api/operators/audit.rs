@@ -1,11 +1,11 @@
 //! `admin/audit`: for admins, who changed or read which data about whom.
 
 use crate::api::Context;
-use crate::api::answer::{Answered, json, page, page_limit};
 use crate::api::description::Description;
 use crate::api::extract::Caller;
 use crate::api::fields::{Fields, describe};
 use crate::api::request::{Asked, Described};
+use crate::api::respond::{Answered, json, page, page_limit};
 use crate::api::rules::{self, Rule};
 use crate::contracts::operators::{AuditItem, Page};
 use crate::domain::audit::{Actor, Subject};

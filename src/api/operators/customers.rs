@@ -1,12 +1,12 @@
 //! `admin/customers`: the people who request jobs, and an operator's changes to them.
 
 use super::{NewPerson, PeopleAsked, Wanted, account_patch, new_person};
-use crate::api::answer::{Answered, CREATED, OK, decide, json, page};
 use crate::api::extract::Caller;
 use crate::api::fields::Fields;
 use crate::api::input::Once;
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Request, Sent};
+use crate::api::request::{Asked, Body, Request};
+use crate::api::respond::{Answered, CREATED, OK, decide, json, page};
 use crate::api::{Context, rules};
 use crate::contracts::operators::{CustomerCreated, CustomerItem, Page};
 use crate::domain::external_id::{ExternalId, Named};
@@ -53,7 +53,7 @@ pub async fn create(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     once: Once,
-    body: Sent<NewCustomer>,
+    body: Body<NewCustomer>,
 ) -> Answered<CustomerCreated, 201> {
     let NewCustomer { mut person, password, details } = body.read()?;
     person.password_hash = Some(ctx.passwords.hash(password).await?);
@@ -70,7 +70,7 @@ pub async fn change(
     Caller(caller): Caller,
     id: web::Path<CustomerId>,
     once: Once,
-    body: Sent<CustomerChange>,
+    body: Body<CustomerChange>,
 ) -> Answered<CustomerItem> {
     let CustomerChange { mut patch, password } = body.read()?;
     if let Some(password) = password {

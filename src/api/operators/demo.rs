@@ -1,8 +1,8 @@
 //! `admin/demo/restore`: restores the demo data, in development only.
 
 use crate::api::Context;
-use crate::api::answer::{Answered, json};
 use crate::api::extract::Caller;
+use crate::api::respond::{Answered, json};
 use crate::contracts::operators::DemoRestored;
 use crate::operations::passwords::Password;
 use crate::operations::seed;

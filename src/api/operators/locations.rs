@@ -2,12 +2,12 @@
 //! more follows, JSON has a cursor, and all formats have a `Link` to the next part.
 
 use crate::api::Context;
-use crate::api::answer::{Answer, Answered, json, page};
 use crate::api::description::Description;
 use crate::api::extract::Caller;
 use crate::api::fields::{Fields, Object, describe};
 use crate::api::problem::Problem;
 use crate::api::request::{Asked, Described};
+use crate::api::respond::{Answer, Answered, json, page};
 use crate::api::rules;
 use crate::contracts::operators::Page;
 use crate::contracts::tracks::{TrackPoint, geojson, gpx};

@@ -11,10 +11,10 @@ pub mod people;
 pub mod staff;
 pub mod traces;
 
-use crate::api::answer::page_limit;
 use crate::api::description::Needs;
 use crate::api::fields::Fields;
 use crate::api::request::Request;
+use crate::api::respond::page_limit;
 use crate::api::rules;
 use crate::domain::external_id::ExternalId;
 use crate::domain::role::Role;

@@ -1,15 +1,14 @@
 //! `admin/orders`: orders are made, assigned, taken back and cancelled. Also for the operator's programs.
 
 use crate::actors::matcher::Choose;
-use crate::actors::words;
-use crate::api::answer::{Answered, CREATED, OK, decide, json, page, page_limit};
 use crate::api::description::Needs;
 use crate::api::extract::Caller;
 use crate::api::fields::Fields;
 use crate::api::input::{Body, Once};
 use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Request, Sent};
+use crate::api::request::{Asked, Body, Request};
+use crate::api::respond::{Answered, CREATED, OK, decide, json, page, page_limit};
 use crate::api::{Context, payments, rules};
 use crate::config::AutoAssign;
 use crate::contracts::driver_rest::{ORDER_STATUSES, order_word};
@@ -20,9 +19,10 @@ use crate::domain::external_id::{ExternalId, Named};
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
 use crate::operations::accounts;
-use crate::operations::auto_assign::{self, Search};
+use crate::operations::auto_assign::{self, OrderSearch};
 use crate::operations::orders::{self, CancelledBy, NewOrder};
 use crate::operations::{Error, Refusal};
+use crate::presenters;
 use crate::store::reads::{self, OperatorsOrder};
 use crate::store::{Conn, Job, Tx};
 use actix_web::web;
@@ -42,7 +42,7 @@ pub async fn create(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     once: Once,
-    body: Sent<NewOrder>,
+    body: Body<NewOrder>,
 ) -> Answered<OrderItem, 201> {
     let new = body.read()?;
     let key = once.key(&ctx, &caller, &body);
@@ -106,7 +106,7 @@ pub async fn assign(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Sent<DriverNamed>,
+    body: Body<DriverNamed>,
 ) -> Answered<OrderItem> {
     let DriverNamed(driver) = body.read()?;
     let id = id.into_inner();
@@ -139,7 +139,7 @@ pub async fn assign_batch(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     once: Once,
-    body: Sent<NewBatch>,
+    body: Body<NewBatch>,
 ) -> Answered<Batch, 201> {
     let NewBatch { driver, orders } = body.read()?;
     let key = once.key(&ctx, &caller, &body);
@@ -189,7 +189,7 @@ pub async fn auto_assign(
     let id = id.into_inner();
     let key = once.key(&ctx, &caller, &body);
     let considered: Arc<[Considered]> = match ctx.read(move |conn| auto_assign::search_for(conn, id)).await? {
-        Some(Search { pickup, except }) => {
+        Some(OrderSearch { pickup, except }) => {
             let AutoAssign { radius_m, tries } = ctx.settings.matching.auto_assign;
             ctx.choose(Choose { at: pickup, radius_m, count: tries.get(), except }).await?.into()
         }
@@ -214,7 +214,7 @@ pub async fn unassign(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Sent<RequiredReason>,
+    body: Body<RequiredReason>,
 ) -> Answered<OrderItem> {
     let RequiredReason(reason) = body.read()?;
     let id = id.into_inner();
@@ -246,7 +246,7 @@ pub async fn cancel(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Sent<Cancellation>,
+    body: Body<Cancellation>,
 ) -> Answered<OrderItem> {
     let Cancellation { reason, by } = body.read()?;
     let id = id.into_inner();

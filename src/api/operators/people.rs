@@ -1,9 +1,9 @@
 //! `admin/customers/{id}/export|erase` and the same for drivers: exports all data about one person, and erases it.
 
 use crate::api::Context;
-use crate::api::answer::{Answer, Answered, json};
 use crate::api::extract::Caller;
 use crate::api::problem::Problem;
+use crate::api::respond::{Answer, Answered, json};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::operators::{PersonErased, PersonExport};
 use crate::domain::ids::{CustomerId, DriverId, JobId};

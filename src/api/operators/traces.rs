@@ -1,10 +1,10 @@
 //! Explanations for operators: `admin/jobs/{id}/trace` and `admin/drivers/{id}/why`.
 
-use crate::actors::matcher::Known;
+use crate::actors::matcher::DriverView;
 use crate::api::Context;
-use crate::api::answer::{Answered, json};
 use crate::api::extract::Caller;
 use crate::api::problem::Problem;
+use crate::api::respond::{Answered, json};
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::traces::{
     CandidateTrace, DriverWhy, EventTrace, JobTrace, KnownPosition, LookTrace, Reason, SearchTrace,
@@ -14,7 +14,7 @@ use crate::domain::candidate::PassedOver;
 use crate::domain::driver::DriverStatus;
 use crate::domain::ids::{DriverId, JobId, SearchId};
 use crate::domain::job::{JobKind, JobStatus};
-use crate::domain::offer::Outcome;
+use crate::domain::offer::OfferOutcome;
 use crate::domain::open_search::End;
 use crate::store::reads::{self, DriverStanding, TracedJob};
 use crate::store::{self, CandidateRow, Job, OfferRow, SearchRecord};
@@ -131,7 +131,7 @@ fn merge(
 }
 
 fn offered(search: SearchId, offer: &OfferRow, seen_at: Option<NaiveDateTime>) -> CandidateTrace {
-    let is_answer = matches!(offer.outcome, Some(Outcome::Accepted | Outcome::Declined));
+    let is_answer = matches!(offer.outcome, Some(OfferOutcome::Accepted | OfferOutcome::Declined));
     CandidateTrace {
         outcome: outcome(None, Some(offer)),
         offered_at: Some(offer.offered_at.into()),
@@ -162,7 +162,7 @@ fn is_assigned(row: &CandidateRow, search: Option<&SearchRecord>) -> bool {
 
 fn outcome(passed_over: Option<PassedOver>, offer: Option<&OfferRow>) -> &'static str {
     match (offer, passed_over) {
-        (Some(offer), _) => offer.outcome.map_or("offered", Outcome::as_str),
+        (Some(offer), _) => offer.outcome.map_or("offered", OfferOutcome::as_str),
         (None, Some(reason)) => reason.as_str(),
         (None, None) => "not_bound",
     }
@@ -276,7 +276,7 @@ fn reasons(
     ctx: &Context,
     (driver, account, _): &DriverStanding,
     is_carrying: bool,
-    known: &Known,
+    known: &DriverView,
     age_max: TimeDelta,
 ) -> Vec<Reason> {
     let mut reasons = Vec::new();
@@ -357,7 +357,7 @@ mod tests {
             passed_over,
             looked_at: at(0),
         };
-        let offer = |driver, outcome: Option<Outcome>| OfferRow {
+        let offer = |driver, outcome: Option<OfferOutcome>| OfferRow {
             driver_id: DriverId(driver),
             account_id: crate::domain::ids::AccountId(driver),
             offered_at: at(1),
@@ -374,9 +374,9 @@ mod tests {
                 candidate(4, None),
             ],
             vec![
-                (SearchId(1), offer(1, Some(Outcome::Accepted)), Some(at(2))),
+                (SearchId(1), offer(1, Some(OfferOutcome::Accepted)), Some(at(2))),
                 (SearchId(1), offer(3, None), None),
-                (SearchId(2), offer(1, Some(Outcome::Declined)), None),
+                (SearchId(2), offer(1, Some(OfferOutcome::Declined)), None),
             ],
         );
         let outcomes: Vec<_> = merged

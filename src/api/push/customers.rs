@@ -2,11 +2,11 @@
 
 use super::caller::PushCaller;
 use super::{EXTERNAL_ID, customer_meant, word_rule};
-use crate::api::answer::{Answered, json, page, page_limit};
 use crate::api::fields::Fields;
 use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Request, Sent};
+use crate::api::request::{Asked, Body, Request};
+use crate::api::respond::{Answered, json, page, page_limit};
 use crate::api::rules::{Rule, rule};
 use crate::api::{Context, rules};
 use crate::contracts::operators::Page;
@@ -72,7 +72,7 @@ pub async fn set_preferences(
     ctx: web::Data<Context>,
     caller: PushCaller,
     query: Asked<CustomerAsked>,
-    body: Sent<PreferencesWanted>,
+    body: Body<PreferencesWanted>,
 ) -> Answered<Done<'static>> {
     let customer = customer_of(&ctx, &caller, &query).await?;
     let PreferencesWanted(new) = body.read()?;
@@ -183,7 +183,7 @@ impl Request for OpenedBy {
 pub async fn opened(
     ctx: web::Data<Context>,
     caller: PushCaller,
-    body: Sent<OpenedBy>,
+    body: Body<OpenedBy>,
 ) -> Answered<Done<'static>> {
     let own = caller.own()?;
     let OpenedBy(notification) = body.read()?;

@@ -1,13 +1,13 @@
 //! What a handler takes and answers, read off its type: each of its arguments adds what it stands for, and its result
 //! says the rest. Nothing is asked of a running server.
 
-use crate::api::answer::Answered;
 use crate::api::description::Description;
 use crate::api::extract::{Caller, DriverCaller, PassengerCaller};
 use crate::api::health::ReadyOrNot;
 use crate::api::input::{Body, Once};
 use crate::api::push::PushCaller;
-use crate::api::request::{Asked, Described, Sent};
+use crate::api::request::{Asked, Body, Described};
+use crate::api::respond::Answered;
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::health::Readiness;
 use actix_web::{Handler, HttpRequest, HttpResponse, web};
@@ -128,7 +128,7 @@ impl Argument for Body {
     }
 }
 
-impl<R: Described> Argument for Sent<R> {
+impl<R: Described> Argument for Body<R> {
     fn tell(shape: &mut Shape) {
         let read = Some((short_name::<R>(), R::description()));
         shape.body = Some(BodyShape { read, may_be_empty: R::MAY_BE_EMPTY });
@@ -178,13 +178,13 @@ pub(super) trait Answers {
 
 impl<T: JsonSchema, const STATUS: u16> Answers for Answered<T, STATUS> {
     fn answers() -> Vec<AnswerShape> {
-        vec![answer::<T>(STATUS)]
+        vec![respond::<T>(STATUS)]
     }
 }
 
 impl Answers for ReadyOrNot {
     fn answers() -> Vec<AnswerShape> {
-        vec![answer::<Readiness>(200), answer::<Readiness>(503)]
+        vec![respond::<Readiness>(200), respond::<Readiness>(503)]
     }
 }
 

@@ -1,7 +1,7 @@
 //! The door of the matching sockets: one for each ride, under an id that the app chose, with a token or without.
 
-use super::{Door, Known, SocketAsked, Sockets};
-use crate::actors::entrance::Admission;
+use super::{Authenticated, Door, SocketAsked, Sockets};
+use crate::actors::ride_access::RideGuard;
 use crate::actors::session::bearer_from_request;
 use crate::actors::session::client::{Arrival, Client, Recipient};
 use crate::api::Context;
@@ -13,7 +13,7 @@ use crate::contracts::Contract;
 use crate::contracts::close_codes::CloseCode;
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::ride::RideId;
-use crate::domain::ride_book::{Applicant, Claim, NotAdmitted, RideKey};
+use crate::domain::ride_book::{Applicant, NotAdmitted, RideKey, RideOwner};
 use crate::operations::guests::{self, Passenger};
 use crate::rate_limit::address_key;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -48,7 +48,7 @@ pub async fn ride(
     let door = Door { contract: Contract::RideMatching, req, context, sockets };
     let known = door.known().await?;
     let account = match known {
-        Some(Known { principal, claims }) => {
+        Some(Authenticated { principal, claims }) => {
             let Some(customer) = principal.customer else {
                 // Drivers and operators follow rides over their own sockets.
                 return door.refuse_unknown(payload);
@@ -103,11 +103,11 @@ impl Door {
         &self,
         ride: &RideId,
         applicant: &Applicant,
-    ) -> Result<Option<(Admission, Option<Passenger>)>, Problem> {
+    ) -> Result<Option<(RideGuard, Option<Passenger>)>, Problem> {
         let asked = ride.clone();
         let found = self.context.read(move |conn| guests::claim(conn, &asked)).await?;
         let (passenger, claim) = found.unzip();
-        let guest = passenger.filter(|_| matches!(claim, Some(Claim::Guest { .. })));
+        let guest = passenger.filter(|_| matches!(claim, Some(RideOwner::Guest { .. })));
         let entrance = &self.sockets.entrance;
         let mut entered = entrance.enter(ride.clone(), applicant, claim.clone(), self.new_key()?);
         if matches!(entered, Err(NotAdmitted::Occupied)) && entrance.give_up_the_silent(ride).await {

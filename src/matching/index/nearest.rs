@@ -36,7 +36,7 @@ impl Ord for Found {
 /// 960 bytes, which glibc's allocator has at hand for each thread (up to 1,032).
 const PENDING_MAX: usize = 60;
 
-pub(super) struct Search<'a, F> {
+pub(super) struct NearestWalk<'a, F> {
     at: Position,
     pub(super) steps: Steps,
     cos_latitude: f64,
@@ -60,7 +60,7 @@ pub(super) struct Search<'a, F> {
     last: Option<(Steps, f64)>,
 }
 
-impl<'a, F: FnMut(Entry<'_>) -> bool> Search<'a, F> {
+impl<'a, F: FnMut(Entry<'_>) -> bool> NearestWalk<'a, F> {
     pub(super) fn new(at: Position, radius_m: f64, k: usize, filter: F) -> Self {
         let cos_latitude = at.latitude().to_radians().cos();
         let expected = k.min(PENDING_MAX);

@@ -4,7 +4,7 @@ use super::Index;
 use super::arena::Number;
 use super::cell::{Apart, Cell, HALVINGS};
 use super::leaf::Entry;
-use super::nearest::Search;
+use super::nearest::NearestWalk;
 use super::node::{BITS, Link, Node, SIXTEENTHS};
 
 /// Inner nodes above each other that part places; below them only ids are parted.
@@ -14,7 +14,7 @@ impl Index {
     /// Searches the leaf of the place itself, then its surroundings, and so upwards until every driver who can still
     /// matter has been seen. So most searches stay in the lowest inner nodes; in those above they read only the link
     /// that leads down to the place.
-    pub(super) fn search<'a, F>(&'a self, search: &mut Search<'a, F>)
+    pub(super) fn search<'a, F>(&'a self, search: &mut NearestWalk<'a, F>)
     where
         F: FnMut(Entry<'_>) -> bool,
     {
@@ -43,7 +43,7 @@ impl Index {
     }
 
     /// Searches a node and what is below it, whose cell it is.
-    fn visit<'a, F>(&'a self, node: Node, cell: Cell, search: &mut Search<'a, F>)
+    fn visit<'a, F>(&'a self, node: Node, cell: Cell, search: &mut NearestWalk<'a, F>)
     where
         F: FnMut(Entry<'_>) -> bool,
     {
@@ -55,7 +55,7 @@ impl Index {
     }
 
     /// Searches everything below an inner node, except the part already seen.
-    fn visit_parts<'a, F>(&'a self, inner: Number, cell: Cell, seen: Link, search: &mut Search<'a, F>)
+    fn visit_parts<'a, F>(&'a self, inner: Number, cell: Cell, seen: Link, search: &mut NearestWalk<'a, F>)
     where
         F: FnMut(Entry<'_>) -> bool,
     {

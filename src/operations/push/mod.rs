@@ -14,8 +14,8 @@ pub use devices::{NamedDevice, Registration, device_of, devices_shown, register}
 pub(super) use devices::{end_named, end_session, end_sessions_of};
 pub use history::{Counts, counts, history, open};
 pub use preferences::{Preferences, preferences, set_preferences};
-pub use queue::{Decided, Direct, DirectRow, Rules, decide, next_decision, queue_direct};
+pub use queue::{Decided, Direct, DirectRow, PushRules, decide, next_decision, queue_direct};
 pub use settle::{
-    Dead, Receipted, Recipient, Verdict, claim, move_back, next_due, next_receipt_due, receipts_due,
+    AttemptOutcome, Dead, Receipted, Recipient, claim, move_back, next_due, next_receipt_due, receipts_due,
     recipients, release, release_all, settle, settle_receipts,
 };

@@ -23,7 +23,7 @@ const DUE_WITHIN: TimeDelta = TimeDelta::minutes(2);
 
 /// This server's texts, and the services with credentials.
 #[derive(Clone, Debug)]
-pub struct Rules {
+pub struct PushRules {
     pub texts: Arc<Texts>,
     pub configured: Arc<[PushService]>,
 }
@@ -41,7 +41,7 @@ pub struct Decided {
 
 /// Decides of the events that are due longest, at most `limit`, whether they are pushed: each that no device has
 /// confirmed gets one notification for each device of its customer.
-pub fn decide(tx: &mut Tx<'_>, rules: &Rules, limit: i64) -> Result<Decided, StoreError> {
+pub fn decide(tx: &mut Tx<'_>, rules: &PushRules, limit: i64) -> Result<Decided, StoreError> {
     let now = tx.at();
     let mut due = sql!(tx, events::push_due(now, limit))?;
     let left = limit - due.len() as i64;
@@ -73,7 +73,7 @@ pub fn next_decision(conn: &mut Conn<'_>, now: DateTime<Utc>) -> Result<Option<D
 fn queue_event(
     tx: &mut Tx<'_>,
     event: &EventRow,
-    rules: &Rules,
+    rules: &PushRules,
     decided: &mut Decided,
 ) -> Result<(), StoreError> {
     // An event that this version can't read must not stop those behind it.
@@ -210,7 +210,7 @@ pub struct DirectRow {
 pub fn queue_direct(
     tx: &mut Tx<'_>,
     direct: &Direct,
-    rules: &Rules,
+    rules: &PushRules,
     out_of_order: &[(PushService, String)],
 ) -> Result<Vec<DirectRow>, Error> {
     let found = sql!(tx, customers::find(direct.customer))?;

@@ -130,7 +130,7 @@ pub struct Dead {
 
 /// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
+pub struct AttemptOutcome {
     pub settled: Settled,
     /// The event that it is a push of; none for what an operator sent.
     pub event: Option<(AccountId, EventId)>,
@@ -141,11 +141,11 @@ pub struct Verdict {
 /// the rows' new states, without attempts that another has followed.
 pub fn settle(
     tx: &mut Tx<'_>,
-    verdicts: &[Verdict],
+    verdicts: &[AttemptOutcome],
     configured: &[PushService],
 ) -> Result<Vec<Settled>, StoreError> {
     let at = tx.at();
-    let is_sent = |verdict: &&Verdict| verdict.settled.status == NotificationStatus::Sent;
+    let is_sent = |verdict: &&AttemptOutcome| verdict.settled.status == NotificationStatus::Sent;
     let pushed: Vec<_> = verdicts.iter().filter(is_sent).filter_map(|verdict| verdict.event).collect();
     if !pushed.is_empty() {
         sql!(tx, bulk::mark_pushed(&pushed, at))?;

@@ -6,7 +6,7 @@ use crate::domain::driver::Wants;
 use crate::domain::event::{DriverCard, EventBody, RideAssignment};
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::{JobStatus, Move};
-use crate::domain::offer::{Offer, Outcome};
+use crate::domain::offer::{Offer, OfferOutcome};
 use crate::domain::open_search::End;
 use crate::domain::position::Position;
 use crate::domain::ride::{RideId, RideStep, Travel, Unavailable, track_length_m};
@@ -127,7 +127,7 @@ pub fn decline(
     match ride.job.status {
         JobStatus::Requested => {
             sql!(tx, jobs::decline(job, driver, at))?;
-            sql!(tx, offers::end(job, driver, Outcome::Declined.as_str(), at))?;
+            sql!(tx, offers::end(job, driver, OfferOutcome::Declined.as_str(), at))?;
             tx.announce(Announcement::Search(SearchNews::Declined { job, driver }));
             note(tx, &ride, What::Declined(driver))?;
             standing(tx, job)

@@ -2,18 +2,18 @@
 //! are locked in the usual order: the ride, then the driver. The participants hear of each move by a durable event;
 //! anybody else is told that there is no such ride.
 
+mod app_rides;
 mod chat;
 mod driving;
-mod losing;
-mod matching;
 mod rating;
+mod unreachable;
 
+pub use app_rides::{Asker, UnderWay, call_off, find_driver, under_way};
 pub use chat::chat;
 pub(super) use driving::release;
 pub use driving::{accept, claim, decline, driven_m, give_back, step};
-pub use losing::{Waiting, lose_driver, waiting_since};
-pub use matching::{Asker, UnderWay, call_off, find_driver, under_way};
 pub use rating::rate;
+pub use unreachable::{Waiting, lose_driver, waiting_since};
 
 use crate::domain::contact::Contact;
 use crate::domain::event::{DriverCard, EventBody};
@@ -41,7 +41,7 @@ use uuid::Uuid;
 
 /// A passenger's request. Absent values for fare and route are estimated.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct RideRequest {
     /// Of the app's choosing; otherwise we choose one.
     pub ride_id: Option<RideId>,
     pub ride_type: String,
@@ -90,7 +90,7 @@ impl Viewer {
 }
 
 /// A passenger asks for a ride: from now on a driver is looked for, unless it is for later.
-pub fn request(tx: &mut Tx<'_>, passenger: CustomerId, request: &Request) -> Result<RideStanding, Error> {
+pub fn request(tx: &mut Tx<'_>, passenger: CustomerId, request: &RideRequest) -> Result<RideStanding, Error> {
     may_open_one(tx, passenger)?;
     let ride = make(tx, passenger, request, None)?;
     Ok(reads::with_its_people(tx.conn(), ride)?)
@@ -117,7 +117,7 @@ pub(super) fn within(open: i64, max: u32) -> Result<(), Error> {
 fn make(
     tx: &mut Tx<'_>,
     passenger: CustomerId,
-    request: &Request,
+    request: &RideRequest,
     asked_from: Option<IpAddr>,
 ) -> Result<Ride, Error> {
     let rules = tx.rules();
@@ -168,7 +168,7 @@ fn make(
 }
 
 /// A ride's fare, as far as it is known in advance. If the app's fare is ignored, its distance is ignored, too.
-fn fare(request: &Request, estimated_km: f64, rules: &JobRules) -> Money {
+fn fare(request: &RideRequest, estimated_km: f64, rules: &JobRules) -> Money {
     let said_km = request.distance_km.filter(|_| rules.fare_source.trusts_the_way());
     let own = rules.tariff.fare(said_km.unwrap_or(estimated_km) * 1000.0);
     let named = request.fare.map(|fare| fare.in_currency(rules.currency()));

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use crate::providers::wording::status_and;
-use crate::providers::{Answer, Scope, Sent};
+use crate::providers::{Answer, Arrival, Scope};
 
 /// The connection is of no use for a while; Apple does not say how long.
 const TOKEN_UPDATES_PAUSE: Duration = Duration::from_secs(60);
@@ -55,7 +55,7 @@ pub(super) fn verdict(status: StatusCode, body: &[u8], known: Known<'_>) -> Verd
         (400, "DeviceTokenNotForTopic" | "TopicDisallowed" | "BadTopic" | "MissingTopic") => {
             at_fault(Scope::Service)
         }
-        (400, "IdleTimeout") => retry(Sent::No, Scope::Message),
+        (400, "IdleTimeout") => retry(Arrival::No, Scope::Message),
         (403, "ExpiredProviderToken") => return Verdict::TokenExpired,
         (300..=399 | 401 | 403 | 404 | 405, _) => at_fault(Scope::Service),
         (410, _) => {
@@ -64,14 +64,19 @@ pub(super) fn verdict(status: StatusCode, body: &[u8], known: Known<'_>) -> Verd
         }
         (429, "TooManyProviderTokenUpdates") => {
             let after = Some(known.retry_after.unwrap_or(TOKEN_UPDATES_PAUSE));
-            return Verdict::Reopen(Answer::Retry { reason, after, sent: Sent::No, scope: Scope::Service });
+            return Verdict::Reopen(Answer::Retry {
+                reason,
+                after,
+                sent: Arrival::No,
+                scope: Scope::Service,
+            });
         }
         // One device is sent too much.
-        (429, "TooManyRequests") => retry(Sent::No, Scope::Message),
-        (429, _) => retry(Sent::No, Scope::Service),
-        (503, "Shutdown") => return Verdict::Reopen(retry(Sent::No, Scope::Service)),
-        (503, _) => retry(Sent::No, Scope::Service),
-        (408 | 500..=599, _) => retry(Sent::Maybe, Scope::Service),
+        (429, "TooManyRequests") => retry(Arrival::No, Scope::Message),
+        (429, _) => retry(Arrival::No, Scope::Service),
+        (503, "Shutdown") => return Verdict::Reopen(retry(Arrival::No, Scope::Service)),
+        (503, _) => retry(Arrival::No, Scope::Service),
+        (408 | 500..=599, _) => retry(Arrival::Maybe, Scope::Service),
         _ => Answer::Rejected { reason },
     })
 }
@@ -107,8 +112,8 @@ mod tests {
             Answer::Accepted { .. } => "accepted",
             Answer::Unregistered { .. } => "unregistered",
             Answer::Retry { scope: Scope::Message, .. } => "retry this one",
-            Answer::Retry { sent: Sent::No, .. } => "retry",
-            Answer::Retry { sent: Sent::Maybe, .. } => "retry, may have arrived",
+            Answer::Retry { sent: Arrival::No, .. } => "retry",
+            Answer::Retry { sent: Arrival::Maybe, .. } => "retry, may have arrived",
             Answer::Rejected { .. } => "rejected",
             Answer::Misconfigured { scope: Scope::Service, .. } => "misconfigured",
             Answer::Misconfigured { scope: Scope::Message, .. } => "misconfigured for this one",

@@ -13,7 +13,7 @@ use self::message::{compressed, list};
 use self::verdict::{Verdict, receipts, verdict};
 use super::problem::{ProviderProblem, Tools};
 use super::transport::{Connections, Failure, Http, Reply, Way, bearer};
-use super::{Answer, Fetching, Message, Provider, Receipt, Receipts, Scope, Sending, Sent};
+use super::{Answer, Arrival, Fetching, Message, Provider, Receipt, Receipts, Scope, Sending};
 use crate::config::push::ExpoSettings;
 use crate::domain::push::{PushService, PushToken};
 
@@ -168,7 +168,7 @@ impl Receipts for Expo {
             let fetched = tokio::time::timeout(self.patience(), self.fetch_all(ids)).await;
             fetched.unwrap_or_else(|_| {
                 let reason = "no answer in time".into();
-                Err(Answer::Retry { reason, after: None, sent: Sent::No, scope: Scope::Service })
+                Err(Answer::Retry { reason, after: None, sent: Arrival::No, scope: Scope::Service })
             })
         })
     }

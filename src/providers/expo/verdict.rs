@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::domain::push::PushToken;
 use crate::providers::wording::{printable, status_and};
-use crate::providers::{Answer, Receipt, Scope, Sent};
+use crate::providers::{Answer, Arrival, Receipt, Scope};
 
 /// The consequence of an answer to a list of messages.
 #[derive(Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ fn tickets(body: &[u8]) -> Option<Vec<Ticket>> {
 fn of_tickets(tickets: &[Ticket], tokens: &[&PushToken]) -> Verdict {
     if tickets.len() != tokens.len() {
         let reason = format!("{} tickets for {} messages", tickets.len(), tokens.len()).into();
-        let answer = Answer::Retry { reason, after: None, sent: Sent::Maybe, scope: Scope::Service };
+        let answer = Answer::Retry { reason, after: None, sent: Arrival::Maybe, scope: Scope::Service };
         return Verdict::All(answer);
     }
     Verdict::Each(tickets.iter().zip(tokens).map(|(ticket, token)| of_ticket(ticket, token)).collect())
@@ -142,7 +142,7 @@ fn of_ticket(ticket: &Ticket, token: &PushToken) -> Answer {
 fn of_error(details: Option<&Details>) -> Answer {
     let code = details.and_then(|details| details.error.as_deref()).unwrap_or("an error without a code");
     let reason = printable(code);
-    let retry = |scope| Answer::Retry { reason: reason.clone(), after: None, sent: Sent::No, scope };
+    let retry = |scope| Answer::Retry { reason: reason.clone(), after: None, sent: Arrival::No, scope };
     match code {
         "DeviceNotRegistered" => Answer::Unregistered { since: None },
         "MessageRateExceeded" => retry(Scope::Message),
@@ -162,11 +162,11 @@ fn of_request(status: StatusCode, code: &str, retry_after: Option<Duration>) -> 
         (_, "UNAUTHORIZED") | (300..=399 | 401 | 403 | 404 | 405, _) => {
             Answer::Misconfigured { reason, scope: Scope::Service }
         }
-        (429, _) | (_, "TOO_MANY_REQUESTS") => retry(Sent::No),
-        (503, _) => retry(Sent::No),
+        (429, _) | (_, "TOO_MANY_REQUESTS") => retry(Arrival::No),
+        (503, _) => retry(Arrival::No),
         // A gateway that gave up may have handed them on.
-        (408 | 500..=599, _) | (_, "INTERNAL_SERVER_ERROR") => retry(Sent::Maybe),
-        (200..=299, _) => retry(Sent::Maybe),
+        (408 | 500..=599, _) | (_, "INTERNAL_SERVER_ERROR") => retry(Arrival::Maybe),
+        (200..=299, _) => retry(Arrival::Maybe),
         _ => Answer::Rejected { reason },
     }
 }

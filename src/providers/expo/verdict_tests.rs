@@ -42,7 +42,7 @@ fn where_tickets_and_messages_differ_in_number_nothing_is_pruned() {
     let dead = failed("DeviceNotRegistered", "ExponentPushToken[0]");
     for tickets in [json!([dead]), json!([dead, dead, dead]), json!([])] {
         let verdict = answered(200, &json!({"data": tickets}), 2);
-        assert!(matches!(verdict, Verdict::All(Answer::Retry { sent: Sent::Maybe, .. })), "{verdict:?}");
+        assert!(matches!(verdict, Verdict::All(Answer::Retry { sent: Arrival::Maybe, .. })), "{verdict:?}");
     }
 }
 
@@ -77,15 +77,15 @@ fn each_error_of_a_request_is_what_it_should_be() {
     let unauthorized = refused(401, "UNAUTHORIZED", 2);
     assert!(matches!(unauthorized, Verdict::All(Answer::Misconfigured { scope: Scope::Service, .. })));
     let busy = refused(429, "TOO_MANY_REQUESTS", 2);
-    assert!(matches!(busy, Verdict::All(Answer::Retry { sent: Sent::No, .. })));
+    assert!(matches!(busy, Verdict::All(Answer::Retry { sent: Arrival::No, .. })));
     for status in [500, 502, 504] {
         let verdict = answered(status, &json!("<html>"), 2);
-        assert!(matches!(verdict, Verdict::All(Answer::Retry { sent: Sent::Maybe, .. })), "{verdict:?}");
+        assert!(matches!(verdict, Verdict::All(Answer::Retry { sent: Arrival::Maybe, .. })), "{verdict:?}");
     }
     let down = answered(503, &json!("<html>"), 2);
-    assert!(matches!(down, Verdict::All(Answer::Retry { sent: Sent::No, .. })));
+    assert!(matches!(down, Verdict::All(Answer::Retry { sent: Arrival::No, .. })));
     let nonsense = answered(200, &json!("<html>"), 2);
-    assert!(matches!(nonsense, Verdict::All(Answer::Retry { sent: Sent::Maybe, .. })));
+    assert!(matches!(nonsense, Verdict::All(Answer::Retry { sent: Arrival::Maybe, .. })));
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::clock::SharedClock;
 use crate::providers::problem::ProviderProblem;
 use crate::providers::transport::{Connections, Failure, Reply, bearer};
 use crate::providers::wording::printable;
-use crate::providers::{Answer, Reason, Scope, Sent};
+use crate::providers::{Answer, Arrival, Reason, Scope};
 
 const SCOPE: &str = "https://www.googleapis.com/auth/firebase.messaging";
 const GRANT_TYPE: &str = "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer";
@@ -66,7 +66,7 @@ struct Current {
 }
 
 /// The state at some moment.
-enum Standing {
+enum TokenState {
     Good(Bearer),
     /// Still good, and to be renewed.
     Ageing(Bearer),
@@ -75,14 +75,14 @@ enum Standing {
 }
 
 impl State {
-    fn standing(&self, now: DateTime<Utc>) -> Standing {
+    fn standing(&self, now: DateTime<Utc>) -> TokenState {
         let failed = self.failed.as_ref().filter(|(until, _)| now < *until);
         let current = self.current.as_ref().filter(|current| now < current.unused_at);
         match (current, failed) {
-            (Some(current), None) if now >= current.renew_at => Standing::Ageing(current.bearer.clone()),
-            (Some(current), _) => Standing::Good(current.bearer.clone()),
-            (None, Some((_, answer))) => Standing::Failed(answer.clone()),
-            (None, None) => Standing::None,
+            (Some(current), None) if now >= current.renew_at => TokenState::Ageing(current.bearer.clone()),
+            (Some(current), _) => TokenState::Good(current.bearer.clone()),
+            (None, Some((_, answer))) => TokenState::Failed(answer.clone()),
+            (None, None) => TokenState::None,
         }
     }
 }
@@ -140,19 +140,19 @@ impl AccessTokens {
     /// A token that is good now.
     pub(super) async fn get(&self) -> Result<Bearer, Answer> {
         match self.standing() {
-            Standing::Good(bearer) => Ok(bearer),
-            Standing::Failed(answer) => Err(answer),
-            Standing::Ageing(bearer) => match self.flight.try_acquire() {
+            TokenState::Good(bearer) => Ok(bearer),
+            TokenState::Failed(answer) => Err(answer),
+            TokenState::Ageing(bearer) => match self.flight.try_acquire() {
                 Ok(_flight) => Ok(self.renew().await.unwrap_or(bearer)),
                 Err(_) => Ok(bearer),
             },
-            Standing::None => {
+            TokenState::None => {
                 let _flight = self.flight.acquire().await;
                 // The request before may have brought one, or found out that there is none.
                 match self.standing() {
-                    Standing::Good(bearer) | Standing::Ageing(bearer) => Ok(bearer),
-                    Standing::Failed(answer) => Err(answer),
-                    Standing::None => self.renew().await,
+                    TokenState::Good(bearer) | TokenState::Ageing(bearer) => Ok(bearer),
+                    TokenState::Failed(answer) => Err(answer),
+                    TokenState::None => self.renew().await,
                 }
             }
         }
@@ -166,7 +166,7 @@ impl AccessTokens {
         }
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> TokenState {
         self.state.lock().standing(self.clock.steady())
     }
 
@@ -206,7 +206,7 @@ impl AccessTokens {
         let failed = |failure: Failure| Answer::Retry {
             reason: format!("no access token: {}", failure.reason).into(),
             after: None,
-            sent: Sent::No,
+            sent: Arrival::No,
             scope: Scope::Service,
         };
         self.connections.call(request).await.map_err(failed)
@@ -238,8 +238,12 @@ fn pause(answer: &Answer) -> TimeDelta {
 
 /// The token and how long it lives, out of what the token service answered.
 fn granted(reply: &Reply, retry_after: Option<Duration>) -> Result<(HeaderValue, TimeDelta), Answer> {
-    let retry =
-        |reason: Reason| Answer::Retry { reason, after: retry_after, sent: Sent::No, scope: Scope::Service };
+    let retry = |reason: Reason| Answer::Retry {
+        reason,
+        after: retry_after,
+        sent: Arrival::No,
+        scope: Scope::Service,
+    };
     if reply.status == StatusCode::OK {
         let granted = serde_json::from_slice::<Granted>(&reply.body).ok();
         let token = granted.and_then(|granted| {

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use crate::providers::wording::status_and;
-use crate::providers::{Answer, Reason, Scope, Sent};
+use crate::providers::{Answer, Arrival, Reason, Scope};
 
 /// Google's word for how long to wait where it does not say itself.
 const QUOTA_PAUSE: Duration = Duration::from_secs(60);
@@ -84,7 +84,7 @@ pub(super) fn verdict(status: StatusCode, body: &[u8], known: Known) -> Verdict 
     if status == StatusCode::OK {
         return Verdict::Final(match serde_json::from_slice::<Accepted>(body) {
             Ok(accepted) => Answer::Accepted { id: accepted.name },
-            Err(_) => retry(status_and(status, "an answer that is not FCM's"), None, Sent::Maybe),
+            Err(_) => retry(status_and(status, "an answer that is not FCM's"), None, Arrival::Maybe),
         });
     }
     let error = serde_json::from_slice::<Refused>(body).unwrap_or_default().error;
@@ -101,10 +101,10 @@ pub(super) fn verdict(status: StatusCode, body: &[u8], known: Known) -> Verdict 
         // A wrong project or address: nothing about the device.
         (300..=399 | 404, _) => is_at_fault(Scope::Service),
         (400, _) => malformed(&error, code),
-        (429, _) => retry(reason, Some(known.retry_after.unwrap_or(QUOTA_PAUSE)), Sent::No),
-        (503, _) => retry(reason, Some(known.retry_after.unwrap_or(known.retry_floor)), Sent::No),
-        (500..=599, _) => retry(reason, Some(known.retry_after.unwrap_or(known.retry_floor)), Sent::Maybe),
-        (408, _) => retry(reason, None, Sent::Maybe),
+        (429, _) => retry(reason, Some(known.retry_after.unwrap_or(QUOTA_PAUSE)), Arrival::No),
+        (503, _) => retry(reason, Some(known.retry_after.unwrap_or(known.retry_floor)), Arrival::No),
+        (500..=599, _) => retry(reason, Some(known.retry_after.unwrap_or(known.retry_floor)), Arrival::Maybe),
+        (408, _) => retry(reason, None, Arrival::Maybe),
         _ => Answer::Rejected { reason },
     })
 }
@@ -132,7 +132,7 @@ fn malformed(error: &GoogleError, code: &str) -> Answer {
     }
 }
 
-fn retry(reason: Reason, after: Option<Duration>, sent: Sent) -> Answer {
+fn retry(reason: Reason, after: Option<Duration>, sent: Arrival) -> Answer {
     Answer::Retry { reason, after, sent, scope: Scope::Service }
 }
 
@@ -229,8 +229,8 @@ mod tests {
             }
         };
         let asked = Some(Duration::from_secs(7));
-        assert_eq!((after(429, None), after(429, asked)), ((60, Sent::No), (7, Sent::No)));
-        assert_eq!((after(503, None), after(503, asked)), ((10, Sent::No), (7, Sent::No)));
-        assert_eq!((after(500, None), after(502, asked)), ((10, Sent::Maybe), (7, Sent::Maybe)));
+        assert_eq!((after(429, None), after(429, asked)), ((60, Arrival::No), (7, Arrival::No)));
+        assert_eq!((after(503, None), after(503, asked)), ((10, Arrival::No), (7, Arrival::No)));
+        assert_eq!((after(500, None), after(502, asked)), ((10, Arrival::Maybe), (7, Arrival::Maybe)));
     }
 }

@@ -3,8 +3,8 @@
 use super::Db;
 use crate::domain::ids::{AccountId, EventId};
 use crate::domain::role::Role;
-use crate::store::kept::Keep;
 use crate::store::people_changes::AccountChange;
+use crate::store::prepared::Prepare;
 use crate::store::rows::{Account, NewAccount};
 use crate::store::schema::accounts;
 use chrono::NaiveDateTime;
@@ -99,7 +99,7 @@ pub fn take_event_ids(conn: &mut Db, id: AccountId, count: i64) -> QueryResult<(
     diesel::update(accounts::table.find(id.0))
         .set(accounts::last_event_id.eq(accounts::last_event_id + count))
         .returning((accounts::last_event_id, accounts::role))
-        .kept()
+        .prepared()
         .get_result(conn)
 }
 

@@ -2,9 +2,9 @@
 
 use super::Db;
 use crate::domain::ids::{AccountId, DriverId};
-use crate::store::kept::Keep;
 use crate::store::people_changes::DriverChange;
 use crate::store::people_search::PeopleSearch;
+use crate::store::prepared::Prepare;
 use crate::store::rows::{Account, Driver, NewDriver};
 use crate::store::schema::{accounts, drivers};
 use chrono::NaiveDateTime;
@@ -138,7 +138,7 @@ pub fn change(conn: &mut Db, id: DriverId, change: &DriverChange, at: NaiveDateT
     diesel::update(drivers::table.find(id.0))
         .set((drivers::changed_at.eq(at), change))
         .returning(drivers::id)
-        .kept()
+        .prepared()
         .execute(conn)
 }
 
@@ -147,7 +147,7 @@ pub fn touch(conn: &mut Db, id: DriverId, at: NaiveDateTime) -> QueryResult<usiz
     diesel::update(drivers::table.find(id.0))
         .set(drivers::changed_at.eq(at))
         .returning(drivers::id)
-        .kept()
+        .prepared()
         .execute(conn)
 }
 

@@ -3,7 +3,7 @@
 use super::Db;
 use crate::domain::ids::{AccountId, EventId, JobId};
 use crate::domain::job::JobStatus;
-use crate::store::kept::Keep;
+use crate::store::prepared::Prepare;
 use crate::store::rows::{EventRow, NewEvent};
 use crate::store::schema::{events, jobs};
 use chrono::NaiveDateTime;
@@ -143,7 +143,7 @@ pub fn confirm(
             sent,
         ))
         .returning(events::event_id)
-        .kept()
+        .prepared()
         .execute(conn)
 }
 
@@ -157,7 +157,7 @@ pub fn send(conn: &mut Db, account: AccountId, id: EventId, at: NaiveDateTime) -
     diesel::update(events::table.find((account.0, id.0)))
         .set(events::sent_at.eq(at))
         .returning(events::event_id)
-        .kept()
+        .prepared()
         .execute(conn)
 }
 
@@ -190,7 +190,7 @@ pub fn decide_push(conn: &mut Db, account: AccountId, id: EventId) -> QueryResul
     diesel::update(undecided)
         .set(events::push_due_at.eq(None::<NaiveDateTime>))
         .returning(events::event_id)
-        .kept()
+        .prepared()
         .execute(conn)
 }
 
@@ -199,7 +199,7 @@ pub fn settle_push(conn: &mut Db, account: AccountId, id: EventId) -> QueryResul
     diesel::update(events::table.find((account.0, id.0)))
         .set(events::push_due_at.eq(None::<NaiveDateTime>))
         .returning(events::event_id)
-        .kept()
+        .prepared()
         .execute(conn)
 }
 
@@ -218,7 +218,7 @@ pub fn process(conn: &mut Db, account: AccountId, id: EventId, at: NaiveDateTime
     diesel::update(events::table.find((account.0, id.0)).filter(events::processed_at.is_null()))
         .set(events::processed_at.eq(at))
         .returning(events::event_id)
-        .kept()
+        .prepared()
         .execute(conn)
 }
 

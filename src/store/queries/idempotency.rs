@@ -2,7 +2,7 @@
 
 use super::Db;
 use crate::domain::ids::AccountId;
-use crate::store::kept::Keep;
+use crate::store::prepared::Prepare;
 use crate::store::rows::IdempotencyRow;
 use crate::store::schema::idempotency_keys as keys;
 use chrono::NaiveDateTime;
@@ -27,7 +27,7 @@ pub fn answer(conn: &mut Db, row: &IdempotencyRow) -> QueryResult<usize> {
     diesel::update(keys::table.find((row.account_id, &row.route, &row.idempotency_key)))
         .set((keys::status.eq(row.status), keys::response.eq(&row.response)))
         .returning(keys::account_id)
-        .kept()
+        .prepared()
         .execute(conn)
 }
 

@@ -4,8 +4,8 @@ use super::Db;
 use crate::domain::ids::{CustomerId, DriverId, JobId};
 use crate::domain::job::{JobKind, JobStatus};
 use crate::store::Updated;
-use crate::store::kept::Keep;
 use crate::store::payment_rows::CompletedJob;
+use crate::store::prepared::Prepare;
 use crate::store::rows::{Job, JobChange, NewJob};
 use crate::store::schema::{customers, drivers, job_declines, jobs};
 use chrono::NaiveDateTime;
@@ -97,7 +97,7 @@ pub fn advance(conn: &mut Db, job: &Job, to: JobStatus, change: &JobChange<'_>) 
     let updated = diesel::update(jobs::table.find(job.id.0).filter(jobs::status.eq(job.status.as_str())))
         .set((jobs::status.eq(to.as_str()), change, forgotten))
         .returning(jobs::id)
-        .kept()
+        .prepared()
         .execute(conn)?;
     match updated {
         0 => Ok(find(conn, job.id)?.map_or(Updated::NotFound, Updated::NotInState)),
@@ -119,7 +119,7 @@ pub fn open_of(conn: &mut Db, customer: CustomerId, kind: JobKind) -> QueryResul
         .filter(jobs::kind.eq(kind.as_str()))
         .filter(is_open)
         .count()
-        .kept()
+        .prepared()
         .get_result(conn)
 }
 

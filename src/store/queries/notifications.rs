@@ -5,7 +5,7 @@ use super::Db;
 use crate::domain::ids::{AccountId, CustomerId, EventId};
 use crate::domain::notification::NotificationStatus;
 use crate::domain::push::PushService;
-use crate::store::kept::Keep;
+use crate::store::prepared::Prepare;
 use crate::store::push_rows::{CountRow, NewNotification, NotificationRow, ReceiptDue};
 use crate::store::schema::notification_history as history;
 use chrono::NaiveDateTime;
@@ -47,7 +47,7 @@ pub fn call_off(
             history::leased_until.eq(None::<NaiveDateTime>),
         ))
         .returning(history::id)
-        .kept()
+        .prepared()
         .execute(conn)
 }
 
@@ -70,7 +70,7 @@ pub fn release(conn: &mut Db, id: i64, attempt: i64, now: NaiveDateTime) -> Quer
         .filter(history::leased_until.is_not_null())
         .set((history::due_at.eq(now), history::leased_until.eq(None::<NaiveDateTime>)))
         .returning(history::id)
-        .kept()
+        .prepared()
         .execute(conn)
 }
 
@@ -163,7 +163,7 @@ pub fn set_receipt_due(conn: &mut Db, id: i64, at: Option<NaiveDateTime>) -> Que
     diesel::update(history::table.find(id))
         .set(history::receipt_due_at.eq(at))
         .returning(history::id)
-        .kept()
+        .prepared()
         .execute(conn)
 }
 
@@ -186,7 +186,7 @@ pub fn reopen(
             history::receipt_due_at.eq(None::<NaiveDateTime>),
         ))
         .returning(history::id)
-        .kept()
+        .prepared()
         .execute(conn)
 }
 

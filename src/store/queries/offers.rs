@@ -2,7 +2,7 @@
 
 use super::Db;
 use crate::domain::ids::{AccountId, DriverId, JobId, SearchId};
-use crate::store::kept::Keep;
+use crate::store::prepared::Prepare;
 use crate::store::rows::{NewOffer, OfferRow};
 use crate::store::schema::{events, offers};
 use chrono::NaiveDateTime;
@@ -62,6 +62,6 @@ pub fn end(
     diesel::update(offers::table.find((job.0, driver.0)).filter(offers::outcome.is_null()))
         .set((offers::outcome.eq(outcome), offers::ended_at.eq(at)))
         .returning(offers::job_id)
-        .kept()
+        .prepared()
         .execute(conn)
 }

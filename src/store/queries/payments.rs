@@ -3,14 +3,14 @@
 use super::Db;
 use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, EventId, JobId};
-use crate::store::kept::Keep;
 use crate::store::payment_rows::{PaymentChange, PaymentNotice};
+use crate::store::prepared::Prepare;
 use crate::store::schema::{events, jobs, payment_notices as notices};
 use diesel::prelude::*;
 
 /// Of a job whose row is locked. There must be something to change.
 pub fn change(conn: &mut Db, job: JobId, change: &PaymentChange<'_>) -> QueryResult<usize> {
-    diesel::update(jobs::table.find(job.0)).set(change).returning(jobs::id).kept().execute(conn)
+    diesel::update(jobs::table.find(job.0)).set(change).returning(jobs::id).prepared().execute(conn)
 }
 
 pub fn notice(conn: &mut Db, provider: &str, id: &str) -> QueryResult<Option<PaymentNotice>> {

@@ -2,7 +2,7 @@
 
 use super::Db;
 use crate::domain::ids::JobId;
-use crate::store::kept::Keep;
+use crate::store::prepared::Prepare;
 use crate::store::rows::{NewSearch, Ride, SearchRecord};
 use crate::store::schema::{jobs, searches};
 use chrono::NaiveDateTime;
@@ -50,7 +50,7 @@ pub fn widen(conn: &mut Db, job: JobId, step: i64) -> QueryResult<usize> {
     diesel::update(searches::table.filter(searches::job_id.eq(job.0)).filter(searches::ended_at.is_null()))
         .set(searches::step.eq(step))
         .returning(searches::id)
-        .kept()
+        .prepared()
         .execute(conn)
 }
 
@@ -59,7 +59,7 @@ pub fn end(conn: &mut Db, job: JobId, ended_as: &str, at: NaiveDateTime) -> Quer
     diesel::update(searches::table.filter(searches::job_id.eq(job.0)).filter(searches::ended_at.is_null()))
         .set((searches::ended_at.eq(at), searches::ended_as.eq(ended_as)))
         .returning(searches::id)
-        .kept()
+        .prepared()
         .execute(conn)
 }
 
@@ -76,6 +76,6 @@ pub fn due_rides(conn: &mut Db, now: NaiveDateTime, limit: i64) -> QueryResult<V
         .order(jobs::scheduled_at)
         .limit(limit)
         .select(Ride::as_select())
-        .kept()
+        .prepared()
         .load(conn)
 }

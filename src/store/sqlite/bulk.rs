@@ -4,7 +4,7 @@
 use crate::domain::ids::{AccountId, EventId};
 use crate::domain::notification::NotificationStatus;
 use crate::domain::push::PushService;
-use crate::store::kept::Keep;
+use crate::store::prepared::Prepare;
 use crate::store::push_rows::{NotificationRow, Settled};
 use crate::store::rows::{LivePosition, NewCandidate, NewLocation};
 use crate::store::schema::{
@@ -76,7 +76,7 @@ pub fn update_live_positions(
                 drivers::position_measured.eq(true),
             ))
             .returning(drivers::id)
-            .kept()
+            .prepared()
             .execute(conn)?;
     }
     Ok(updated)
@@ -91,7 +91,7 @@ pub fn note_candidates(conn: &mut SqliteConnection, rows: &[NewCandidate]) -> Qu
             .do_update()
             .set(row)
             .returning(search_candidates::driver_id)
-            .kept()
+            .prepared()
             .execute(conn)?;
     }
     Ok(rows.len())
@@ -121,7 +121,7 @@ pub fn claim_notifications(
                 history::attempts.eq(row.attempts),
             ))
             .returning(history::id)
-            .kept()
+            .prepared()
             .execute(conn)?;
     }
     Ok(rows)
@@ -154,7 +154,7 @@ pub fn settle_notifications(conn: &mut SqliteConnection, settled: &[Settled]) ->
                 ),
             ))
             .returning(history::id)
-            .kept()
+            .prepared()
             .execute(conn)?;
         written.extend((rows > 0).then_some(one.id));
     }
@@ -173,7 +173,7 @@ pub fn mark_pushed(
         marked += diesel::update(event)
             .set(events::pushed_at.eq(at))
             .returning(events::event_id)
-            .kept()
+            .prepared()
             .execute(conn)?;
     }
     Ok(marked)

@@ -3,7 +3,6 @@
 
 use super::part::{Opening, Out, Part, Place, Reading};
 use super::{Client, ClientContext, Opened, Recipient};
-use crate::actors::words;
 use crate::contracts::{Contract, driver_app};
 use crate::domain::contact::Contact;
 use crate::domain::ids::{DriverId, EventId};
@@ -11,6 +10,7 @@ use crate::domain::ride::RideId;
 use crate::domain::role::Role;
 use crate::operations::rides::Viewer;
 use crate::operations::{self, drivers};
+use crate::presenters;
 use crate::store::{Job, Tx, reads};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 //! Invariant: a hook's default is to do nothing.
 
 use super::{Client, ClientContext, Recipient};
-use crate::actors::room::{Follower, Membership, Seen};
+use crate::actors::room::{Follower, Membership, Snapshot};
 use crate::actors::session::{Link, SessionHandle, ToClient};
 use crate::contracts::{Contract, Inbound};
 use crate::domain::delivery::{Delivery, Read, Standing, Step};
@@ -165,7 +165,7 @@ pub trait Part: Sized + Unpin + 'static {
     fn entered(&mut self, _: Membership) {}
 
     /// The state of the room that the session entered.
-    fn seen(&self, _: Seen) -> Vec<Out> {
+    fn seen(&self, _: Snapshot) -> Vec<Out> {
         Vec::new()
     }
 

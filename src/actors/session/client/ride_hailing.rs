@@ -3,9 +3,8 @@
 
 use super::part::{Opening, Out, Part, Place, Reading};
 use super::{Client, ClientContext, Opened, Recipient};
-use crate::actors::room::{Follower, Member, Membership, Seen};
+use crate::actors::room::{Follower, Member, Membership, Snapshot};
 use crate::actors::session::{Link, SessionHandle, ToClient};
-use crate::actors::words;
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::ride_hailing::{self, DriverLocation};
 use crate::contracts::ride_rest::Ride;
@@ -19,6 +18,7 @@ use crate::operations::authentication::{self, Principal};
 use crate::operations::rides::{self, Viewer};
 use crate::operations::tokens::VerifiedClaims;
 use crate::operations::{self, Refusal, drivers};
+use crate::presenters;
 use crate::store::reads::{self, RideStanding, RidesOf};
 use crate::store::{Conn, Job, StoreError, Tx};
 use chrono::{DateTime, Utc};
@@ -148,7 +148,7 @@ async fn open(
 /// The state that a client finds on joining a ride.
 struct Joined {
     membership: Membership,
-    seen: Seen,
+    seen: Snapshot,
     ride: Ride,
 }
 

@@ -8,8 +8,8 @@
 use super::delivering::Past;
 use super::part::{Opened, Opening, Out, Part, Place, Reading};
 use super::{Client, ClientContext, Recipient};
-use crate::actors::entrance::Admission;
-use crate::actors::room::{Follower, Membership, Seen};
+use crate::actors::ride_access::RideGuard;
+use crate::actors::room::{Follower, Membership, Snapshot};
 use crate::actors::session::{Lane, Link, SessionHandle, ToClient};
 use crate::contracts::close_codes::CloseCode;
 use crate::contracts::ride_matching::is_of;
@@ -24,7 +24,7 @@ use crate::domain::role::Role;
 use crate::domain::search_policy::Patience;
 use crate::operations::authentication;
 use crate::operations::guests::{self, Passenger};
-use crate::operations::rides::{self, Asker, Request, UnderWay, Viewer};
+use crate::operations::rides::{self, Asker, RideRequest, UnderWay, Viewer};
 use crate::operations::{self, Refusal};
 use crate::rate_limit::Counted;
 use crate::store::Party;
@@ -42,7 +42,7 @@ pub struct RideMatching {
     address: IpAddr,
     /// Among the sockets of its address, where it has no account.
     _place: Option<Counted<IpAddr>>,
-    admission: Admission,
+    admission: RideGuard,
     /// None while the ride is nobody's.
     passenger: Option<Passenger>,
     // state
@@ -60,7 +60,7 @@ pub struct Arrival {
     pub address: IpAddr,
     /// Among the sockets of this address, for those without a token.
     pub place: Option<Counted<IpAddr>>,
-    pub admission: Admission,
+    pub admission: RideGuard,
     /// With a token, or of a ride that is a guest's already.
     pub passenger: Option<(Passenger, Recipient)>,
     /// The number that the app named.
@@ -226,7 +226,7 @@ impl Part for RideMatching {
         self.room = Some(membership);
     }
 
-    fn seen(&self, seen: Seen) -> Vec<Out> {
+    fn seen(&self, seen: Snapshot) -> Vec<Out> {
         let location = |(_, sighting)| Out::text(ride_matching::driver_location(&self.ride, &sighting));
         seen.driver.map(location).into_iter().collect()
     }
@@ -344,8 +344,8 @@ impl Client<RideMatching> {
     }
 }
 
-fn request(asked: FindDriver) -> Request {
-    Request {
+fn request(asked: FindDriver) -> RideRequest {
+    RideRequest {
         ride_id: None,
         ride_type: ANY_VEHICLE.to_owned(),
         pickup: asked.pickup,

@@ -1,6 +1,6 @@
 //! The walks of docs/PROTOCOL.md, without a socket: a phone that hears what its conversation would write, a server with
 //! a real database, and no network, no transport and no matcher that would find anybody. Messages to a session wait at
-//! a real desk.
+//! a real mailbox.
 
 mod driver_app;
 mod ride_hailing;
@@ -9,13 +9,13 @@ mod ride_matching;
 use super::part::Part;
 use super::{Arrival, Client, ClientContext, Recipient, SearchLimits};
 use crate::actors::dispatcher::{self, Dispatcher};
-use crate::actors::entrance::Entrance;
 use crate::actors::foundation::Foundation;
 use crate::actors::matcher;
 use crate::actors::positions::{Positions, Tracks};
 use crate::actors::presence::Presence;
 use crate::actors::recorder::{self, RecorderOptions};
 use crate::actors::registry::Registry;
+use crate::actors::ride_access::RideAccess;
 use crate::actors::room::{self, RoomOptions, Rooms};
 use crate::actors::session::conversation::{Carrier, Conversation, Link, Work};
 use crate::actors::session::handle::{Ended, SessionHandle, Shared, Task, Waker, Watched};
@@ -64,7 +64,7 @@ static EMPTY: LazyLock<PathBuf> = LazyLock::new(|| {
 struct House {
     context: Arc<ClientContext>,
     presence: Arc<Presence>,
-    entrance: Entrance,
+    entrance: RideAccess,
     clock: Manual,
     directory: PathBuf,
 }
@@ -152,7 +152,7 @@ impl House {
             account_limits: Arc::new(AccountLimits::new(&settings.limits)),
             sockets_max: 10,
         };
-        let entrance = Entrance::new(RideKeyRule::Required, 100, metrics);
+        let entrance = RideAccess::new(RideKeyRule::Required, 100, metrics);
         House { context: Arc::new(context), presence, entrance, clock, directory }
     }
 
@@ -263,7 +263,7 @@ impl Drop for House {
     }
 }
 
-/// Rings when something is put on the desk.
+/// Rings when something is put on the mailbox.
 #[derive(Default)]
 struct Bell(Notify);
 
@@ -275,7 +275,7 @@ impl Waker for Bell {
 
 /// The carrier of a conversation in tests: it keeps what is sent, and runs futures one after the other.
 struct Paper<P: Part> {
-    desk: Arc<Shared<ToClient, Bell>>,
+    mailbox: Arc<Shared<ToClient, Bell>>,
     party: Option<Party>,
     said: VecDeque<Value>,
     pings: Vec<Vec<u8>>,
@@ -300,11 +300,11 @@ impl<P: Part> Carrier<Client<P>> for Paper<P> {
     fn bad_message(&mut self) {}
 
     fn handle(&self) -> SessionHandle<ToClient> {
-        SessionHandle(self.desk.clone())
+        SessionHandle(self.mailbox.clone())
     }
 
     fn session_id(&self) -> Uuid {
-        self.desk.id
+        self.mailbox.id
     }
 
     fn party(&mut self) -> &mut Option<Party> {
@@ -333,9 +333,9 @@ struct Phone<P: Part> {
 impl<P: Part> Phone<P> {
     async fn connects(client: Client<P>) -> Self {
         let limits = Arc::new(TransportLimits::default());
-        let desk = Shared::new(&limits, &Arc::new(TransportMetrics::default()), Weak::new());
+        let mailbox = Shared::new(&limits, &Arc::new(TransportMetrics::default()), Weak::new());
         let paper = Paper {
-            desk: Arc::new(desk),
+            mailbox: Arc::new(mailbox),
             party: None,
             said: VecDeque::new(),
             pings: Vec::new(),
@@ -356,7 +356,7 @@ impl<P: Part> Phone<P> {
                 then(&mut self.client, &mut Link(&mut self.paper));
                 continue;
             }
-            match self.paper.desk.next_task() {
+            match self.paper.mailbox.next_task() {
                 Some(Task::Message(message)) => self.client.message(message, &mut Link(&mut self.paper)),
                 Some(Task::Ping) => {}
                 Some(Task::Close(code, _)) => {
@@ -383,7 +383,7 @@ impl<P: Part> Phone<P> {
                     if let Some(said) = self.paper.said.pop_front() {
                         return said;
                     }
-                    self.paper.desk.waker().0.notified().await;
+                    self.paper.mailbox.waker().0.notified().await;
                 }
             };
             let heard = timeout(DEADLINE, hearing).await;
@@ -418,7 +418,7 @@ impl<P: Part> Phone<P> {
 
     /// As the reaper does with one that says nothing.
     async fn falls_silent(mut self) {
-        self.paper.desk.request_close(CloseCode::IdleTimeout, CloseCode::IdleTimeout.reason());
+        self.paper.mailbox.request_close(CloseCode::IdleTimeout, CloseCode::IdleTimeout.reason());
         self.settle().await;
         assert_eq!(self.paper.closed, Some(CloseCode::IdleTimeout));
         self.ends(Ended::WeClosed(CloseCode::IdleTimeout));

@@ -19,7 +19,7 @@ async fn app(house: &House, username: &'static str, last_event_id: Option<i64>) 
 /// Asked for by passenger 1.
 async fn ride(house: &House) -> (RideId, JobId) {
     let made = house.decide(move |tx| {
-        let request = rides::Request {
+        let request = rides::RideRequest {
             ride_id: None,
             ride_type: ANY_VEHICLE.to_owned(),
             pickup: Position::new(12.93, 77.62).expect("on earth"),

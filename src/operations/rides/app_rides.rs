@@ -1,13 +1,13 @@
 //! A ride requested over its own socket, under an id that the app chose. The id names the newest job under it: once
 //! that has ended, the same passenger may request another, which is a new job.
 
-use super::{Canceller, Request, cancel, lock, make, may_open_one, may_open_one_from};
+use super::{Canceller, RideRequest, cancel, lock, make, may_open_one, may_open_one_from};
 use crate::domain::ids::CustomerId;
 use crate::domain::job::JobStatus;
 use crate::domain::recap::{Part, Told};
 use crate::domain::ride::RideId;
 use crate::operations::error::{Error, Refusal};
-use crate::operations::guests::{self, Opening, Passenger};
+use crate::operations::guests::{self, Passenger, RideKeys};
 use crate::operations::jobs::not_in_state;
 use crate::store::reads::{self, RideStanding};
 use crate::store::{Conn, StoreError, Tx, sql};
@@ -17,7 +17,7 @@ use crate::store::{Conn, StoreError, Tx, sql};
 pub enum Asker {
     Account(Passenger),
     /// The client that opened the ride's socket. It becomes a guest with its first request.
-    Anonymous(Opening),
+    Anonymous(RideKeys),
 }
 
 /// Makes the job, its search, and a guest where the asker is nobody yet. Refused while a job under this id is open, and where
@@ -26,7 +26,7 @@ pub fn find_driver(
     tx: &mut Tx<'_>,
     ride_id: &RideId,
     asker: &Asker,
-    asked: &Request,
+    asked: &RideRequest,
 ) -> Result<Passenger, Error> {
     let newest = match lock(tx, ride_id) {
         Ok(ride) => Some(ride.job),
@@ -63,7 +63,7 @@ pub fn find_driver(
         (None, Asker::Account(passenger)) => *passenger,
         (None, Asker::Anonymous(opening)) => guests::create(tx, opening)?,
     };
-    let asked = Request { ride_id: Some(ride_id.clone()), ..asked.clone() };
+    let asked = RideRequest { ride_id: Some(ride_id.clone()), ..asked.clone() };
     make(tx, passenger.customer, &asked, asked_from)?;
     Ok(passenger)
 }

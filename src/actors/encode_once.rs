@@ -5,9 +5,9 @@ use bytestring::ByteString;
 
 /// The texts so far; `None` for a contract that has no such message.
 #[derive(Default)]
-pub struct OnceEach(Vec<(Contract, Option<ByteString>)>);
+pub struct EncodeOnce(Vec<(Contract, Option<ByteString>)>);
 
-impl OnceEach {
+impl EncodeOnce {
     pub fn text(
         &mut self,
         contract: Contract,

@@ -6,21 +6,21 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::query_dsl::methods::LoadQuery;
 use diesel::{QueryResult, RunQueryDsl};
 
-/// See [`Keep::kept`].
-pub struct Kept<Q>(Q);
+/// See [`Prepare::prepared`].
+pub struct Prepared<Q>(Q);
 
 /// The statements that can be kept: all with RETURNING.
-pub trait Keep: Query + Sized {
+pub trait Prepare: Query + Sized {
     /// Keeps the statement prepared for as long as its connection lives. Only for those that come in few texts; a value is not
     /// part of the text, but which columns are set is.
-    fn kept(self) -> Kept<Self> {
-        Kept(self)
+    fn prepared(self) -> Prepared<Self> {
+        Prepared(self)
     }
 }
 
-impl<Q: Query> Keep for Q {}
+impl<Q: Query> Prepare for Q {}
 
-impl<Q> Kept<Q> {
+impl<Q> Prepared<Q> {
     /// Runs the statement and returns how many rows it changed: it has to return an integer of each. Not diesel's `execute`, which
     /// asks a reference whether it may be kept, and that answer can't be given here.
     pub fn execute<'query, C>(self, conn: &mut C) -> QueryResult<usize>
@@ -31,18 +31,18 @@ impl<Q> Kept<Q> {
     }
 }
 
-impl<Q, C> RunQueryDsl<C> for Kept<Q> {}
+impl<Q, C> RunQueryDsl<C> for Prepared<Q> {}
 
-impl<Q: Query> Query for Kept<Q> {
+impl<Q: Query> Query for Prepared<Q> {
     type SqlType = Q::SqlType;
 }
 
-impl<Q: QueryId> QueryId for Kept<Q> {
+impl<Q: QueryId> QueryId for Prepared<Q> {
     type QueryId = Q::QueryId;
     const HAS_STATIC_QUERY_ID: bool = Q::HAS_STATIC_QUERY_ID;
 }
 
-impl<Q, DB> QueryFragment<DB> for Kept<Q>
+impl<Q, DB> QueryFragment<DB> for Prepared<Q>
 where
     DB: Backend,
     Q: QueryFragment<DB>,
@@ -90,7 +90,7 @@ mod tests {
             diesel::update(preferences::table.filter(preferences::customer_id.ge(from)))
                 .set(preferences::opt_out.eq(types))
                 .returning(preferences::customer_id)
-                .kept()
+                .prepared()
                 .execute(&mut conn)
         };
         assert_eq!((set(2, "ride"), set(1, "chat"), set(4, "")), (Ok(2), Ok(3), Ok(0)));
@@ -108,7 +108,7 @@ mod tests {
                 .do_update()
                 .set(preferences::opt_out.eq(types))
                 .returning(preferences::customer_id)
-                .kept()
+                .prepared()
                 .execute(&mut conn)
         };
         assert_eq!((put(3, "ride"), put(4, "ride")), (Ok(1), Ok(1)));
@@ -124,7 +124,7 @@ mod tests {
         let outcome = diesel::update(preferences::table.find(1))
             .set(preferences::customer_id.eq(2))
             .returning(preferences::customer_id)
-            .kept()
+            .prepared()
             .execute(&mut conn);
         let is_unique = matches!(
             outcome,

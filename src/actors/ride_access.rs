@@ -1,10 +1,10 @@
 //! The entrance of the matching sockets: the book of rides, which the door and the sessions share. An admitted socket
-//! holds an [`Admission`]; dropping it gives back its place in the book, even if no session was started.
+//! holds an [`RideGuard`]; dropping it gives back its place in the book, even if no session was started.
 
 use crate::actors::session::{SessionHandle, ToClient};
 use crate::domain::ride::RideId;
 use crate::domain::ride_book::{
-    Admitted, Applicant, Claim, NotAdmitted, RideBook, RideKey, RideKeyRule, Seat,
+    Admitted, Applicant, NotAdmitted, RideBook, RideKey, RideKeyRule, RideOwner, RideSlot,
 };
 use crate::metrics::Metrics;
 use parking_lot::Mutex;
@@ -17,23 +17,23 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 #[derive(Clone)]
-pub struct Entrance {
+pub struct RideAccess {
     book: Arc<Mutex<RideBook<SessionHandle<ToClient>>>>,
     metrics: Arc<Metrics>,
 }
 
 /// A place in the book, for as long as it lives.
-pub struct Admission {
-    entrance: Entrance,
+pub struct RideGuard {
+    entrance: RideAccess,
     ride: RideId,
-    seat: Seat,
+    slot: RideSlot,
     /// That opens the ride again; none for who has an account.
     pub key: Option<RideKey>,
     /// The store does not know the key yet.
     pub is_key_new: bool,
 }
 
-impl Entrance {
+impl RideAccess {
     pub fn new(rule: RideKeyRule, held_max: usize, metrics: Arc<Metrics>) -> Self {
         Self { book: Arc::new(Mutex::new(RideBook::new(rule, held_max))), metrics }
     }
@@ -43,9 +43,9 @@ impl Entrance {
         &self,
         ride: RideId,
         applicant: &Applicant,
-        claim: Option<Claim>,
+        claim: Option<RideOwner>,
         fresh: RideKey,
-    ) -> Result<Admission, NotAdmitted> {
+    ) -> Result<RideGuard, NotAdmitted> {
         let mut book = self.book.lock();
         let entered = book.enter(&ride, applicant, claim, fresh, Instant::now());
         self.metrics.rides_held.set(book.len() as f64);
@@ -53,8 +53,8 @@ impl Entrance {
         if entered.as_ref().is_err_and(|refused| *refused == NotAdmitted::Full) {
             self.metrics.rides_held_refused.increment(1);
         }
-        let Admitted { seat, key, is_key_new } = entered?;
-        Ok(Admission { entrance: self.clone(), ride, seat, key, is_key_new })
+        let Admitted { slot, key, is_key_new } = entered?;
+        Ok(RideGuard { entrance: self.clone(), ride, slot, key, is_key_new })
     }
 
     /// An app that lost its network returns while its earlier socket is still open here: heartbeats would notice only
@@ -87,22 +87,22 @@ impl Entrance {
     }
 }
 
-impl Admission {
+impl RideGuard {
     /// The session has begun: the others of its ride can speak to it.
     pub fn seated(&self, handle: SessionHandle<ToClient>) {
-        self.entrance.book.lock().seated(&self.ride, self.seat, handle);
+        self.entrance.book.lock().seated(&self.ride, self.slot, handle);
     }
 
     /// The other sessions of the ride.
     pub fn others(&self) -> Vec<SessionHandle<ToClient>> {
-        self.entrance.book.lock().others(&self.ride, self.seat)
+        self.entrance.book.lock().others(&self.ride, self.slot)
     }
 }
 
-impl Drop for Admission {
+impl Drop for RideGuard {
     fn drop(&mut self) {
         let mut book = self.entrance.book.lock();
-        let handle = book.leave(&self.ride, self.seat, Instant::now());
+        let handle = book.leave(&self.ride, self.slot, Instant::now());
         self.entrance.metrics.rides_held.set(book.len() as f64);
         // A session's last handle frees what waits for it, which is nothing to do under a lock.
         drop(book);
