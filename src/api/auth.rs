@@ -5,7 +5,7 @@ use crate::api::fields::Fields;
 use crate::api::log_in_limits::{begin_guess, limit_address};
 use crate::api::operators::customers::{NewCustomer, created};
 use crate::api::problem::{FieldProblem, Problem};
-use crate::api::request::{Body, Request};
+use crate::api::request::{Request, Sent};
 use crate::api::respond::{Answer, Answered, json, no_content};
 use crate::api::{Context, client_address, limited_address, push, rules, second_factor};
 use crate::contracts::driver_rest::{self, User};
@@ -85,7 +85,7 @@ impl Request for LogOut {
 pub async fn login(
     ctx: web::Data<Context>,
     req: HttpRequest,
-    body: Body<Credentials>,
+    body: Sent<Credentials>,
 ) -> Answered<driver_rest::LoggedIn> {
     let Credentials { login, password, new_password, device_name, code } = body.read()?;
     limit_address(&ctx, &req)?;
@@ -137,7 +137,7 @@ pub async fn login(
 pub async fn refresh(
     ctx: web::Data<Context>,
     req: HttpRequest,
-    body: Body<RefreshToken>,
+    body: Sent<RefreshToken>,
 ) -> Answered<driver_rest::LoggedIn> {
     let RefreshToken(token) = body.read()?;
     let claims = ctx.tokens.verify(&token, Use::Refresh, ctx.clock.now()).map_err(|reason| {
@@ -168,7 +168,7 @@ pub async fn refresh(
 }
 
 /// `POST auth/logout`. A token that is no longer valid counts as revoked.
-pub async fn logout(ctx: web::Data<Context>, body: Body<LogOut>) -> Answered<(), 204> {
+pub async fn logout(ctx: web::Data<Context>, body: Sent<LogOut>) -> Answered<(), 204> {
     let LogOut { refresh_token, device } = body.read()?;
     if let Ok(claims) = ctx.tokens.verify(&refresh_token, Use::Refresh, ctx.clock.now()) {
         let user = claims.sub;
@@ -184,7 +184,7 @@ pub async fn logout(ctx: web::Data<Context>, body: Body<LogOut>) -> Answered<(),
 pub async fn register(
     ctx: web::Data<Context>,
     req: HttpRequest,
-    body: Body<NewCustomer>,
+    body: Sent<NewCustomer>,
 ) -> Answered<CustomerCreated, 201> {
     if !ctx.settings.tokens.allow_registration {
         return Err(Problem::new(ErrorCode::RegistrationDisabled, "Ask the operator for an account."));

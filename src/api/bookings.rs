@@ -8,7 +8,7 @@ use crate::api::input::Once;
 use crate::api::operators::id_cursor;
 use crate::api::operators::orders::{DriverNamed, RequiredReason};
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Body, Described, Request};
+use crate::api::request::{Asked, Described, Request, Sent};
 use crate::api::respond::{Answered, CREATED, OK, decide, decide_and_add, json, page, page_limit};
 use crate::api::rules::Rule;
 use crate::api::{Context, payments, rules};
@@ -37,7 +37,7 @@ pub async fn create(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     once: Once,
-    body: Body<NewBooking>,
+    body: Sent<NewBooking>,
 ) -> Answered<Booking, 201> {
     let party = party(&caller)?;
     if let Party::Technician(_) = party {
@@ -213,7 +213,7 @@ pub async fn assign(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body<DriverNamed>,
+    body: Sent<DriverNamed>,
 ) -> Answered<Booking> {
     let DriverNamed(driver) = body.read()?;
     let id = id.into_inner();
@@ -255,7 +255,7 @@ pub async fn set_status(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body<BookingStatusWanted>,
+    body: Sent<BookingStatusWanted>,
 ) -> Answered<Booking> {
     let party = party(&caller)?;
     if let Party::Customer(_) = party {
@@ -297,7 +297,7 @@ pub async fn cancel(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body<RequiredReason>,
+    body: Sent<RequiredReason>,
 ) -> Answered<Booking> {
     let party = party(&caller)?;
     let RequiredReason(reason) = body.read()?;

@@ -4,7 +4,7 @@ use crate::api::description::Description;
 use crate::api::extract::DriverCaller;
 use crate::api::fields::{Fields, describe};
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Body, Described, Request};
+use crate::api::request::{Asked, Described, Request, Sent};
 use crate::api::respond::{Answered, json};
 use crate::api::{Context, rules};
 use crate::config::RegionSettings;
@@ -66,7 +66,7 @@ impl Request for StatusWanted {
 pub async fn set_status(
     ctx: web::Data<Context>,
     caller: DriverCaller,
-    body: Body<StatusWanted>,
+    body: Sent<StatusWanted>,
 ) -> Answered<StatusAnswer> {
     let StatusWanted(wants) = body.read()?;
     let status = ctx.write(move |tx| drivers::set_wish(tx, caller.driver, wants)).await?;
@@ -102,7 +102,7 @@ pub async fn set_order_status(
     ctx: web::Data<Context>,
     caller: DriverCaller,
     id: web::Path<JobId>,
-    body: Body<OrderStatusWanted>,
+    body: Sent<OrderStatusWanted>,
 ) -> Answered<DriverOrder> {
     let OrderStatusWanted { step, is_paid } = body.read()?;
     let id = id.into_inner();

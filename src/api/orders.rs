@@ -6,7 +6,7 @@ use crate::api::fields::Fields;
 use crate::api::input::Once;
 use crate::api::operators::orders::OrdersAsked;
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Body, Request};
+use crate::api::request::{Asked, Request, Sent};
 use crate::api::respond::{Answered, OK, decide, json, page};
 use crate::api::{Context, rules};
 use crate::clock;
@@ -74,7 +74,7 @@ pub async fn cancel(
     caller: PassengerCaller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body<CallOff>,
+    body: Sent<CallOff>,
 ) -> Answered<CustomerOrder> {
     let CallOff { reason } = body.read()?;
     let (id, customer) = (id.into_inner(), caller.customer);

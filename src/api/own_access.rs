@@ -4,7 +4,7 @@ use crate::api::extract::Caller;
 use crate::api::fields::Fields;
 use crate::api::log_in_limits::{begin_guess, limit_address};
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Body, Request};
+use crate::api::request::{Asked, Request, Sent};
 use crate::api::respond::{Answered, json, no_content, page, page_limit};
 use crate::api::{Context, limited_address, rules};
 use crate::contracts::access::SessionItem;
@@ -39,7 +39,7 @@ pub async fn change_password(
     ctx: web::Data<Context>,
     req: HttpRequest,
     Caller(caller): Caller,
-    body: Body<PasswordChange>,
+    body: Sent<PasswordChange>,
 ) -> Answered<(), 204> {
     let PasswordChange { old, new } = body.read()?;
     let account = with_password(&ctx, &req, &caller, old).await?;

@@ -6,7 +6,7 @@ use crate::api::extract::Caller;
 use crate::api::fields::Fields;
 use crate::api::input::Once;
 use crate::api::problem::{FieldProblem, Problem};
-use crate::api::request::{Body, Described, Request};
+use crate::api::request::{Described, Request, Sent};
 use crate::api::respond::{Answered, OK, decide, json};
 use crate::api::{Context, rules};
 use crate::contracts::error_codes::ErrorCode;
@@ -56,7 +56,7 @@ pub async fn change(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body<PaymentChange>,
+    body: Sent<PaymentChange>,
 ) -> Answered<Payment> {
     let PaymentChange(terms) = body.read()?;
     let id = id.into_inner();
@@ -77,7 +77,7 @@ impl Described for PaymentNoticeSent {
 pub async fn webhook(
     ctx: web::Data<Context>,
     req: HttpRequest,
-    body: Body<PaymentNoticeSent>,
+    body: Sent<PaymentNoticeSent>,
 ) -> Answered<Received> {
     let Some(service) = &ctx.payments else {
         let detail = "No payment service is set up here: PAYMENT_WEBHOOK_SECRET is not set.";

@@ -42,7 +42,7 @@ pub struct Problem {
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct Sent<'a> {
     r#type: String,
     title: &'static str,
     status: u16,

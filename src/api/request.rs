@@ -55,18 +55,18 @@ pub fn read_with<R: Described>(
 }
 
 /// A body that is an `R`. It is understood only when the handler asks, so that who may not ask at all hears that first.
-pub struct Body<R> {
+pub struct Sent<R> {
     body: Body,
     of: PhantomData<fn() -> R>,
 }
 
-impl<R: Request> Body<R> {
+impl<R: Request> Sent<R> {
     pub fn read(&self) -> Result<R, Problem> {
         self.read_with(R::read)
     }
 }
 
-impl<R: Described> Body<R> {
+impl<R: Described> Sent<R> {
     pub fn read_with(&self, read: impl FnOnce(&mut Fields<'_>) -> Option<R>) -> Result<R, Problem> {
         let object = if R::MAY_BE_EMPTY { self.body.object_or_none()? } else { self.body.object()? };
         read_with(&object, read)
@@ -74,7 +74,7 @@ impl<R: Described> Body<R> {
 }
 
 /// As it came: of a request that is repeated its body is compared.
-impl<R> Deref for Body<R> {
+impl<R> Deref for Sent<R> {
     type Target = Body;
 
     fn deref(&self) -> &Body {
@@ -82,7 +82,7 @@ impl<R> Deref for Body<R> {
     }
 }
 
-impl<R: 'static> FromRequest for Body<R> {
+impl<R: 'static> FromRequest for Sent<R> {
     type Error = Problem;
     type Future = super::extract::Extracting<Self>;
 

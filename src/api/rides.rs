@@ -8,7 +8,7 @@ use crate::api::fields::Fields;
 use crate::api::input::{Body, Once};
 use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Body, Described, Request};
+use crate::api::request::{Asked, Described, Request, Sent};
 use crate::api::respond::{Answered, CREATED, OK, decide, decide_and_add, json, page, page_limit};
 use crate::api::{Context, rules};
 use crate::config::FinalFare;
@@ -49,7 +49,7 @@ pub async fn create(
     ctx: web::Data<Context>,
     caller: PassengerCaller,
     once: Once,
-    body: Body<NewRide>,
+    body: Sent<NewRide>,
 ) -> Answered<Ride, 201> {
     let NewRide(request) = body.read()?;
     ctx.account_limits.job(caller.principal.account, Instant::now()).map_err(Problem::limited)?;
@@ -201,7 +201,7 @@ pub async fn decline(
     caller: DriverCaller,
     id: web::Path<RideId>,
     once: Once,
-    body: Body<OptionalReason>,
+    body: Sent<OptionalReason>,
 ) -> Answered<Ride> {
     let OptionalReason(reason) = body.read()?;
     let (id, driver) = (id.into_inner(), caller.driver);
@@ -238,7 +238,7 @@ pub async fn complete(
     caller: DriverCaller,
     id: web::Path<RideId>,
     once: Once,
-    body: Body<Completion>,
+    body: Sent<Completion>,
 ) -> Answered<Ride> {
     let Completion { is_paid } = body.read()?;
     step(&ctx, &caller, id.into_inner(), RideStep::Complete, is_paid, &once, &body).await
@@ -292,7 +292,7 @@ pub async fn cancel(
     Caller(caller): Caller,
     id: web::Path<RideId>,
     once: Once,
-    body: Body<OptionalReason>,
+    body: Sent<OptionalReason>,
 ) -> Answered<Ride> {
     let by = viewer(&caller)?;
     let OptionalReason(reason) = body.read()?;
@@ -332,7 +332,7 @@ pub async fn rate(
     caller: PassengerCaller,
     id: web::Path<RideId>,
     once: Once,
-    body: Body<Rating>,
+    body: Sent<Rating>,
 ) -> Answered<Ride> {
     let Rating { stars, comment } = body.read()?;
     let (id, passenger) = (id.into_inner(), caller.customer);
@@ -360,7 +360,7 @@ impl Described for PositionsSent {
 pub async fn set_location(
     ctx: web::Data<Context>,
     caller: DriverCaller,
-    body: Body<PositionsSent>,
+    body: Sent<PositionsSent>,
 ) -> Answered<PositionsTaken, 202> {
     let now = ctx.clock.now();
     let read = ride_rest::positions(body.json_text()?, now);

@@ -4,7 +4,7 @@ use crate::api::extract::Caller;
 use crate::api::fields::Fields;
 use crate::api::own_access::with_password;
 use crate::api::problem::Problem;
-use crate::api::request::{Body, Request};
+use crate::api::request::{Request, Sent};
 use crate::api::respond::{Answer, Answered, json, no_content};
 use crate::api::{Context, rules};
 use crate::contracts::access::{Confirmed, FactorShown, ToEnrol};
@@ -58,7 +58,7 @@ pub async fn enrol(
     ctx: web::Data<Context>,
     req: HttpRequest,
     Caller(caller): Caller,
-    body: Body<EnrolmentAsked>,
+    body: Sent<EnrolmentAsked>,
 ) -> Answered<ToEnrol> {
     let EnrolmentAsked { password, code } = body.read()?;
     let account = with_password(&ctx, &req, &caller, password).await?;
@@ -82,7 +82,7 @@ pub async fn enrol(
 pub async fn confirm(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
-    body: Body<NewFactorsCode>,
+    body: Sent<NewFactorsCode>,
 ) -> Answered<Confirmed> {
     let NewFactorsCode(code) = body.read()?;
     let (account, log_in) = (caller.account, caller.log_in);

@@ -4,7 +4,7 @@ use crate::api::extract::Caller;
 use crate::api::fields::Fields;
 use crate::api::own_access::{SessionsAsked, session_page};
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Body, Request};
+use crate::api::request::{Asked, Request, Sent};
 use crate::api::respond::{Answered, json, no_content};
 use crate::api::{Context, rules};
 use crate::contracts::access::{PasswordReset, SessionItem};
@@ -45,7 +45,7 @@ pub async fn reset_password(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     id: web::Path<Uuid>,
-    body: Body<PasswordGiven>,
+    body: Sent<PasswordGiven>,
 ) -> Answered<PasswordReset> {
     let PasswordGiven(given) = body.read()?;
     let one_time = given.is_none().then(|| staff::one_time_password(Uuid::new_v4()));

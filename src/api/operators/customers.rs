@@ -5,7 +5,7 @@ use crate::api::extract::Caller;
 use crate::api::fields::Fields;
 use crate::api::input::Once;
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Body, Request};
+use crate::api::request::{Asked, Request, Sent};
 use crate::api::respond::{Answered, CREATED, OK, decide, json, page};
 use crate::api::{Context, rules};
 use crate::contracts::operators::{CustomerCreated, CustomerItem, Page};
@@ -53,7 +53,7 @@ pub async fn create(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     once: Once,
-    body: Body<NewCustomer>,
+    body: Sent<NewCustomer>,
 ) -> Answered<CustomerCreated, 201> {
     let NewCustomer { mut person, password, details } = body.read()?;
     person.password_hash = Some(ctx.passwords.hash(password).await?);
@@ -70,7 +70,7 @@ pub async fn change(
     Caller(caller): Caller,
     id: web::Path<CustomerId>,
     once: Once,
-    body: Body<CustomerChange>,
+    body: Sent<CustomerChange>,
 ) -> Answered<CustomerItem> {
     let CustomerChange { mut patch, password } = body.read()?;
     if let Some(password) = password {

@@ -6,7 +6,7 @@ use crate::api::fields::Fields;
 use crate::api::input::Once;
 use crate::api::operators::{NewPerson, PeopleAsked, Wanted, account_patch, new_person};
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Body, Request};
+use crate::api::request::{Asked, Request, Sent};
 use crate::api::respond::{Answered, CREATED, OK, decide, json, page};
 use crate::api::{Context, rules};
 use crate::clock;
@@ -33,7 +33,7 @@ pub async fn create(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     once: Once,
-    body: Body<NewDriver>,
+    body: Sent<NewDriver>,
 ) -> Answered<DriverCreated, 201> {
     let NewDriver { person: NewPerson { mut person, password }, details } = body.read()?;
     person.password_hash = Some(ctx.passwords.hash(password).await?);
@@ -91,7 +91,7 @@ pub async fn change(
     Caller(caller): Caller,
     id: web::Path<DriverId>,
     once: Once,
-    body: Body<DriverChange>,
+    body: Sent<DriverChange>,
 ) -> Answered<DriverItem> {
     let DriverChange { mut patch, password } = body.read()?;
     if let Some(password) = password {

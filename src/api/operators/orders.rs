@@ -7,7 +7,7 @@ use crate::api::fields::Fields;
 use crate::api::input::{Body, Once};
 use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Body, Request};
+use crate::api::request::{Asked, Request, Sent};
 use crate::api::respond::{Answered, CREATED, OK, decide, json, page, page_limit};
 use crate::api::{Context, payments, rules};
 use crate::config::AutoAssign;
@@ -42,7 +42,7 @@ pub async fn create(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     once: Once,
-    body: Body<NewOrder>,
+    body: Sent<NewOrder>,
 ) -> Answered<OrderItem, 201> {
     let new = body.read()?;
     let key = once.key(&ctx, &caller, &body);
@@ -106,7 +106,7 @@ pub async fn assign(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body<DriverNamed>,
+    body: Sent<DriverNamed>,
 ) -> Answered<OrderItem> {
     let DriverNamed(driver) = body.read()?;
     let id = id.into_inner();
@@ -139,7 +139,7 @@ pub async fn assign_batch(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     once: Once,
-    body: Body<NewBatch>,
+    body: Sent<NewBatch>,
 ) -> Answered<Batch, 201> {
     let NewBatch { driver, orders } = body.read()?;
     let key = once.key(&ctx, &caller, &body);
@@ -214,7 +214,7 @@ pub async fn unassign(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body<RequiredReason>,
+    body: Sent<RequiredReason>,
 ) -> Answered<OrderItem> {
     let RequiredReason(reason) = body.read()?;
     let id = id.into_inner();
@@ -246,7 +246,7 @@ pub async fn cancel(
     Caller(caller): Caller,
     id: web::Path<JobId>,
     once: Once,
-    body: Body<Cancellation>,
+    body: Sent<Cancellation>,
 ) -> Answered<OrderItem> {
     let Cancellation { reason, by } = body.read()?;
     let id = id.into_inner();

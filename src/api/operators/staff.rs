@@ -7,7 +7,7 @@ use crate::api::fields::Fields;
 use crate::api::input::Once;
 use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Body, Request};
+use crate::api::request::{Asked, Request, Sent};
 use crate::api::respond::{Answered, CREATED, OK, decide, json, page, page_limit};
 use crate::api::rules::Rule;
 use crate::api::{Context, rules};
@@ -38,7 +38,7 @@ pub async fn create(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     once: Once,
-    body: Body<NewOperator>,
+    body: Sent<NewOperator>,
 ) -> Answered<OperatorItem, 201> {
     let NewOperator { mut person, password, role } = body.read()?;
     person.password_hash = Some(ctx.passwords.hash(password).await?);
@@ -134,7 +134,7 @@ pub async fn change(
     Caller(caller): Caller,
     id: web::Path<Uuid>,
     once: Once,
-    body: Body<OperatorChange>,
+    body: Sent<OperatorChange>,
 ) -> Answered<OperatorItem> {
     let OperatorChange { mut patch, password } = body.read()?;
     if let Some(password) = password {
@@ -164,7 +164,7 @@ pub async fn create_program(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     once: Once,
-    body: Body<NewProgram>,
+    body: Sent<NewProgram>,
 ) -> Answered<ProgramItem, 201> {
     let NewProgram { name, role } = body.read()?;
     let key = once.key(&ctx, &caller, &body);
@@ -210,7 +210,7 @@ pub async fn change_program(
     Caller(caller): Caller,
     id: web::Path<Uuid>,
     once: Once,
-    body: Body<ProgramChange>,
+    body: Sent<ProgramChange>,
 ) -> Answered<ProgramItem> {
     let ProgramChange(patch) = body.read()?;
     let (by, id, key) = (caller.account, *id, once.key(&ctx, &caller, &body));
@@ -238,7 +238,7 @@ pub async fn make_token(
     ctx: web::Data<Context>,
     Caller(caller): Caller,
     program: web::Path<Uuid>,
-    body: Body<NewToken>,
+    body: Sent<NewToken>,
 ) -> Answered<TokenMade, 201> {
     let NewToken { name, lifetime } = body.read()?;
     let (program, id, called) = (*program, Uuid::new_v4(), name.clone());

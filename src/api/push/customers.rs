@@ -5,7 +5,7 @@ use super::{EXTERNAL_ID, customer_meant, word_rule};
 use crate::api::fields::Fields;
 use crate::api::operators::id_cursor;
 use crate::api::problem::Problem;
-use crate::api::request::{Asked, Body, Request};
+use crate::api::request::{Asked, Request, Sent};
 use crate::api::respond::{Answered, json, page, page_limit};
 use crate::api::rules::{Rule, rule};
 use crate::api::{Context, rules};
@@ -72,7 +72,7 @@ pub async fn set_preferences(
     ctx: web::Data<Context>,
     caller: PushCaller,
     query: Asked<CustomerAsked>,
-    body: Body<PreferencesWanted>,
+    body: Sent<PreferencesWanted>,
 ) -> Answered<Done<'static>> {
     let customer = customer_of(&ctx, &caller, &query).await?;
     let PreferencesWanted(new) = body.read()?;
@@ -183,7 +183,7 @@ impl Request for OpenedBy {
 pub async fn opened(
     ctx: web::Data<Context>,
     caller: PushCaller,
-    body: Body<OpenedBy>,
+    body: Sent<OpenedBy>,
 ) -> Answered<Done<'static>> {
     let own = caller.own()?;
     let OpenedBy(notification) = body.read()?;

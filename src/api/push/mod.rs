@@ -10,7 +10,7 @@ pub use customers::{devices, history, opened, preferences, set_preferences, stat
 use crate::api::description::Needs;
 use crate::api::fields::{Fields, Object};
 use crate::api::problem::Problem;
-use crate::api::request::{Body, Request};
+use crate::api::request::{Request, Sent};
 use crate::api::respond::{Answered, json};
 use crate::api::rules::{Rule, rule};
 use crate::api::{Context, audited, rules};
@@ -51,7 +51,7 @@ const PLATFORMS: [(&str, Platform); 3] =
 pub async fn register(
     ctx: web::Data<Context>,
     caller: PushCaller,
-    body: Body<NewDevice>,
+    body: Sent<NewDevice>,
 ) -> Answered<Done<'static>> {
     let new = body.read()?;
     let customer = customer_meant(&ctx, &caller, Some(new.named.clone())).await?;
@@ -185,7 +185,7 @@ fn data() -> impl Rule<Object> {
 pub async fn send(
     ctx: web::Data<Context>,
     _: PushCaller,
-    body: Body<MessageToCustomer>,
+    body: Sent<MessageToCustomer>,
 ) -> Answered<SentToCustomer> {
     let MessageToCustomer { named, content } = body.read()?;
     let customer = addressee(&ctx, named).await?;
@@ -269,7 +269,7 @@ impl Request for CustomerNamed {
 pub async fn test(
     ctx: web::Data<Context>,
     _: PushCaller,
-    body: Body<CustomerNamed>,
+    body: Sent<CustomerNamed>,
 ) -> Answered<Done<'static>> {
     let CustomerNamed(named) = body.read()?;
     let customer = addressee(&ctx, named).await?;

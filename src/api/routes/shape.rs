@@ -6,7 +6,7 @@ use crate::api::extract::{Caller, DriverCaller, PassengerCaller};
 use crate::api::health::ReadyOrNot;
 use crate::api::input::{Body, Once};
 use crate::api::push::PushCaller;
-use crate::api::request::{Asked, Body, Described};
+use crate::api::request::{Asked, Described, Sent};
 use crate::api::respond::Answered;
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::health::Readiness;
@@ -128,7 +128,7 @@ impl Argument for Body {
     }
 }
 
-impl<R: Described> Argument for Body<R> {
+impl<R: Described> Argument for Sent<R> {
     fn tell(shape: &mut Shape) {
         let read = Some((short_name::<R>(), R::description()));
         shape.body = Some(BodyShape { read, may_be_empty: R::MAY_BE_EMPTY });
