@@ -178,13 +178,13 @@ pub(super) trait Answers {
 
 impl<T: JsonSchema, const STATUS: u16> Answers for Answered<T, STATUS> {
     fn answers() -> Vec<AnswerShape> {
-        vec![respond::<T>(STATUS)]
+        vec![answer::<T>(STATUS)]
     }
 }
 
 impl Answers for ReadyOrNot {
     fn answers() -> Vec<AnswerShape> {
-        vec![respond::<Readiness>(200), respond::<Readiness>(503)]
+        vec![answer::<Readiness>(200), answer::<Readiness>(503)]
     }
 }
 
