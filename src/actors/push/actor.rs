@@ -244,7 +244,7 @@ async fn write(shared: &Shared, settling: Vec<Settling>) {
                 for one in settled.iter().filter_map(|one| Some((one.service, one.due_at?))) {
                     shared.lane(one.0).into_iter().for_each(|lane| lane.alarm.set(one.1.and_utc()));
                 }
-                drop(settling);
+                settling.into_iter().for_each(|one| drop(one.place));
                 return give_back(shared, again).await;
             }
             Err::<_, StoreError>(error) => {
