@@ -2,7 +2,7 @@
 //! which closes the sockets of revoked sessions within a second or two.
 
 use crate::app::cli::{Admin, Sessions};
-use crate::app::{Foundation, Outcome, local_user, say};
+use crate::app::{CommandResult, Foundation, local_user, say};
 use crate::config::Settings;
 use crate::contracts::time::WireTime;
 use crate::domain::role::Role;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 /// Maximum number of sessions listed. An account with more can revoke all.
 const LISTED_MAX: i64 = 1000;
 
-pub async fn admin(settings: &Settings, command: Admin) -> Outcome {
+pub async fn admin(settings: &Settings, command: Admin) -> CommandResult {
     // Asked for before the database is opened: somebody may think about it for a while.
     let password = match &command {
         Admin::Create { username, .. } => Some(read_password(username)?),
@@ -33,7 +33,7 @@ pub async fn admin(settings: &Settings, command: Admin) -> Outcome {
     outcome
 }
 
-async fn carry_out(foundation: &Foundation, command: Admin, password: Option<Password>) -> Outcome {
+async fn carry_out(foundation: &Foundation, command: Admin, password: Option<Password>) -> CommandResult {
     let database = &foundation.database;
     match command {
         Admin::Create { username, role } => create(database, &username, role, password).await,
@@ -65,7 +65,12 @@ fn read_password(of: &str) -> Result<Password, Box<dyn Error>> {
     Ok(Password::new(line.trim_end_matches(['\r', '\n']))?)
 }
 
-async fn create(database: &Database, username: &str, role: Role, password: Option<Password>) -> Outcome {
+async fn create(
+    database: &Database,
+    username: &str,
+    role: Role,
+    password: Option<Password>,
+) -> CommandResult {
     let username = Username::parse(username).map_err(|error| format!("a user name {error}"))?.into_string();
     let password_hash = password.as_ref().map(hash_now).transpose()?;
     let person =
@@ -75,7 +80,7 @@ async fn create(database: &Database, username: &str, role: Role, password: Optio
     say(&format!("Operator {name} ({role}) can log in now."))
 }
 
-async fn set_suspended(database: &Database, name: &str, suspended: bool) -> Outcome {
+async fn set_suspended(database: &Database, name: &str, suspended: bool) -> CommandResult {
     let id = anybody(database, name).await?.public_id;
     let action = if suspended { "admin suspend" } else { "admin unlock" };
     let account = change(database, action, move |tx| staff::set_suspended(tx, id, suspended)).await?;
@@ -86,7 +91,7 @@ async fn set_suspended(database: &Database, name: &str, suspended: bool) -> Outc
 }
 
 /// The password that was read, or one for one time.
-async fn set_password(database: &Database, name: &str, password: Option<Password>) -> Outcome {
+async fn set_password(database: &Database, name: &str, password: Option<Password>) -> CommandResult {
     let id = anybody(database, name).await?.public_id;
     let one_time = password.is_none().then(|| staff::one_time_password(Uuid::new_v4()));
     let password = password.or(one_time.clone().map(Password::claimed)).expect("one of the two");
@@ -100,14 +105,14 @@ async fn set_password(database: &Database, name: &str, password: Option<Password
     }
 }
 
-async fn reset_second_factor(database: &Database, name: &str) -> Outcome {
+async fn reset_second_factor(database: &Database, name: &str) -> CommandResult {
     let id = anybody(database, name).await?.public_id;
     let reset = move |tx: &mut Tx<'_>| staff::reset_second_factor(tx, None, id);
     let account = change(database, "admin totp-reset", reset).await?;
     say(&format!("{} has no second factor; all sessions have ended.", account.username))
 }
 
-async fn list(foundation: &Foundation, account: Account) -> Outcome {
+async fn list(foundation: &Foundation, account: Account) -> CommandResult {
     let (id, now) = (account.id, foundation.clock.now());
     let rows: Result<Vec<Grant>, StoreError> =
         foundation.database.read(move |conn| grants::page(conn, id, now, None, LISTED_MAX)).await;
@@ -118,7 +123,7 @@ async fn list(foundation: &Foundation, account: Account) -> Outcome {
     Ok(())
 }
 
-async fn revoke(database: &Database, account: Account, session: Option<Uuid>) -> Outcome {
+async fn revoke(database: &Database, account: Account, session: Option<Uuid>) -> CommandResult {
     let id = account.id;
     let revoke = move |tx: &mut Tx<'_>| match session {
         Some(session) => grants::revoke(tx, id, session),

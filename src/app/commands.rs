@@ -2,7 +2,7 @@
 
 use crate::app::cli::{IdRange, Seed, Token};
 use crate::app::{
-    Foundation, Outcome, local_user, outside_key, place, say, settle_currency, time_delta, token_keys,
+    CommandResult, Foundation, local_user, outside_key, place, say, settle_currency, time_delta, token_keys,
 };
 use crate::clock::SharedClock;
 use crate::config::{Profile, Settings};
@@ -30,7 +30,7 @@ const TOKEN_NAME: &str = "fleetwire token";
 /// Accounts made in one transaction.
 const SEED_BATCH: usize = 500;
 
-pub fn migrate(settings: &Settings) -> Outcome {
+pub fn migrate(settings: &Settings) -> CommandResult {
     let run = store::migrate(&place(&settings.database.url), settings.database.timeout)?;
     match run.as_slice() {
         [] => say(&format!("The schema of {} is up to date.", settings.database.url))?,
@@ -44,14 +44,14 @@ pub fn migrate(settings: &Settings) -> Outcome {
     Ok(())
 }
 
-pub async fn seed(settings: &Settings, options: Seed) -> Outcome {
+pub async fn seed(settings: &Settings, options: Seed) -> CommandResult {
     let foundation = Foundation::open(settings)?;
     let outcome = seed_database(settings, &foundation.database, options).await;
     foundation.database.close();
     outcome
 }
 
-async fn seed_database(settings: &Settings, database: &Database, options: Seed) -> Outcome {
+async fn seed_database(settings: &Settings, database: &Database, options: Seed) -> CommandResult {
     if options.remove {
         let removed = database.write(seeding::remove).await?;
         return say(&format!("Removed {removed} demo accounts; their open orders are cancelled."));
@@ -72,7 +72,7 @@ async fn seed_database(settings: &Settings, database: &Database, options: Seed) 
     seed_customers(database, options.customers, &hash).await
 }
 
-async fn seed_drivers(database: &Database, count: usize, hash: &str) -> Outcome {
+async fn seed_drivers(database: &Database, count: usize, hash: &str) -> CommandResult {
     let used = database.read(accounts::driver_ids).await?;
     let ids: Vec<(usize, DriverId)> =
         seeding::lowest_free(&used, count).into_iter().map(DriverId).enumerate().collect();
@@ -86,7 +86,7 @@ async fn seed_drivers(database: &Database, count: usize, hash: &str) -> Outcome 
     Ok(())
 }
 
-async fn seed_customers(database: &Database, count: usize, hash: &str) -> Outcome {
+async fn seed_customers(database: &Database, count: usize, hash: &str) -> CommandResult {
     let used = database.read(accounts::customer_ids).await?;
     let ids: Vec<CustomerId> = seeding::lowest_free(&used, count).into_iter().map(CustomerId).collect();
     for batch in ids.chunks(SEED_BATCH) {
@@ -99,7 +99,7 @@ async fn seed_customers(database: &Database, count: usize, hash: &str) -> Outcom
     Ok(())
 }
 
-pub async fn token(settings: &Settings, options: Token) -> Outcome {
+pub async fn token(settings: &Settings, options: Token) -> CommandResult {
     let keys = token_keys(settings, outside_key(settings)?)?;
     let foundation = Foundation::open(settings)?;
     let tokens = tokens(settings, &keys, &foundation, &options).await;
@@ -197,7 +197,7 @@ fn found(
     }
 }
 
-pub async fn prune(settings: &Settings) -> Outcome {
+pub async fn prune(settings: &Settings) -> CommandResult {
     let retention = retention(settings);
     let foundation = Foundation::open(settings)?;
     let removed = prune_all(&foundation.database, retention, &foundation.clock).await;

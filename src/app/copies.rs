@@ -1,19 +1,19 @@
 //! `fleetwire backup` and `fleetwire restore`: copies of a SQLite database. PostgreSQL has tools of its own.
 
-use crate::app::{Outcome, log_time, say};
+use crate::app::{CommandResult, log_time, say};
 use crate::config::{DatabaseUrl, Settings};
 use crate::store;
 use std::path::Path;
 
 /// Works whether or not a server runs.
-pub fn back_up(settings: &Settings, copy: &Path) -> Outcome {
+pub fn back_up(settings: &Settings, copy: &Path) -> CommandResult {
     let database = file(settings, "pg_dump")?;
     store::back_up(database, copy)?;
     say(&format!("Copied {} to {}.", database.display(), copy.display()))
 }
 
 /// With the server stopped.
-pub fn restore(settings: &Settings, backup: &Path) -> Outcome {
+pub fn restore(settings: &Settings, backup: &Path) -> CommandResult {
     let database = file(settings, "pg_restore")?;
     let stamp = log_time().format("%Y%m%dT%H%M%SZ").to_string();
     let restored = store::restore(database, backup, &stamp)?;

@@ -6,7 +6,7 @@ mod sheet;
 
 use crate::api::import::{self, People};
 use crate::app::cli::ImportFile;
-use crate::app::{Foundation, Outcome, local_user, logging, say};
+use crate::app::{CommandResult, Foundation, local_user, logging, say};
 use crate::config::Settings;
 use crate::operations::audit::{self, Call};
 use crate::operations::import::{Imported, Known, look, write};
@@ -26,7 +26,7 @@ struct Row {
     password: Option<Password>,
 }
 
-pub async fn import(settings: &Settings, people: People, options: ImportFile) -> Outcome {
+pub async fn import(settings: &Settings, people: People, options: ImportFile) -> CommandResult {
     let bytes =
         std::fs::read(&options.file).map_err(|error| format!("{}: {error}", options.file.display()))?;
     let rows = sheet::read(&bytes).and_then(|sheet| rows(people, sheet)).map_err(said)?;
@@ -36,7 +36,7 @@ pub async fn import(settings: &Settings, people: People, options: ImportFile) ->
     outcome
 }
 
-async fn bring_in(database: &Database, people: People, rows: Vec<Row>, is_dry: bool) -> Outcome {
+async fn bring_in(database: &Database, people: People, rows: Vec<Row>, is_dry: bool) -> CommandResult {
     let known = known(database, &rows).await?;
     let new = known.iter().filter(|known| known.is_none()).count();
     let (changed, what) = (rows.len() - new, word(people));

@@ -2,7 +2,7 @@
 //! the database.
 
 use crate::app::cli::{PersonCommand, Whom};
-use crate::app::{Foundation, Outcome, local_user, place, say};
+use crate::app::{CommandResult, Foundation, local_user, place, say};
 use crate::config::Settings;
 use crate::domain::ids::JobId;
 use crate::operations::audit::{self, Call};
@@ -12,7 +12,7 @@ use crate::store::{Conn, Database, ServeLock, ServeLockError, StoreError, person
 use std::error::Error;
 use std::io::Write;
 
-pub async fn person(settings: &Settings, command: PersonCommand) -> Outcome {
+pub async fn person(settings: &Settings, command: PersonCommand) -> CommandResult {
     // Before anything is opened: closing SQLite's file would give the lock away.
     let _lock = match &command {
         PersonCommand::Erase { .. } => Some(alone(settings)?),
@@ -40,7 +40,7 @@ fn alone(settings: &Settings) -> Result<ServeLock, Box<dyn Error>> {
     })
 }
 
-async fn export(foundation: &Foundation, whom: Whom) -> Outcome {
+async fn export(foundation: &Foundation, whom: Whom) -> CommandResult {
     let (person, at, database) = (whom.person(), foundation.clock.now(), &foundation.database);
     let export: Result<Export, operations::Error> =
         database.read(move |conn| Export::of(conn, person, at)).await;
@@ -64,7 +64,7 @@ async fn export(foundation: &Foundation, whom: Whom) -> Outcome {
     Ok(out.flush()?)
 }
 
-async fn erase(database: &Database, person: Person) -> Outcome {
+async fn erase(database: &Database, person: Person) -> CommandResult {
     let call = Call { subject: Some(person.subject()), ..Call::local(local_user(), "person erase") };
     let begun: Result<Erasing, operations::Error> = database
         .write(move |tx| {
@@ -85,7 +85,7 @@ async fn erase(database: &Database, person: Person) -> Outcome {
     say(&format!("{} is erased. Backups of before still have them.", person.subject()))
 }
 
-fn goes_on(erasing: Erasing) -> Outcome {
+fn goes_on(erasing: Erasing) -> CommandResult {
     match erasing {
         Erasing::GoesOn => Ok(()),
         Erasing::OpenJobs(open) => {

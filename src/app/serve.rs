@@ -12,7 +12,7 @@ use crate::app::parts::Parts;
 use crate::app::signals::{self, Hangups};
 use crate::app::start_up::{self, KeyFiles, LogIns};
 use crate::app::tls::Tls;
-use crate::app::{Foundation, Outcome, place, push, settle_currency, time_delta, token_keys};
+use crate::app::{CommandResult, Foundation, place, push, settle_currency, time_delta, token_keys};
 use crate::config::{FinalFare, Settings};
 use crate::contracts::close_codes::CloseCode;
 use crate::operations::passwords::Passwords;
@@ -51,7 +51,7 @@ struct Entry {
     capacity: Capacity,
 }
 
-pub async fn serve(settings: Settings) -> Outcome {
+pub async fn serve(settings: Settings) -> CommandResult {
     let hangups = Hangups::catch()?;
     let settings = Arc::new(settings);
     let prometheus = install_metrics()?;
