@@ -11,7 +11,7 @@ globalThis.SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#rest',
   deepLinking: true,
-  docExpansion: 'none',
+  docExpansion: 'list',
   defaultModelsExpandDepth: 0,
   filter: true,
   // Nothing is sent elsewhere: Swagger UI would ask its makers whether the document is valid.
