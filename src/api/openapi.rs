@@ -86,7 +86,6 @@ pub fn document() -> Value {
         "tags": tags(),
         "paths": paths,
         "components": components.finish(),
-        "externalDocs": {"url": "/docs/sockets", "description": "The sockets"},
     })
 }
 
