@@ -200,8 +200,8 @@ fn make_regular(value: &mut Value, schema: &Value) {
         }
         Value::Array(several) => several.iter_mut().for_each(|one| make_regular(one, &schema["items"])),
         Value::String(text) => {
-            let words = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            if let Some(word) = words.into_iter().find(|word| word.eq_ignore_ascii_case(text)) {
+            let mut words = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            if let Some(word) = words.find(|word| word.eq_ignore_ascii_case(text.as_str())) {
                 *text = word.to_owned();
             }
         }
