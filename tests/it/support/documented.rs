@@ -13,6 +13,8 @@ use fleetwire::api::routes::{self, Route};
 use fleetwire::api::{asyncapi, openapi};
 use fleetwire::contracts::{Contract, driver_app, ride_hailing, ride_matching};
 use reqwest::Url;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::Reply;
@@ -228,19 +230,33 @@ pub fn to_the_app(contract: Contract, message: &Value) {
     is_message(&format!("{}.to_the_app.{kind}", contract.name()), message);
 }
 
-/// A message that the app sends. One that the contract's own type does not read is irregular: understood all the same, or
-/// wrong on purpose.
+/// A message that the app sends. One that the contract's own type would not write so is irregular: understood all the same,
+/// or wrong on purpose.
 pub fn from_the_app(contract: Contract, text: &str) {
     let Ok(message) = serde_json::from_str::<Value>(text) else { return };
-    let read = message.clone();
     let is_regular = match contract {
-        Contract::DriverApp => serde_json::from_value::<driver_app::ClientMessage>(read).is_ok(),
-        Contract::RideHailing => serde_json::from_value::<ride_hailing::ClientMessage>(read).is_ok(),
-        Contract::RideMatching => serde_json::from_value::<ride_matching::ClientMessage>(read).is_ok(),
+        Contract::DriverApp => is_regular::<driver_app::ClientMessage>(&message),
+        Contract::RideHailing => is_regular::<ride_hailing::ClientMessage>(&message),
+        Contract::RideMatching => is_regular::<ride_matching::ClientMessage>(&message),
     };
     if is_regular {
         let kind = message["type"].as_str().unwrap_or_default();
         is_message(&format!("{}.from_the_app.{kind}", contract.name()), &message);
+    }
+}
+
+fn is_regular<M: Serialize + DeserializeOwned>(message: &Value) -> bool {
+    let read = serde_json::from_value::<M>(message.clone());
+    read.is_ok_and(|read| is_of_form(message, &json!(read)))
+}
+
+/// Whether all that is written is there, in the same kind of JSON: a number is no text.
+fn is_of_form(sent: &Value, written: &Value) -> bool {
+    match (sent, written) {
+        (Value::Object(sent), Value::Object(written)) => {
+            written.iter().all(|(name, member)| sent.get(name).is_some_and(|one| is_of_form(one, member)))
+        }
+        (sent, written) => std::mem::discriminant(sent) == std::mem::discriminant(written),
     }
 }
 
