@@ -1,7 +1,7 @@
 //! Bookings of technicians by REST, for customers, technicians, operators and their programs. `operations::bookings`
 //! decides what a booking may become.
 
-use crate::api::description::Description;
+use crate::api::description::{Description, Needs};
 use crate::api::extract::{Caller, forbidden};
 use crate::api::fields::{Fields, describe};
 use crate::api::input::Once;
@@ -115,7 +115,8 @@ impl NewBooking {
 /// As an operator sends it; a customer names nobody, and says no more of the payment than its method.
 impl Described for NewBooking {
     fn description() -> Description {
-        describe(|fields| Self::read(fields, Party::Operator).is_some())
+        let description = describe(|fields| Self::read(fields, Party::Operator).is_some());
+        description.with_group(&["customer_id", "customer_external_id"], Needs::AtMostOne)
     }
 }
 

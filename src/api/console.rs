@@ -1,5 +1,5 @@
-//! The console: static files out of the binary, and the facts that it needs at its start. Its page may load nothing
-//! from elsewhere and talk only to its own server.
+//! The console, and the pages that show the wire's descriptions: static files out of the binary, and the facts that the
+//! console needs at its start. A page may load nothing from elsewhere and talk only to its own server.
 
 use crate::api::Context;
 use crate::api::problem::Problem;
@@ -13,7 +13,7 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use rust_embed::{EmbeddedFile, RustEmbed};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
@@ -21,6 +21,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 /// one, so that clicks can't be hijacked.
 const POLICY: &str = "default-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
+
+/// The same for the page that shows REST's description: the style of somebody else's code has its pictures in itself.
+const DOCUMENTS_POLICY: &str = "default-src 'self'; img-src 'self' data:; connect-src 'self'; object-src 'none'; \
+    base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// An address of documentation (RFC 5737), which is nobody's.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -42,26 +46,55 @@ pub async fn asset(req: HttpRequest, path: web::Path<String>) -> Answered<Consol
     file(&req, &format!("console/{path}")).map(Answer::of)
 }
 
+/// `GET /docs`, where somebody leaves out its slash.
+pub async fn documents_root(req: HttpRequest) -> Answered<ConsoleFile> {
+    file(&req, "docs/index.html").map(Answer::of)
+}
+
+/// `GET /docs/{path}`.
+pub async fn document_page(req: HttpRequest, path: web::Path<String>) -> Answered<ConsoleFile> {
+    let name = match path.as_str() {
+        "" => "index.html",
+        "sockets" => "sockets.html",
+        other => other,
+    };
+    file(&req, &format!("docs/{name}")).map(Answer::of)
+}
+
 fn file(req: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
     let found: Option<EmbeddedFile> = Static::get(path);
     let (Some(file), Some(media_type)) = (found, media_type(path)) else {
         return Err(Problem::not_found("page"));
     };
-    let etag = etag(&file.metadata.sha256_hash());
+    Ok(kept_by_browser(req, &file.metadata.sha256_hash(), |response| {
+        response
+            .insert_header((CONTENT_SECURITY_POLICY, policy(path)))
+            .insert_header((X_FRAME_OPTIONS, "DENY"))
+            .insert_header((REFERRER_POLICY, "no-referrer"))
+            .content_type(media_type)
+            .body(file.data.into_owned())
+    }))
+}
+
+fn policy(path: &str) -> &'static str {
+    if path.starts_with("docs/") { DOCUMENTS_POLICY } else { POLICY }
+}
+
+/// An answer that a browser keeps, and asks for again each time whether it is still the same: a page of another version than
+/// its server misleads. `with_body` makes the rest, where the browser does not have it.
+pub fn kept_by_browser(
+    req: &HttpRequest,
+    sha256: &[u8; 32],
+    with_body: impl FnOnce(&mut HttpResponseBuilder) -> HttpResponse,
+) -> HttpResponse {
+    let etag = etag(sha256);
     let is_known = req.headers().get(IF_NONE_MATCH).is_some_and(|known| names(known.as_bytes(), &etag));
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((ETAG, etag))
-        // Kept, but asked for each time: a console of another version than its server misleads.
         .insert_header((CACHE_CONTROL, "no-cache"))
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((X_FRAME_OPTIONS, "DENY"))
-        .insert_header((REFERRER_POLICY, "no-referrer"));
-    match is_known {
-        true => Ok(response.finish()),
-        false => Ok(response.content_type(media_type).body(file.data.into_owned())),
-    }
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    if is_known { response.finish() } else { with_body(&mut response) }
 }
 
 /// By the end of the name; what is of no known kind is not served.
@@ -159,7 +192,7 @@ mod tests {
     fn every_file_of_the_console_has_a_media_type_and_its_headers() {
         for path in Static::iter() {
             let response = get(&path, None).unwrap_or_else(|status| panic!("{path}: {status}"));
-            assert_eq!(response.headers().get(CONTENT_SECURITY_POLICY).unwrap(), POLICY, "{path}");
+            assert_eq!(response.headers().get(CONTENT_SECURITY_POLICY).unwrap(), policy(&path), "{path}");
             assert_eq!(response.headers().get(X_CONTENT_TYPE_OPTIONS).unwrap(), "nosniff", "{path}");
         }
         assert_eq!(

@@ -43,6 +43,16 @@ pub enum Needs {
     AllOrNone,
 }
 
+impl Description {
+    /// The same with another rule between these fields, where it depends on the caller which one it is.
+    pub fn with_group(mut self, names: &[&str], needs: Needs) -> Self {
+        if let Self::Fields(FieldsDescription { groups, .. }) = &mut self {
+            groups.iter_mut().filter(|group| group.names == names).for_each(|group| group.needs = needs);
+        }
+        self
+    }
+}
+
 impl FieldsDescription {
     pub fn field<T>(&mut self, name: &'static str, rule: &impl Rule<T>) {
         match self.fields.iter_mut().find(|field| field.name == name) {
@@ -56,6 +66,13 @@ impl FieldsDescription {
         match self.fields.iter_mut().find(|field| field.name == name) {
             Some(known) => known.is_required = true,
             None => self.fields.push(FieldDescription { name, is_required: true, schema: Value::Null }),
+        }
+    }
+
+    /// What counts where the field is not sent.
+    pub fn set_default(&mut self, name: &'static str, value: Value) {
+        if let Some(known) = self.fields.iter_mut().find(|field| field.name == name) {
+            known.schema["default"] = value;
         }
     }
 

@@ -174,7 +174,7 @@ impl HistoryAsked {
     fn read(fields: &mut Fields<'_>, today: NaiveDate) -> Option<Self> {
         let from = fields.optional("from", rules::date()).unwrap_or_default();
         let to = fields.optional("to", rules::date()).unwrap_or(today);
-        let limit = fields.optional("limit", rules::number_in(1..=DAYS_MAX)).unwrap_or(DAYS);
+        let limit = fields.optional_or("limit", rules::number_in(1..=DAYS_MAX), DAYS);
         let cursor = fields.optional("cursor", rules::date());
         if from > to {
             fields.refuse("from", "must not be after to");

@@ -7,7 +7,8 @@ use crate::api::problem::{FieldProblem, Problem};
 use crate::api::rules::{self, Rule};
 use crate::domain::external_id::Named;
 use crate::domain::position::Position;
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 /// A JSON object, or a query string as one of texts.
 pub type Object = Map<String, Value>;
@@ -78,6 +79,15 @@ impl<'a> Fields<'a> {
                 None
             }
         }
+    }
+
+    /// The same where something else counts if it is absent.
+    pub fn optional_or<T: Serialize>(&mut self, name: &'static str, rule: impl Rule<T>, otherwise: T) -> T {
+        let read = self.optional(name, rule);
+        if let Some(description) = &mut self.description {
+            description.set_default(name, json!(otherwise));
+        }
+        read.unwrap_or(otherwise)
     }
 
     /// The same, not looked at where that is so.
@@ -237,7 +247,6 @@ fn scalar(cell: &Value) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn problems(value: Value, read: impl FnOnce(&mut Fields<'_>)) -> Vec<String> {
         let Value::Object(object) = value else { panic!("an object") };

@@ -31,7 +31,7 @@ const BODY_BYTES_DISCARDED_MAX: usize = 4 * BODY_BYTES_MAX;
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
 /// A request's body, inflated where it came compressed.
 pub struct Body {

@@ -9,22 +9,27 @@
 //! | `input` | body, query, `Idempotency-Key` |
 //! | `request`, `description` | what a request is read into, a named type for each, and what is told of it |
 //! | `fields`, `rules` | reading fields, all that is wrong at once, and describing what is read |
-//! | `answer` | decisions under a key, pages, JSON |
+//! | `openapi`, `asyncapi` | REST and the sockets, described for programs |
+//! | `respond` | decisions under a key, pages, JSON |
 //! | `problem` | what a refused request is answered with |
-//! | `around` | what is the same for every request: the log line, CORS, what the framework refuses |
+//! | `middleware` | what is the same for every request: the log line, CORS, what the framework refuses |
 //! | `audited` | what operators' requests leave in the audit |
 //! | `host` | under which name and over what a request came |
 //! | `request_id` | by what a request is found in the log |
 //! | `sockets` | the doors of the sockets |
 //! | `log_in_limits` | how often somebody may try to log in |
-//! | `auth`, `own_access`, `second_factor`, `driver_app`, `orders`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `payments`, `push`, `health`, `console` | the handlers |
+//! | `auth`, `own_access`, `second_factor`, `driver_app`, `orders`, `rides`, `bookings`, `nearby`, `stats`, `operators`, `payments`, `push`, `health`, `documents`, `console` | the handlers |
 
+pub mod asyncapi;
 mod audited;
 mod auth;
 mod bookings;
 mod client_address;
 mod console;
 pub mod description;
+#[cfg(test)]
+mod document_tests;
+mod documents;
 mod driver_app;
 pub mod extract;
 mod fields;
@@ -37,6 +42,7 @@ mod input;
 mod log_in_limits;
 mod middleware;
 mod nearby;
+pub mod openapi;
 mod operators;
 mod orders;
 mod own_access;
@@ -78,8 +84,8 @@ use crate::store::{Conn, Database, Probe, StoreError, Tx};
 use actix_web::{HttpRequest, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock};
 
 use client_address::came_through_a_proxy;
 pub use client_address::client_address;
@@ -193,7 +199,10 @@ impl Limiters {
 /// The router, made from the table of [`routes`]. Wants `web::Data<Context>` with it, and [`around`] and [`cors`] around it;
 /// `around` answers HEAD wherever there is GET.
 pub fn configure(cfg: &mut web::ServiceConfig, settings: &Settings) {
+    static DOCUMENTS: LazyLock<web::Data<documents::Documents>> =
+        LazyLock::new(|| web::Data::new(documents::Documents::new(openapi::document, asyncapi::document)));
     cfg.app_data(web::PathConfig::default().error_handler(middleware::unreadable_path));
+    cfg.app_data(web::Data::clone(&DOCUMENTS));
     routes::apps(cfg);
     routes::operators(cfg);
     if settings.profile == Profile::Development {

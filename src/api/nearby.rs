@@ -42,11 +42,12 @@ impl Request for NearbyAsked {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let latitude = fields.required("latitude", rules::in_query(rules::latitude()));
         let longitude = fields.required("longitude", rules::in_query(rules::longitude()));
-        let radius_m = fields.optional("radius_m", rules::in_query(rules::number_from_0_to(RADIUS_M_MAX)));
-        let limit = fields.optional("limit", rules::number_in(1..=DRIVERS_MAX)).unwrap_or(DRIVERS);
+        let radius = rules::in_query(rules::number_from_0_to(RADIUS_M_MAX));
+        let radius_m = fields.optional_or("radius_m", radius, RADIUS_M);
+        let limit = fields.optional_or("limit", rules::number_in(1..=DRIVERS_MAX), DRIVERS);
         let vehicle_type = fields.optional("vehicle_type", rules::name());
         let at = Position::new(latitude?, longitude?).ok()?;
-        Some(Self { at, radius_m: radius_m.unwrap_or(RADIUS_M), limit, vehicle_type })
+        Some(Self { at, radius_m, limit, vehicle_type })
     }
 }
 

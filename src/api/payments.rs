@@ -17,10 +17,9 @@ use crate::domain::money::Money;
 use crate::domain::payment::{Notice, Terms};
 use crate::operations::payments::{self, Noticed, Payable};
 use crate::presenters;
-use crate::providers::payments::{NotTaken, Verdict};
+use crate::providers::payments::{NotTaken, Verdict, notice_schema};
 use crate::store::PaymentNotice;
 use actix_web::{HttpRequest, web};
-use serde_json::json;
 
 /// The payment terms that operators set when they make or change a job.
 pub fn terms(fields: &mut Fields<'_>) -> Terms {
@@ -64,12 +63,12 @@ pub async fn change(
     decide(&ctx, key, OK, move |tx| Ok(shown(payments::change(tx, id, &terms)?))).await
 }
 
-/// The input of `POST payments/webhook`: JSON in the form of the payment service that is set up, which alone can read it.
+/// The input of `POST payments/webhook`: JSON in the form of the payment service, which alone can read it.
 pub struct PaymentNoticeSent;
 
 impl Described for PaymentNoticeSent {
     fn description() -> Description {
-        Description::Other(json!({"type": "object"}))
+        Description::Other(notice_schema())
     }
 }
 

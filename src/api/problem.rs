@@ -11,6 +11,8 @@ use crate::store::{Chain, StoreError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::error::Error;
@@ -23,9 +25,11 @@ const STOPPING_RETRY_AFTER_SECS: u64 = 5;
 const RETRY_AFTER_SECS: u64 = 1;
 
 /// One field and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FieldProblem {
+    /// The field's name.
     pub field: String,
+    /// What it must be, to follow its name in a sentence.
     pub message: String,
 }
 
@@ -41,15 +45,25 @@ pub struct Problem {
     more: Map<String, Value>,
 }
 
-#[derive(Serialize)]
+/// Why a request was refused (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
 struct Body<'a> {
+    /// `urn:fleetwire:error:` and the code.
     r#type: String,
+    /// The code's meaning, the same for every occurrence.
     title: &'static str,
+    /// The status of the answer.
     status: u16,
+    /// The particulars of this occurrence, as a sentence.
     detail: &'a str,
+    /// For programs.
+    #[schemars(with = "ErrorCode")]
     code: &'static str,
+    /// The order's, the ride's, the booking's or the payment's present state, where a 409 is about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
+    /// Each field that is missing or wrong.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldProblem],
     #[serde(flatten)]
@@ -147,6 +161,16 @@ impl Problem {
     }
 }
 
+/// The `type` of a problem.
+pub fn uri(code: ErrorCode) -> String {
+    format!("urn:fleetwire:error:{}", code.as_str())
+}
+
+/// JSON Schema of what is sent.
+pub fn schema() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Body<'_>>()
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code.as_str(), self.detail)
@@ -169,7 +193,7 @@ impl ResponseError for Problem {
             response.insert_header((RETRY_AFTER, secs));
         }
         let body = Body {
-            r#type: format!("urn:fleetwire:error:{}", code.as_str()),
+            r#type: uri(code),
             title: code.title(),
             status: code.status(),
             detail: &self.detail,

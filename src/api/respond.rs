@@ -120,7 +120,7 @@ const PAGE_ITEMS_MAX: usize = 200;
 
 /// How many items a page of a list is to have.
 pub fn page_limit(fields: &mut Fields<'_>) -> usize {
-    fields.optional("limit", rules::number_in(1..=PAGE_ITEMS_MAX)).unwrap_or(PAGE_ITEMS)
+    fields.optional_or("limit", rules::number_in(1..=PAGE_ITEMS_MAX), PAGE_ITEMS)
 }
 
 /// Makes a page of `limit` items from up to `limit` + 1 rows; the extra one tells whether more follow.

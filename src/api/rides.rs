@@ -15,7 +15,7 @@ use crate::config::FinalFare;
 use crate::contracts::contact::PassengerContact;
 use crate::contracts::error_codes::ErrorCode;
 use crate::contracts::operators::{Page, RideItem};
-use crate::contracts::ride_rest::{self, POSITIONS_MAX, Positions, PositionsTaken, Rejected, Ride};
+use crate::contracts::ride_rest::{self, Positions, PositionsTaken, Rejected, Ride};
 use crate::domain::external_id::ExternalId;
 use crate::domain::ids::{DriverId, JobId};
 use crate::domain::job::JobStatus;
@@ -30,7 +30,6 @@ use crate::store::reads::{self, RideStanding, RidesOf};
 use crate::store::{Conn, StoreError, Tx};
 use actix_web::web;
 use serde::Serialize;
-use serde_json::json;
 use std::time::Instant;
 
 /// A ride's statuses as lists are filtered by them.
@@ -350,10 +349,7 @@ pub struct PositionsSent;
 
 impl Described for PositionsSent {
     fn description() -> Description {
-        Description::Other(json!({"anyOf": [
-            {"type": "object"},
-            {"type": "array", "items": {"type": "object"}, "maxItems": POSITIONS_MAX},
-        ]}))
+        Description::Other(ride_rest::positions_schema())
     }
 }
 
@@ -421,7 +417,7 @@ mod tests {
     use super::*;
     use crate::api::request::read;
     use crate::domain::ride::ride_word;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     fn asked(body: Value) -> Result<NewJob, Problem> {
         let Value::Object(object) = body else { panic!("an object") };

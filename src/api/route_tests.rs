@@ -644,7 +644,7 @@ async fn a_track_is_read_part_by_part_and_in_three_formats() {
 #[actix_web::test]
 async fn each_route_is_the_same_with_a_slash_at_its_end() {
     // The console's pages have a slash of their own, and the sockets' doors need more of the server than these tests have.
-    let has_one = |path: &str| path == "/" || path.starts_with("/console/");
+    let has_one = |path: &str| path == "/" || path.starts_with("/console/") || path.starts_with("/docs");
     let is_socket = |path: &str| path.contains("/ws/") && !path.ends_with("/stats");
     let paths = ROUTES.iter().map(|route| route.path).filter(|path| !has_one(path) && !is_socket(path));
     let paths: BTreeSet<String> =
@@ -683,6 +683,31 @@ async fn whoever_runs_it_hears_how_it_is() {
 }
 
 #[actix_web::test]
+async fn the_wires_descriptions_are_served_to_anybody_and_kept_by_browsers() {
+    let server = Server::start(&[("CONSOLE", "false")]).await;
+    for (path, version) in [("/openapi.json", "openapi"), ("/asyncapi.json", "asyncapi")] {
+        let document = server.get("", path).await.expect(200);
+        assert!(document.body[version].as_str().is_some_and(|version| version.starts_with("3.")), "{path}");
+        assert!(document.headers.contains_key(ETAG), "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn pages_show_the_wires_descriptions() {
+    let server = Server::start(&[]).await;
+    for (path, part) in [
+        ("/docs", "/docs/rest.js"),
+        ("/docs/", "/docs/vendor/swagger-ui-bundle.js"),
+        ("/docs/sockets", "/docs/sockets.js"),
+        ("/docs/sockets.js", "asyncapi.json"),
+        ("/docs/vendor/swagger-ui.LICENSE.txt", "Apache License"),
+    ] {
+        assert!(server.get("", path).await.expect(200).text.contains(part), "{path}");
+    }
+    server.get("", "/docs/nothing.js").await.expect(404);
+}
+
+#[actix_web::test]
 async fn the_console_tells_demo_log_ins_to_this_machine_alone() {
     let server = Server::start(&[]).await;
     let page = server.get("", "/").await.expect(200);
@@ -709,7 +734,7 @@ async fn the_console_tells_demo_log_ins_to_this_machine_alone() {
     let config = named.get("", "/console/config.json").await.expect(200).body;
     assert_eq!(config["network"]["address"], "192.0.2.7");
     let without = Server::start(&[("CONSOLE", "false")]).await;
-    for path in ["/", "/console/app.js", "/console/config.json"] {
+    for path in ["/", "/console/app.js", "/console/config.json", "/docs/", "/docs/sockets"] {
         assert_eq!(without.get("", path).await.expect(404).code(), "not_found", "{path}");
     }
 }

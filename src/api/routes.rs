@@ -58,6 +58,10 @@ pub struct Route {
     pub path: &'static str,
     pub who: Who,
     pub recorded: Recorded,
+    /// What a call does, in a line.
+    pub summary: &'static str,
+    /// Its handler, as the table writes it.
+    handler: &'static str,
     /// Codes that do not follow from the rest of the row.
     own_errors: &'static [ErrorCode],
     shape: fn() -> Shape,
@@ -69,6 +73,11 @@ pub const ANY_ROUTES_ERRORS: [ErrorCode; 3] =
     [ErrorCode::MisdirectedRequest, ErrorCode::Internal, ErrorCode::Unavailable];
 
 impl Route {
+    /// The name by which programs know the operation: its handler's. Only the paths of one socket share one.
+    pub fn operation_id(&self) -> String {
+        self.handler.replace("::", "_")
+    }
+
     /// Its input and its answers.
     pub fn shape(&self) -> Shape {
         (self.shape)()
@@ -120,6 +129,12 @@ pub fn of(req: &HttpRequest) -> Option<&'static Route> {
 pub fn find(method: &str, path: &str) -> Option<&'static Route> {
     let matched = ROUTES.iter().find(|row| matches(row.path, path))?.path;
     ROUTES.iter().find(|row| row.path == matched && row.method == method)
+}
+
+/// The names of the parameters in a row's path, in their order.
+pub fn parameters(path: &str) -> impl Iterator<Item = &str> {
+    let named = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    named.map(|name| name.split(':').next().unwrap_or(name))
 }
 
 /// Whether a path matches a row's pattern.

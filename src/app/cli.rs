@@ -1,9 +1,11 @@
 //! The command line.
 
+use crate::api::{asyncapi, openapi};
 use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::role::Role;
 use crate::operations::people::Person;
 use clap::{ArgGroup, Args, Parser, Subcommand};
+use serde_json::Value;
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -45,6 +47,10 @@ pub enum Command {
         #[command(subcommand)]
         command: PersonCommand,
     },
+    /// Print the description of REST, an OpenAPI document
+    Openapi,
+    /// Print the description of the sockets, an AsyncAPI document
+    Asyncapi,
     /// Remove data that is older than its retention
     Prune,
     /// Copy the SQLite database to a new file, even while a server is running
@@ -59,6 +65,17 @@ pub enum Command {
         #[arg(value_name = "BACKUP")]
         backup: PathBuf,
     },
+}
+
+impl Command {
+    /// The document that it prints, if it is for that: it needs no settings.
+    pub fn document(&self) -> Option<Value> {
+        match self {
+            Self::Openapi => Some(openapi::document()),
+            Self::Asyncapi => Some(asyncapi::document()),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

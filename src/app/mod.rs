@@ -40,13 +40,19 @@ type CommandResult = Result<(), Box<dyn Error>>;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     logging::start();
+    let command = cli.command.unwrap_or(Command::Serve);
+    if let Some(document) = command.document() {
+        return match say(&format!("{document:#}")) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error.to_string()),
+        };
+    }
     let settings = match config::from_environment() {
         Ok(settings) => settings,
         Err(problems) => {
             return failed(&problems.to_string());
         }
     };
-    let command = cli.command.unwrap_or(Command::Serve);
     let outcome = actix_web::rt::System::new().block_on(run(command, settings));
     match outcome {
         Ok(()) => {
@@ -85,6 +91,8 @@ async fn run(command: Command, settings: Settings) -> CommandResult {
         }
         Command::Person { command } => people::person(&settings, command).await,
         Command::Prune => commands::prune(&settings).await,
+        // Printed before the settings are read.
+        Command::Openapi | Command::Asyncapi => Ok(()),
         Command::Backup { copy } => copies::back_up(&settings, &copy),
         Command::Restore { backup } => copies::restore(&settings, &backup),
     }

@@ -42,6 +42,18 @@ pub enum CloseCode {
     TooSlow = 4013,
 }
 
+impl Reconnect {
+    /// The advice in words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Yes => "yes",
+            Self::AfterPause => "after some seconds",
+            Self::WithFreshToken => "with a fresh token",
+        }
+    }
+}
+
 impl CloseCode {
     /// Every code, in the order of their numbers.
     pub const ALL: [Self; 11] = [
@@ -77,6 +89,25 @@ impl CloseCode {
             Self::LoggedInElsewhere => "logged in elsewhere",
             Self::IdleTimeout => "idle timeout",
             Self::TooSlow => "too slow",
+        }
+    }
+
+    /// What has happened, for the reader of a document.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Normal => "Both sides are done; the driver went offline.",
+            Self::GoingAway => "The server is going down, or can't read what the app has missed.",
+            Self::ProtocolError => "The client broke RFC 6455.",
+            Self::BinaryFrame => "A binary frame; every contract is text.",
+            Self::InvalidUtf8 => "A text message that is not UTF-8.",
+            Self::Policy => "A flood of messages or of handshakes, or too many bad messages.",
+            Self::MessageTooBig => "A message larger than the limit.",
+            Self::AuthenticationFailed => {
+                "No token, a bad or an expired one, access was revoked, or the ride is somebody else's."
+            }
+            Self::LoggedInElsewhere => "The same driver connected again; this is the older connection.",
+            Self::IdleTimeout => "No activity for the idle time.",
+            Self::TooSlow => "The client does not read what it is sent; it can resume.",
         }
     }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::net::IpAddr;
 
-/// A file of the console, in its own media type.
+/// A file of the console or of the pages that show the wire's descriptions, in its own media type.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(extend("contentMediaType" = "*/*"))]
 pub struct ConsoleFile(pub String);

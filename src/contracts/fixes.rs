@@ -8,7 +8,9 @@ use crate::contracts::number::number_of_text;
 use crate::contracts::time::{instant_in, instant_of};
 use crate::domain::position::{Fix, Position, per_cent};
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::schema_for;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -45,6 +47,26 @@ pub fn read(json: &str, now: DateTime<Utc>) -> Result<Reading, BadMessage> {
         measured_at: measured_at(sent.timestamp, now, &mut flaws),
     };
     Ok(Reading { fix, flaws })
+}
+
+/// JSON Schema of what is read: a position as our own clients write it, and numbers as texts and times as numbers besides.
+pub fn schema() -> Value {
+    let mut schema = Value::from(schema_for!(PositionReport));
+    for name in ["$schema", "title"] {
+        schema.as_object_mut().and_then(|members| members.remove(name));
+    }
+    for (name, field) in schema["properties"].as_object_mut().into_iter().flatten() {
+        field["type"] = match name.as_str() {
+            "latitude" | "longitude" => json!(["number", "string"]),
+            "timestamp" => json!(["string", "number", "null"]),
+            _ => json!(["number", "string", "null"]),
+        };
+    }
+    for (name, most) in [("latitude", 90), ("longitude", 180)] {
+        schema["properties"][name]["minimum"] = json!(-most);
+        schema["properties"][name]["maximum"] = json!(most);
+    }
+    schema
 }
 
 /// Reads one field after the other, numbers also from texts.
@@ -114,7 +136,6 @@ pub fn off_earth(message: &str) -> BadMessage {
 mod tests {
     use super::*;
     use chrono::TimeZone;
-    use serde_json::{Value, json};
 
     fn now() -> DateTime<Utc> {
         Utc.with_ymd_and_hms(2026, 11, 30, 19, 36, 48).single().expect("a time")

@@ -1,6 +1,7 @@
 //! Every message of the sockets, both ways, against its type: what our own clients write, the server reads as it is
 //! meant, and what the server writes is what the list says and reads as the same message.
 
+use crate::contracts::catalogue::Direction;
 use crate::contracts::client_messages::{
     Ack, Authenticate, LocationUpdate, OfRide, PositionReport, RateRide, Resume, SendChat,
 };
@@ -12,7 +13,7 @@ use crate::contracts::ride_matching::messages as matching;
 use crate::contracts::ride_rest::{Ride, RideDriver, RidePeople};
 use crate::contracts::time::WireTime;
 use crate::contracts::vectors::{assignment, at, event, events_of, now, person, ride, ride_id, sighting};
-use crate::contracts::wire_list::{Description, Direction, described};
+use crate::contracts::wire_list::{Description, described};
 use crate::contracts::{
     BadMessage, Contract, FindDriver, Inbound, Reading, driver_app, envelope, ride_hailing, ride_matching,
 };

@@ -3,11 +3,13 @@
 
 pub mod access;
 pub mod bookings;
+pub mod catalogue;
 pub mod client_messages;
 pub mod close_codes;
 pub mod console;
 pub mod contact;
 pub mod customer_orders;
+pub mod documents;
 pub mod driver_app;
 pub mod driver_rest;
 pub mod envelope;
@@ -55,6 +57,8 @@ pub enum Contract {
 }
 
 impl Contract {
+    pub const ALL: [Contract; 3] = [Contract::DriverApp, Contract::RideHailing, Contract::RideMatching];
+
     /// The name under which confirmations are kept.
     pub fn name(self) -> &'static str {
         match self {

@@ -18,6 +18,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use uuid::Uuid;
 
@@ -228,6 +229,12 @@ pub fn positions(body: &str, now: DateTime<Utc>) -> Result<Positions, BadMessage
     Ok(positions)
 }
 
+/// JSON Schema of the same body, as each of its positions is taken. One that is otherwise is rejected for itself.
+pub fn positions_schema() -> Value {
+    let position = fixes::schema();
+    json!({"anyOf": [position, {"type": "array", "items": position, "maxItems": POSITIONS_MAX}]})
+}
+
 fn list(whole: &RawValue) -> Result<Vec<&RawValue>, serde_json::Error> {
     match whole.get().starts_with('[') {
         true => serde_json::from_str(whole.get()),
@@ -244,7 +251,6 @@ mod tests {
     use super::*;
     use crate::contracts::vectors::{assignment, now, person, ride};
     use crate::domain::money::usd;
-    use serde_json::{Value, json};
 
     #[test]
     fn a_ride_has_the_fields_of_the_contract_whatever_has_happened() {

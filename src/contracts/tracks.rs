@@ -20,6 +20,20 @@ pub struct TrackPoint {
     pub created_at: WireTime,
 }
 
+/// The media types of the other two formats.
+pub const GEOJSON: &str = "application/geo+json";
+pub const GPX: &str = "application/gpx+xml";
+
+/// A page of a driver's track, where it is asked for as JSON.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(extend("x-other-media-types" = [GEOJSON, GPX]))]
+pub struct Track {
+    /// Oldest first.
+    pub items: Vec<TrackPoint>,
+    /// Where the next page begins; null where nothing follows.
+    pub next_cursor: Option<String>,
+}
+
 /// A GeoJSON FeatureCollection (RFC 7946) with a Point for each position. A LineString would need two at least.
 pub fn geojson(driver: DriverId, points: &[TrackPoint]) -> Value {
     let feature = |point: &TrackPoint| {

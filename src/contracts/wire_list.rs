@@ -1,21 +1,13 @@
 //! The list of all that is said on the three sockets, `docs/wire/sockets.txt`: a walk over the schemas of the
 //! contracts' enums, so that the list can't differ from the code, and a change of the wire is seen in review.
 
+use crate::contracts::Contract;
+use crate::contracts::catalogue::{Direction, MessageSchema, meaning, messages};
 use crate::contracts::close_codes::CloseCode;
 use crate::contracts::error_codes::{ErrorCode, Retry};
-use crate::contracts::{Contract, driver_app, ride_hailing, ride_matching};
-use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-
-/// The sender.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Direction {
-    FromTheApp,
-    ToTheApp,
-}
 
 /// One message of one contract, as its type describes it.
 #[derive(Debug)]
@@ -34,46 +26,16 @@ pub struct Field {
     pub meaning: String,
 }
 
-const CONTRACTS: [Contract; 3] = [Contract::DriverApp, Contract::RideHailing, Contract::RideMatching];
-const DIRECTIONS: [Direction; 2] = [Direction::FromTheApp, Direction::ToTheApp];
-
 /// Every message of a contract in one direction, sorted by its type.
 pub fn described(contract: Contract, direction: Direction) -> Vec<Description> {
-    let schema = match (contract, direction) {
-        (Contract::DriverApp, Direction::FromTheApp) => read_by_us::<driver_app::ClientMessage>(),
-        (Contract::DriverApp, Direction::ToTheApp) => written_by_us::<driver_app::ServerMessage<'_>>(),
-        (Contract::RideHailing, Direction::FromTheApp) => read_by_us::<ride_hailing::ClientMessage>(),
-        (Contract::RideHailing, Direction::ToTheApp) => written_by_us::<ride_hailing::ServerMessage<'_>>(),
-        (Contract::RideMatching, Direction::FromTheApp) => read_by_us::<ride_matching::ClientMessage>(),
-        (Contract::RideMatching, Direction::ToTheApp) => written_by_us::<ride_matching::ServerMessage<'_>>(),
-    };
-    let mut found = Vec::new();
-    messages(schema.as_value(), &mut found);
-    found.sort_by(|one, other| one.kind.cmp(&other.kind));
-    found
+    messages(contract, direction).into_iter().map(description).collect()
 }
 
-fn read_by_us<T: JsonSchema>() -> Schema {
-    let settings = SchemaSettings::draft2020_12().for_deserialize();
-    settings.with(|settings| settings.inline_subschemas = true).into_generator().into_root_schema_for::<T>()
-}
-
-fn written_by_us<T: JsonSchema>() -> Schema {
-    let settings = SchemaSettings::draft2020_12().for_serialize();
-    settings.with(|settings| settings.inline_subschemas = true).into_generator().into_root_schema_for::<T>()
-}
-
-/// An enum is a choice of messages, and of other enums.
-fn messages(schema: &Value, found: &mut Vec<Description>) {
-    if schema["properties"]["type"].get("const").is_none() {
-        let choices = ["oneOf", "anyOf"].iter().filter_map(|word| schema[*word].as_array()).flatten();
-        return choices.for_each(|choice| messages(choice, found));
-    }
+fn description(message: MessageSchema) -> Description {
     let mut fields = BTreeMap::new();
-    collect("", schema, false, &mut fields);
-    let kind = schema["properties"]["type"]["const"].as_str().expect("a type is a text").to_owned();
+    collect("", &message.schema, false, &mut fields);
     fields.remove("type");
-    found.push(Description { kind, meaning: meaning(schema), fields });
+    Description { meaning: message.meaning(), kind: message.kind, fields }
 }
 
 /// The fields of an object, and of the objects in it. Of a choice between objects each field may be missing; one that
@@ -148,15 +110,10 @@ fn words(schema: &Value) -> Option<Vec<String>> {
     schema["oneOf"].as_array()?.iter().map(words).collect::<Option<Vec<_>>>().map(|words| words.concat())
 }
 
-/// The doc comment, on one line.
-fn meaning(schema: &Value) -> String {
-    schema["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 fn list() -> String {
     let mut list = HEAD.to_owned();
-    for contract in CONTRACTS {
-        for direction in DIRECTIONS {
+    for contract in Contract::ALL {
+        for direction in Direction::ALL {
             described(contract, direction)
                 .iter()
                 .for_each(|message| block(&mut list, contract, direction, message));
@@ -221,7 +178,7 @@ fn the_list_in_the_documents_is_what_the_code_says() {
 fn each_message_and_each_of_its_fields_says_what_it_means() {
     let mut silent = Vec::new();
     for (contract, direction) in
-        CONTRACTS.into_iter().flat_map(|contract| DIRECTIONS.map(|it| (contract, it)))
+        Contract::ALL.into_iter().flat_map(|contract| Direction::ALL.map(|it| (contract, it)))
     {
         for Description { kind, meaning, fields } in described(contract, direction) {
             let of_fields =

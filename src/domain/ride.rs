@@ -7,7 +7,7 @@ use crate::domain::money::{Amount, Money};
 use crate::domain::position::Position;
 use crate::domain::words::words;
 use chrono::{DateTime, TimeDelta, Utc};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::borrow::{Borrow, Cow};
 use std::fmt;
@@ -36,10 +36,9 @@ impl Stars {
 }
 
 /// The id by which apps know a ride: a UUID of ours, or what the matching app chose. Names the newest job under it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-#[schemars(inline)]
-pub struct RideId(#[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9._-]+$"))] String);
+pub struct RideId(String);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a ride id is 1 to {} of the characters A-Z a-z 0-9 - _ . but neither . nor ..", RideId::CHARS_MAX)]
@@ -61,6 +60,28 @@ impl RideId {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The same where one is read as where one is written, which schemars would not derive from `try_from`.
+impl JsonSchema for RideId {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "RideId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "The id by which apps know a ride: a UUID of ours, or what the matching app chose. Names the newest job \
+                            under it.",
+            "type": "string",
+            "minLength": 1,
+            "maxLength": Self::CHARS_MAX,
+            "pattern": "^[A-Za-z0-9._-]+$"
+        })
     }
 }
 

@@ -68,7 +68,7 @@ pub(in crate::api) fn details(fields: &mut Fields<'_>) -> Option<DriverDetails> 
     let vehicle_registration =
         fields.optional("vehicle_registration", rules::unless_empty(rules::name())).flatten();
     let vehicle_color = fields.optional("vehicle_color", rules::unless_empty(rules::name())).flatten();
-    let is_verified = fields.optional("is_verified", rules::flag()).unwrap_or(false);
+    let is_verified = fields.optional_or("is_verified", rules::flag(), false);
     let position = fields.position("latitude", "longitude");
     let wants = fields.optional("status", rules::wants()).unwrap_or(Wants::Offline);
     let external_id = fields.optional("external_id", rules::unless_empty(rules::external_id())).flatten();

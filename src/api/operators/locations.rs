@@ -10,7 +10,7 @@ use crate::api::request::{Asked, Described};
 use crate::api::respond::{Answer, Answered, json, page};
 use crate::api::rules;
 use crate::contracts::operators::Page;
-use crate::contracts::tracks::{TrackPoint, geojson, gpx};
+use crate::contracts::tracks::{GEOJSON, GPX, Track, TrackPoint, geojson, gpx};
 use crate::domain::ids::DriverId;
 use crate::domain::position::per_cent;
 use crate::store::{Location, reads};
@@ -50,22 +50,23 @@ pub async fn locations(
     id: web::Path<DriverId>,
     query: Asked<TrackAsked>,
     req: HttpRequest,
-) -> Answered<Page<TrackPoint>> {
+) -> Answered<Track> {
     let now = ctx.clock.now();
     let TrackAsked { from, to, format, limit } = query.read_with(|fields| TrackAsked::read(fields, now))?;
     let driver = id.into_inner();
     let read = ctx.read(move |conn| reads::track(conn, driver, from, to, limit as i64 + 1)).await?;
     let rows = read.ok_or_else(|| Problem::not_found("driver"))?;
-    let points = page(rows, limit, cursor_after, point);
+    let Page { items, next_cursor } = page(rows, limit, cursor_after, point);
+    let points = Track { items, next_cursor };
     let answer = match format {
         Format::Json => json(&points),
         Format::GeoJson => {
             let track = geojson(driver, &points.items).to_string();
-            Answer::of(HttpResponse::Ok().content_type("application/geo+json").body(track))
+            Answer::of(HttpResponse::Ok().content_type(GEOJSON).body(track))
         }
         Format::Gpx => {
             let track = gpx(driver, &points.items);
-            Answer::of(HttpResponse::Ok().content_type("application/gpx+xml").body(track))
+            Answer::of(HttpResponse::Ok().content_type(GPX).body(track))
         }
     };
     let next = points.next_cursor.and_then(|cursor| next_part(&req, &query.0, to, &cursor).parse().ok());

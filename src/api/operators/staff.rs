@@ -67,7 +67,7 @@ impl Request for NewOperator {
         let phone_number =
             fields.optional("phone_number", rules::unless_empty(rules::phone_number())).flatten();
         let password = fields.required("password", rules::password());
-        let role = fields.optional("role", operators_role()).unwrap_or(Role::Admin);
+        let role = fields.optional_or("role", operators_role(), Role::Admin);
         let username = username?.into_string();
         let person = Person { username, name: name?, phone_number, password_hash: None, is_demo: false };
         Some(Self { person, password: password?, role })
@@ -154,7 +154,7 @@ pub struct NewProgram {
 impl Request for NewProgram {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let name = fields.required("name", rules::username());
-        let role = fields.optional("role", programs_role()).unwrap_or(Role::Service);
+        let role = fields.optional_or("role", programs_role(), Role::Service);
         Some(Self { name: name?, role })
     }
 }
@@ -227,8 +227,9 @@ pub struct NewToken {
 impl Request for NewToken {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let name = fields.required("name", rules::name());
-        let ttl_secs = fields.optional("ttl_secs", rules::whole_in(1..=TOKEN_TTL_SECS_MAX));
-        let lifetime = TimeDelta::seconds(ttl_secs.unwrap_or(TOKEN_TTL_SECS) as i64);
+        let ttl_secs =
+            fields.optional_or("ttl_secs", rules::whole_in(1..=TOKEN_TTL_SECS_MAX), TOKEN_TTL_SECS);
+        let lifetime = TimeDelta::seconds(ttl_secs as i64);
         Some(Self { name: name?, lifetime })
     }
 }

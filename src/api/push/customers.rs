@@ -198,8 +198,7 @@ pub struct StatsAsked {
 
 impl Request for StatsAsked {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let hours = fields.optional("hours", rules::number_in(1..=STATS_HOURS_MAX));
-        Some(Self { hours: hours.unwrap_or(STATS_HOURS) })
+        Some(Self { hours: fields.optional_or("hours", rules::number_in(1..=STATS_HOURS_MAX), STATS_HOURS) })
     }
 }
 

@@ -172,7 +172,8 @@ fn data() -> impl Rule<Object> {
     rule(
         || {
             let kind = json!({"type": "string", "minLength": 1, "maxLength": WORD_CHARS_MAX});
-            json!({"type": "object", "properties": {"type": kind, "priority": {"type": "string"}}})
+            let properties = json!({"type": kind, "priority": {"type": "string"}});
+            json!({"type": "object", "properties": properties, "additionalProperties": true})
         },
         |value| match value {
             Value::Object(data) => Ok(data.clone()),

@@ -32,7 +32,7 @@ pub fn reshaped(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> 
     response.into_response(reshaped)
 }
 
-fn status_of(code: ErrorCode) -> StatusCode {
+pub fn status_of(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::InvalidFields => StatusCode::BAD_REQUEST,
         other => StatusCode::from_u16(other.status()).unwrap_or(StatusCode::BAD_REQUEST),

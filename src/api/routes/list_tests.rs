@@ -1,7 +1,9 @@
 //! The list of all routes in `docs/wire/rest.txt`, a walk over the table: each change of what apps and programs see of
 //! REST is a change of that file. `UPDATE_WIRE=1 cargo test --lib routes_are_listed` writes it.
 
-use super::{ANY_ROUTES_ERRORS, AnswerShape, BodyShape, QueryShape, ROUTES, Recorded, Route, Who};
+use super::{
+    ANY_ROUTES_ERRORS, AnswerShape, BodyShape, QueryShape, ROUTES, Recorded, Route, Who, parameters,
+};
 use crate::api::description::{Description, FieldsDescription, Needs};
 use crate::contracts::error_codes::ErrorCode;
 use crate::domain::role::Role;
@@ -106,12 +108,6 @@ fn write_route(text: &mut String, route: &Route, types: &mut Types) {
         line(text, 1, &format!("{}: {}", answer.status, answer_name(answer, types)));
     }
     line(text, 1, &format!("refused: {}", errors(&route.errors())));
-}
-
-/// Their names, in their order.
-fn parameters(path: &str) -> impl Iterator<Item = &str> {
-    let named = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    named.map(|name| name.split(':').next().unwrap_or(name))
 }
 
 fn callers(who: Who) -> String {

@@ -6,7 +6,7 @@
 
 mod signed;
 
-pub use self::signed::SignedWebhook;
+pub use self::signed::{SignedWebhook, notice_schema};
 
 use crate::domain::payment::Notice;
 use chrono::{DateTime, Utc};

@@ -12,7 +12,7 @@ use crate::domain::ride::RideId;
 use crate::domain::whole;
 use chrono::{DateTime, TimeDelta, Utc};
 use ring::hmac;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::fmt;
 use subtle::ConstantTimeEq;
 
@@ -31,6 +31,14 @@ const KINDS: [(&str, PaymentStatus); 4] = [
     ("payment.failed", PaymentStatus::Failed),
     ("payment.refunded", PaymentStatus::Refunded),
 ];
+
+/// Whether money comes or is set aside.
+fn has_money(status: PaymentStatus) -> bool {
+    matches!(status, PaymentStatus::Paid | PaymentStatus::Authorised)
+}
+
+/// The fields for our id of a job.
+const IDS: [&str; 3] = ["order_id", "ride_id", "booking_id"];
 
 /// The fields for a shop's own id of a job.
 const EXTERNAL_IDS: [(&str, Option<JobKind>); 4] = [
@@ -145,8 +153,8 @@ fn notice(
     }
     let amount = major.flatten().zip(currency.flatten()).map(|(major, currency)| major.in_currency(currency));
     // Where money comes or is set aside it must be said how much; otherwise it need not, but nothing by halves.
-    let has_money = matches!(status, PaymentStatus::Paid | PaymentStatus::Authorised);
-    if problems.is_empty() && amount.is_none() && (has_money || major.is_some() || currency.is_some()) {
+    if problems.is_empty() && amount.is_none() && (has_money(status) || major.is_some() || currency.is_some())
+    {
         problems.push(("amount", "must be there together with currency"));
     }
     let method = present("payment_method").and_then(Value::as_str);
@@ -165,6 +173,54 @@ fn notice(
     }
 }
 
+/// JSON Schema of a signed body.
+pub fn notice_schema() -> Value {
+    let words = |is_one: fn(PaymentStatus) -> bool| -> Vec<&str> {
+        KINDS.iter().filter(|(_, status)| is_one(*status)).map(|(word, _)| *word).collect()
+    };
+    let is_of = |words: Vec<&str>| json!({"properties": {"type": {"enum": words}}});
+    let methods: Vec<&str> = PaymentMethod::ALL.iter().map(|method| method.as_str()).collect();
+    json!({
+        "type": "object",
+        "required": ["type"],
+        "properties": {
+            "id": {"type": "string", "minLength": 1, "maxLength": TEXT_CHARS_MAX,
+                "description": "The notice's own id: a repetition is known by it."},
+            "type": {"type": "string", "examples": words(|_| true),
+                "description": "A kind that says nothing of a payment is received, and nothing is done."},
+            "job": job_schema(),
+            "amount": {"type": "number", "minimum": 0, "maximum": 1_000_000_000, "description": "In major units."},
+            "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217."},
+            "payment_method": {"type": "string", "examples": methods, "description": "Another word counts as absent."},
+            "reference": {"type": "string", "description": "The service's own; kept up to 255 characters."},
+        },
+        "if": is_of(words(|_| true)),
+        "then": {
+            "required": ["id", "job"],
+            "dependentRequired": {"amount": ["currency"], "currency": ["amount"]},
+            "if": is_of(words(has_money)),
+            "then": {"required": ["amount", "currency"]},
+        },
+    })
+}
+
+fn job_schema() -> Value {
+    let theirs = EXTERNAL_IDS.iter().map(|(name, _)| (*name, json!({"type": ["string", "integer"]})));
+    let ours = IDS.iter().map(|name| match *name {
+        "ride_id" => (*name, json!({"type": "string", "maxLength": RideId::CHARS_MAX})),
+        name => (name, json!({"type": "integer", "minimum": 1})),
+    });
+    let properties: Map<String, Value> =
+        ours.chain(theirs).map(|(name, schema)| (name.to_owned(), schema)).collect();
+    let one_of: Vec<Value> = properties.keys().map(|name| json!({"required": [name]})).collect();
+    json!({
+        "type": "object",
+        "description": "The job that is paid, by exactly one of its ids: ours, or another system's.",
+        "properties": properties,
+        "oneOf": one_of,
+    })
+}
+
 fn short_text(value: &Value) -> Option<String> {
     let text = value.as_str()?;
     let is_short = (1..=TEXT_CHARS_MAX).contains(&text.chars().count()) && !text.contains(char::is_control);
@@ -174,10 +230,11 @@ fn short_text(value: &Value) -> Option<String> {
 /// The one id that it has.
 fn job(sent: &Map<String, Value>) -> Option<NamedJob> {
     let id = |name: &str| sent.get(name).and_then(number).filter(|id| *id > 0).map(JobId);
-    let ride = sent.get("ride_id").and_then(Value::as_str).and_then(|id| RideId::new(id).ok());
+    let [order_id, ride_id, booking_id] = IDS;
+    let ride = sent.get(ride_id).and_then(Value::as_str).and_then(|id| RideId::new(id).ok());
     let ours = [
-        id("order_id").map(JobName::OrderId),
-        id("booking_id").map(JobName::BookingId),
+        id(order_id).map(JobName::OrderId),
+        id(booking_id).map(JobName::BookingId),
         ride.map(JobName::RideId),
     ];
     let theirs = EXTERNAL_IDS.iter().filter_map(|(name, kind)| {
@@ -202,7 +259,6 @@ fn external_id(value: &Value) -> Option<ExternalId> {
 mod tests {
     use super::*;
     use crate::domain::money::usd;
-    use serde_json::json;
 
     const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
     const OTHER: &[u8] = b"fedcba9876543210fedcba9876543210";

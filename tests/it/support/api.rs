@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use fleetwire::api::routes::{self, ANY_ROUTES_ERRORS};
 use reqwest::Method;
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use serde_json::{Value, json};
 
 use super::DEADLINE;
+use super::documented::{self, Asked};
 
 /// How long a connection may be idle and be used again: as long as proxies keep theirs.
 const IDLE_MAX: Duration = Duration::from_secs(60);
@@ -95,14 +96,25 @@ pub async fn send(request: reqwest::RequestBuilder) -> Reply {
 pub async fn try_send(request: reqwest::RequestBuilder) -> Result<Reply, reqwest::Error> {
     let (client, request) = request.build_split();
     let request = request?;
-    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let asked = asked(&request);
     let response = client.execute(request).await?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await?;
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
     let reply = Reply { status, headers, body, text };
-    reply.is_in_its_row(&method, &path);
+    reply.is_in_its_row(&asked);
+    documented::exchange(&asked, &reply);
     Ok(reply)
+}
+
+fn asked(request: &reqwest::Request) -> Asked {
+    let is_packed = request.headers().contains_key(CONTENT_ENCODING);
+    let bytes = request.body().and_then(|body| body.as_bytes()).filter(|_| !is_packed);
+    Asked {
+        method: request.method().to_string(),
+        url: request.url().clone(),
+        body: bytes.map(<[u8]>::to_vec),
+    }
 }
 
 impl Reply {
@@ -126,9 +138,9 @@ impl Reply {
     }
 
     /// Each code that the server answers is one of those that its table of routes names.
-    fn is_in_its_row(&self, method: &Method, path: &str) {
+    fn is_in_its_row(&self, asked: &Asked) {
         let code = self.body["code"].as_str().filter(|_| self.status >= 400);
-        let route = routes::find(method.as_str(), path.trim_end_matches('/'));
+        let route = routes::find(&asked.method, asked.url.path().trim_end_matches('/'));
         let (Some(code), Some(route)) = (code, route) else { return };
         let named: Vec<&str> =
             route.errors().iter().chain(&ANY_ROUTES_ERRORS).map(|code| code.as_str()).collect();

@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use fleetwire::contracts::Contract;
 use fleetwire::contracts::driver_app::ClientMessage;
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
@@ -16,7 +17,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::DEADLINE;
+use super::{DEADLINE, documented};
 
 /// From where an app connects that is not at home.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -130,7 +131,7 @@ impl Door {
         let (socket, _) = opened.await.expect("a handshake is answered in time")?;
         let (acts, orders) = mpsc::unbounded_channel();
         let (ears, heard) = mpsc::unbounded_channel();
-        tokio::spawn(live(socket, orders, ears));
+        tokio::spawn(live(socket, documented::contract_of(&self.path), orders, ears));
         Ok(App { acts, heard, known: self.known, last_event_id: 0 })
     }
 
@@ -160,6 +161,7 @@ impl Door {
 /// The app's own loop: it reads whatever the test does meanwhile.
 async fn live(
     mut socket: WebSocketStream<TcpStream>,
+    contract: Option<Contract>,
     mut acts: UnboundedReceiver<Act>,
     ears: UnboundedSender<Heard>,
 ) {
@@ -168,6 +170,9 @@ async fn live(
             biased;
             act = acts.recv() => match act {
                 Some(Act::Send(message)) => {
+                    if let (Some(contract), Message::Text(text)) = (contract, &message) {
+                        documented::from_the_app(contract, text);
+                    }
                     let _ = socket.send(message).await;
                 }
                 Some(Act::Close(code)) => {
@@ -204,6 +209,11 @@ async fn live(
                     Some(Err(error)) => Some(Heard::Lost(error.to_string())),
                     None => return,
                 };
+                match (contract, &heard) {
+                    (Some(contract), Some(Heard::Message(message))) => documented::to_the_app(contract, message),
+                    (_, Some(Heard::Closed { code, .. })) => documented::closed(*code),
+                    _ => {}
+                }
                 if let Some(heard) = heard {
                     let _ = ears.send(heard);
                 }

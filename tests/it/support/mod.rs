@@ -6,6 +6,7 @@ pub mod api;
 pub mod app;
 pub mod bookings;
 pub mod database;
+pub mod documented;
 pub mod driver_app;
 pub mod faulty_disk;
 pub mod hailing_app;

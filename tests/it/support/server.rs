@@ -16,7 +16,7 @@ use super::link::Link;
 use super::matching_app::RideDoor;
 use super::operator::Operator;
 use super::process::{self, Process, Settings, Start};
-use super::{Api, DRIVER, tokens};
+use super::{Api, DRIVER, documented, tokens};
 
 /// The lines of the log that a failed test shows; all of it stays in the directory.
 const LOG_TAIL_LINES: usize = 40;
@@ -400,8 +400,8 @@ impl Drop for Server {
         if let Some(process) = self.process.take() {
             process.kill();
         }
-        let errors = self.unexpected_errors();
-        if !std::thread::panicking() && errors.is_empty() {
+        let (errors, faults) = (self.unexpected_errors(), documented::faults());
+        if !std::thread::panicking() && errors.is_empty() && faults.is_empty() {
             let _ = std::fs::remove_dir_all(&self.directory);
             return;
         }
@@ -410,6 +410,8 @@ impl Drop for Server {
         let tail = &lines[lines.len().saturating_sub(LOG_TAIL_LINES)..];
         eprintln!("evidence in {}; the log ends with\n{}", self.directory.display(), tail.join("\n"));
         if !std::thread::panicking() {
+            // A fault may be of another test that runs at the same time.
+            assert!(faults.is_empty(), "the wire is not as its document says:\n{}", faults.join("\n"));
             panic!("the server logged what nobody expected:\n{}", errors.join("\n"));
         }
     }

@@ -238,9 +238,13 @@ pub const ROUTES: &[Row] = &[
     ("GET /healthz", NOBODYS),
     ("GET /readyz", NOBODYS),
     ("GET /metrics", NOBODYS),
+    ("GET /openapi.json", NOBODYS),
+    ("GET /asyncapi.json", NOBODYS),
     ("GET /", NOBODYS),
     ("GET /console/config.json", NOBODYS),
     ("GET /console/{path:.*}", NOBODYS),
+    ("GET /docs", NOBODYS),
+    ("GET /docs/{path:.*}", NOBODYS),
 ];
 
 /// Texts by which each thing of each person is known again.
