@@ -31,6 +31,7 @@ mod kills;
 mod limits;
 mod links;
 mod lists;
+mod log_format;
 mod matching;
 mod model;
 mod orders;
