@@ -1,13 +1,15 @@
 //! The log: one line for each thing, on standard error, with fields to search by. Logging never waits for the reader
 //! (`writer`), and lines that repeat on a bad day are gathered (`gather`). A line that is logged while a request is
-//! processed has the request's id.
+//! processed has the request's id. A line is text, or a JSON object (`json`).
 
 mod gather;
+mod json;
 mod writer;
 
-use crate::config;
+use crate::config::{self, LogFormat};
 use crate::contracts::time::WireTime;
 use crate::current_request;
+use env_logger::fmt::Formatter;
 use gather::{Gather, Place};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use parking_lot::{Mutex, RwLock};
@@ -32,9 +34,10 @@ struct Logger {
     shown: RwLock<Shown>,
 }
 
-/// The filter that the settings choose, and its writer.
+/// The filter and the form that the settings choose, and the writer of such lines.
 struct Shown {
     setting: String,
+    format: LogFormat,
     lines: env_logger::Logger,
 }
 
@@ -52,11 +55,11 @@ pub fn start() {
     if let Ok(out) = writer::standard_error() {
         let _ = std::thread::Builder::new()
             .name("log".to_owned())
-            .spawn(move || logger.writer.run(out, dropped_line, || logger.summarise()));
+            .spawn(move || logger.writer.run(out, |count| logger.dropped_line(count), || logger.summarise()));
     }
 }
 
-/// Reads `RUST_LOG` again, which in `.env` may have changed.
+/// Reads `RUST_LOG` and `LOG_FORMAT` again, which in `.env` may have changed.
 pub fn reload() {
     let Some(logger) = LOGGER.get() else { return };
     let shown = Shown::chosen(&logger.writer);
@@ -91,11 +94,25 @@ pub fn say(text: &str) {
     }
 }
 
+/// Says why the process fails, whatever the filter: plainly, or as an object where all lines are objects.
+pub fn say_failure(why: &str) {
+    let Some(logger) = LOGGER.get() else { return };
+    let format = logger.shown.read().format;
+    match format {
+        LogFormat::Text => say(&format!("fleetwire: {why}")),
+        LogFormat::Json => say(&json_line(Level::Error, "fleetwire", why)),
+    }
+}
+
 impl Shown {
     fn chosen(writer: &Arc<Writer>) -> Self {
         let setting = config::log_setting().unwrap_or_else(|| SHOWN.to_owned());
+        let format = config::log_format();
         let mut builder = env_logger::Builder::new();
-        builder.parse_filters(&setting).format(format);
+        builder.parse_filters(&setting).format(match format {
+            LogFormat::Text => write_text,
+            LogFormat::Json => write_json,
+        });
         builder.target(env_logger::Target::Pipe(Box::new(Lines(writer.clone()))));
         let is_coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         builder.write_style(if is_coloured {
@@ -103,7 +120,7 @@ impl Shown {
         } else {
             env_logger::WriteStyle::Never
         });
-        Self { setting, lines: builder.build() }
+        Self { setting, format, lines: builder.build() }
     }
 }
 
@@ -136,6 +153,16 @@ impl Logger {
             shown.lines.log(&record.args(format_args!("{}", line.text)).build());
         }
     }
+
+    /// Written past the queue, which was full.
+    fn dropped_line(&self, count: u64) -> String {
+        let text = format!("lines of the log were dropped: nobody read them count={count}");
+        let time = WireTime(super::log_time());
+        match self.shown.read().format {
+            LogFormat::Text => format!("{time} WARN  [app::logging] {text}\n"),
+            LogFormat::Json => json_line(Level::Warn, module_path!(), &text) + "\n",
+        }
+    }
 }
 
 impl Log for Logger {
@@ -155,7 +182,7 @@ impl Log for Logger {
     }
 }
 
-fn format(out: &mut env_logger::fmt::Formatter, record: &Record<'_>) -> std::io::Result<()> {
+fn write_text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     let time = WireTime(super::log_time());
     let place = record.target().trim_start_matches("fleetwire::");
     let level = record.level();
@@ -168,9 +195,15 @@ fn format(out: &mut env_logger::fmt::Formatter, record: &Record<'_>) -> std::io:
     }
 }
 
-fn dropped_line(count: u64) -> String {
+fn write_json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+    writeln!(out, "{}", json_line(record.level(), record.target(), &record.args().to_string()))
+}
+
+/// For the request that is being processed, if one is.
+fn json_line(level: Level, target: &str, text: &str) -> String {
+    let request = current_request::id();
     let time = WireTime(super::log_time());
-    format!("{time} WARN  [app::logging] lines of the log were dropped: nobody read them count={count}\n")
+    json::Line { time, level, target, text, request: request.as_deref() }.to_json()
 }
 
 /// The standard library's own hook would write past the queue, and wait for the reader.

@@ -64,7 +64,7 @@ pub fn main() -> ExitCode {
 }
 
 fn failed(why: &str) -> ExitCode {
-    logging::say(&format!("fleetwire: {why}"));
+    logging::say_failure(why);
     logging::flush();
     ExitCode::FAILURE
 }

@@ -17,7 +17,9 @@ use super::reader::{
     Defaults, Reader, SettingsProblems, count, count_usize, flag, millis, one_of, path, secs, text, whole,
 };
 use super::secret::{JwtSecret, SecretSource};
-use super::values::{AllowedOrigins, ClientAddressHeader, DatabaseUrl, Durability, Profile, TrustedProxies};
+use super::values::{
+    AllowedOrigins, ClientAddressHeader, DatabaseUrl, Durability, LogFormat, Profile, TrustedProxies,
+};
 use super::{
     AnonymousRideSettings, AutoAssign, DatabaseSettings, DeliverySettings, FinalFare, LimitSettings,
     ListenSettings, MatchSettings, OutsideIssuer, RecorderSettings, RegionSettings, RetentionSettings,
@@ -54,6 +56,8 @@ impl Settings {
             Profile::Development if are_loopback(&bind) => Defaults::Development,
             Profile::Development => Defaults::Exposed,
         };
+        // The log has it already (`config::log_format`); here a word that is no form becomes a problem.
+        reader.value("LOG_FORMAT", LogFormat::parse);
         let database = database(&mut reader);
         let is_loopback_only = are_loopback(&bind);
         let region = region(&mut reader);

@@ -45,7 +45,7 @@ pub use self::reader::{Problem, SettingsProblems};
 pub use self::secret::{JwtSecret, SecretError, SecretSource};
 pub use self::table::{SETTINGS, Section, Setting};
 pub use self::values::{
-    AllowedOrigins, ClientAddressHeader, DatabaseUrl, Durability, Profile, TrustedProxies,
+    AllowedOrigins, ClientAddressHeader, DatabaseUrl, Durability, LogFormat, Profile, TrustedProxies,
 };
 
 /// Everything that can be set.
@@ -367,10 +367,20 @@ pub fn from_environment() -> Result<Settings, SettingsProblems> {
 /// The log's filter, if somebody chose one: `RUST_LOG`, which is not a setting. It may change in `.env` while the
 /// process runs.
 pub fn log_setting() -> Option<String> {
-    const NAME: &str = "RUST_LOG";
-    let chosen = match std::env::var_os(NAME) {
+    chosen_now("RUST_LOG")
+}
+
+/// The form of the log's lines, `LOG_FORMAT`. The log begins before the settings are read, and it may change in `.env`
+/// while the process runs. A word that is no form is a problem of the settings; until that is reported, lines are text.
+pub fn log_format() -> LogFormat {
+    chosen_now("LOG_FORMAT").and_then(|word| LogFormat::parse(word.trim()).ok()).unwrap_or_default()
+}
+
+/// What the environment, or below that `.env`, says at this moment.
+fn chosen_now(name: &str) -> Option<String> {
+    let chosen = match std::env::var_os(name) {
         Some(value) => value.into_string().ok(),
-        None => read_env_file(Path::new(".env")).ok().and_then(|mut file| file.remove(NAME)),
+        None => read_env_file(Path::new(".env")).ok().and_then(|mut file| file.remove(name)),
     };
     chosen.filter(|chosen| !chosen.trim().is_empty())
 }

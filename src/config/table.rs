@@ -16,6 +16,7 @@ use std::sync::LazyLock;
 pub enum Section {
     Profile,
     Listening,
+    Log,
     Database,
     Tokens,
     Region,
@@ -36,6 +37,7 @@ impl Section {
         match self {
             Section::Profile => "Profile",
             Section::Listening => "Listening",
+            Section::Log => "Log",
             Section::Database => "Database",
             Section::Tokens => "Tokens and accounts",
             Section::Region => "Region",

@@ -1,6 +1,6 @@
 //! The settings of the server itself: where it listens, where its data is, and which proxies and issuers it trusts.
 
-use super::Section::{Database, Listening, Profile, Region, Tokens};
+use super::Section::{Database, Listening, Log, Profile, Region, Tokens};
 use super::{Setting, new};
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -91,6 +91,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     new(Listening, "WORKERS", "", "Threads that serve HTTP and sockets.")
         .unit("threads")
         .otherwise("one for each core"),
+    new(
+        Log,
+        "LOG_FORMAT",
+        "text",
+        "The form of the log's lines: text, for people, or json, one object for each line, for what collects logs. What \
+         is logged is chosen with RUST_LOG. SIGHUP reads both again from .env.",
+    ),
     new(
         Database,
         "DATABASE_URL",

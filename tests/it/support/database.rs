@@ -5,12 +5,15 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::backend::Backend;
 use diesel::connection::SimpleConnection;
 use diesel::deserialize::QueryableByName;
+use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
 use diesel::sqlite::Sqlite;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, sql_query};
+use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
 pub struct Database {
     url: String,
@@ -241,6 +244,34 @@ impl Database {
         )
     }
 
+    /// Fails if an account's events have a gap in their numbers, or a number twice.
+    pub fn check_event_numbers(&self) {
+        for numbers in self.event_numbers() {
+            let account = &numbers.account;
+            assert_eq!(numbers.distinct_ids, numbers.events, "a number was given twice to {account}");
+            assert_eq!(numbers.oldest_id, 1, "{account}");
+            assert_eq!(numbers.newest_id, numbers.events, "a number is missing to {account}");
+        }
+    }
+
+    /// Fails if the file is damaged, or a row refers to one that is not there. PostgreSQL checks both by itself.
+    pub fn check_integrity(&self) {
+        if self.file().is_none() {
+            return;
+        }
+        assert_eq!(self.words("SELECT integrity_check AS value FROM pragma_integrity_check"), ["ok"]);
+        let broken = self.number("SELECT COUNT(*) AS value FROM pragma_foreign_key_check");
+        assert_eq!(broken, 0, "rows refer to what is not there");
+    }
+
+    /// Makes the schema of an earlier version: the first so many migrations, on an empty database.
+    pub fn run_first_migrations(&self, count: usize) {
+        match self.sqlite() {
+            Some(mut conn) => run_first(&mut conn, "sqlite", count),
+            None => run_first(&mut self.postgres(), "postgres", count),
+        }
+    }
+
     fn sqlite(&self) -> Option<SqliteConnection> {
         let file = self.url.strip_prefix("sqlite://")?;
         let mut conn = SqliteConnection::establish(file).expect("the server's database file can be opened");
@@ -250,6 +281,17 @@ impl Database {
 
     fn postgres(&self) -> PgConnection {
         PgConnection::establish(&self.url).expect("the test's database can be reached")
+    }
+}
+
+fn run_first<DB: Backend>(conn: &mut impl MigrationHarness<DB>, database: &str, count: usize)
+where
+    FileBasedMigrations: MigrationSource<DB>,
+{
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(database);
+    let migrations = FileBasedMigrations::from_path(directory).expect("the product's migrations");
+    for _ in 0..count {
+        conn.run_next_migration(migrations.clone()).expect("a migration of an earlier version");
     }
 }
 

@@ -83,6 +83,11 @@ impl Builder {
     pub async fn start(self) -> Server {
         let directory = new_directory();
         let database = Database::create(&directory);
+        self.start_on(directory, database).await
+    }
+
+    /// On a database that the test has prepared, in the directory where it is.
+    pub async fn start_on(self, directory: PathBuf, database: Database) -> Server {
         let mut settings = self.settings;
         let [its_own, instead] = self.detour.unwrap_or_default();
         settings.insert("DATABASE_URL".to_owned(), database.url().replacen(&its_own, &instead, 1));
