@@ -15,6 +15,7 @@ mod people;
 mod push;
 mod serve;
 mod signals;
+mod simulation;
 mod start_up;
 mod tls;
 
@@ -36,17 +37,21 @@ use std::time::Duration;
 
 type CommandResult = Result<(), Box<dyn Error>>;
 
-/// Runs the command line and returns the process's exit code: 0, 1 where it failed, 2 for a wrong call.
+/// Runs the command line and returns the process's exit code: 0, 1 where it failed, 2 for a wrong call. A simulation has
+/// codes of its own.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     logging::start();
+    let command = match cli.command.unwrap_or(Command::Serve) {
+        Command::Simulate(asked) => return simulation::simulate(asked),
+        command => command,
+    };
     let settings = match config::from_environment() {
         Ok(settings) => settings,
         Err(problems) => {
             return failed(&problems.to_string());
         }
     };
-    let command = cli.command.unwrap_or(Command::Serve);
     let outcome = actix_web::rt::System::new().block_on(run(command, settings));
     match outcome {
         Ok(()) => {
@@ -87,6 +92,7 @@ async fn run(command: Command, settings: Settings) -> CommandResult {
         Command::Prune => commands::prune(&settings).await,
         Command::Backup { copy } => copies::back_up(&settings, &copy),
         Command::Restore { backup } => copies::restore(&settings, &backup),
+        Command::Simulate(_) => unreachable!("a simulation runs without the server's settings"),
     }
 }
 
