@@ -18,6 +18,7 @@ mod signals;
 mod simulation;
 mod start_up;
 mod tls;
+mod traffic;
 
 use crate::actors::foundation::Foundation;
 use crate::api::import::People;

@@ -252,6 +252,10 @@ routes! {
     /// In development alone.
     development {
         "/api/v1/admin/demo/restore": post demo::restore => ADMINS Changes;
+        "/api/v1/admin/demo/traffic":
+            get demo::traffic => ADMINS Nothing,
+            post demo::begin_traffic => ADMINS Changes,
+            delete demo::end_traffic => ADMINS Changes;
     }
 
     /// The console, unless it is switched off.
