@@ -70,10 +70,11 @@ async fn order(
             Err(Refusal::Refused { status: 409, code, .. }) if code == "no_drivers" => {}
             Err(refusal) => return Err(refusal),
         }
+        tokio::time::sleep(TRIES_AGAIN_AFTER).await;
+        // What is open is ended now, and nothing may come after that.
         if stage.phase() != Phase::Running {
             return Ok(());
         }
-        tokio::time::sleep(TRIES_AGAIN_AFTER).await;
     }
     stage.board.count(|figures| figures.orders.unassigned += 1);
     Ok(())

@@ -117,10 +117,7 @@ fn customers(scale: &Scale) -> u32 {
 impl DriverPlan {
     fn new(rng: &mut StdRng, scale: &Scale) -> Self {
         let has_driver_app = happens(habits::HAS_DRIVER_APP, rng);
-        let home = Crossing {
-            x: rng.random_range(-HOME_BLOCKS..=HOME_BLOCKS),
-            y: rng.random_range(-HOME_BLOCKS..=HOME_BLOCKS),
-        };
+        let home = home(rng);
         let interval_secs = if happens(habits::SENDS_EACH_SECOND, rng) { 1.0 } else { 3.0 };
         let clock_off_secs = match happens(habits::HAS_WRONG_CLOCK, rng) {
             true => rng.random_range(habits::CLOCK_OFF_SECS) * if happens(0.5, rng) { 1 } else { -1 },

@@ -103,7 +103,7 @@ async fn a_developer_lets_traffic_begin_and_end() {
     let ending = send(operator.api().request(Method::DELETE, "admin/demo/traffic")).await.expect(200).body;
     assert_eq!(ending["ending"], true);
     wait_until("the traffic has ended", async || state().await["running"] == false).await;
-    assert_eq!(connected(&operator).await, 0);
+    wait_until("its people have left", async || connected(&operator).await == 0).await;
 
     // A server that stops does not wait for it.
     operator.api().post("admin/demo/traffic", wanted).await.expect(200);
