@@ -191,7 +191,11 @@ impl Driver {
                 self.line.send(envelope::text(&ride_hailing::ClientMessage::DriverOnline)).await;
             }
             Ok(()) => {}
-            Err(no_line) => self.connects_at = now + no_line.retry_after().as_secs_f64(),
+            Err(no_line) => {
+                // Those who were put off do not come back all at once.
+                let after = no_line.retry_after().as_secs_f64() + self.day.random_range(0.0..3.0);
+                self.connects_at = now + after;
+            }
         }
     }
 

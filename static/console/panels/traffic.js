@@ -16,6 +16,7 @@ export class TrafficButton {
     this.#demo = demo;
     this.#signals = signals;
     this.element = button('', { testid: 'traffic', class: 'quiet', action: () => attempt('Simulated traffic', () => this.#press()) });
+    this.element.hidden = true;
     this.feed = new Feed({
       load: () => demo.traffic(),
       show: (traffic) => this.#show(traffic),
