@@ -26,7 +26,7 @@ pub struct City {
 }
 
 /// The order is kept: a person's telephone number has the city's place in it.
-pub const CITIES: [City; 6] = [
+pub static CITIES: [City; 6] = [
     City { name: "johannesburg", latitude: -26.2041, longitude: 28.0473, turned_deg: 2.0 },
     City { name: "yaounde", latitude: 3.8480, longitude: 11.5021, turned_deg: 21.0 },
     City { name: "berlin", latitude: 52.5200, longitude: 13.4050, turned_deg: 12.0 },
