@@ -16,4 +16,5 @@ pub mod operations;
 pub mod presenters;
 pub mod providers;
 pub mod rate_limit;
+pub mod simulate;
 pub mod store;

@@ -11,19 +11,11 @@ use fleetwire::contracts::driver_app::{ClientMessage, ServerMessage};
 use fleetwire::contracts::envelope;
 use fleetwire::contracts::events::EventMessage;
 use fleetwire::contracts::time::WireTime;
-use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
+use fleetwire::simulate::socket::{self, Incoming, Stream};
 use tokio::sync::{Semaphore, watch};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::Failure;
 
-type Socket = WebSocketStream<TcpStream>;
-
-/// The default is 128 KiB for each connection, which would measure this tool's memory and not the server's.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
 const HANDSHAKES_AT_ONCE: usize = 64;
 
 /// The apps' task; none before the load begins.
@@ -68,8 +60,8 @@ impl Fleet {
             });
         }
         while let Some(handshake) = handshakes.join_next().await {
-            let socket = handshake??;
-            tokio::spawn(drive(socket, phase.subscribe(), books.clone()));
+            let stream = handshake??;
+            tokio::spawn(drive(stream, phase.subscribe(), books.clone()));
         }
         Ok(Fleet { phase, books })
     }
@@ -123,21 +115,16 @@ impl Books {
     }
 }
 
-async fn connect(address: &str, driver_id: u32, token: &str) -> Result<Socket, Failure> {
-    let tcp = TcpStream::connect(address).await?;
-    tcp.set_nodelay(true)?;
-    let url = format!("ws://{address}/api/v1/ws/driver/{driver_id}?token={token}");
-    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
-    let (mut socket, _) = tokio_tungstenite::client_async_with_config(url, tcp, Some(config)).await?;
-    match socket.next().await {
-        Some(Ok(Message::Text(text))) if matches!(read(&text), Some(ServerMessage::Connected(_))) => {
-            Ok(socket)
-        }
+async fn connect(address: &str, driver_id: u32, token: &str) -> Result<Stream, Failure> {
+    let path = format!("/api/v1/ws/driver/{driver_id}?token={token}");
+    let mut stream = socket::open(address, &path).await?;
+    match socket::next(&mut stream).await {
+        Incoming::Text(text) if matches!(read(&text), Some(ServerMessage::Connected(_))) => Ok(stream),
         other => Err(format!("driver {driver_id} was not let in: {other:?}").into()),
     }
 }
 
-async fn drive(mut socket: Socket, mut phase: watch::Receiver<Phase>, books: Arc<Books>) {
+async fn drive(mut stream: Stream, mut phase: watch::Receiver<Phase>, books: Arc<Books>) {
     let mut seen = Vec::new();
     let mut next_position: Option<tokio::time::Instant> = None;
     loop {
@@ -155,14 +142,13 @@ async fn drive(mut socket: Socket, mut phase: watch::Receiver<Phase>, books: Arc
             () = due => {
                 let Phase::Sending { interval } = *phase.borrow() else { continue };
                 next_position = next_position.map(|at| at + interval);
-                if socket.send(Message::text(position())).await.is_ok() {
+                if socket::send(&mut stream, position()).await {
                     books.positions_sent.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            incoming = socket.next() => match incoming {
-                Some(Ok(Message::Text(text))) => hear(&text, Instant::now(), &books, &mut seen),
-                Some(Ok(_)) => {}
-                _ => {
+            incoming = socket::next(&mut stream) => match incoming {
+                Incoming::Text(text) => hear(&text, Instant::now(), &books, &mut seen),
+                Incoming::Closed(_) => {
                     books.sessions_lost.fetch_add(1, Ordering::Relaxed);
                     return;
                 }

@@ -3,17 +3,13 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use futures_util::StreamExt;
+use fleetwire::simulate::socket::{self, Incoming, Stream};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
-pub type Socket = WebSocketStream<TcpStream>;
+pub type Socket = Stream;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_fleetwire");
 const LISTENING: &str = "Fleetwire is listening on http://";
@@ -51,20 +47,13 @@ pub async fn start(
 
 /// A socket on this path of the server, before anything was heard.
 pub async fn connect(address: &str, path: &str) -> Result<Socket, Failure> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let config = WebSocketConfig::default().read_buffer_size(4096);
-    let (socket, _) = client_async_with_config(format!("ws://{address}{path}"), stream, Some(config)).await?;
-    Ok(socket)
+    Ok(socket::open(address, path).await?)
 }
 
 /// The next message of a socket.
-pub async fn next(socket: &mut Socket) -> Result<Value, Failure> {
-    loop {
-        match socket.next().await.ok_or("the socket has ended")?? {
-            Message::Text(text) => return Ok(serde_json::from_str(&text)?),
-            Message::Close(frame) => return Err(format!("closed: {frame:?}").into()),
-            _ => {}
-        }
+pub async fn next(stream: &mut Socket) -> Result<Value, Failure> {
+    match socket::next(stream).await {
+        Incoming::Text(text) => Ok(serde_json::from_str(&text)?),
+        Incoming::Closed(code) => Err(format!("closed: {code:?}").into()),
     }
 }

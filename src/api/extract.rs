@@ -114,7 +114,7 @@ async fn known(req: &HttpRequest) -> Result<Principal, Problem> {
 }
 
 /// From the header alone: a URL of REST carries no token.
-fn bearer(req: &HttpRequest) -> Option<&str> {
+pub(super) fn bearer(req: &HttpRequest) -> Option<&str> {
     let (scheme, token) = req.headers().get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -60,6 +60,7 @@ mod rules;
 mod second_factor;
 pub mod sockets;
 mod stats;
+pub mod traffic;
 
 use crate::actors::matcher::{Choose, FreeDriver, MatcherHandle, Nearest};
 use crate::actors::positions::Positions;
@@ -92,6 +93,7 @@ pub use client_address::client_address;
 pub use middleware::{around, cors};
 
 use self::problem::Problem;
+use self::traffic::Traffic;
 
 /// The services and settings of handlers. Made once; every worker has the same.
 pub struct Context {
@@ -119,6 +121,8 @@ pub struct Context {
     pub reaper: Reaper,
     pub metrics: Arc<Metrics>,
     pub prometheus: PrometheusHandle,
+    /// The maker of simulated traffic, where there may be any.
+    pub traffic: Option<Arc<dyn Traffic>>,
     /// The server is stopping: no new work is wanted.
     pub draining: Arc<AtomicBool>,
 }

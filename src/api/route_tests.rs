@@ -172,6 +172,7 @@ impl Server {
             principals: Arc::new(Principals::default()),
             metrics,
             prometheus: PrometheusBuilder::new().build_recorder().handle(),
+            traffic: None,
             draining: Arc::new(AtomicBool::new(false)),
             settings,
         });

@@ -4,6 +4,9 @@ use crate::api::{asyncapi, openapi};
 use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::role::Role;
 use crate::operations::people::Person;
+use crate::operations::seed::DEMO_PASSWORD;
+use crate::simulate::accounts::SEEDS;
+use crate::simulate::city::{CITIES, City};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -65,6 +68,61 @@ pub enum Command {
         #[arg(value_name = "BACKUP")]
         backup: PathBuf,
     },
+    /// Simulate a fleet, as clients of a running server in development, and report what the server did for it
+    Simulate(Simulate),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0; 1 if events were lost, doubled or out of order; 2 if it could not run."
+)]
+pub struct Simulate {
+    /// Address of the server, http:// with a host and a port
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
+    pub url: String,
+    /// User name of an operator who is an admin
+    #[arg(long, value_name = "NAME", default_value = "admin")]
+    pub admin_user: String,
+    /// That operator's password
+    #[arg(long, value_name = "PASSWORD", default_value = DEMO_PASSWORD)]
+    pub admin_password: String,
+    /// Number of drivers
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub drivers: u32,
+    /// Number of riders, who ask for rides
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub riders: u32,
+    /// Number of orders that the operator makes and assigns in each minute
+    #[arg(long, value_name = "N", default_value_t = 30.0, value_parser = orders_per_minute)]
+    pub orders_per_minute: f64,
+    /// City whose streets they drive on
+    #[arg(long, value_name = "CITY", default_value = "johannesburg", value_parser = city)]
+    pub city: &'static City,
+    /// The same seed makes the same people, who do the same
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(SEEDS))]
+    pub seed: u64,
+    /// How long it goes on, once everybody is logged in
+    #[arg(long, value_name = "N", default_value_t = 5.0, value_parser = minutes)]
+    pub minutes: f64,
+    /// Write the report to a file, too, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+fn city(name: &str) -> Result<&'static City, String> {
+    let names = CITIES.iter().map(|city| city.name).collect::<Vec<_>>();
+    City::named(name).ok_or_else(|| format!("must be one of {}", names.join(", ")))
+}
+
+fn orders_per_minute(text: &str) -> Result<f64, &'static str> {
+    let number = text.parse().ok().filter(|number| (0.0..=10_000.0).contains(number));
+    number.ok_or("must be a number from 0 to 10000")
+}
+
+/// Access tokens last an hour where the server's settings do not say otherwise, and logging in takes a part of it.
+fn minutes(text: &str) -> Result<f64, &'static str> {
+    let number = text.parse().ok().filter(|number| (0.1..=50.0).contains(number));
+    number.ok_or("must be a number from 0.1 to 50")
 }
 
 impl Command {
@@ -316,6 +374,20 @@ mod tests {
             for wrong in ["anna", &format!("anna {id} --all"), "anna first"] {
                 assert!(!parses(&format!("fleetwire admin {of} revoke {wrong}")), "{of} {wrong}");
             }
+        }
+    }
+
+    #[test]
+    fn a_simulation_is_of_a_city_that_there_is_and_lasts_as_long_as_a_token() {
+        let parses =
+            |line: &str| Cli::try_parse_from(format!("fleetwire simulate {line}").split_whitespace()).is_ok();
+        assert!(
+            parses("") && parses("--city Berlin --minutes 0.5 --seed 7 --riders 0 --orders-per-minute 0")
+        );
+        for wrong in
+            ["--city atlantis", "--minutes 0", "--minutes 51", "--drivers 0", "--seed 100000", "--seed -1"]
+        {
+            assert!(!parses(wrong), "{wrong}");
         }
     }
 

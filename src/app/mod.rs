@@ -15,8 +15,10 @@ mod people;
 mod push;
 mod serve;
 mod signals;
+mod simulation;
 mod start_up;
 mod tls;
+mod traffic;
 
 use crate::actors::foundation::Foundation;
 use crate::api::import::People;
@@ -36,11 +38,15 @@ use std::time::Duration;
 
 type CommandResult = Result<(), Box<dyn Error>>;
 
-/// Runs the command line and returns the process's exit code: 0, 1 where it failed, 2 for a wrong call.
+/// Runs the command line and returns the process's exit code: 0, 1 where it failed, 2 for a wrong call. A simulation has
+/// codes of its own.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     logging::start();
-    let command = cli.command.unwrap_or(Command::Serve);
+    let command = match cli.command.unwrap_or(Command::Serve) {
+        Command::Simulate(asked) => return simulation::simulate(asked),
+        command => command,
+    };
     if let Some(document) = command.document() {
         return match say(&format!("{document:#}")) {
             Ok(()) => ExitCode::SUCCESS,
@@ -95,6 +101,7 @@ async fn run(command: Command, settings: Settings) -> CommandResult {
         Command::Openapi | Command::Asyncapi => Ok(()),
         Command::Backup { copy } => copies::back_up(&settings, &copy),
         Command::Restore { backup } => copies::restore(&settings, &backup),
+        Command::Simulate(_) => unreachable!("a simulation runs without the server's settings"),
     }
 }
 

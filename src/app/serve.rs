@@ -4,6 +4,7 @@ use crate::actors::ride_access::RideAccess;
 use crate::actors::session::client::{ClientContext, SearchLimits};
 use crate::actors::session::{Activity, Connections, TransportLimits};
 use crate::api::sockets::Sockets;
+use crate::api::traffic::Traffic;
 use crate::api::{self, Context, Limiters};
 use crate::app::capacity::{self, Capacity};
 use crate::app::guard::Guard;
@@ -12,6 +13,7 @@ use crate::app::parts::Parts;
 use crate::app::signals::{self, Hangups};
 use crate::app::start_up::{self, KeyFiles, LogIns};
 use crate::app::tls::Tls;
+use crate::app::traffic::LocalTraffic;
 use crate::app::{CommandResult, Foundation, place, push, settle_currency, time_delta, token_keys};
 use crate::config::{FinalFare, Settings};
 use crate::contracts::close_codes::CloseCode;
@@ -94,10 +96,12 @@ async fn run(
     let parts = Arc::new(Parts::start(&settings, foundation, prepared).await?);
     let account_limits = Arc::new(AccountLimits::new(&settings.limits));
     let sockets = sockets(&parts, &tokens, &account_limits);
-    let context = context(&parts, tokens, account_limits, prometheus.clone());
+    let traffic = LocalTraffic::new(&settings, parts.clock.clone());
+    let context = context(&parts, tokens, account_limits, prometheus.clone(), traffic.clone());
     entry.tls.clone().into_iter().for_each(|tls| drop(actix_web::rt::spawn(tls.follow())));
     let connections = Connections::new(entry.capacity.http_max, settings.listen.keep_alive + OVERDUE);
     let (server, addresses) = bind(&settings, context, sockets, &connections, entry)?;
+    traffic.iter().for_each(|traffic| traffic.goes_to(&addresses));
     start_up::announce(&settings, &addresses, &log_ins);
     start_up::warn_of_what_is_open(&settings);
     log::info!("started addresses={addresses:?} profile={}", settings.profile);
@@ -106,6 +110,7 @@ async fn run(
     let serving = actix_web::rt::spawn(server);
     signals::terminated().await?;
     let stopping_since = Instant::now();
+    traffic.iter().for_each(|traffic| traffic.abandon());
     stop(&parts, handle).await;
     serving.await??;
     Ok(stopping_since)
@@ -131,6 +136,7 @@ fn context(
     tokens: Arc<TokenKeys>,
     account_limits: Arc<AccountLimits>,
     prometheus: PrometheusHandle,
+    traffic: Option<Arc<LocalTraffic>>,
 ) -> Context {
     Context {
         limiters: Limiters::new(&parts.settings),
@@ -152,6 +158,7 @@ fn context(
         reaper: parts.reaper.clone(),
         metrics: parts.metrics.clone(),
         prometheus,
+        traffic: traffic.map(|traffic| traffic as Arc<dyn Traffic>),
         draining: parts.draining.clone(),
     }
 }

@@ -52,6 +52,19 @@ pub struct DemoRestored {
     pub accounts: Vec<String>,
 }
 
+/// Simulated drivers and riders on this server.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DemoTraffic {
+    /// They are about.
+    pub running: bool,
+    /// They are leaving: what they have open is being ended.
+    pub ending: bool,
+    /// How many of them are drivers.
+    pub drivers: usize,
+    /// When they leave by themselves; null where nobody is about.
+    pub until: Option<WireTime>,
+}
+
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DriverItem {
     pub driver_id: DriverId,

@@ -57,6 +57,7 @@ mod second_factor;
 mod set_clocks;
 mod sign_in;
 mod silence;
+mod simulation;
 mod stopping;
 mod stories;
 mod support;

@@ -357,6 +357,13 @@ routes! {
     development {
         "/api/v1/admin/demo/restore": post demo::restore => ADMINS Changes
             "Put the demo accounts back to where they began; in development only";
+        "/api/v1/admin/demo/traffic":
+            get demo::traffic => ADMINS Nothing
+                "Whether a simulated fleet is at work; in development only",
+            post demo::begin_traffic => ADMINS Changes
+                "Let a simulated fleet work on this server for a while; in development only",
+            delete demo::end_traffic => ADMINS Changes
+                "End the simulated fleet's work; in development only";
     }
 
     /// The console and the pages that show the wire's descriptions, unless they are switched off.

@@ -5,6 +5,7 @@ import { h, button, panel, redraw } from '../dom.js';
 import { age, position } from '../format.js';
 import { Feed } from '../feed.js';
 import { Notices } from './notices.js';
+import { TrafficButton } from './traffic.js';
 
 const REFRESH_INTERVAL_MS = 4000;
 /** Pages of drivers to read; a console is for a demo fleet, `GET admin/drivers` for a big one. */
@@ -45,8 +46,10 @@ export class OperatorDrivers {
       testid: 'drivers-restore', class: 'quiet', title: 'Demo drivers back to where they were, verified and online; what they hold is ended',
       action: () => this.#notices.attempt('Restore the demo', () => this.#demo.restore()),
     });
+    const attempt = (what, action) => this.#notices.attempt(what, action);
+    this.traffic = new TrafficButton({ demo: this.#demo, signals: this.#signals, accounts: this.#accounts, attempt });
     const heads = ['driver', 'status', 'position', 'age', 'jobs', 'rides?'];
-    this.element = panel('Drivers', { id: 'operator-drivers', tools: [this.restore, refresh] },
+    this.element = panel('Drivers', { id: 'operator-drivers', tools: [this.traffic.element, this.restore, refresh] },
       h('div', { class: 'scroll grow', tabindex: '0', 'aria-label': 'Drivers, scrollable' },
         h('table', { 'aria-label': 'Drivers' },
           h('thead', {}, h('tr', {}, heads.map((name) => h('th', { scope: 'col' }, name)))), this.rows),

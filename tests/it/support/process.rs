@@ -98,7 +98,17 @@ pub async fn serve(directory: &Path, settings: &Settings) -> Start {
 
 /// Runs another subcommand to its end.
 pub async fn run(directory: &Path, settings: &Settings, arguments: &[&str]) -> Output {
-    finish(command(directory, settings), arguments).await
+    finish(command(directory, settings), arguments, DEADLINE * 3).await
+}
+
+/// The same of one that is to take its time.
+pub async fn run_within(
+    directory: &Path,
+    settings: &Settings,
+    arguments: &[&str],
+    deadline: Duration,
+) -> Output {
+    finish(command(directory, settings), arguments, deadline).await
 }
 
 /// The same with something to read.
@@ -107,13 +117,13 @@ pub async fn run_fed(directory: &Path, settings: &Settings, arguments: &[&str], 
     std::fs::write(&file, input).expect("the test's directory is writable");
     let mut command = command(directory, settings);
     command.stdin(File::open(&file).expect("it was written"));
-    finish(command, arguments).await
+    finish(command, arguments, DEADLINE * 3).await
 }
 
-async fn finish(command: Command, arguments: &[&str]) -> Output {
+async fn finish(command: Command, arguments: &[&str], deadline: Duration) -> Output {
     let mut command = tokio::process::Command::from(command);
     command.args(arguments).kill_on_drop(true);
-    let output = tokio::time::timeout(DEADLINE * 3, command.output()).await;
+    let output = tokio::time::timeout(deadline, command.output()).await;
     output.expect("a subcommand ends in time").expect("the server's binary is built and runs")
 }
 

@@ -247,6 +247,15 @@ impl Server {
         process::run(&self.directory, &self.settings, arguments).await
     }
 
+    /// Runs the fleet simulator against this server, and returns its exit code, its output and what it complained of.
+    pub async fn simulate(&self, arguments: &[&str], deadline: Duration) -> (Option<i32>, String, String) {
+        let url = format!("http://127.0.0.1:{}", self.port);
+        let arguments = [&["simulate", "--url", url.as_str()][..], arguments].concat();
+        let output = process::run_within(&self.directory, &self.settings, &arguments, deadline).await;
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the simulator prints UTF-8");
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
     /// Where it runs, and a test may put files.
     pub fn directory(&self) -> &Path {
         &self.directory
