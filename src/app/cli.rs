@@ -24,6 +24,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the server (the default without a subcommand)
     Serve,
+    /// Check an installation, before or while it runs; ends with 1 where something is at fault
+    Doctor(Doctor),
     /// Bring the database's schema up to date
     Migrate,
     /// Make demo accounts and orders, or restore them
@@ -59,6 +61,22 @@ pub enum Command {
         #[arg(value_name = "BACKUP")]
         backup: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Ask nobody outside: neither push services nor the public address
+    #[arg(long)]
+    pub offline: bool,
+    /// Directory of the backups, whose newest should be of today
+    #[arg(long, value_name = "DIRECTORY")]
+    pub backups: Option<PathBuf>,
+    /// Address by which apps come, such as https://fleet.example.org
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

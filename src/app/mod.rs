@@ -5,6 +5,7 @@ mod capacity;
 mod cli;
 mod commands;
 mod copies;
+mod doctor;
 mod grant_use;
 mod guard;
 mod housekeeping;
@@ -21,7 +22,7 @@ mod tls;
 use crate::actors::foundation::Foundation;
 use crate::api::import::People;
 use crate::clock::{Clock, SharedClock, System};
-use crate::config::{self, DatabaseUrl, SecretError, Settings};
+use crate::config::{self, DatabaseUrl, SecretError, Settings, SettingsProblems};
 use crate::metrics::Metrics;
 use crate::operations::tokens::{OutsideKey, TokenKeys, TokenLifetimes};
 use crate::store::{self, Chain, Database, Where};
@@ -40,19 +41,14 @@ type CommandResult = Result<(), Box<dyn Error>>;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     logging::start();
-    let settings = match config::from_environment() {
-        Ok(settings) => settings,
-        Err(problems) => {
-            return failed(&problems.to_string());
-        }
-    };
     let command = cli.command.unwrap_or(Command::Serve);
-    let outcome = actix_web::rt::System::new().block_on(run(command, settings));
-    match outcome {
-        Ok(()) => {
+    match actix_web::rt::System::new().block_on(run(command)) {
+        Ok(is_good) => {
             logging::flush();
-            ExitCode::SUCCESS
+            if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
+        // Each on its line.
+        Err(problems) if problems.is::<SettingsProblems>() => failed(&problems.to_string()),
         Err(error) => failed(&logging::one_line(&Chain(&*error).to_string())),
     }
 }
@@ -70,24 +66,29 @@ fn say(text: &str) -> CommandResult {
     said.map_err(|error| format!("can't write to standard output: {error}").into())
 }
 
-async fn run(command: Command, settings: Settings) -> CommandResult {
-    match command {
-        Command::Serve => serve::serve(settings).await,
-        Command::Migrate => commands::migrate(&settings),
-        Command::Seed(options) => commands::seed(&settings, options).await,
-        Command::Token(options) => commands::token(&settings, options).await,
-        Command::Admin { command } => admin::admin(&settings, command).await,
+/// False where a check found something at fault.
+async fn run(command: Command) -> Result<bool, Box<dyn Error>> {
+    let settings = config::from_environment;
+    let done = match command {
+        // It says itself what is wrong with the settings.
+        Command::Doctor(options) => return doctor::doctor(options, settings()).await,
+        Command::Serve => serve::serve(settings()?).await,
+        Command::Migrate => commands::migrate(&settings()?),
+        Command::Seed(options) => commands::seed(&settings()?, options).await,
+        Command::Token(options) => commands::token(&settings()?, options).await,
+        Command::Admin { command } => admin::admin(&settings()?, command).await,
         Command::Import { people: cli::Import::Customers(options) } => {
-            import::import(&settings, People::Customers, options).await
+            import::import(&settings()?, People::Customers, options).await
         }
         Command::Import { people: cli::Import::Drivers(options) } => {
-            import::import(&settings, People::Drivers, options).await
+            import::import(&settings()?, People::Drivers, options).await
         }
-        Command::Person { command } => people::person(&settings, command).await,
-        Command::Prune => commands::prune(&settings).await,
-        Command::Backup { copy } => copies::back_up(&settings, &copy),
-        Command::Restore { backup } => copies::restore(&settings, &backup),
-    }
+        Command::Person { command } => people::person(&settings()?, command).await,
+        Command::Prune => commands::prune(&settings()?).await,
+        Command::Backup { copy } => copies::back_up(&settings()?, &copy),
+        Command::Restore { backup } => copies::restore(&settings()?, &backup),
+    };
+    done.map(|()| true)
 }
 
 impl Foundation {

@@ -14,6 +14,7 @@ mod clocks;
 mod contacts;
 mod currencies;
 mod customer_orders;
+mod doctor;
 mod doors;
 mod earnings;
 mod erasing;
