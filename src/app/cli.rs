@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::conform::Contract;
 use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::role::Role;
 use crate::operations::people::Person;
@@ -26,6 +27,8 @@ pub enum Command {
     Serve,
     /// Check an installation, before or while it runs; ends with 1 where something is at fault
     Doctor(Doctor),
+    /// Check whether a running server keeps a contract; ends with 1 where it breaks a rule
+    Conform(Conform),
     /// Bring the database's schema up to date
     Migrate,
     /// Make demo accounts and orders, or restore them
@@ -77,6 +80,35 @@ pub struct Doctor {
     /// Address by which apps come, such as https://fleet.example.org
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Conform {
+    /// The contract: driver-app, ride-hailing, ride-matching or push
+    #[arg(long, value_name = "NAME", value_parser = contract)]
+    pub contract: Contract,
+    /// Where the server is, such as http://127.0.0.1:8000
+    #[arg(long, value_name = "URL")]
+    pub url: String,
+    /// An operator who may make accounts; the rules that need some are skipped without
+    #[arg(long, value_name = "NAME", requires = "admin_password", conflicts_with = "token")]
+    pub admin_user: Option<String>,
+    /// Their password
+    #[arg(long, value_name = "PASSWORD", requires = "admin_user")]
+    pub admin_password: Option<String>,
+    /// An operator's access token instead
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// Check only the rules with this in their names
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Write the results as JUnit XML, too
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
+fn contract(word: &str) -> Result<Contract, &'static str> {
+    Contract::parse(word).ok_or("driver-app, ride-hailing, ride-matching or push")
 }
 
 #[derive(Debug, Subcommand)]

@@ -23,6 +23,7 @@ use crate::actors::foundation::Foundation;
 use crate::api::import::People;
 use crate::clock::{Clock, SharedClock, System};
 use crate::config::{self, DatabaseUrl, SecretError, Settings, SettingsProblems};
+use crate::conform::{self, Target};
 use crate::metrics::Metrics;
 use crate::operations::tokens::{OutsideKey, TokenKeys, TokenLifetimes};
 use crate::store::{self, Chain, Database, Where};
@@ -53,6 +54,22 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Whether the server keeps the contract.
+async fn conform_to(options: cli::Conform) -> Result<bool, Box<dyn Error>> {
+    let target = Target {
+        url: options.url,
+        admin: options.admin_user.zip(options.admin_password),
+        token: options.token,
+    };
+    let only = options.only.as_deref();
+    let report = conform::check(options.contract, &target, only, |line| drop(say(line))).await?;
+    if let Some(file) = &options.junit {
+        std::fs::write(file, report.junit()).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    say(&report.summary())?;
+    Ok(report.is_kept())
+}
+
 fn failed(why: &str) -> ExitCode {
     logging::say(&format!("fleetwire: {why}"));
     logging::flush();
@@ -72,6 +89,8 @@ async fn run(command: Command) -> Result<bool, Box<dyn Error>> {
     let done = match command {
         // It says itself what is wrong with the settings.
         Command::Doctor(options) => return doctor::doctor(options, settings()).await,
+        // Another server's settings are none of ours.
+        Command::Conform(options) => return conform_to(options).await,
         Command::Serve => serve::serve(settings()?).await,
         Command::Migrate => commands::migrate(&settings()?),
         Command::Seed(options) => commands::seed(&settings()?, options).await,

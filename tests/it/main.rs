@@ -11,6 +11,7 @@ mod bad_days;
 mod bookings;
 mod chance;
 mod clocks;
+mod conform;
 mod contacts;
 mod currencies;
 mod customer_orders;
