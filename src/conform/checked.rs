@@ -1,4 +1,4 @@
-//! What checking a rule comes to.
+//! The outcome of checking a rule.
 
 /// Why a rule did not pass.
 #[derive(Clone, Debug, PartialEq, Eq)]

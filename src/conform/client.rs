@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-/// What should come at once has come by then, or does not come.
+/// A message that should come at once has come by then, or does not come.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// A server that limits log-ins says when to come again; longer than this is a failure.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(70);
@@ -333,7 +333,7 @@ impl Socket {
         }
     }
 
-    /// A ping and its pong: what was sent before has been read. Returns the messages that came first.
+    /// A ping and its pong: everything sent before has been read. Returns the messages that came first.
     pub async fn sync(&mut self) -> Checked<Vec<Value>> {
         self.send(&json!({"type": "ping"})).await?;
         let mut earlier = Vec::new();

@@ -41,13 +41,13 @@ pub fn rules() -> Vec<Rule> {
         Rule::new(
             "replay",
             DELIVERY,
-            "what the app missed is sent again after it reconnects, in order, without being asked for",
+            "events that the app missed are sent again after it reconnects, in order, without being asked for",
             |w| Box::pin(replay(w)),
         ),
         Rule::new(
             "confirmed-not-replayed",
             DELIVERY,
-            "what the device confirmed by its pong is not sent again",
+            "events that the device confirmed by its pong are not sent again",
             |w| Box::pin(confirmed(w)),
         ),
         Rule::new(
@@ -114,7 +114,7 @@ async fn batch(world: &World) -> Checked {
     Ok(())
 }
 
-/// What comes until a pong, events alone.
+/// The events that come before a pong.
 async fn events_of(socket: &mut Socket) -> Checked<Vec<Value>> {
     let heard = socket.sync().await?;
     Ok(heard.into_iter().filter(|message| message["id"].is_i64()).collect())

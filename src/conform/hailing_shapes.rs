@@ -14,7 +14,7 @@ use crate::conform::world::{World, prepared};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// What comes by itself after a while, by a setting of the server's: longer than this is not waited.
+/// The longest wait for a message that comes by itself after a time that is a setting of the server's.
 const LONG: Duration = Duration::from_secs(15);
 
 pub fn rules() -> Vec<Rule> {
@@ -118,7 +118,7 @@ async fn two_asked(world: &World, name: &str) -> Checked<Value> {
     socket.find(name).await
 }
 
-/// What comes by itself, if a setting of the server's lets it come while somebody waits.
+/// A message that comes by itself, if a setting of the server's lets it come within the wait.
 async fn in_time(socket: &mut Socket, kind: &str, setting: &str) -> Checked<Value> {
     socket.find_within(kind, LONG).await.map_err(|_| {
         Broken::Skipped(format!("{kind} did not come within {} s: {setting} may be longer", LONG.as_secs()))

@@ -65,7 +65,9 @@ fn rooms() -> Vec<Rule> {
         Rule::new("positions-to-joined", OWN, "positions go to those who joined, and to nobody else", |w| {
             Box::pin(joined_alone(w))
         }),
-        Rule::new("leave", SOCKET, "who left a ride gets no more of its positions", |w| Box::pin(left(w))),
+        Rule::new("leave", SOCKET, "a connection that left a ride gets no more of its positions", |w| {
+            Box::pin(left(w))
+        }),
     ]
 }
 
@@ -193,7 +195,7 @@ async fn join_again(world: &World) -> Checked {
     holds(shown == "started", || format!("the ride is shown as {shown} after its start"))
 }
 
-/// What reached the socket of one more position of the ride's driver.
+/// The messages that reach the socket after one more position of the ride's driver.
 async fn after_a_position(
     world: &World,
     socket: &mut Socket,

@@ -1,5 +1,5 @@
 //! The world in which a rule is checked: accounts that it makes for itself, places where nobody else is, and the way to the
-//! server. What a server can't do for us is a reason to skip.
+//! server. A thing that a server can't do for us is a reason to skip.
 
 use crate::conform::checked::{Broken, Checked, failed, skipped};
 use crate::conform::client::{Door, Http, Opened, Reply, Socket, Target};
@@ -227,7 +227,7 @@ fn root(path: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { format!("/api/v1/{path}") }
 }
 
-/// What an operator does is no part of an app's contract: a server that can't is not at fault.
+/// Operators' actions are no part of an app's contract: a server that lacks one is not at fault.
 pub fn prepared(what: &str, reply: Reply, status: u16) -> Checked<Value> {
     match reply.status == status {
         true => Ok(reply.body),

@@ -32,7 +32,7 @@ pub enum Schema {
     Empty,
 }
 
-/// What PostgreSQL says of itself.
+/// PostgreSQL's own account of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostgresFacts {
     /// As `server_version_num` has it: 150004 is 15.4.
@@ -115,7 +115,7 @@ impl Inspection {
         }
     }
 
-    /// What SQLite finds wrong in the file; nothing of PostgreSQL, which checks its pages itself.
+    /// The flaws that SQLite finds in the file; none of PostgreSQL, which checks its pages itself.
     pub fn damage(&mut self) -> Result<Vec<String>, InspectError> {
         match self.own {
             Own::Sqlite(_) => {

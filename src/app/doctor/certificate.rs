@@ -12,7 +12,7 @@ use x509_parser::parse_x509_certificate;
 /// Renewals are usually made 30 days before the end.
 const SOON: TimeDelta = TimeDelta::days(30);
 
-/// What a certificate says of itself.
+/// The parts of a certificate that matter here.
 #[derive(Debug, PartialEq, Eq)]
 struct Certificate {
     begins_at: DateTime<Utc>,

@@ -1,4 +1,4 @@
-//! Files of the installation: who can read what is secret, where the database is written and how fast, backups.
+//! Files of the installation: the readers of secrets, the database's directory and how fast it is written, backups.
 
 use crate::app::doctor::finding::Finding;
 use crate::config::push::{FcmCredentials, PrivateKey};
@@ -22,7 +22,7 @@ const FREE_BYTES_GOOD: u64 = 2 << 30;
 /// A daily backup, and two hours for it to be made.
 const BACKUP_AGE_MAX: Duration = Duration::from_secs(26 * 3600);
 
-/// Who can read a file, by its mode.
+/// The readers of a file, by its mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Readers {
     Owner,
@@ -84,13 +84,12 @@ pub fn database(file: &Path) -> Vec<Finding> {
             remedy,
         ))
     };
-    let before = findings.len();
     findings.extend(unwritable(directory, "directory"));
     if file.exists() {
         findings.extend(unwritable(file, "file"));
         findings.extend(readable_by("database-files", "database", file));
     }
-    if findings.len() == before {
+    if findings.is_empty() {
         findings.push(Finding::ok("database-files", format!("{} can be written", directory.display())));
     }
     findings.extend(space(file, directory));

@@ -1,4 +1,4 @@
-//! What a check says: one line, and what to do where something is wrong.
+//! The outcome of a check: one line, with the remedy where something is wrong.
 
 use serde::Serialize;
 use std::fmt;
@@ -31,7 +31,7 @@ pub struct Finding {
     pub check: &'static str,
     pub level: Level,
     pub says: String,
-    /// What to do; none where nothing is wrong.
+    /// None where nothing is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What the machine gives the server: open files, the addresses to listen on, and the way in from outside.
+//! The machine's part: open files, the addresses to listen on, and the way in from outside.
 
 use crate::app::capacity;
 use crate::app::doctor::finding::Finding;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
-/// What `GET /readyz` answers, as far as it is read.
+/// The answer of `GET /readyz`, as far as it is read.
 #[derive(Deserialize)]
 struct Ready {
     ready: bool,
@@ -166,7 +166,7 @@ fn name_allowed(settings: &Settings, host: &str) -> Option<Finding> {
     let allowed = settings.listen.allowed_hosts.as_ref()?;
     let is_allowed = Host::parse(host).is_some_and(|host| allowed.allows(&host));
     (!is_allowed).then(|| {
-        let says = format!("{host} is not in ALLOWED_HOSTS: whoever comes by it gets 421");
+        let says = format!("{host} is not in ALLOWED_HOSTS: requests for it get 421");
         Finding::fault("public-url", says, format!("add {host} to ALLOWED_HOSTS"))
     })
 }

@@ -89,7 +89,7 @@ async fn ask(provider: &dyn Provider, clock: &SharedClock) -> Answer {
     answers.into_iter().next().expect("one answer for each message")
 }
 
-/// What an answer about nobody says of the credentials; none: there was no answer.
+/// The verdict on the credentials by an answer about nobody; none: there was no answer.
 fn accepted(service: &str, answer: Option<&Answer>) -> Finding {
     const CHECK: &str = "push-service";
     let unreachable = |reason: &str| {

@@ -1,4 +1,4 @@
-//! What the settings alone tell: problems that stop the start, and values that are valid and dangerous.
+//! Findings from the settings alone: problems that stop the start, and values that are valid and dangerous.
 
 use crate::app::doctor::finding::Finding;
 use crate::config::{ClientAddressHeader, Host, Problem, Profile, SecretSource, Settings, SettingsProblems};
@@ -21,7 +21,7 @@ pub fn problems(problems: &SettingsProblems) -> Vec<Finding> {
     problems.0.iter().map(fault).collect()
 }
 
-/// What is set, and would do harm.
+/// Settings that can be used, and those of them that would do harm.
 pub fn settings(settings: &Settings) -> Vec<Finding> {
     let mut findings =
         vec![Finding::ok(CHECK, format!("the settings can be used, profile {}", settings.profile))];
@@ -52,7 +52,7 @@ fn profile(settings: &Settings) -> Option<Finding> {
     })
 }
 
-/// What strangers are let in to.
+/// Doors that are open to strangers.
 fn openness(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     let is_production = settings.profile == Profile::Production;

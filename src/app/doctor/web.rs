@@ -5,7 +5,7 @@ use rustls::ClientConfig;
 use std::error::Error;
 use std::time::Duration;
 
-/// Whoever waits for the doctor waits for each of these.
+/// Of one request: somebody is waiting for the findings.
 const TIMEOUT: Duration = Duration::from_secs(4);
 /// More is no answer that says anything to us.
 const BODY_BYTES_MAX: usize = 1 << 16;

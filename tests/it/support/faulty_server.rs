@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const TOKEN_PLACES: [&str; 2] = ["authorization", "sec-websocket-protocol"];
 
-/// What is done to what the good server says.
+/// The change made to the good server's messages and answers.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
     /// Messages of this type lack a field, by its path.
@@ -46,7 +46,7 @@ pub struct FaultyServer {
     task: JoinHandle<()>,
 }
 
-/// What all of its connections share.
+/// Shared by all of its connections.
 struct Shared {
     upstream: u16,
     fault: Fault,
@@ -226,7 +226,7 @@ async fn pass_on(
 }
 
 impl Shared {
-    /// What the app hears instead, and whether the connection ends then.
+    /// The messages that the app hears instead, and whether the connection ends then.
     fn said(&self, message: Message, held: &mut Option<Message>) -> (Vec<Message>, bool) {
         match (message, self.fault) {
             (Message::Ping(_) | Message::Pong(_), _) => (Vec::new(), false),
