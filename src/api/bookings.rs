@@ -327,7 +327,7 @@ fn shown_with((standing, contact): (BookingStanding, Option<Contact>), party: Pa
 fn shown(standing: BookingStanding, party: Party) -> Booking {
     let BookingStanding { booking, technician, people } = standing;
     let job = booking.job;
-    let payment = words::payment(&job);
+    let payment = presenters::payment(&job);
     Booking {
         currency: job.earnings().currency(),
         payment,

@@ -76,7 +76,7 @@ pub async fn set_status(
 /// `GET orders/assigned`: what the driver holds, oldest assignment first.
 pub async fn assigned_orders(ctx: web::Data<Context>, caller: DriverCaller) -> Answered<AssignedOrders> {
     let held = ctx.read(move |conn| reads::orders_of(conn, caller.driver)).await?;
-    Ok(json(&words::orders_held(held)))
+    Ok(json(&presenters::orders_held(held)))
 }
 
 /// The input of `PUT orders/{id}/status`.
@@ -128,7 +128,7 @@ fn order(job: &Job, status: &'static str) -> DriverOrder {
         job.assigned_at = None;
         job.payment = job.payment.untold();
     }
-    let (summary, payment) = (orders::summary(&job), words::payment(&job));
+    let (summary, payment) = (orders::summary(&job), presenters::payment(&job));
     DriverOrder::new(summary, job.external_id, status, job.assigned_at, payment)
 }
 

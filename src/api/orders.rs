@@ -89,7 +89,7 @@ pub async fn cancel(
 fn shown(standing: OrderStanding, now: DateTime<Utc>) -> CustomerOrder {
     let OrderStanding { job, driver } = standing;
     let driver = driver.filter(|_| job.status.is_held() || job.status == JobStatus::Completed);
-    let (payment, currency) = (words::payment(&job), job.earnings().currency());
+    let (payment, currency) = (presenters::payment(&job), job.earnings().currency());
     CustomerOrder {
         order_id: job.id,
         external_id: job.external_id,

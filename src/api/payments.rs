@@ -137,7 +137,7 @@ fn shown(standing: Payable) -> Payment {
         job_id: job.id,
         external_id: job.external_id.clone(),
         name,
-        fields: words::payment(&job).with_amount(amount),
+        fields: presenters::payment(&job).with_amount(amount),
         currency,
         payment_reference: job.payment.payment_reference,
         paid_at: job.payment.paid_at.map(Into::into),

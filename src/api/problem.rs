@@ -42,7 +42,7 @@ pub struct Problem {
 }
 
 #[derive(Serialize)]
-struct Sent<'a> {
+struct Body<'a> {
     r#type: String,
     title: &'static str,
     status: u16,
@@ -218,9 +218,9 @@ impl From<Refusal> for Problem {
         let sentence = sentence(&refusal.to_string());
         match refusal {
             Refusal::State(kind, state) => {
-                let state = words::state_word(kind, state);
+                let state = presenters::state_word(kind, state);
                 let detail = format!("The {} is {state}.", kind.noun());
-                Self { state: Some(state), ..Self::new(words::code_of(refusal), detail) }
+                Self { state: Some(state), ..Self::new(presenters::code_of(refusal), detail) }
             }
             Refusal::PaymentState(state) => {
                 let detail = format!("The payment is {}.", state.as_str());
@@ -228,10 +228,10 @@ impl From<Refusal> for Problem {
             }
             Refusal::TooManyOpenJobs => {
                 Limit::OpenJobs.exceeded();
-                let retry_after_secs = Some(words::OPEN_JOBS_RETRY_SECS);
+                let retry_after_secs = Some(presenters::OPEN_JOBS_RETRY_SECS);
                 Self { retry_after_secs, ..Self::new(ErrorCode::TooManyOpenJobs, sentence) }
             }
-            other => Self::new(words::code_of(other), sentence),
+            other => Self::new(presenters::code_of(other), sentence),
         }
     }
 }

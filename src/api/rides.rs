@@ -56,7 +56,7 @@ pub async fn create(
     let passenger = caller.customer;
     let key = once.key(&ctx, &caller.principal, &body);
     let sight = kept(&ctx, Viewer::Passenger(passenger));
-    let create = move |tx: &mut Tx<'_>| Ok(words::ride(sight, rides::request(tx, passenger, &request)?));
+    let create = move |tx: &mut Tx<'_>| Ok(presenters::ride(sight, rides::request(tx, passenger, &request)?));
     decide(&ctx, key, CREATED, create).await
 }
 
@@ -111,7 +111,7 @@ pub async fn list(
         Viewer::Admin => return Err(forbidden(caller.role)),
     };
     let sight = sight(&ctx, viewer);
-    list_of(&ctx, of, &query, |standing| words::ride_for(sight, standing)).await
+    list_of(&ctx, of, &query, |standing| presenters::ride_for(sight, standing)).await
 }
 
 /// `GET admin/rides`: everybody's, newest first.
@@ -123,7 +123,7 @@ pub async fn list_all(
     let sight = sight(&ctx, Viewer::Admin);
     let item = |standing: RideStanding| RideItem {
         job_id: standing.ride.job.id,
-        ride: words::ride_for(sight, standing).as_seen_by(caller.role),
+        ride: presenters::ride_for(sight, standing).as_seen_by(caller.role),
     };
     list_of(&ctx, RidesOf::Everybody, &query, item).await
 }
@@ -167,7 +167,7 @@ pub async fn show(ctx: web::Data<Context>, Caller(caller): Caller, id: web::Path
     let (id, viewer, now) = (id.into_inner(), viewer(&caller)?, ctx.clock.now());
     let found = ctx.read(move |conn| rides::view(conn, &id, viewer, now)).await?;
     let found = found.ok_or_else(|| Problem::not_found("ride"))?;
-    Ok(json(&words::ride_for(sight(&ctx, viewer), found).as_seen_by(caller.role)))
+    Ok(json(&presenters::ride_for(sight(&ctx, viewer), found).as_seen_by(caller.role)))
 }
 
 /// `POST rides/{ride_id}/accept`.
@@ -182,7 +182,7 @@ pub async fn accept(
     let key = once.key(&ctx, &caller.principal, &body);
     let theirs = id.clone();
     let sight = kept(&ctx, Viewer::Driver(driver));
-    let accept = move |tx: &mut Tx<'_>| Ok(words::ride(sight, rides::accept(tx, &id, driver)?));
+    let accept = move |tx: &mut Tx<'_>| Ok(presenters::ride(sight, rides::accept(tx, &id, driver)?));
     decide_and_add(&ctx, key, OK, accept, move |conn| passenger(conn, &theirs, driver)).await
 }
 
@@ -207,7 +207,8 @@ pub async fn decline(
     let (id, driver) = (id.into_inner(), caller.driver);
     let key = once.key(&ctx, &caller.principal, &body);
     let sight = kept(&ctx, Viewer::Driver(driver));
-    decide(&ctx, key, OK, move |tx| Ok(words::ride(sight, rides::decline(tx, &id, driver, &reason)?))).await
+    decide(&ctx, key, OK, move |tx| Ok(presenters::ride(sight, rides::decline(tx, &id, driver, &reason)?)))
+        .await
 }
 
 /// `POST rides/{ride_id}/arrive`.
@@ -267,7 +268,7 @@ async fn step(
         if is_paid {
             standing.ride.job = payments::take_cash(tx, standing.ride.job.id, driver)?;
         }
-        Ok(words::ride(sight, standing))
+        Ok(presenters::ride(sight, standing))
     };
     decide_and_add(ctx, key, OK, step, move |conn| passenger(conn, &theirs, driver)).await
 }
@@ -305,7 +306,7 @@ pub async fn cancel(
             Viewer::Passenger(passenger) => rides::cancel(tx, &id, Canceller::Passenger(passenger), &reason),
             Viewer::Admin => rides::cancel(tx, &id, Canceller::Admin, &reason),
         };
-        Ok(words::ride(sight, cancelled?))
+        Ok(presenters::ride(sight, cancelled?))
     })
     .await
 }
@@ -339,7 +340,7 @@ pub async fn rate(
     let key = once.key(&ctx, &caller.principal, &body);
     let sight = kept(&ctx, Viewer::Passenger(passenger));
     decide(&ctx, key, OK, move |tx| {
-        Ok(words::ride(sight, rides::rate(tx, &id, passenger, stars, comment.as_deref())?))
+        Ok(presenters::ride(sight, rides::rate(tx, &id, passenger, stars, comment.as_deref())?))
     })
     .await
 }

@@ -41,7 +41,7 @@ pub use inbound::{BadMessage, FindDriver, Inbound, Reading};
 
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
-use crate::domain::ride::{DriverLocation, RideId, Stars};
+use crate::domain::ride::{RideId, SharedPosition, Stars};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
@@ -137,7 +137,7 @@ impl Contract {
         self,
         ride: &RideId,
         driver: Uuid,
-        sighting: &DriverLocation,
+        sighting: &SharedPosition,
         now: DateTime<Utc>,
     ) -> Option<String> {
         match self {

@@ -15,7 +15,7 @@ use crate::contracts::time::WireTime;
 use crate::domain::driver;
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
-use crate::domain::ride::{DriverLocation, RideId, RideStep, Stars};
+use crate::domain::ride::{RideId, RideStep, SharedPosition, Stars};
 use chrono::{DateTime, Utc};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -261,7 +261,7 @@ pub fn ride_rated(ride: &RideId, stars: Stars, now: DateTime<Utc>) -> String {
 }
 
 impl<'a> DriverLocation<'a> {
-    pub fn new(ride: &'a RideId, driver: Uuid, sighting: &DriverLocation) -> Self {
+    pub fn new(ride: &'a RideId, driver: Uuid, sighting: &SharedPosition) -> Self {
         Self {
             driver_id: driver,
             latitude: sighting.position.latitude(),

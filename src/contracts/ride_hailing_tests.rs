@@ -156,7 +156,7 @@ fn what_is_unknown_is_empty_or_0() {
     assert_eq!(data["estimated_arrival"], 0);
     let connected = json_of(&connected(person(1), None, true, EventId(0), now()));
     assert_eq!(connected["data"]["phone_number"], "");
-    let bare = DriverLocation { heading: None, speed: None, ..sighting(at(1.0, 2.0)) };
+    let bare = SharedPosition { heading: None, speed: None, ..sighting(at(1.0, 2.0)) };
     let ride = ride();
     let location = json_of(&driver_location_update(&DriverLocation::new(&ride, person(7), &bare), now()));
     assert_eq!((&location["data"]["heading"], &location["data"]["speed"]), (&json!(0), &json!(0)));

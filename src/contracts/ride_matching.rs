@@ -17,7 +17,7 @@ use crate::domain::ids::EventId;
 use crate::domain::money::{Amount, Money};
 use crate::domain::payment::PaymentMethod;
 use crate::domain::position::Position;
-use crate::domain::ride::{CancelCode, CancelledBy, DriverLocation, RideId, Stars};
+use crate::domain::ride::{CancelCode, CancelledBy, RideId, SharedPosition, Stars};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -169,7 +169,7 @@ pub fn ride_started(ride: &RideId, started_at: DateTime<Utc>) -> String {
 }
 
 /// Where the driver is.
-pub fn driver_location(ride: &RideId, sighting: &DriverLocation) -> String {
+pub fn driver_location(ride: &RideId, sighting: &SharedPosition) -> String {
     let whole = |number: Option<f64>| number.unwrap_or_default().round() as i64;
     let location = DriverLocation {
         ride_id: ride.into(),

@@ -126,11 +126,11 @@ fn money_and_degrees_have_a_decimal_point_and_headings_have_none() {
     };
     assert!(completed(15_000).contains(r#""final_fare":150.0,"#));
     assert!(completed(15_005).contains(r#""final_fare":150.05,"#));
-    let whole = DriverLocation { heading: Some(44.6), speed: Some(0.2), ..sighting(at(-26.0, 28.0)) };
+    let whole = SharedPosition { heading: Some(44.6), speed: Some(0.2), ..sighting(at(-26.0, 28.0)) };
     let text = driver_location(&ride(), &whole);
     let end = r#""latitude":-26.0,"longitude":28.0,"heading":45,"speed":0}"#;
     assert!(text.ends_with(end), "{text}");
-    let bare = DriverLocation { heading: None, speed: None, ..whole };
+    let bare = SharedPosition { heading: None, speed: None, ..whole };
     assert_eq!((&json_of(&driver_location(&ride(), &bare))["heading"]), &json!(0));
 }
 

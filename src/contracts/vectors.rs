@@ -9,7 +9,7 @@ use crate::domain::ids::{AccountId, DriverId, EventId, JobId};
 use crate::domain::money::usd;
 use crate::domain::payment::PaymentStatus;
 use crate::domain::position::Position;
-use crate::domain::ride::{CancelCode, CancelledBy, DriverLocation, RideId, Unavailable};
+use crate::domain::ride::{CancelCode, CancelledBy, RideId, SharedPosition, Unavailable};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -182,8 +182,8 @@ pub fn cancelled(ride: &RideId, by: CancelledBy, reason: &str, code: Option<Canc
     EventBody::RideCancelled { ride_id: ride.clone(), cancelled_by: by, reason: reason.to_owned(), code }
 }
 
-pub fn sighting(position: Position) -> DriverLocation {
-    DriverLocation { position, heading: Some(45.0), speed: Some(25.0), sequence: 3, age_secs: 0 }
+pub fn sighting(position: Position) -> SharedPosition {
+    SharedPosition { position, heading: Some(45.0), speed: Some(25.0), sequence: 3, age_secs: 0 }
 }
 
 /// One of each event that a ride has, for a passenger or a driver.

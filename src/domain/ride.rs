@@ -162,7 +162,7 @@ words! {
 
 /// Where a ride's driver is, as those who follow it are told.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DriverLocation {
+pub struct SharedPosition {
     pub position: Position,
     /// Degrees clockwise from north.
     pub heading: Option<f64>,

@@ -366,7 +366,7 @@ fn a_search_that_goes_on_after_a_driver_gave_up_asks_nobody_twice() {
         offered_at: ms(-60_000),
         expires_at: ms(-45_000),
         confirmed_at: None,
-        outcome: Some(Outcome::Closed(Unavailable::Taken)),
+        outcome: Some(OfferOutcome::Closed(Unavailable::Taken)),
     };
     let search = Search::new(Arc::new(policy()), row(), vec![old], [DriverId(2)]);
     let mut scene = Scene { search, fleet: drivers(3) };
@@ -507,7 +507,7 @@ proptest! {
         let given_up = effects.iter().filter(|effect| **effect == Effect::GiveUp).count();
         prop_assert_eq!(given_up, usize::from(end == Some(End::NoDrivers)));
         // Every driver who was offered the ride and did not answer was told the outcome, once.
-        let untold = scene.search.offers().iter().filter(|offer| matches!(offer.outcome, Some(Outcome::Closed(_))));
+        let untold = scene.search.offers().iter().filter(|offer| matches!(offer.outcome, Some(OfferOutcome::Closed(_))));
         prop_assert_eq!(closed(&effects).len(), untold.count());
     }
 

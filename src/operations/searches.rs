@@ -9,7 +9,7 @@ use crate::domain::candidate::{Look, PassedOver};
 use crate::domain::driver::Wants;
 use crate::domain::event::{EventBody, RideOffer};
 use crate::domain::ids::{AccountId, DriverId, JobId, SearchId};
-use crate::domain::job::{JobStatus, Move, OfferOutcome as Moved, transition};
+use crate::domain::job::{JobStatus, Move, MoveOutcome as Moved, transition};
 use crate::domain::offer::{Offer, OfferOutcome};
 use crate::domain::offer_detail::OfferDetail;
 use crate::domain::open_search::{End, OpenSearch, SearchRow};

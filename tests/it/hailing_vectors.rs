@@ -115,12 +115,12 @@ async fn silent(name: &str) -> Value {
     let ride = server.taken_ride().await;
     let mut app = server.hailing_passenger(PASSENGER).await;
     app.join(&ride.id).await;
-    let stale = app.expect("driver_location_stale").await;
+    let stale = app.expect_past_positions("driver_location_stale").await;
     if name == "driver_location_stale" {
         return stale;
     }
     ride.locate(3.85, 11.5).await;
-    app.expect(name).await
+    app.expect_past_positions(name).await
 }
 
 async fn order_cancelled() -> Value {

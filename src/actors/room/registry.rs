@@ -19,7 +19,7 @@ use crate::contracts::Contract;
 use crate::domain::announcement::{Announcement, Committed, SearchNews};
 use crate::domain::event::{Event, EventBody};
 use crate::domain::ids::{AccountId, DriverId, JobId};
-use crate::domain::ride::{DriverLocation, RideId};
+use crate::domain::ride::{RideId, SharedPosition};
 use crate::metrics::Metrics;
 use crate::store::Database;
 use actix::{Actor, Addr, Arbiter, ArbiterHandle};
@@ -101,7 +101,7 @@ pub struct Full;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// The driver's UUID and where they are.
-    pub driver: Option<(Uuid, DriverLocation)>,
+    pub driver: Option<(Uuid, SharedPosition)>,
     /// The driver's UUID and how old the newest position is, where the others were told of a silence.
     pub silence: Option<(Uuid, u64)>,
 }

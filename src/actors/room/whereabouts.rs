@@ -6,7 +6,7 @@
 
 use crate::domain::ids::DriverId;
 use crate::domain::position::{Fix, Position};
-use crate::domain::ride::DriverLocation;
+use crate::domain::ride::SharedPosition;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
@@ -132,10 +132,10 @@ impl Whereabouts {
     }
 
     /// The driver, and where they are.
-    pub fn sighting(&self, now: DateTime<Utc>) -> Option<(Uuid, DriverLocation)> {
+    pub fn sighting(&self, now: DateTime<Utc>) -> Option<(Uuid, SharedPosition)> {
         let driven = self.driven.as_ref()?;
         let newest = driven.newest?;
-        let sighting = DriverLocation {
+        let sighting = SharedPosition {
             position: newest.position,
             heading: newest.heading,
             speed: newest.speed,

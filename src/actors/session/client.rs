@@ -390,7 +390,7 @@ impl<P: Part> Client<P> {
     /// An operation was refused, or could not be carried out now.
     fn not_done(&mut self, error: &operations::Error, link: &mut Link<'_, Self>) {
         let bad = match error {
-            operations::Error::Refused(refusal) => words::refusal(*refusal),
+            operations::Error::Refused(refusal) => presenters::refusal(*refusal),
             operations::Error::Store(error) => {
                 log::warn!("message put off {self}: {}", Chain(error));
                 BadMessage::new(ErrorCode::Unavailable, "the server can't do it right now; send it again")

@@ -308,7 +308,7 @@ fn shown(tx: &mut Tx<'_>, job: Job) -> Result<OrderItem, Error> {
 }
 
 fn item((job, people): OperatorsOrder) -> OrderItem {
-    let (earnings, payment) = (job.earnings(), words::payment(&job));
+    let (earnings, payment) = (job.earnings(), presenters::payment(&job));
     OrderItem {
         order_id: job.id,
         external_id: job.external_id,

@@ -16,7 +16,7 @@ use fleetwire::operations::drivers;
 use fleetwire::operations::idempotency::{self, Answer, IdempotencyKey};
 use fleetwire::operations::orders::{self, CancelledBy, DriverStep, NewOrder};
 use fleetwire::operations::push;
-use fleetwire::operations::rides::{self, Canceller, Request};
+use fleetwire::operations::rides::{self, Canceller, RideRequest};
 use fleetwire::store::{StoreError, Tx};
 
 use super::commands::{Command, Nth};
@@ -227,7 +227,7 @@ impl World<'_> {
     }
 
     fn request_ride(&mut self, customer: i64) -> Checked {
-        let request = Request {
+        let request = RideRequest {
             ride_id: None,
             ride_type: ANY_VEHICLE.to_owned(),
             pickup: pickup(),

@@ -164,8 +164,8 @@ impl Place {
         self.directory.join(format!("copy.db{suffix}"))
     }
 
-    pub fn push_rules(&self) -> push::Rules {
-        push::Rules { texts: Arc::new(Texts::english()), configured: Arc::new([PushService::Fcm]) }
+    pub fn push_rules(&self) -> push::PushRules {
+        push::PushRules { texts: Arc::new(Texts::english()), configured: Arc::new([PushService::Fcm]) }
     }
 
     fn populate(&self, clock: &Manual) -> People {

@@ -9,7 +9,7 @@ use fleetwire::actors::push::{
 };
 use fleetwire::domain::push::PushService;
 use fleetwire::operations::push;
-use fleetwire::providers::{Answer as Said, Scope, Sent};
+use fleetwire::providers::{Answer as Said, Arrival, Scope};
 use fleetwire::store::{MarkKind, NotificationRow, StoreError};
 use std::time::Duration;
 
@@ -142,8 +142,8 @@ impl World<'_> {
         let (reason, scope) = (Cow::Borrowed("it says so"), Scope::Service);
         let said = match answer {
             Answer::Accepted => Said::Accepted { id: attempt.row.public_id.clone() },
-            Answer::NotNow => Said::Retry { reason, after: None, sent: Sent::No, scope },
-            Answer::Lost => Said::Retry { reason, after: None, sent: Sent::Maybe, scope },
+            Answer::NotNow => Said::Retry { reason, after: None, sent: Arrival::No, scope },
+            Answer::Lost => Said::Retry { reason, after: None, sent: Arrival::Maybe, scope },
             Answer::Never => Said::Rejected { reason },
         };
         let around = Circumstances {
@@ -162,7 +162,7 @@ impl World<'_> {
         Ok(true)
     }
 
-    fn write_verdict(&mut self, verdict: push::Verdict) -> Checked<bool> {
+    fn write_verdict(&mut self, verdict: push::AttemptOutcome) -> Checked<bool> {
         let configured = self.push_rules.configured.clone();
         let verdicts = [verdict];
         let settled =

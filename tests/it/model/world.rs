@@ -68,7 +68,7 @@ pub struct World<'a> {
     pub ride_ids: BTreeMap<i64, RideId>,
     pub sessions_begun: u64,
     // settings
-    pub push_rules: push::Rules,
+    pub push_rules: push::PushRules,
     mode: Mode,
     // the server's memory
     pub server: Server,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetwire::domain::push::PushService::Apns;
-use fleetwire::providers::{Answer, Scope, Sent};
+use fleetwire::providers::{Answer, Arrival, Scope};
 
 use super::{Sender, after_secs, is_accepted, is_dead, is_misconfigured, message, retry, stopped_clock};
 use crate::support::push_double::apple::reason_reply;
@@ -158,14 +158,14 @@ async fn whatever_fails_is_tried_again_and_said_whether_it_may_have_arrived() {
     let sender = Sender::new(PushDouble::start().await, Apns, &[("PUSH_TIMEOUT_MS", "500")]);
     let desk = &sender.double.apple.desk;
     for (act, sent) in [
-        (says(500, "InternalServerError"), Sent::Maybe),
-        (says(503, "ServiceUnavailable"), Sent::No),
-        (says(503, "Shutdown"), Sent::No),
-        (says(429, "TooManyRequests"), Sent::No),
-        (Act::Answer(Reply::html(503)), Sent::No),
-        (Act::Reset, Sent::Maybe),
-        (Act::Hang, Sent::Maybe),
-        (Act::GoAway(ENHANCE_YOUR_CALM), Sent::No),
+        (says(500, "InternalServerError"), Arrival::Maybe),
+        (says(503, "ServiceUnavailable"), Arrival::No),
+        (says(503, "Shutdown"), Arrival::No),
+        (says(429, "TooManyRequests"), Arrival::No),
+        (Act::Answer(Reply::html(503)), Arrival::No),
+        (Act::Reset, Arrival::Maybe),
+        (Act::Hang, Arrival::Maybe),
+        (Act::GoAway(ENHANCE_YOUR_CALM), Arrival::No),
     ] {
         desk.fail_next(1, act.clone());
         let answer = sender.send(&token(1)).await;

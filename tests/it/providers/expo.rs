@@ -1,7 +1,7 @@
 //! Expo: batches, tickets by their place, splitting, receipts, and each way in which Expo may fail.
 
 use fleetwire::domain::push::PushService::Expo;
-use fleetwire::providers::{Answer, Message, Receipt, Scope, Sent};
+use fleetwire::providers::{Answer, Arrival, Message, Receipt, Scope};
 use serde_json::{Value, json};
 
 use super::{Sender, after_secs, is_accepted, is_dead, is_misconfigured, message, retry};
@@ -89,7 +89,7 @@ async fn with_a_ticket_too_few_nobody_is_pruned_and_nothing_is_lost() {
     sender.double.expo.desk.set_device(&token(0), Device::Dead { since: None });
     sender.double.expo.fall_short(1);
     let answers = sender.provider.send(batch(5)).await;
-    assert!(answers.iter().all(|answer| retry(answer) == Some(Sent::Maybe)), "{answers:?}");
+    assert!(answers.iter().all(|answer| retry(answer) == Some(Arrival::Maybe)), "{answers:?}");
     let answers = sender.provider.send(batch(5)).await;
     assert!(is_dead(&answers[0]) && answers[1..].iter().all(is_accepted));
 }
@@ -126,13 +126,13 @@ async fn whatever_fails_is_tried_again_and_said_whether_it_may_have_arrived() {
     let sender = Sender::new(PushDouble::start().await, Expo, &[("PUSH_TIMEOUT_MS", "500")]);
     let desk = &sender.double.expo.desk;
     for (act, sent) in [
-        (Act::Answer(request_error(500, "INTERNAL_SERVER_ERROR", "")), Sent::Maybe),
-        (Act::Answer(Reply::html(502)), Sent::Maybe),
-        (Act::Answer(Reply::html(503)), Sent::No),
-        (Act::Answer(Reply::html(504)), Sent::Maybe),
-        (Act::Answer(request_error(429, "TOO_MANY_REQUESTS", "")), Sent::No),
-        (Act::Reset, Sent::Maybe),
-        (Act::Hang, Sent::Maybe),
+        (Act::Answer(request_error(500, "INTERNAL_SERVER_ERROR", "")), Arrival::Maybe),
+        (Act::Answer(Reply::html(502)), Arrival::Maybe),
+        (Act::Answer(Reply::html(503)), Arrival::No),
+        (Act::Answer(Reply::html(504)), Arrival::Maybe),
+        (Act::Answer(request_error(429, "TOO_MANY_REQUESTS", "")), Arrival::No),
+        (Act::Reset, Arrival::Maybe),
+        (Act::Hang, Arrival::Maybe),
     ] {
         desk.fail_next(1, act.clone());
         let answers = sender.provider.send(batch(3)).await;
@@ -149,7 +149,7 @@ async fn what_has_its_answer_keeps_it_when_the_rest_gets_none() {
     let sender = Sender::new(PushDouble::start().await, Expo, &[("PUSH_TIMEOUT_MS", "500")]);
     sender.double.expo.desk.fail_token(&token(5), Act::Hang);
     let answers = sender.provider.send(batch(150)).await;
-    assert!(answers[..100].iter().all(|answer| retry(answer) == Some(Sent::Maybe)));
+    assert!(answers[..100].iter().all(|answer| retry(answer) == Some(Arrival::Maybe)));
     assert!(answers[100..].iter().all(is_accepted));
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use fleetwire::domain::push::PushService::Fcm;
-use fleetwire::providers::{Answer, Scope, Sent};
+use fleetwire::providers::{Answer, Arrival, Scope};
 use serde_json::json;
 
 use super::{Sender, after_secs, is_accepted, is_dead, is_misconfigured, message, retry, stopped_clock};
@@ -118,9 +118,9 @@ async fn a_token_service_that_is_down_is_a_reason_to_try_again() {
     let sender = Sender::with_clock(double, Fcm, &[], std::sync::Arc::new(clock.clone()));
     sender.double.google.fail_tokens(Some(answers(retry_after(Reply::html(503), 7))));
     let answers = sender.send_at_once(tokens(20)).await;
-    assert!(answers.iter().all(|answer| retry(answer) == Some(Sent::No) && after_secs(answer) == Some(7)));
+    assert!(answers.iter().all(|answer| retry(answer) == Some(Arrival::No) && after_secs(answer) == Some(7)));
     sender.double.google.fail_tokens(None);
-    assert_eq!(retry(&sender.send("fcm:too-soon").await), Some(Sent::No));
+    assert_eq!(retry(&sender.send("fcm:too-soon").await), Some(Arrival::No));
     assert_eq!(sender.double.google.tokens_asked(), 1);
     clock.advance(TimeDelta::seconds(8));
     assert!(is_accepted(&sender.send("fcm:later").await));
@@ -174,7 +174,7 @@ async fn patience_is_kept_as_long_as_google_asks() {
         sender.double.google.desk.fail_next(1, answers(reply));
         let answer = sender.send("fcm:a").await;
         assert!(after_secs(&answer).is_some_and(|secs| expected.contains(&secs)), "{answer:?}");
-        assert_eq!(retry(&answer), Some(Sent::No));
+        assert_eq!(retry(&answer), Some(Arrival::No));
     }
     assert_eq!(sender.taken().len(), 0);
 }
@@ -187,12 +187,12 @@ async fn whatever_fails_is_tried_again_and_said_whether_it_may_have_arrived() {
     ] {
         let desk = &sender.double.google.desk;
         for (act, sent) in [
-            (answers(error(500, "INTERNAL", Some("INTERNAL"), "")), Sent::Maybe),
-            (answers(Reply::html(503)), Sent::No),
-            (answers(Reply::html(502)), Sent::Maybe),
-            (answers(Reply::html(200)), Sent::Maybe),
-            (Act::Reset, Sent::Maybe),
-            (Act::Hang, Sent::Maybe),
+            (answers(error(500, "INTERNAL", Some("INTERNAL"), "")), Arrival::Maybe),
+            (answers(Reply::html(503)), Arrival::No),
+            (answers(Reply::html(502)), Arrival::Maybe),
+            (answers(Reply::html(200)), Arrival::Maybe),
+            (Act::Reset, Arrival::Maybe),
+            (Act::Hang, Arrival::Maybe),
         ] {
             desk.fail_next(1, act.clone());
             let answer = sender.send("fcm:a").await;
@@ -208,7 +208,7 @@ async fn a_message_whose_answer_got_lost_replaces_itself_when_it_comes_again() {
     let sender = sender().await;
     sender.double.google.desk.lose_next(1, Act::Reset);
     let message = message("fcm:a");
-    assert_eq!(retry(&sender.send_message(message.clone()).await), Some(Sent::Maybe));
+    assert_eq!(retry(&sender.send_message(message.clone()).await), Some(Arrival::Maybe));
     assert!(is_accepted(&sender.send_message(message).await));
     let taken = sender.taken();
     assert!(
@@ -225,11 +225,11 @@ async fn what_a_server_going_away_did_not_begin_with_arrives_once() {
     assert!(is_accepted(&sender.send("fcm:a").await), "HTTP says that it is safe to send again");
     desk.fail_next(1, Act::GoAway(ENHANCE_YOUR_CALM));
     let answer = sender.send("fcm:b").await;
-    assert_eq!(retry(&answer), Some(Sent::No), "{answer:?}");
+    assert_eq!(retry(&answer), Some(Arrival::No), "{answer:?}");
     desk.fail_next(1, Act::RefuseStream);
     assert!(is_accepted(&sender.send("fcm:c").await));
     desk.fail(Act::RefuseStream);
-    assert_eq!(retry(&sender.send("fcm:d").await), Some(Sent::No));
+    assert_eq!(retry(&sender.send("fcm:d").await), Some(Arrival::No));
     desk.work();
     assert!(is_accepted(&sender.send("fcm:e").await));
     assert_eq!(sender.taken().len(), 4);
@@ -254,7 +254,7 @@ async fn nobody_there_is_found_out_by_one_and_told_to_all() {
     let sender = Sender::new(double, Fcm, &[("PUSH_CA_FILE", &strangers_ca)]);
     let answers = sender.send_at_once(tokens(100)).await;
     for answer in &answers {
-        assert_eq!(retry(answer), Some(Sent::No), "{answer:?}");
+        assert_eq!(retry(answer), Some(Arrival::No), "{answer:?}");
     }
     assert!(answers[0].reason().contains("certificate"), "{}", answers[0].reason());
     assert_eq!(sender.connections(), 1);

@@ -14,7 +14,7 @@ use fleetwire::clock::{Manual, SharedClock, System};
 use fleetwire::config::Settings;
 use fleetwire::domain::push::{Priority, PushService, PushToken};
 use fleetwire::metrics::Metrics;
-use fleetwire::providers::{Answer, Message, Notification, Provider, Providers, Scope, Sent, fits};
+use fleetwire::providers::{Answer, Arrival, Message, Notification, Provider, Providers, Scope, fits};
 use futures_util::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
@@ -150,7 +150,7 @@ fn is_dead(answer: &Answer) -> bool {
 }
 
 /// Whether a message that has to go again may have arrived; None for any other answer.
-fn retry(answer: &Answer) -> Option<Sent> {
+fn retry(answer: &Answer) -> Option<Arrival> {
     match answer {
         Answer::Retry { sent, .. } => Some(*sent),
         _ => None,

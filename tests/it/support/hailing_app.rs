@@ -88,6 +88,18 @@ impl App {
         self.expect("driver_location_update").await["data"].clone()
     }
 
+    /// The next message that is no position, which must have this type. A room that opens after the driver's position was
+    /// told tells it to those who joined meanwhile.
+    pub async fn expect_past_positions(&mut self, kind: &str) -> Value {
+        loop {
+            match self.hear().await {
+                Heard::Message(message) if message["type"] == "driver_location_update" => {}
+                Heard::Message(message) if message["type"] == kind => return message,
+                other => panic!("instead of {kind}: {other:?}"),
+            }
+        }
+    }
+
     /// Positions until one is at this latitude; returns it. Slow readers may miss those before.
     pub async fn expect_location_at(&mut self, latitude: f64) -> Value {
         loop {

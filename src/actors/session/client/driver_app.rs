@@ -63,7 +63,7 @@ impl Part for DriverApp {
     }
 
     fn state(&mut self, held: Self::State, place: Place<'_>, _: &ClientContext) -> Vec<Out> {
-        vec![Out::text(driver_app::orders(&words::orders_held(held), place.now))]
+        vec![Out::text(driver_app::orders(&presenters::orders_held(held), place.now))]
     }
 }
 

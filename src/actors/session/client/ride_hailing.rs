@@ -101,10 +101,11 @@ impl Part for RideHailing {
 
     fn state(&mut self, (open, held): State, place: Place<'_>, context: &ClientContext) -> Vec<Out> {
         let sight = context.sight(self.viewer);
-        let rides: Vec<Ride> = open.into_iter().map(|standing| words::ride_for(sight, standing)).collect();
+        let rides: Vec<Ride> =
+            open.into_iter().map(|standing| presenters::ride_for(sight, standing)).collect();
         let mut said = vec![Out::text(ride_hailing::rides(&rides, place.now))];
         if !held.is_empty() {
-            said.push(Out::text(driver_app::orders(&words::orders_held(held), place.now)));
+            said.push(Out::text(driver_app::orders(&presenters::orders_held(held), place.now)));
         }
         said
     }
@@ -189,7 +190,7 @@ async fn enter(
     if found.ride.job.id != job {
         return Err(NotJoined::refused(ErrorCode::Unavailable, "the ride has just restarted; join again"));
     }
-    let ride = words::ride_for(context.sight(viewer), found);
+    let ride = presenters::ride_for(context.sight(viewer), found);
     Ok(Joined { membership, seen, ride })
 }
 
@@ -200,7 +201,7 @@ async fn follow(
 ) -> Result<RideStanding, NotJoined> {
     let (ride, now) = (ride.clone(), context.clock.now());
     let found = context.database.read(move |conn| rides::view(conn, &ride, viewer, now)).await?;
-    found.ok_or_else(|| NotJoined::Refused(words::refusal(Refusal::NotFound("ride"))))
+    found.ok_or_else(|| NotJoined::Refused(presenters::refusal(Refusal::NotFound("ride"))))
 }
 
 pub type State = (Vec<RideStanding>, Vec<(Job, Contact)>);

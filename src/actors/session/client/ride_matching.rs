@@ -287,7 +287,7 @@ impl Client<RideMatching> {
     fn find_driver(&mut self, asked: FindDriver, link: &mut Link<'_, Self>) {
         let app = &self.part;
         let asker = match (&app.admission.key, app.passenger) {
-            (Some(key), _) => Asker::Anonymous(guests::Opening { key: key.hash.clone(), from: app.address }),
+            (Some(key), _) => Asker::Anonymous(guests::RideKeys { key: key.hash.clone(), from: app.address }),
             (None, Some(passenger)) => Asker::Account(passenger),
             // The door gives each of them the one or the other.
             (None, None) => return self.misplaced(link),
