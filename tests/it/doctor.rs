@@ -26,11 +26,11 @@ impl Said {
     /// A line of this level and check that contains a text.
     #[track_caller]
     fn has(&self, level: &str, check: &str, text: &str) {
-        let is_it = |line: &String| {
+        let is_it = |line: &&String| {
             let mut words = line.split_whitespace();
             (words.next(), words.next()) == (Some(level), Some(check)) && line.contains(text)
         };
-        let found = self.lines.iter().find(|line| is_it(line));
+        let found = self.lines.iter().find(is_it);
         let found =
             found.unwrap_or_else(|| panic!("no {level} {check} with {text:?} in\n{}", self.lines.join("\n")));
         assert!(level == "ok" || found.contains(" -> "), "it does not say what to do: {found}");

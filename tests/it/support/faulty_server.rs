@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 
@@ -185,7 +185,7 @@ async fn socket(mut stream: TcpStream, shared: &Shared, head: &Head) -> Done {
         if let Some(subprotocol) = subprotocol {
             response.headers_mut().insert("sec-websocket-protocol", subprotocol);
         }
-        Ok(response)
+        Ok::<Response, ErrorResponse>(response)
     };
     let stream = tokio_tungstenite::accept_hdr_async(stream, choose).await?;
     pass_on(stream, upstream, shared).await
