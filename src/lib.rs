@@ -5,6 +5,7 @@ pub mod api;
 pub mod app;
 pub mod clock;
 pub mod config;
+pub mod conform;
 pub mod contracts;
 pub mod current_request;
 pub mod domain;

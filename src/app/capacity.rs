@@ -24,7 +24,7 @@ pub struct Capacity {
 pub fn capacity(settings: &Settings) -> Capacity {
     let (sockets, http) = (settings.limits.connections_max.get(), settings.limits.http_connections_max.get());
     let workers = settings.listen.workers.get();
-    let wanted = files(sockets + http, workers);
+    let wanted = wanted(settings);
     let limit = match rlimit::increase_nofile_limit(wanted) {
         Ok(limit) => limit,
         Err(error) => {
@@ -41,6 +41,17 @@ pub fn capacity(settings: &Settings) -> Capacity {
         );
     }
     capacity
+}
+
+/// The descriptors for all connections that the settings allow.
+pub fn wanted(settings: &Settings) -> u64 {
+    let (sockets, http) = (settings.limits.connections_max.get(), settings.limits.http_connections_max.get());
+    files(sockets + http, settings.listen.workers.get())
+}
+
+/// Connections that a limit of descriptors is enough for.
+pub fn places_within(settings: &Settings, limit: u64) -> usize {
+    places(limit, settings.listen.workers.get())
 }
 
 fn files(connections: usize, workers: usize) -> u64 {

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::api::{asyncapi, openapi};
+use crate::conform::Contract;
 use crate::domain::ids::{CustomerId, DriverId};
 use crate::domain::role::Role;
 use crate::operations::people::Person;
@@ -8,7 +8,6 @@ use crate::operations::seed::DEMO_PASSWORD;
 use crate::simulate::accounts::SEEDS;
 use crate::simulate::city::{CITIES, City};
 use clap::{ArgGroup, Args, Parser, Subcommand};
-use serde_json::Value;
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -29,6 +28,10 @@ pub struct Cli {
 pub enum Command {
     /// Run the server (the default without a subcommand)
     Serve,
+    /// Check an installation, before or while it runs; ends with 1 where something is at fault
+    Doctor(Doctor),
+    /// Check whether a running server keeps a contract; ends with 1 where it breaks a rule
+    Conform(Conform),
     /// Bring the database's schema up to date
     Migrate,
     /// Make demo accounts and orders, or restore them
@@ -125,15 +128,49 @@ fn minutes(text: &str) -> Result<f64, &'static str> {
     number.ok_or("must be a number from 0.1 to 50")
 }
 
-impl Command {
-    /// The document that it prints, if it is for that: it needs no settings.
-    pub fn document(&self) -> Option<Value> {
-        match self {
-            Self::Openapi => Some(openapi::document()),
-            Self::Asyncapi => Some(asyncapi::document()),
-            _ => None,
-        }
-    }
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Ask nobody outside: neither push services nor the public address
+    #[arg(long)]
+    pub offline: bool,
+    /// Directory of the backups, whose newest should be of today
+    #[arg(long, value_name = "DIRECTORY")]
+    pub backups: Option<PathBuf>,
+    /// Address by which apps come, such as https://fleet.example.org
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Conform {
+    /// The contract: driver-app, ride-hailing, ride-matching or push
+    #[arg(long, value_name = "NAME", value_parser = contract)]
+    pub contract: Contract,
+    /// Where the server is, such as http://127.0.0.1:8000
+    #[arg(long, value_name = "URL")]
+    pub url: String,
+    /// An operator who may make accounts; the rules that need some are skipped without
+    #[arg(long, value_name = "NAME", requires = "admin_password", conflicts_with = "token")]
+    pub admin_user: Option<String>,
+    /// Their password
+    #[arg(long, value_name = "PASSWORD", requires = "admin_user")]
+    pub admin_password: Option<String>,
+    /// An operator's access token instead
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// Check only the rules with this in their names
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Write the results as JUnit XML, too
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
+fn contract(word: &str) -> Result<Contract, &'static str> {
+    Contract::parse(word).ok_or("driver-app, ride-hailing, ride-matching or push")
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,6 +5,7 @@ mod capacity;
 mod cli;
 mod commands;
 mod copies;
+mod doctor;
 mod grant_use;
 mod guard;
 mod housekeeping;
@@ -22,8 +23,10 @@ mod traffic;
 
 use crate::actors::foundation::Foundation;
 use crate::api::import::People;
+use crate::api::{asyncapi, openapi};
 use crate::clock::{Clock, SharedClock, System};
-use crate::config::{self, DatabaseUrl, SecretError, Settings};
+use crate::config::{self, DatabaseUrl, SecretError, Settings, SettingsProblems};
+use crate::conform::{self, Target};
 use crate::metrics::Metrics;
 use crate::operations::tokens::{OutsideKey, TokenKeys, TokenLifetimes};
 use crate::store::{self, Chain, Database, Where};
@@ -47,26 +50,31 @@ pub fn main() -> ExitCode {
         Command::Simulate(asked) => return simulation::simulate(asked),
         command => command,
     };
-    if let Some(document) = command.document() {
-        return match say(&format!("{document:#}")) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&error.to_string()),
-        };
-    }
-    let settings = match config::from_environment() {
-        Ok(settings) => settings,
-        Err(problems) => {
-            return failed(&problems.to_string());
-        }
-    };
-    let outcome = actix_web::rt::System::new().block_on(run(command, settings));
-    match outcome {
-        Ok(()) => {
+    match actix_web::rt::System::new().block_on(run(command)) {
+        Ok(is_good) => {
             logging::flush();
-            ExitCode::SUCCESS
+            if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
+        // Each on its line.
+        Err(problems) if problems.is::<SettingsProblems>() => failed(&problems.to_string()),
         Err(error) => failed(&logging::one_line(&Chain(&*error).to_string())),
     }
+}
+
+/// Whether the server keeps the contract.
+async fn conform_to(options: cli::Conform) -> Result<bool, Box<dyn Error>> {
+    let target = Target {
+        url: options.url,
+        admin: options.admin_user.zip(options.admin_password),
+        token: options.token,
+    };
+    let only = options.only.as_deref();
+    let report = conform::check(options.contract, &target, only, |line| drop(say(line))).await?;
+    if let Some(file) = &options.junit {
+        std::fs::write(file, report.junit()).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    say(&report.summary())?;
+    Ok(report.is_kept())
 }
 
 fn failed(why: &str) -> ExitCode {
@@ -82,27 +90,34 @@ fn say(text: &str) -> CommandResult {
     said.map_err(|error| format!("can't write to standard output: {error}").into())
 }
 
-async fn run(command: Command, settings: Settings) -> CommandResult {
-    match command {
-        Command::Serve => serve::serve(settings).await,
-        Command::Migrate => commands::migrate(&settings),
-        Command::Seed(options) => commands::seed(&settings, options).await,
-        Command::Token(options) => commands::token(&settings, options).await,
-        Command::Admin { command } => admin::admin(&settings, command).await,
+/// False where a check found something at fault.
+async fn run(command: Command) -> Result<bool, Box<dyn Error>> {
+    let settings = config::from_environment;
+    let done = match command {
+        // It says itself what is wrong with the settings.
+        Command::Doctor(options) => return doctor::doctor(options, settings()).await,
+        // Another server's settings are none of ours.
+        Command::Conform(options) => return conform_to(options).await,
+        Command::Serve => serve::serve(settings()?).await,
+        Command::Migrate => commands::migrate(&settings()?),
+        Command::Seed(options) => commands::seed(&settings()?, options).await,
+        Command::Token(options) => commands::token(&settings()?, options).await,
+        Command::Admin { command } => admin::admin(&settings()?, command).await,
         Command::Import { people: cli::Import::Customers(options) } => {
-            import::import(&settings, People::Customers, options).await
+            import::import(&settings()?, People::Customers, options).await
         }
         Command::Import { people: cli::Import::Drivers(options) } => {
-            import::import(&settings, People::Drivers, options).await
+            import::import(&settings()?, People::Drivers, options).await
         }
-        Command::Person { command } => people::person(&settings, command).await,
-        Command::Prune => commands::prune(&settings).await,
-        // Printed before the settings are read.
-        Command::Openapi | Command::Asyncapi => Ok(()),
-        Command::Backup { copy } => copies::back_up(&settings, &copy),
-        Command::Restore { backup } => copies::restore(&settings, &backup),
-        Command::Simulate(_) => unreachable!("a simulation runs without the server's settings"),
-    }
+        Command::Person { command } => people::person(&settings()?, command).await,
+        Command::Prune => commands::prune(&settings()?).await,
+        Command::Openapi => say(&format!("{:#}", openapi::document())),
+        Command::Asyncapi => say(&format!("{:#}", asyncapi::document())),
+        Command::Simulate(_) => unreachable!("a simulation has a runtime of its own"),
+        Command::Backup { copy } => copies::back_up(&settings()?, &copy),
+        Command::Restore { backup } => copies::restore(&settings()?, &backup),
+    };
+    done.map(|()| true)
 }
 
 impl Foundation {

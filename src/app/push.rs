@@ -23,11 +23,12 @@ pub fn prepare(settings: &Settings, foundation: &Foundation) -> Result<Prepared,
     let (clock, metrics) = (foundation.clock.clone(), foundation.metrics.clone());
     let providers = Providers::from_settings(&settings.push, clock, metrics)?;
     let providers = providers.iter().cloned().collect();
-    let texts = settings.notifications.texts_file.as_deref().map(texts).transpose()?;
+    let texts = settings.notifications.texts_file.as_deref().map(texts_of).transpose()?;
     Ok(Prepared { providers, texts: texts.unwrap_or_else(Texts::english) })
 }
 
-fn texts(path: &Path) -> Result<Texts, Box<dyn Error>> {
+/// The texts of a file, or what is wrong with it.
+pub fn texts_of(path: &Path) -> Result<Texts, Box<dyn Error>> {
     let wrong = |what: String| format!("PUSH_TEXTS_FILE={}: {what}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     Ok(Texts::from_json(&text).map_err(wrong)?)

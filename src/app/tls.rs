@@ -99,17 +99,29 @@ fn stamp(files: &TlsFiles) -> Stamp {
     })
 }
 
-fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, Box<dyn Error>> {
-    let unreadable = |path: &Path| {
-        let path = path.display().to_string();
-        move |error| format!("{path} can't be read as PEM: {error}")
-    };
+/// The server's own certificate, in DER form: the first of the chain.
+pub fn leaf(files: &TlsFiles) -> Result<CertificateDer<'static>, Box<dyn Error>> {
+    Ok(chain(files)?.swap_remove(0))
+}
+
+fn unreadable(path: &Path) -> impl Fn(rustls::pki_types::pem::Error) -> String + use<> {
+    let path = path.display().to_string();
+    move |error| format!("{path} can't be read as PEM: {error}")
+}
+
+/// At least one certificate.
+fn chain(files: &TlsFiles) -> Result<Vec<CertificateDer<'static>>, Box<dyn Error>> {
     let chain = CertificateDer::pem_file_iter(&files.certificate_chain)
         .and_then(|chain| chain.collect::<Result<Vec<_>, _>>())
         .map_err(unreadable(&files.certificate_chain))?;
-    if chain.is_empty() {
-        return Err(format!("{} holds no certificate", files.certificate_chain.display()).into());
+    match chain.is_empty() {
+        true => Err(format!("{} holds no certificate", files.certificate_chain.display()).into()),
+        false => Ok(chain),
     }
+}
+
+fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, Box<dyn Error>> {
+    let chain = chain(files)?;
     let key = PrivateKeyDer::from_pem_file(&files.private_key).map_err(unreadable(&files.private_key))?;
     // Refuses a key that is another certificate's.
     Ok(CertifiedKey::from_der(chain, key, provider)?)

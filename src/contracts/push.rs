@@ -145,7 +145,7 @@ mod tests {
     use NotificationStatus::{Failed, NotSent, Pending, Sent};
     use serde_json::{Value, json};
 
-    const VECTORS: &str = include_str!("../../tests/vectors/push.json");
+    const VECTORS: &str = include_str!("vectors/push.json");
 
     fn vector(name: &str) -> Value {
         let contract: Value = serde_json::from_str(VECTORS).expect("the vectors are JSON");

@@ -17,7 +17,7 @@ use crate::domain::ride::{CancelCode, CancelledBy, Unavailable};
 use chrono::TimeDelta;
 use serde_json::json;
 
-const VECTORS: &str = include_str!("../../tests/vectors/ride-hailing.json");
+const VECTORS: &str = include_str!("vectors/ride-hailing.json");
 const RIDE: &str = "0190a5f0-7a7e-7bd0-8d0c-9f1d8a1f2b3c";
 
 fn ride() -> RideId {

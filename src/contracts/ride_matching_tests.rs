@@ -11,7 +11,7 @@ use crate::domain::money::usd;
 use chrono::TimeDelta;
 use serde_json::json;
 
-const VECTORS: &str = include_str!("../../tests/vectors/ride-matching.json");
+const VECTORS: &str = include_str!("vectors/ride-matching.json");
 
 fn ride() -> RideId {
     ride_id("12345")

@@ -448,7 +448,7 @@ mod tests {
     /// Of the contract's vectors: title, body with its suffix, type, and what the data has of the booking.
     #[test]
     fn a_bookings_notifications_are_those_of_the_vectors() {
-        let vectors: Value = serde_json::from_str(include_str!("../../tests/vectors/push.json"))
+        let vectors: Value = serde_json::from_str(include_str!("../contracts/vectors/push.json"))
             .expect("the vectors are JSON");
         let texts = &vectors["texts"];
         let text = |value: &Value| {

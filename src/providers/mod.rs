@@ -30,6 +30,7 @@ use uuid::Uuid;
 use crate::domain::push::{Priority, PushService, PushToken};
 
 pub use self::problem::{ProviderProblem, ProviderProblems};
+pub use self::set_up::{system_tls, tls};
 
 /// The content shown on a device. Shared by the messages that carry it to several.
 #[derive(Debug, Clone, PartialEq)]

@@ -50,14 +50,27 @@ fn shared<P: Provider + 'static>(
 
 /// The authorities by which we verify the services: the system's and those of `PUSH_CA_FILE`. Read once for all
 /// connections, and only if any of them uses TLS.
-fn tls(settings: &PushSettings) -> Result<ClientConfig, ProviderProblem> {
+pub fn tls(settings: &PushSettings) -> Result<ClientConfig, ProviderProblem> {
+    let extra = settings.ca_file.as_deref().map(authorities).transpose()?.unwrap_or_default();
+    if uses_tls(settings) {
+        return verified_by(extra);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(ProviderProblem::NoAuthorities)?;
+    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
+/// The system's authorities alone.
+pub fn system_tls() -> Result<ClientConfig, ProviderProblem> {
+    verified_by(Vec::new())
+}
+
+/// By the system's authorities and these.
+fn verified_by(extra: Vec<CertificateDer<'static>>) -> Result<ClientConfig, ProviderProblem> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
     let builder = builder.map_err(ProviderProblem::NoAuthorities)?;
-    let extra = settings.ca_file.as_deref().map(authorities).transpose()?.unwrap_or_default();
-    if !uses_tls(settings) {
-        return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
-    }
     let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(extra, provider);
     let verifier = verifier.map_err(ProviderProblem::NoAuthorities)?;
     // Only verifying less would be dangerous; this is the system's own verification.

@@ -66,6 +66,24 @@ pub(super) fn is_ours(conn: &mut SqliteConnection) -> Result<bool, MigrationErro
     Ok(refuse_newer(conn, &known)? > 0)
 }
 
+/// The versions of this program's migrations.
+pub(super) fn versions(of_postgres: bool) -> Result<Vec<String>, MigrationError> {
+    match of_postgres {
+        true => versions_of::<diesel::pg::Pg>(&POSTGRES),
+        false => versions_of::<diesel::sqlite::Sqlite>(&SQLITE),
+    }
+}
+
+fn versions_of<DB: diesel::backend::Backend>(
+    migrations: &EmbeddedMigrations,
+) -> Result<Vec<String>, MigrationError>
+where
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let known: Vec<Box<dyn Migration<DB>>> = migrations.migrations().map_err(MigrationError::Failed)?;
+    Ok(known.iter().map(|migration| migration.name().version().to_string()).collect())
+}
+
 /// How many of its migrations have run.
 fn refuse_newer<DB: diesel::backend::Backend>(
     conn: &mut impl MigrationHarness<DB>,

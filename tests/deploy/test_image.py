@@ -95,7 +95,7 @@ class Image(Case):
                 if pathlib.Path(file).is_relative_to(ROOT)]
         self.assertGreater(len(ours), 100)
         # What cargo makes while it builds lies below its own directory.
-        missing = [str(file) for file in ours if not any(file.is_relative_to(name) for name in [*let_in(), "target"])]
+        missing = [str(file) for file in ours if file.parts[0] not in {*let_in(), "target"}]
         self.assertEqual(missing, [])
 
     def test_cargo_finds_every_target_in_the_context(self):

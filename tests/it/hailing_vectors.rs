@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::bookings::booking_body;
 use crate::support::{Server, shape};
 
-const VECTORS: &str = include_str!("../vectors/ride-hailing.json");
+const VECTORS: &str = include_str!("../../src/contracts/vectors/ride-hailing.json");
 const PASSENGER: i64 = 1;
 
 /// The vectors of one direction; a contract without any would make a test that cannot fail.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::matching_app::find_driver;
 use crate::support::{Heard, MatchingApp, Server, shape};
 
-const VECTORS: &str = include_str!("../vectors/ride-matching.json");
+const VECTORS: &str = include_str!("../../src/contracts/vectors/ride-matching.json");
 
 #[tokio::test]
 async fn every_message_of_the_app_is_understood() {

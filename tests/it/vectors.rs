@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{DRIVER, DriverApp, NewOrder, Operator, Server, shape, wait_until};
 
-const VECTORS: &str = include_str!("../vectors/driver-app.json");
+const VECTORS: &str = include_str!("../../src/contracts/vectors/driver-app.json");
 
 /// The vectors of one direction; a contract without any would make a test that cannot fail.
 fn vectors(direction: &str) -> Vec<Value> {

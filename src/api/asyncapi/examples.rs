@@ -5,9 +5,9 @@ use crate::contracts::Contract;
 use crate::contracts::catalogue::{Direction, MessageSchema};
 use serde_json::{Map, Value, json};
 
-const DRIVER_APP: &str = include_str!("../../../tests/vectors/driver-app.json");
-const RIDE_HAILING: &str = include_str!("../../../tests/vectors/ride-hailing.json");
-const RIDE_MATCHING: &str = include_str!("../../../tests/vectors/ride-matching.json");
+const DRIVER_APP: &str = include_str!("../../contracts/vectors/driver-app.json");
+const RIDE_HAILING: &str = include_str!("../../contracts/vectors/ride-hailing.json");
+const RIDE_MATCHING: &str = include_str!("../../contracts/vectors/ride-matching.json");
 
 /// As AsyncAPI has them: each with a name.
 pub fn examples(contract: Contract, direction: Direction, message: &MessageSchema) -> Vec<Value> {

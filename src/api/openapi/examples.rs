@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 const VECTORS: [&str; 2] = [
-    include_str!("../../../tests/vectors/push.json"),
-    include_str!("../../../tests/vectors/ride-hailing.json"),
+    include_str!("../../contracts/vectors/push.json"),
+    include_str!("../../contracts/vectors/ride-hailing.json"),
 ];
 
 /// A call as a vector has it.

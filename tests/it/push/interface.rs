@@ -11,7 +11,7 @@ use crate::support::push::{apns_token, expo_token};
 use crate::support::push_double::PushDouble;
 use crate::support::{Api, Reply, Server, wait_until};
 
-const VECTORS: &str = include_str!("../../vectors/push.json");
+const VECTORS: &str = include_str!("../../../src/contracts/vectors/push.json");
 const CUSTOMER: i64 = 123;
 
 fn vector(name: &str) -> Value {

@@ -9,6 +9,7 @@ pub mod database;
 pub mod documented;
 pub mod driver_app;
 pub mod faulty_disk;
+pub mod faulty_server;
 pub mod hailing_app;
 pub mod link;
 pub mod matching_app;
