@@ -67,7 +67,8 @@ impl Reply {
     /// Each code that is answered is one of those that the table names.
     #[track_caller]
     fn is_in_its_row(&self, method: &str, path: &str) {
-        let Some(route) = routes::find(method, path) else { return };
+        let found = routes::find(method, path).or_else(|| routes::find(method, path.trim_end_matches('/')));
+        let Some(route) = found else { return };
         let named: Vec<&str> =
             route.errors().iter().chain(&ANY_ROUTES_ERRORS).map(|code| code.as_str()).collect();
         let code = self.code();
@@ -187,12 +188,15 @@ impl Server {
             .app_data(self.ctx.clone())
             .configure(|cfg| configure(cfg, &settings));
         let request = request.to_request();
-        let (method, path) = (request.method().clone(), request.path().trim_end_matches('/').to_owned());
+        let (method, path) = (request.method().clone(), request.path().to_owned());
         let response = call_service(&init_service(app).await, request).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = String::from_utf8(read_body(response).await.to_vec()).unwrap();
         let reply = Reply { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text };
-        reply.is_in_its_row(method.as_str(), &path);
+        // Where the console is off, its rows are, too.
+        if self.ctx.settings.listen.console {
+            reply.is_in_its_row(method.as_str(), &path);
+        }
         reply
     }
 
