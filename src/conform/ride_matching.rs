@@ -104,7 +104,7 @@ fn frames() -> Vec<Rule> {
             "no-coordinates",
             SOCKET,
             "find_driver without its coordinates gets error, and the socket stays open",
-            |w| Box::pin(bad_text(w, r#"{"type":"find_driver"}"#, "invalid_message")),
+            |w| Box::pin(bad_text(w, r#"{"type":"find_driver"}"#, "invalid_position")),
         ),
         Rule::new(
             "unknown-type",

@@ -22,6 +22,8 @@ const AT_ONCE: usize = 8;
 /// Seeds that give people telephone numbers of their own.
 pub const SEEDS: std::ops::Range<u64> = 0..100_000;
 const PROFILE: &str = "development";
+/// The codes of an account that is there already, whichever of its names is looked at first.
+const TAKEN: [&str; 3] = ["username_taken", "external_id_taken", "phone_number_taken"];
 
 #[derive(Clone)]
 pub struct Account {
@@ -175,7 +177,7 @@ async fn enter(operator: &Rest, person: &Person, body: &Value) -> Result<Entered
     match operator.post_patiently(path, body).await {
         Ok(_) => {}
         // Of an earlier run: this is the same world.
-        Err(Refusal::Refused { code, .. }) if code == "username_taken" || code == "external_id_taken" => {}
+        Err(Refusal::Refused { code, .. }) if TAKEN.contains(&code.as_str()) => {}
         Err(refusal) => return Err(refusal),
     }
     match person.kind {

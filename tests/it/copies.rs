@@ -24,7 +24,7 @@ const BETWEEN_COPIES: usize = 50;
 type Acknowledged = Arc<Mutex<Vec<(i64, i64)>>>;
 
 fn builder() -> Builder {
-    Server::builder().setting("MAX_DELIVERIES_PER_DRIVER", 1_000_000)
+    Server::builder().setting("MAX_DELIVERIES_PER_DRIVER", 1_000)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,8 @@ use std::fs::Permissions;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
@@ -15,6 +17,23 @@ use crate::support::server::new_directory;
 
 /// Nobody typed it.
 const SECRET: &str = "q9Zt4vLw0pXc7RbJ2mKf8sYh5nGd1eUa";
+
+const PAGE_BYTES: usize = 4096;
+
+/// The first page of a table, which nobody reads to learn which tables there are.
+fn root_page(file: &Path, table: &str) -> u64 {
+    #[derive(diesel::QueryableByName)]
+    struct Page {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        rootpage: i64,
+    }
+    let mut conn = SqliteConnection::establish(file.to_str().expect("a path in UTF-8")).expect("it opens");
+    conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").expect("all is in the file");
+    let page = diesel::sql_query("SELECT rootpage FROM sqlite_schema WHERE name = ?")
+        .bind::<diesel::sql_types::Text, _>(table)
+        .get_result::<Page>(&mut conn);
+    u64::try_from(page.expect("the table is there").rootpage).expect("pages count from 1")
+}
 
 /// Lines as a person reads them, and whether all is well.
 struct Said {
@@ -174,10 +193,8 @@ async fn a_damaged_database_and_missing_backups_are_named() {
     let file =
         std::fs::File::options().write(true).open(directory.join("fleetwire.db")).expect("it is there");
     file.set_permissions(Permissions::from_mode(0o644)).expect("it is ours");
-    // Pages after those that say which tables there are.
-    for page in 12..40 {
-        file.write_all_at(&[0x99; 4096], page * 4096).expect("it can be written");
-    }
+    let page = root_page(&directory.join("fleetwire.db"), "driver_locations");
+    file.write_all_at(&[0x99; PAGE_BYTES], (page - 1) * PAGE_BYTES as u64).expect("it can be written");
     std::fs::create_dir(directory.join("backups")).expect("the test's directory is writable");
     let said = examined(&directory, &[], &["--offline", "--backups", "backups"]).await;
     assert!(!said.is_well);
