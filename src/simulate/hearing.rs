@@ -10,7 +10,6 @@ use crate::domain::ids::{EventId, JobId};
 use crate::domain::position::Position;
 use crate::domain::ride::{CancelCode, RideId};
 use chrono::{DateTime, Utc};
-use std::borrow::Cow;
 use uuid::Uuid;
 
 /// A message, understood.
@@ -130,23 +129,23 @@ fn of_event(message: EventMessage<'static>) -> Heard {
             Heard { id: offer.id.map(i64::from), happened_at: Some(offer.timestamp.0), news }
         }
         Message::RideUnavailable(event) => {
-            heard(&event, News::OfferEnded { ride: owned(&event.data.event.ride_id) })
+            heard(&event, News::OfferEnded { ride: RideId::clone(&event.data.event.ride_id) })
         }
         Message::RideAccepted(event) => {
             let accepted = &event.data.event;
-            let (ride, driver) = (Some(owned(&accepted.ride_id)), Some(accepted.driver_id));
+            let (ride, driver) = (Some(RideId::clone(&accepted.ride_id)), Some(accepted.driver_id));
             heard(&event, News::Accepted { ride, driver, seen_at: None })
         }
         Message::DriverCancelled(event) => {
-            heard(&event, News::GivenBack { ride: owned(&event.data.event.ride_id) })
+            heard(&event, News::GivenBack { ride: RideId::clone(&event.data.event.ride_id) })
         }
         Message::RideCompleted(event) => {
-            heard(&event, News::Completed { ride: owned(&event.data.event.ride_id) })
+            heard(&event, News::Completed { ride: RideId::clone(&event.data.event.ride_id) })
         }
         Message::RideCancelled(event) => {
             let cancelled = &event.data.event;
             let found_nobody = cancelled.code == Some(CancelCode::NoDrivers);
-            heard(&event, News::Ended { ride: Some(owned(&cancelled.ride_id)), found_nobody })
+            heard(&event, News::Ended { ride: Some(RideId::clone(&cancelled.ride_id)), found_nobody })
         }
         Message::OrderPickedUp(event) | Message::OrderDelivered(event) => heard(&event, News::Other),
         Message::DriverArrived(event) => heard(&event, News::Other),
@@ -160,10 +159,6 @@ fn of_event(message: EventMessage<'static>) -> Heard {
 
 fn heard<D>(event: &EventEnvelope<'_, D>, news: News) -> Heard {
     Heard { id: event.id.map(i64::from), happened_at: Some(event.timestamp.0), news }
-}
-
-fn owned(ride: &Cow<'_, RideId>) -> RideId {
-    ride.clone().into_owned()
 }
 
 fn of_ride_matching(message: ride_matching::ServerMessage<'static>) -> Said {

@@ -44,6 +44,7 @@ mod positions;
 mod privacy;
 mod providers;
 mod push;
+mod rarely;
 mod reading;
 mod replay;
 mod rest_input;
