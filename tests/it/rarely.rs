@@ -1,7 +1,7 @@
 //! Answers and messages of the documents that no other scenario brings about: `tests/documented` counts them.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::Server;
 use crate::support::api::{Api, Reply, send};
