@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { before, test } from 'node:test';
-import { BASE_URL, DESKTOP, PHONE, requireServer, withConsole } from './page.mjs';
+import { DESKTOP, PHONE, requireServer, withConsole } from './page.mjs';
 
 const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -13,8 +13,7 @@ before(requireServer);
 
 for (const [size, viewport] of [['desk', DESKTOP], ['phone', PHONE]]) {
   for (const colorScheme of ['light', 'dark']) {
-    test(`the page of the sockets is readable, on a ${size}, ${colorScheme}`, () => withConsole({ viewport, colorScheme }, async ({ page }) => {
-      await page.goto(`${BASE_URL}/docs/sockets`);
+    test(`the page of the sockets is readable, on a ${size}, ${colorScheme}`, () => withConsole({ viewport, colorScheme, path: '/docs/sockets' }, async ({ page }) => {
       await page.locator('article[id="ride_matching.to_the_app.driver_assigned"]').waitFor();
       await page.evaluate(AXE);
       const { violations } = await page.evaluate(() => globalThis.axe.run());
@@ -25,8 +24,7 @@ for (const [size, viewport] of [['desk', DESKTOP], ['phone', PHONE]]) {
   }
 }
 
-test('a message has an address, and an example that opens by keyboard', () => withConsole({}, async ({ page }) => {
-  await page.goto(`${BASE_URL}/docs/sockets#driver_app.to_the_app.order_assigned`);
+test('a message has an address, and an example that opens by keyboard', () => withConsole({ path: '/docs/sockets#driver_app.to_the_app.order_assigned' }, async ({ page }) => {
   const message = page.locator('article[id="driver_app.to_the_app.order_assigned"]');
   await message.waitFor();
   assert.ok(await message.evaluate((element) => element.getBoundingClientRect().top < innerHeight));
@@ -35,7 +33,6 @@ test('a message has an address, and an example that opens by keyboard', () => wi
   assert.match(await message.locator('pre').innerText(), /"Burger King"/);
 }));
 
-test('Swagger UI shows REST, with nothing from elsewhere', () => withConsole({}, async ({ page }) => {
-  await page.goto(`${BASE_URL}/docs/`);
+test('Swagger UI shows REST, with nothing from elsewhere', () => withConsole({ path: '/docs/' }, async ({ page }) => {
   await page.getByText('Log in with a user name or a phone number').waitFor();
 }));

@@ -36,15 +36,15 @@ export async function requireServer() {
 export const DESKTOP = { width: 1280, height: 800 };
 export const PHONE = { width: 390, height: 844 };
 
-/** `prepare` gets the page before it loads anything. */
-export async function openConsole({ prepare = async () => {}, viewport = DESKTOP, colorScheme = 'light' } = {}) {
+/** `prepare` gets the page before it loads anything; `path` is where it goes. */
+export async function openConsole({ prepare = async () => {}, viewport = DESKTOP, colorScheme = 'light', path = '/' } = {}) {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER_ARGS });
   const context = await browser.newContext({ viewport, colorScheme, permissions: ['clipboard-read', 'clipboard-write'] });
   const page = await context.newPage();
   page.setDefaultTimeout(DEADLINE_MS);
   const opened = new ConsolePage(browser, page);
   await prepare(page);
-  await page.goto(BASE_URL);
+  await page.goto(`${BASE_URL}${path}`);
   return opened;
 }
 
