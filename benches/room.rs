@@ -107,7 +107,7 @@ async fn measure_in(options: &Options, directory: &Path) -> Result<(), Failure> 
     let driver = open(&address, &driver).await?;
 
     let positions = options.rate * options.secs;
-    let sent: Arrival = (0..=positions).map(|_| OnceLock::new()).collect::<Vec<_>>().into();
+    let sent: Sent = (0..=positions).map(|_| OnceLock::new()).collect::<Vec<_>>().into();
     let rss_kib_before = process::rss_kib(pid)?;
     let cpu_before = process::cpu_us(&process::stat(pid)?, process::OWN)?;
     let reading: Vec<_> =
@@ -151,7 +151,7 @@ async fn drive(mut driver: Socket, rate: u32, sent: &Sent) -> Result<(), Failure
 }
 
 /// Microseconds from the driver to this follower, of each position until the last.
-async fn read(mut socket: Socket, sent: Arrival) -> Result<Vec<u128>, Failure> {
+async fn read(mut socket: Socket, sent: Sent) -> Result<Vec<u128>, Failure> {
     let mut latencies = Vec::with_capacity(sent.len());
     loop {
         let heard = next(&mut socket).await?;

@@ -181,6 +181,8 @@ async fn socket(mut stream: TcpStream, shared: &Shared, head: &Head) -> Done {
         Err(other) => return Err(other.into()),
     };
     let subprotocol = response.headers().get("sec-websocket-protocol").cloned();
+    // The library says how its callback answers.
+    #[allow(clippy::result_large_err)]
     let choose = move |_: &Request, mut response: Response| {
         if let Some(subprotocol) = subprotocol {
             response.headers_mut().insert("sec-websocket-protocol", subprotocol);
