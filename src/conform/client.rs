@@ -4,7 +4,7 @@
 use crate::conform::checked::{Checked, failed};
 use futures_util::{SinkExt, StreamExt};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, Url};
+use reqwest::{Client, Method, RequestBuilder, Url};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::rc::Rc;
@@ -80,25 +80,31 @@ impl Http {
         body: Option<&Value>,
     ) -> Checked<Reply> {
         let what = format!("{method} {path}");
-        let mut request = self.client.request(method, self.url(path));
+        sent(self.request(method, path, token, body), &what).await
+    }
+
+    /// A `POST` with an `Idempotency-Key`.
+    pub async fn call_keyed(&self, path: &str, token: &str, key: &str, body: &Value) -> Checked<Reply> {
+        let request = self.request(Method::POST, path, Some(token), Some(body));
+        sent(request.header("idempotency-key", key), &format!("POST {path}")).await
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> RequestBuilder {
+        let url = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
+        let mut request = self.client.request(method, url);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
-        sent(request, &what).await
-    }
-
-    /// A `POST` with an `Idempotency-Key`.
-    pub async fn call_keyed(&self, path: &str, token: &str, key: &str, body: &Value) -> Checked<Reply> {
-        let request = self.client.post(self.url(path)).bearer_auth(token).header("idempotency-key", key);
-        let request = request.header("content-type", "application/json").body(body.to_string());
-        sent(request, &format!("POST {path}")).await
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base.as_str().trim_end_matches('/'))
+        request
     }
 
     /// The same, again where a limit says when.
@@ -121,7 +127,7 @@ impl Http {
     }
 }
 
-async fn sent(request: reqwest::RequestBuilder, what: &str) -> Checked<Reply> {
+async fn sent(request: RequestBuilder, what: &str) -> Checked<Reply> {
     match request.send().await {
         Err(error) => failed(format!("{what}: no answer: {}", innermost(&error))),
         Ok(response) => {

@@ -4,10 +4,10 @@ use crate::conform::checked::{Checked, failed, holds};
 use crate::conform::client::{Door, Heard, Socket, TokenIn};
 use crate::conform::contract::Contract;
 use crate::conform::driver_socket::{connect, door, enter};
-use crate::conform::rule::{Check, Rule};
+use crate::conform::rule::Rule;
 use crate::conform::shape::differences_from;
 use crate::conform::world::{Person, World};
-use crate::conform::{driver_events, driver_rest, positions, vectors};
+use crate::conform::{driver_events, driver_rest, positions};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -17,8 +17,9 @@ const FROM_APP: &str = "PROTOCOL.md, From the app";
 
 pub fn rules() -> Vec<Rule> {
     let mut rules = doors();
-    rules.extend(vectors::vectors(Contract::DriverApp, "client_to_server").into_iter().map(understood));
-    rules.extend(vectors::vectors(Contract::DriverApp, "server_to_client").into_iter().map(shaped));
+    let contract = Contract::DriverApp;
+    rules.extend(Rule::of_sent(contract, "the app's", |w, vector| Box::pin(understands(w, vector))));
+    rules.extend(Rule::of_heard(contract, |w, vector| Box::pin(has_shape(w, vector))));
     rules.extend(driver_events::rules());
     rules.extend(frames());
     rules.extend(driver_rest::rules());
@@ -205,16 +206,6 @@ async fn is_status(world: &World, driver: &Person, status: &str) -> Checked {
     failed(format!("the status is {} instead of {status}", profile["status"]))
 }
 
-fn understood(vector: Value) -> Rule {
-    let name = vector["name"].as_str().unwrap_or_default().to_owned();
-    Rule {
-        name: format!("understands {name}"),
-        says: format!("the app's message \"{name}\" is understood as the vector has it"),
-        section: "contracts/vectors/driver-app.json, client_to_server",
-        check: Check::Of(|w, vector| Box::pin(understands(w, vector)), vector),
-    }
-}
-
 async fn understands(world: &World, vector: &Value) -> Checked {
     let driver = world.driver().await?;
     let (mut socket, _) = connect(world, &driver).await?;
@@ -234,18 +225,6 @@ async fn understands(world: &World, vector: &Value) -> Checked {
     match refused {
         None => Ok(()),
         Some(error) => failed(format!("an error: {error}")),
-    }
-}
-
-fn shaped(vector: Value) -> Rule {
-    let name = vector["name"].as_str().unwrap_or_default().to_owned();
-    Rule {
-        name: format!("shape {name}"),
-        says: format!(
-            "\"{name}\" has the vector's fields at every level, with their types, and what is documented besides"
-        ),
-        section: "contracts/vectors/driver-app.json, server_to_client",
-        check: Check::Of(|w, vector| Box::pin(has_shape(w, vector)), vector),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::conform::checked::{Checked, holds};
 use crate::conform::client::Socket;
 use crate::conform::driver_socket::{connect, door, enter};
 use crate::conform::rule::Rule;
-use crate::conform::world::{World, prepared};
+use crate::conform::world::{Person, World, prepared};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -158,9 +158,9 @@ async fn replay(world: &World) -> Checked {
     are_numbered(&events_of(&mut socket).await?, newest + 1, 2)
 }
 
-async fn confirmed(world: &World) -> Checked {
-    let driver = world.driver().await?;
-    let (mut socket, _) = connect(world, &driver).await?;
+/// The driver's app, which has heard and confirmed two events; and the number of the newest before them.
+async fn two_confirmed(world: &World, driver: &Person) -> Checked<(Socket, i64)> {
+    let (mut socket, newest) = connect(world, driver).await?;
     let order = world.assign_new(driver.id).await?;
     socket.expect("order_assigned").await?;
     world.cancel_order(order, "Too late").await?;
@@ -168,7 +168,12 @@ async fn confirmed(world: &World) -> Checked {
     // The second answer comes after that to the WebSocket ping with the event's number.
     socket.sync().await?;
     socket.sync().await?;
-    drop(socket);
+    Ok((socket, newest))
+}
+
+async fn confirmed(world: &World) -> Checked {
+    let driver = world.driver().await?;
+    drop(two_confirmed(world, &driver).await?);
     let (mut socket, _) = connect(world, &driver).await?;
     let again = events_of(&mut socket).await?;
     holds(again.is_empty(), || format!("confirmed events came again: {again:?}"))
@@ -177,13 +182,7 @@ async fn confirmed(world: &World) -> Checked {
 /// Everything after the first event of two, by the door's query or by a message.
 async fn after_a_number(world: &World, by_message: bool) -> Checked {
     let driver = world.driver().await?;
-    let (mut socket, newest) = connect(world, &driver).await?;
-    let order = world.assign_new(driver.id).await?;
-    socket.expect("order_assigned").await?;
-    world.cancel_order(order, "Too late").await?;
-    socket.expect("order_cancelled").await?;
-    socket.sync().await?;
-    socket.sync().await?;
+    let (mut socket, newest) = two_confirmed(world, &driver).await?;
     let from = newest + 1;
     if by_message {
         socket.send(&json!({"type": "resume", "last_event_id": from})).await?;

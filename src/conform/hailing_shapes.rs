@@ -7,9 +7,8 @@ use crate::conform::hailing_socket::{connect, door, join};
 use crate::conform::rides::{
     Taken, act, driver_near, is_asking, locate, offered, request, scene, step, take, taken,
 };
-use crate::conform::rule::{Check, Rule};
+use crate::conform::rule::Rule;
 use crate::conform::shape::differences_from;
-use crate::conform::vectors;
 use crate::conform::world::{World, prepared};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -18,18 +17,9 @@ use std::time::Duration;
 const LONG: Duration = Duration::from_secs(15);
 
 pub fn rules() -> Vec<Rule> {
-    let sent = vectors::vectors(Contract::RideHailing, "client_to_server").into_iter().map(understood);
-    sent.chain(vectors::vectors(Contract::RideHailing, "server_to_client").into_iter().map(shaped)).collect()
-}
-
-fn understood(vector: Value) -> Rule {
-    let name = vector["name"].as_str().unwrap_or_default().to_owned();
-    Rule {
-        name: format!("understands {name}"),
-        says: format!("the apps' message \"{name}\" is understood as the vector has it"),
-        section: "contracts/vectors/ride-hailing.json, client_to_server",
-        check: Check::Of(|w, vector| Box::pin(understands(w, vector)), vector),
-    }
+    let contract = Contract::RideHailing;
+    let sent = Rule::of_sent(contract, "the apps'", |w, vector| Box::pin(understands(w, vector)));
+    sent.chain(Rule::of_heard(contract, |w, vector| Box::pin(has_shape(w, vector)))).collect()
 }
 
 async fn understands(world: &World, vector: &Value) -> Checked {
@@ -64,18 +54,6 @@ async fn understands(world: &World, vector: &Value) -> Checked {
     }
     let refused = socket.sync().await?.into_iter().find(|message| message["type"] == "error");
     refused.map_or(Ok(()), |error| failed(format!("an error: {error}")))
-}
-
-fn shaped(vector: Value) -> Rule {
-    let name = vector["name"].as_str().unwrap_or_default().to_owned();
-    Rule {
-        name: format!("shape {name}"),
-        says: format!(
-            "\"{name}\" has the vector's fields at every level, with their types, and what is documented besides"
-        ),
-        section: "contracts/vectors/ride-hailing.json, server_to_client",
-        check: Check::Of(|w, vector| Box::pin(has_shape(w, vector)), vector),
-    }
 }
 
 async fn has_shape(world: &World, vector: &Value) -> Checked {

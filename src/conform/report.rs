@@ -18,7 +18,7 @@ pub enum Outcome {
 pub struct Line {
     pub name: String,
     pub says: String,
-    pub section: &'static str,
+    pub section: String,
     pub outcome: Outcome,
     pub took: Duration,
 }
@@ -120,7 +120,13 @@ mod tests {
 
     fn line(outcome: Outcome) -> Line {
         let (name, says) = ("close-code".to_owned(), "a wrong token is closed with 4001".to_owned());
-        Line { name, says, section: "PROTOCOL.md, The door", outcome, took: Duration::from_millis(1500) }
+        Line {
+            name,
+            says,
+            section: "PROTOCOL.md, The door".to_owned(),
+            outcome,
+            took: Duration::from_millis(1500),
+        }
     }
 
     #[test]

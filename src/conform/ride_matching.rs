@@ -4,7 +4,7 @@ use crate::conform::checked::{Checked, failed, holds, skipped};
 use crate::conform::client::{Door, Heard, Socket};
 use crate::conform::contract::Contract;
 use crate::conform::rides::{driver_near, locate, step, take};
-use crate::conform::rule::{Check, Rule};
+use crate::conform::rule::Rule;
 use crate::conform::shape::differences;
 use crate::conform::vectors;
 use crate::conform::world::{Person, World};
@@ -51,8 +51,9 @@ pub fn rules() -> Vec<Rule> {
     ];
     rules.extend(searches());
     rules.extend(frames());
-    rules.extend(vectors::vectors(Contract::RideMatching, "client_to_server").into_iter().map(understood));
-    rules.extend(vectors::vectors(Contract::RideMatching, "server_to_client").into_iter().map(shaped));
+    let contract = Contract::RideMatching;
+    rules.extend(Rule::of_sent(contract, "the app's", |w, vector| Box::pin(understands(w, vector))));
+    rules.extend(Rule::of_heard(contract, |w, vector| Box::pin(has_shape(w, vector))));
     rules
 }
 
@@ -341,16 +342,6 @@ async fn bad_text(world: &World, text: &str, code: &str) -> Checked {
     app.socket.expect_error(code).await.map(drop)
 }
 
-fn understood(vector: Value) -> Rule {
-    let name = vector["name"].as_str().unwrap_or_default().to_owned();
-    Rule {
-        name: format!("understands {name}"),
-        says: format!("the app's message \"{name}\" is understood as the vector has it"),
-        section: "contracts/vectors/ride-matching.json, client_to_server",
-        check: Check::Of(|w, vector| Box::pin(understands(w, vector)), vector),
-    }
-}
-
 async fn understands(world: &World, vector: &Value) -> Checked {
     let mut app = enter(world).await?;
     match vector["name"].as_str() {
@@ -370,18 +361,6 @@ async fn understands(world: &World, vector: &Value) -> Checked {
             app.socket.send(&vector["message"]).await?;
             app.socket.expect("pong").await.map(drop)
         }
-    }
-}
-
-fn shaped(vector: Value) -> Rule {
-    let name = vector["name"].as_str().unwrap_or_default().to_owned();
-    Rule {
-        name: format!("shape {name}"),
-        says: format!(
-            "\"{name}\" has the vector's fields at every level, with their types, and what is documented besides"
-        ),
-        section: "contracts/vectors/ride-matching.json, server_to_client",
-        check: Check::Of(|w, vector| Box::pin(has_shape(w, vector)), vector),
     }
 }
 
