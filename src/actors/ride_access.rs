@@ -1,4 +1,4 @@
-//! The entrance of the matching sockets: the book of rides, which the door and the sessions share. An admitted socket
+//! Access to the rides of the matching sockets: the book of rides, which the door and the sessions share. An admitted socket
 //! holds an [`RideGuard`]; dropping it gives back its place in the book, even if no session was started.
 
 use crate::actors::session::{SessionHandle, ToClient};
@@ -24,7 +24,7 @@ pub struct RideAccess {
 
 /// A place in the book, for as long as it lives.
 pub struct RideGuard {
-    entrance: RideAccess,
+    access: RideAccess,
     ride: RideId,
     slot: RideSlot,
     /// That opens the ride again; none for who has an account.
@@ -54,7 +54,7 @@ impl RideAccess {
             self.metrics.rides_held_refused.increment(1);
         }
         let Admitted { slot, key, is_key_new } = entered?;
-        Ok(RideGuard { entrance: self.clone(), ride, slot, key, is_key_new })
+        Ok(RideGuard { access: self.clone(), ride, slot, key, is_key_new })
     }
 
     /// An app that lost its network returns while its earlier socket is still open here: heartbeats would notice only
@@ -90,20 +90,20 @@ impl RideAccess {
 impl RideGuard {
     /// The session has begun: the others of its ride can speak to it.
     pub fn seated(&self, handle: SessionHandle<ToClient>) {
-        self.entrance.book.lock().seated(&self.ride, self.slot, handle);
+        self.access.book.lock().seated(&self.ride, self.slot, handle);
     }
 
     /// The other sessions of the ride.
     pub fn others(&self) -> Vec<SessionHandle<ToClient>> {
-        self.entrance.book.lock().others(&self.ride, self.slot)
+        self.access.book.lock().others(&self.ride, self.slot)
     }
 }
 
 impl Drop for RideGuard {
     fn drop(&mut self) {
-        let mut book = self.entrance.book.lock();
+        let mut book = self.access.book.lock();
         let handle = book.leave(&self.ride, self.slot, Instant::now());
-        self.entrance.metrics.rides_held.set(book.len() as f64);
+        self.access.metrics.rides_held.set(book.len() as f64);
         // A session's last handle frees what waits for it, which is nothing to do under a lock.
         drop(book);
         drop(handle);

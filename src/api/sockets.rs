@@ -45,7 +45,7 @@ pub struct Sockets {
     pub driver_limits: Arc<TransportLimits>,
     /// Of the ride apps, which need not send anything while they follow a ride.
     pub ride_limits: Arc<TransportLimits>,
-    pub entrance: RideAccess,
+    pub access: RideAccess,
     /// Sockets of those who have no account, or are refused, by where they come from.
     pub strangers: Census<IpAddr>,
     pub reaper: Reaper,

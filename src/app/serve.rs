@@ -193,7 +193,7 @@ fn sockets(parts: &Parts, tokens: &Arc<TokenKeys>, account_limits: &Arc<AccountL
         clients: Arc::new(clients),
         driver_limits: Arc::new(limits(settings, Activity::TextOrPing)),
         ride_limits: Arc::new(limits(settings, Activity::AnyFrame)),
-        entrance: RideAccess::new(rides.key, rides.rides_held_max.get(), parts.metrics.clone()),
+        access: RideAccess::new(rides.key, rides.rides_held_max.get(), parts.metrics.clone()),
         strangers: Census::new(settings.limits.sockets_per_address_max.get()),
         reaper: parts.reaper.clone(),
     }

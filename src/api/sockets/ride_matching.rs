@@ -72,7 +72,7 @@ pub async fn ride(
         Some((passenger, _)) => Applicant::Account(passenger.account),
         None => door.stranger(ride_key),
     };
-    let Some((admission, guest)) = door.enter_ride(&ride, &applicant).await? else {
+    let Some((guard, guest)) = door.enter_ride(&ride, &applicant).await? else {
         drop(place);
         return door.refuse_unknown(payload);
     };
@@ -81,7 +81,7 @@ pub async fn ride(
         ride,
         address: address_key(door.address()),
         place,
-        admission,
+        guard,
         passenger: account.or(guest),
         last_event_id: socket.last_event_id,
     };
@@ -108,13 +108,13 @@ impl Door {
         let found = self.context.read(move |conn| guests::claim(conn, &asked)).await?;
         let (passenger, claim) = found.unzip();
         let guest = passenger.filter(|_| matches!(claim, Some(RideOwner::Guest { .. })));
-        let entrance = &self.sockets.entrance;
-        let mut entered = entrance.enter(ride.clone(), applicant, claim.clone(), self.new_key()?);
-        if matches!(entered, Err(NotAdmitted::Occupied)) && entrance.give_up_the_silent(ride).await {
-            entered = entrance.enter(ride.clone(), applicant, claim, self.new_key()?);
+        let access = &self.sockets.access;
+        let mut entered = access.enter(ride.clone(), applicant, claim.clone(), self.new_key()?);
+        if matches!(entered, Err(NotAdmitted::Occupied)) && access.give_up_the_silent(ride).await {
+            entered = access.enter(ride.clone(), applicant, claim, self.new_key()?);
         }
-        let admission = match entered {
-            Ok(admission) => admission,
+        let guard = match entered {
+            Ok(guard) => guard,
             Err(NotAdmitted::Stranger | NotAdmitted::Occupied) => return Ok(None),
             Err(NotAdmitted::Full) => {
                 log::warn!("{} rides held=too many", self.refused());
@@ -124,12 +124,12 @@ impl Door {
                 ));
             }
         };
-        if let (true, Some(guest), Some(key)) = (admission.is_key_new, guest, &admission.key) {
+        if let (true, Some(guest), Some(key)) = (guard.is_key_new, guest, &guard.key) {
             // A client that is given a key may rely on it.
             let hash = key.hash.clone();
             self.context.write(move |tx| Ok(guests::keep_key(tx, guest.account, &hash)?)).await?;
         }
-        Ok(Some((admission, guest)))
+        Ok(Some((guard, guest)))
     }
 
     fn new_key(&self) -> Result<RideKey, Problem> {

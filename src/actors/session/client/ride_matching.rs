@@ -42,7 +42,7 @@ pub struct RideMatching {
     address: IpAddr,
     /// Among the sockets of its address, where it has no account.
     _place: Option<Counted<IpAddr>>,
-    admission: RideGuard,
+    guard: RideGuard,
     /// None while the ride is nobody's.
     passenger: Option<Passenger>,
     // state
@@ -60,7 +60,7 @@ pub struct Arrival {
     pub address: IpAddr,
     /// Among the sockets of this address, for those without a token.
     pub place: Option<Counted<IpAddr>>,
-    pub admission: RideGuard,
+    pub guard: RideGuard,
     /// With a token, or of a ride that is a guest's already.
     pub passenger: Option<(Passenger, Recipient)>,
     /// The number that the app named.
@@ -69,13 +69,13 @@ pub struct Arrival {
 
 impl Client<RideMatching> {
     pub fn ride_matching(arrival: Arrival, context: Arc<ClientContext>) -> Self {
-        let Arrival { ride, address, place, admission, passenger, last_event_id } = arrival;
+        let Arrival { ride, address, place, guard, passenger, last_event_id } = arrival;
         let (passenger, recipient) = passenger.unzip();
         let part = RideMatching {
             ride,
             address,
             _place: place,
-            admission,
+            guard,
             passenger,
             recap: None,
             is_searching_said: false,
@@ -136,8 +136,8 @@ impl Part for RideMatching {
     }
 
     fn opened(&mut self, handle: SessionHandle<ToClient>) -> Vec<Out> {
-        self.admission.seated(handle);
-        let key = self.admission.key.as_ref().map(|key| &*key.text);
+        self.guard.seated(handle);
+        let key = self.guard.key.as_ref().map(|key| &*key.text);
         vec![Out::text(ride_matching::connection_established(&self.ride, key))]
     }
 
@@ -286,13 +286,13 @@ impl Client<RideMatching> {
     /// Nothing else is handled before it is decided, so `searching` is said before whatever the search comes to.
     fn find_driver(&mut self, asked: FindDriver, link: &mut Link<'_, Self>) {
         let app = &self.part;
-        let asker = match (&app.admission.key, app.passenger) {
+        let asker = match (&app.guard.key, app.passenger) {
             (Some(key), _) => Asker::Anonymous(guests::RideKeys { key: key.hash.clone(), from: app.address }),
             (None, Some(passenger)) => Asker::Account(passenger),
             // The door gives each of them the one or the other.
             (None, None) => return self.misplaced(link),
         };
-        let stranger = app.admission.key.as_ref().map(|_| app.address);
+        let stranger = app.guard.key.as_ref().map(|_| app.address);
         if let Err(wait) = self.context.search_limits.check(&app.ride, stranger, Instant::now()) {
             self.context.metrics.searches_limited.increment(1);
             return self.too_often(wait, link);
@@ -318,7 +318,7 @@ impl Client<RideMatching> {
         if self.owner.is_none() {
             app.is_searching_said = true;
             // As many as sockets of one ride are open, and once for each ride.
-            for other in app.admission.others() {
+            for other in app.guard.others() {
                 let _ = other.send(ToClient::Bound(passenger), 0, Lane::Durable);
             }
         }

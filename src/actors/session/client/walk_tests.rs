@@ -64,7 +64,7 @@ static EMPTY: LazyLock<PathBuf> = LazyLock::new(|| {
 struct House {
     context: Arc<ClientContext>,
     presence: Arc<Presence>,
-    entrance: RideAccess,
+    access: RideAccess,
     clock: Manual,
     directory: PathBuf,
 }
@@ -152,8 +152,8 @@ impl House {
             account_limits: Arc::new(AccountLimits::new(&settings.limits)),
             sockets_max: 10,
         };
-        let entrance = RideAccess::new(RideKeyRule::Required, 100, metrics);
-        House { context: Arc::new(context), presence, entrance, clock, directory }
+        let access = RideAccess::new(RideKeyRule::Required, 100, metrics);
+        House { context: Arc::new(context), presence, access, clock, directory }
     }
 
     async fn decide<T: Send + 'static>(

@@ -46,14 +46,14 @@ async fn app(
     let found = house.context.database.read(|conn| guests::claim(conn, &ride()));
     let (owner, claim) = found.await.map_err(|error: StoreError| error.to_string()).unwrap().unzip();
     let fresh = guests::new_key(tokens).expect("randomness");
-    let admission = house.entrance.enter(ride(), &applicant, claim, fresh).expect("admitted");
+    let guard = house.access.enter(ride(), &applicant, claim, fresh).expect("admitted");
     let guest = owner.filter(|_| with_token.is_none());
     let guest = guest.map(|guest| (guest, Recipient { account: guest.account, claims: None }));
     let arrival = Arrival {
         ride: ride(),
         address: HERE,
         place: None,
-        admission,
+        guard,
         passenger: with_token.or(guest),
         last_event_id: last_event_id.map(EventId),
     };
