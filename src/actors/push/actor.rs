@@ -235,7 +235,7 @@ async fn write(shared: &PushState, settling: Vec<Settling>) {
         let written = shared.database.write_soon(move |tx| settle(tx, &verdicts, &configured)).await;
         match written {
             Ok(settled) => {
-                let again = shared.end(attempts.into_iter());
+                let again = shared.under_way.end(attempts);
                 for one in settled.iter().filter(|one| one.status != NotificationStatus::Pending) {
                     let of = settling.iter().find(|settling| settling.verdict.settled.id == one.id);
                     let id = of.and_then(|settling| settling.public_id);
@@ -276,7 +276,7 @@ async fn give_back(shared: &PushState, attempts: Vec<(i64, i64)>) {
 /// A row whose lease ran out while its outcome could not be written has been claimed once more here, and not sent.
 fn at_its_attempt(shared: &PushState, verdict: &AttemptOutcome) -> AttemptOutcome {
     let mut verdict = verdict.clone();
-    if let Some(attempt) = shared.attempt_of(verdict.settled.id) {
+    if let Some(attempt) = shared.under_way.attempt_of(verdict.settled.id) {
         verdict.settled.attempt = attempt;
     }
     verdict
@@ -417,10 +417,10 @@ impl PushHandle {
     pub async fn drain(&self, deadline: Instant) {
         let shared = &self.shared;
         shared.stop();
-        while !shared.all_under_way().is_empty() && Instant::now() < deadline {
+        while !shared.under_way.all().is_empty() && Instant::now() < deadline {
             tokio::time::sleep(DRAIN_POLL).await;
         }
-        let left = shared.all_under_way();
+        let left = shared.under_way.all();
         if left.is_empty() {
             return;
         }

@@ -182,7 +182,7 @@ async fn begin(
     mut rows: Vec<NotificationRow>,
     mut places: OwnedSemaphorePermit,
 ) -> usize {
-    rows.retain(|row| shared.begin(row.id, row.attempts));
+    rows.retain(|row| shared.under_way.begin(row.id, row.attempts));
     let customers = rows.iter().map(NotificationRow::customer);
     let recipients = shared.recipients.find(customers, &shared.database).await;
     if let Err(error) = &recipients {

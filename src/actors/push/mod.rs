@@ -13,6 +13,7 @@ mod metrics;
 mod outcomes;
 mod recipients;
 mod shared;
+mod under_way;
 mod verdict;
 
 pub use actor::{PushHandle, start};

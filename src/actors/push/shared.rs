@@ -5,6 +5,7 @@ use crate::actors::push::alarm::Alarm;
 use crate::actors::push::lane::Lane;
 use crate::actors::push::outcomes::Outcomes;
 use crate::actors::push::recipients::Recipients;
+use crate::actors::push::under_way::UnderWay;
 use crate::actors::push::verdict::Retrying;
 use crate::actors::recorder::RecorderHandle;
 use crate::clock::SharedClock;
@@ -16,7 +17,6 @@ use crate::store::Database;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
@@ -48,8 +48,7 @@ pub struct PushState {
     pub recipients: Recipients,
     pub outcomes: Outcomes,
     pub settlements: Settlements,
-    /// Claimed here and not settled yet: id and attempt. As many as the lanes have places.
-    under_way: Mutex<HashMap<i64, i64>>,
+    pub under_way: UnderWay,
     stopping: AtomicBool,
 }
 
@@ -100,7 +99,7 @@ impl PushState {
             recipients: Recipients::default(),
             outcomes: Outcomes::default(),
             settlements: Settlements::default(),
-            under_way: Mutex::default(),
+            under_way: UnderWay::default(),
             stopping: AtomicBool::new(false),
         }
     }
@@ -139,28 +138,5 @@ impl PushState {
         self.deciding.set(self.clock.now());
         self.receipts.set(self.clock.now());
         self.outcomes.give_up();
-    }
-
-    /// Notes an attempt that begins here; false where an earlier one of the same row waits to be written. That one counts,
-    /// under the new number.
-    pub fn begin(&self, id: i64, attempt: i64) -> bool {
-        self.under_way.lock().insert(id, attempt).is_none()
-    }
-
-    /// The attempt that a row is at.
-    pub fn attempt_of(&self, id: i64) -> Option<i64> {
-        self.under_way.lock().get(&id).copied()
-    }
-
-    /// Notes that the outcomes of these attempts are written, and returns what a lane has claimed once more meanwhile: the
-    /// commit that queues a row for its next attempt wakes the lane at once. `begin` refused it, so it is not on its way.
-    pub fn end(&self, written: impl Iterator<Item = (i64, i64)>) -> Vec<(i64, i64)> {
-        let mut under_way = self.under_way.lock();
-        let newer = |(id, attempt)| Some((id, under_way.remove(&id)?)).filter(|(_, at)| *at != attempt);
-        written.filter_map(newer).collect()
-    }
-
-    pub fn all_under_way(&self) -> Vec<(i64, i64)> {
-        self.under_way.lock().iter().map(|(id, attempt)| (*id, *attempt)).collect()
     }
 }
